@@ -1,6 +1,122 @@
-//! The hand: commands, printing, exit codes.
+//! The hand: commands, printing, exit codes. `hallpass` is this room and a match.
+//!
+//! Must not know how anything is done: everything is called from here.
 
-/// Runs the command that the arguments name.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod check;
+mod explain;
+mod init;
+pub mod key;
+mod logging;
+mod openapi;
+mod prepare;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+
+use crate::{config::Raw, problem::Problems};
+
+/// API keys in, short-lived tokens out, no database. The published OpenAPI document is the enforced policy.
+#[derive(Debug, Parser)]
+#[command(name = "hallpass", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve; with --dev nothing needs to be set up
+    Serve(serve::Serve),
+    /// Make a first .env and an empty roster; overwrites nothing
+    Init(init::Init),
+    /// Make, list, rotate and revoke API keys
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
+        #[command(flatten)]
+        roster: RosterFlag,
+    },
+    /// Check settings and roster as `serve` does, without serving
+    Check(check::Check),
+    /// Print the OpenAPI document
+    Openapi(openapi::Openapi),
+    /// Show who may do what: all operations, or one request
+    Explain(explain::Explain),
+}
+
+#[derive(Debug, Args)]
+struct RosterFlag {
+    /// The roster file; beats HALLPASS_ROSTER
+    #[arg(long, global = true, value_name = "FILE")]
+    roster: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct BindFlag {
+    /// Address and port; beats HALLPASS_BIND
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bind: Option<String>,
+}
+
+/// Runs the command that the arguments name: 0 done, 1 found problems or refused, 2 wrong usage.
+pub fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Key { command, roster } => {
+            let path = roster.apply(read_settings()?).roster();
+            let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+            key::run(command, &path, Timestamp::now(), &mut out, &mut err)
+        }
+        Command::Check(command) => command.run(),
+        Command::Openapi(command) => command.run(),
+        Command::Explain(command) => command.run(),
+    }
+}
+
+/// Problems are lines of their own; other errors say whose they are.
+#[expect(clippy::print_stderr, reason = "errors are for people, and stdout carries results")]
+fn complain(error: &anyhow::Error) {
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => eprintln!("{problems}"),
+        None => eprintln!("hallpass: {error:#}"),
+    }
+}
+
+/// Environment and `.env`, as they were written.
+fn read_settings() -> Result<Raw, Problems> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Raw::read(".env".as_ref(), environment)
+}
+
+impl RosterFlag {
+    fn apply(&self, mut raw: Raw) -> Raw {
+        if let Some(roster) = &self.roster {
+            raw.set("HALLPASS_ROSTER", &roster.to_string_lossy(), "--roster");
+        }
+        raw
+    }
+}
+
+impl BindFlag {
+    fn apply(&self, mut raw: Raw) -> Raw {
+        if let Some(bind) = &self.bind {
+            raw.set("HALLPASS_BIND", bind, "--bind");
+        }
+        raw
+    }
 }

@@ -1,0 +1,44 @@
+//! `hallpass check`: everything that `serve` checks, without a socket.
+//!
+//! Must not know what is checked: `prepare` does.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Args;
+
+use super::{BindFlag, RosterFlag, prepare::prepare, read_settings};
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    roster: RosterFlag,
+    #[command(flatten)]
+    bind: BindFlag,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut out = std::io::stdout().lock();
+        let raw = match read_settings() {
+            Ok(raw) => self.bind.apply(self.roster.apply(raw)),
+            Err(problems) => {
+                writeln!(out, "{problems}")?;
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        match prepare(&raw) {
+            Ok(prepared) => {
+                for warning in prepared.checked.warnings.iter() {
+                    writeln!(out, "{} (a warning)", warning)?;
+                }
+                let clients = prepared.checked.roster.clients().count();
+                writeln!(out, "All is well: {} holds {clients} clients.", raw.roster().display())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(problems) => {
+                writeln!(out, "{problems}")?;
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `hallpass openapi`: prints the document that is served and enforced.
+//!
+//! Must not know what it says.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+
+use crate::{config::Surface, server::own_document};
+
+use super::read_settings;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Json,
+    Yaml,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Openapi {
+    /// How to write it
+    #[arg(long, value_enum, default_value = "json")]
+    format: Format,
+}
+
+impl Openapi {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let document = own_document(&Surface::resolve(&read_settings()?)?);
+        let mut out = std::io::stdout().lock();
+        match self.format {
+            Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
+            Format::Yaml => write!(out, "{}", yaml_serde::to_string(&document)?)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

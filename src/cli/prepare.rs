@@ -1,0 +1,82 @@
+//! All that must be right before anything listens: `serve` and `check` ask here alike.
+//!
+//! Must not know sockets.
+
+use jiff::Timestamp;
+
+use crate::{
+    authority::Authority,
+    config::{Raw, Settings},
+    policy::{Policy, Reading},
+    problem::{Problem, Problems},
+    roster::{Checked, Roster},
+    server::{Gate, own_document},
+    tokens::{Keyring, Revocations, Tokens},
+};
+
+/// Settings and roster without faults.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) settings: Settings,
+    pub(super) checked: Checked,
+    keyring: Keyring,
+}
+
+/// Reads settings and roster.
+///
+/// # Errors
+/// The problems of both, and of the document, in one list.
+pub(super) fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
+    assemble(raw, Roster::load(&raw.roster()))
+}
+
+/// The same with a roster that is at hand.
+pub(super) fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
+    match (Settings::resolve(raw), roster) {
+        (Ok(settings), Ok(mut checked)) => {
+            Policy::compile(&own_document(&settings.surface), &Reading::own())?;
+            let keyring = keyring(&settings)?;
+            checked.warnings.extend(raw.unknown());
+            Ok(Prepared { settings, checked, keyring })
+        }
+        (settings, roster) => {
+            let mut problems = settings.err().unwrap_or_default();
+            problems.extend(roster.err().unwrap_or_default());
+            Err(problems)
+        }
+    }
+}
+
+fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
+    Keyring::from_secrets(&settings.secret_key, &settings.previous_secret_keys)
+        .map_err(|error| Problem::new("HALLPASS_SECRET_KEY", format!("cannot sign: {error}")).into())
+}
+
+impl Prepared {
+    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
+    pub(super) fn gate(self, base_url: &str) -> Gate {
+        let settings = self.settings;
+        let issuer = settings.issuer.clone().unwrap_or_else(|| base_url.to_owned());
+        let tokens = Tokens {
+            keyring: self.keyring,
+            audience: settings.audience.clone().unwrap_or_else(|| issuer.clone()),
+            issuer,
+            lifetime: settings.token_lifetime,
+            leeway: settings.leeway,
+            revocations: Revocations::default(),
+        };
+        Gate::new(Authority::new(self.checked.roster, tokens), settings)
+    }
+
+    /// Says the warnings: they are worth reading and no reason to refuse.
+    pub(super) fn warn(&self) {
+        for warning in self.checked.warnings.iter() {
+            log::warn!("{warning}");
+        }
+        let now = Timestamp::now();
+        let usable = |key: &crate::roster::KeyRecord| key.expires.is_none_or(|end| end > now);
+        if !self.checked.roster.clients().any(|client| !client.disabled && client.keys.iter().any(usable)) {
+            log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `hallpass serve`: binds, says where, serves until SIGTERM or ctrl-c.
+//!
+//! Must not know how requests are answered.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::Args;
+use jiff::Timestamp;
+use rand::distr::{Alphanumeric, SampleString};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    config::Raw,
+    oauth::{Role, Scopes, Subject},
+    problem::Problems,
+    roster::{Checked, DEFAULT_COST, Roster},
+    server,
+};
+
+use super::{BindFlag, RosterFlag, logging, prepare::{self, Prepared}, read_settings};
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Try it out: signing key, roster (client `demo`) and state live in memory only
+    #[arg(long)]
+    dev: bool,
+    #[command(flatten)]
+    roster: RosterFlag,
+    #[command(flatten)]
+    bind: BindFlag,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let raw = self.bind.apply(self.roster.apply(read_settings()?));
+        let (prepared, key) = if self.dev { dev(raw)? } else { (prepare::prepare(&raw)?, None) };
+        logging::start(&prepared.settings.log);
+        prepared.warn();
+        let bind = prepared.settings.bind;
+        let listener = TcpListener::bind(bind).with_context(|| {
+            format!("cannot listen on {bind}; take another address, as in --bind 127.0.0.1:0 for any free port")
+        })?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let docs = prepared.settings.surface.docs;
+        let gate = prepared.gate(&base_url);
+        let announce = || announce(&base_url, docs, key.as_ref());
+        actix_web::rt::System::new().block_on(async {
+            server::run(listener, gate, announce, told_to_stop()).await
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Settings for trying out: what is set stays, but key, roster and cookie need nothing.
+fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
+    let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
+    raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
+    raw.set("HALLPASS_PREVIOUS_SECRET_KEYS", "", "--dev");
+    if raw.text("HALLPASS_COOKIE_SECURE").is_none() {
+        raw.set("HALLPASS_COOKIE_SECURE", "off", "--dev");
+    }
+    let roles = ["reader", "admin"].into_iter().map(Role::parse).collect::<Result<_, _>>()?;
+    let client = Subject::parse("demo")?;
+    let (roster, key) = Roster::demo(&client, roles, Scopes::default(), DEFAULT_COST, Timestamp::now())?;
+    let checked = Checked { roster, warnings: Problems::default() };
+    Ok((prepare::assemble(&raw, Ok(checked))?, Some(key.expose())))
+}
+
+/// The first line is for programs, the rest for people. A closed stdout is no reason to stop.
+fn announce(base_url: &str, docs: bool, key: Option<&SecretString>) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "listening on {base_url}");
+    if let Some(key) = key {
+        let key = key.expose_secret();
+        let _ = writeln!(out, "api key: {key}");
+        if docs {
+            let _ = writeln!(out, "swagger ui: {base_url}/docs/");
+        }
+        let _ = write!(out, "{}", first_steps(base_url, key));
+    }
+    let _ = out.flush();
+}
+
+fn first_steps(base_url: &str, key: &str) -> String {
+    format!(
+        "\nTry it, in another terminal:\n\
+         \x20 TOKEN=$(curl -s -X POST {base_url}/login -H 'X-API-Key: {key}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         \x20 curl -s {base_url}/request -H \"Authorization: Bearer $TOKEN\"\n\
+         \x20 curl -s {base_url}/clients -H \"Authorization: Bearer $TOKEN\"\n\
+         \x20 curl -s -X POST {base_url}/logout -H \"Authorization: Bearer $TOKEN\"\n\
+         Everything lives in memory: ctrl-c leaves nothing behind.\n"
+    )
+}
+
+async fn told_to_stop() {
+    use actix_web::rt::signal::{ctrl_c, unix::{SignalKind, signal}};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = ctrl_c() => {}
+            }
+        }
+        Err(_) => drop(ctrl_c().await),
+    }
+    log::info!("told to stop: finishing the requests in hand");
+}
+

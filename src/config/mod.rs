@@ -1,0 +1,11 @@
+//! Settings: read as written, then resolved into values, all problems at once.
+//!
+//! Must not know HTTP, nor what the values are used for.
+
+mod raw;
+mod settings;
+mod variables;
+
+pub use raw::Raw;
+pub use settings::{Settings, Surface};
+pub use variables::{VARIABLES, Variable, example, first_env};

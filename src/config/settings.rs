@@ -1,0 +1,329 @@
+//! Settings as values: what `serve` works with, checked.
+//!
+//! Must not know where a value was written: `raw` remembers places.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::problem::{Problem, Problems};
+
+use super::Raw;
+
+const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
+
+/// The settings that show in the OpenAPI document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surface {
+    /// Whether Swagger UI is served.
+    pub docs: bool,
+    /// Name of the session cookie (RFC 6265 §4.1.1).
+    pub cookie_name: String,
+}
+
+impl Surface {
+    /// Reads these settings alone.
+    ///
+    /// # Errors
+    /// All problems of them at once.
+    pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
+        let mut reader = Reader { raw, problems: Problems::default() };
+        let surface = reader.surface();
+        reader.problems.or(surface)
+    }
+}
+
+/// Everything that can be set, checked. Secrets in it cannot be printed.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub bind: SocketAddr,
+    /// The roster file.
+    pub roster: PathBuf,
+    /// The HS256 secret that signs, at least 32 bytes (RFC 7518 §3.2).
+    pub secret_key: SecretString,
+    /// Secrets that still verify and never sign.
+    pub previous_secret_keys: Vec<SecretString>,
+    /// `iss`, where it was set.
+    pub issuer: Option<String>,
+    /// `aud`, where it was set.
+    pub audience: Option<String>,
+    /// How long a token lives; whole seconds.
+    pub token_lifetime: Duration,
+    /// Tolerated clock error; whole seconds.
+    pub leeway: Duration,
+    /// What shows in the document.
+    pub surface: Surface,
+    /// Whether the session cookie is `Secure`.
+    pub cookie_secure: bool,
+    /// Where a browser lands after logout.
+    pub logout_redirect: String,
+    /// Origins that CORS admits (RFC 6454 §6.2, serialised).
+    pub cors_origins: Vec<String>,
+    /// Worker threads; `None` is one a core.
+    pub workers: Option<NonZeroUsize>,
+    /// The env_logger filter.
+    pub log: String,
+}
+
+impl Settings {
+    /// Reads every value.
+    ///
+    /// # Errors
+    /// All problems at once, each with the place where the value was written.
+    pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
+        let mut reader = Reader { raw, problems: Problems::default() };
+        let settings = Self {
+            bind: reader.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind),
+            roster: raw.roster(),
+            secret_key: reader.required_secret(),
+            previous_secret_keys: reader.previous_secrets(),
+            issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
+            audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
+            token_lifetime: reader.value("HALLPASS_TOKEN_LIFETIME", minutes(30), lifetime),
+            leeway: reader.value("HALLPASS_LEEWAY", Duration::ZERO, leeway),
+            surface: reader.surface(),
+            cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
+            logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", "/docs/".into(), redirect),
+            cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
+            workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
+            log: reader.value("HALLPASS_LOG", "info".into(), log_filter),
+        };
+        reader.check_cookie_prefix(&settings);
+        reader.problems.or(settings)
+    }
+}
+
+
+struct Reader<'r> {
+    raw: &'r Raw,
+    problems: Problems,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, name: &str, what: &str) {
+        self.problems.push(Problem::new(self.raw.place(name), format!("{name} {what}")));
+    }
+
+    fn value<T>(&mut self, name: &str, default: T, read: fn(&str) -> Result<T, String>) -> T {
+        match self.raw.text(name).map(read) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(what)) => {
+                self.problem(name, &what);
+                default
+            }
+        }
+    }
+
+    fn surface(&mut self) -> Surface {
+        Surface {
+            docs: self.value("HALLPASS_DOCS", true, on_or_off),
+            cookie_name: self.value("HALLPASS_COOKIE_NAME", "access_token".into(), cookie_name),
+        }
+    }
+
+    fn required_secret(&mut self) -> SecretString {
+        let name = "HALLPASS_SECRET_KEY";
+        let text = self.raw.text(name).unwrap_or_default();
+        if text.is_empty() {
+            self.problem(name, "is missing: run `hallpass init`, which makes one, or set it");
+        } else if let Err(what) = secret(text) {
+            self.problem(name, what);
+        }
+        text.into()
+    }
+
+    fn previous_secrets(&mut self) -> Vec<SecretString> {
+        let name = "HALLPASS_PREVIOUS_SECRET_KEYS";
+        let mut secrets = Vec::new();
+        for text in list(self.raw.text(name).unwrap_or_default()) {
+            match secret(text) {
+                Ok(()) => secrets.push(text.into()),
+                Err(what) => self.problem(name, what),
+            }
+        }
+        secrets
+    }
+
+    fn check_cookie_prefix(&mut self, settings: &Settings) {
+        let name = &settings.surface.cookie_name;
+        if !settings.cookie_secure && (name.starts_with("__Host-") || name.starts_with("__Secure-")) {
+            let what = "begins with a prefix that browsers accept on Secure cookies only: \
+                        set HALLPASS_COOKIE_SECURE=on, or take another name";
+            self.problem("HALLPASS_COOKIE_NAME", what);
+        }
+    }
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn bind(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("is {text:?}: write ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080"))
+}
+
+fn secret(text: &str) -> Result<(), &'static str> {
+    if text.contains("-----BEGIN") {
+        Err("is a PEM: it takes a random secret; `openssl rand -base64 48` makes one")
+    } else if text.len() < 32 {
+        Err("is shorter than 32 bytes: `openssl rand -base64 48` makes a good one")
+    } else {
+        Ok(())
+    }
+}
+
+fn issuer(text: &str) -> Result<String, String> {
+    let wrong = || format!("is {text:?}: write an http(s) address without query or fragment");
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if plain && matches!(url.scheme(), "http" | "https") { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(value) if value.subsec_nanos() == 0 => Ok(value),
+        _ => Err(format!("is {text:?}: write whole seconds with their unit, as in 90s, 30m or 8h")),
+    }
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("is zero: every token would be born expired".into()),
+        value if value > LONGEST_LIFETIME => Err(format!("is {text:?}: more than 366 days")),
+        value => Ok(value),
+    }
+}
+
+fn leeway(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        value if value > LONGEST_LEEWAY => Err(format!("is {text:?}: at most 10m; better mend the clocks")),
+        value => Ok(value),
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("is {text:?}: write on or off")),
+    }
+}
+
+fn cookie_name(text: &str) -> Result<String, String> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if text == "api_key" {
+        Err("is api_key: that cookie holds an API key; take another name".into())
+    } else if text.len() <= 64 && text.bytes().all(token) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("is {text:?}: write a cookie name, 1 to 64 letters, digits, _ or -"))
+    }
+}
+
+fn redirect(text: &str) -> Result<String, String> {
+    let path = text.starts_with('/') && !text.starts_with("//") && text.bytes().all(|b| b.is_ascii_graphic());
+    if path || issuer(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("is {text:?}: write a path that begins with one /, or an http(s) address"))
+    }
+}
+
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let one = |origin: &str| match Url::parse(origin) {
+        Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
+        _ => Err(format!("holds {origin:?}: write scheme://host or scheme://host:port, without a path")),
+    };
+    list(text).map(one).collect()
+}
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let wrong = || format!("is {text:?}: write a number from 1 to 1024");
+    text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 1024).ok_or_else(wrong)
+}
+
+/// The part of env_logger's filters that the manual shows: `LEVEL` and `TARGET=LEVEL`.
+fn log_filter(text: &str) -> Result<String, String> {
+    let good = |part: &str| {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        level.trim().parse::<log::LevelFilter>().is_ok()
+    };
+    if list(text).all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("is {text:?}: write off, error, warn, info, debug or trace, or TARGET=LEVEL, with commas between"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(values: &[(&str, &str)]) -> Raw {
+        let mut raw = Raw::default();
+        for (name, text) in values {
+            raw.set(name, text, "environment");
+        }
+        raw
+    }
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_secret_is_all_that_must_be_set() {
+        let settings = Settings::resolve(&raw(&[("HALLPASS_SECRET_KEY", SECRET)])).unwrap();
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.token_lifetime, minutes(30));
+        assert_eq!(settings.leeway, Duration::ZERO);
+        assert!(settings.surface.docs && settings.cookie_secure);
+    }
+
+    #[test]
+    fn every_wrong_value_is_reported_in_one_run() {
+        let wrong = [
+            ("HALLPASS_BIND", "8080"),
+            ("HALLPASS_SECRET_KEY", "short"),
+            ("HALLPASS_PREVIOUS_SECRET_KEYS", "-----BEGIN PRIVATE KEY-----"),
+            ("HALLPASS_ISSUER", "login.example.com"),
+            ("HALLPASS_TOKEN_LIFETIME", "0s"),
+            ("HALLPASS_LEEWAY", "1h"),
+            ("HALLPASS_DOCS", "yes"),
+            ("HALLPASS_COOKIE_NAME", "a b"),
+            ("HALLPASS_COOKIE_SECURE", "1"),
+            ("HALLPASS_LOGOUT_REDIRECT", "//elsewhere.example"),
+            ("HALLPASS_CORS_ORIGINS", "https://a.example/path"),
+            ("HALLPASS_WORKERS", "0"),
+            ("HALLPASS_LOG", "loud"),
+        ];
+        let problems = Settings::resolve(&raw(&wrong)).unwrap_err();
+        for (name, _) in wrong {
+            assert!(problems.iter().any(|problem| problem.what.starts_with(name)), "{name}: {problems}");
+        }
+        assert_eq!(problems.iter().count(), wrong.len(), "{problems}");
+        assert!(!problems.to_string().contains("short\""), "a secret is not shown: {problems}");
+    }
+
+    #[test]
+    fn a_missing_secret_names_init() {
+        let problems = Settings::resolve(&raw(&[])).unwrap_err();
+        assert!(problems.to_string().contains("hallpass init"), "{problems}");
+    }
+
+    #[test]
+    fn a_cookie_prefix_that_needs_tls_is_refused_without_it() {
+        let insecure = [
+            ("HALLPASS_SECRET_KEY", SECRET),
+            ("HALLPASS_COOKIE_NAME", "__Host-token"),
+            ("HALLPASS_COOKIE_SECURE", "off"),
+        ];
+        assert!(Settings::resolve(&raw(&insecure)).is_err());
+    }
+}

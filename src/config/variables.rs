@@ -1,0 +1,99 @@
+//! The table of environment variables, and `.env.example` made from it.
+//!
+//! Must not know what a value means: `resolve` reads values.
+
+use std::fmt::Write;
+
+/// One environment variable as the manual shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name, `HALLPASS_...`.
+    pub name: &'static str,
+    /// Its value when nobody sets it; `None` where leaving it out means "none".
+    pub default: Option<&'static str>,
+    /// What it is, one line of prose a text line.
+    pub about: &'static str,
+}
+
+const fn variable(
+    name: &'static str,
+    default: Option<&'static str>,
+    about: &'static str,
+) -> Variable {
+    Variable { name, default, about }
+}
+
+/// Every variable that hallpass reads.
+pub const VARIABLES: &[Variable] = &[
+    variable("HALLPASS_BIND", Some("127.0.0.1:8080"), "Address and port to listen on."),
+    variable(
+        "HALLPASS_ROSTER",
+        Some("roster.toml"),
+        "The file that says who may come in; `hallpass key add` edits it.",
+    ),
+    variable(
+        "HALLPASS_SECRET_KEY",
+        None,
+        "The HS256 secret that signs tokens: at least 32 bytes, the same on every server that shares tokens.\n\
+         `hallpass init` makes one. Quote it with single quotes if it holds $ or #.",
+    ),
+    variable(
+        "HALLPASS_PREVIOUS_SECRET_KEYS",
+        None,
+        "Former secrets, separated by commas: tokens signed with them are still accepted, none is signed.",
+    ),
+    variable(
+        "HALLPASS_ISSUER",
+        None,
+        "The `iss` of every token. Default: http:// and the address that was bound.",
+    ),
+    variable("HALLPASS_AUDIENCE", None, "The `aud` of every token. Default: the issuer."),
+    variable("HALLPASS_TOKEN_LIFETIME", Some("30m"), "How long a token lives: 90s, 30m, 8h."),
+    variable("HALLPASS_LEEWAY", Some("0s"), "Tolerated error between clocks, at most 10m."),
+    variable("HALLPASS_DOCS", Some("on"), "Swagger UI at /docs/: on or off."),
+    variable("HALLPASS_COOKIE_NAME", Some("access_token"), "Name of the session cookie."),
+    variable(
+        "HALLPASS_COOKIE_SECURE",
+        Some("on"),
+        "Whether browsers send the session cookie over TLS only: on or off (off under --dev).",
+    ),
+    variable(
+        "HALLPASS_LOGOUT_REDIRECT",
+        Some("/docs/"),
+        "Where a browser lands after logout: a path, or an http(s) address.",
+    ),
+    variable(
+        "HALLPASS_CORS_ORIGINS",
+        None,
+        "Origins whose pages may call hallpass, separated by commas: https://app.example.com",
+    ),
+    variable("HALLPASS_WORKERS", None, "Worker threads. Default: one a core."),
+    variable(
+        "HALLPASS_LOG",
+        Some("info"),
+        "What is logged to stderr: off, error, warn, info, debug, trace; or by target: info,access=off",
+    ),
+];
+
+/// The text of `.env.example`: every variable with its meaning, all commented out.
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take away the # where you differ.\n\
+         # Flags beat the environment, the environment beats this file, this file beats the defaults.\n",
+    );
+    for variable in VARIABLES {
+        text.push('\n');
+        for line in variable.about.lines() {
+            let _ = writeln!(text, "# {line}");
+        }
+        let _ = writeln!(text, "#{}={}", variable.name, variable.default.unwrap_or_default());
+    }
+    text
+}
+
+/// The text of a first `.env`: the example with `secret_key` filled in.
+pub fn first_env(secret_key: &str) -> String {
+    example()
+        .replace("#HALLPASS_SECRET_KEY=\n", &format!("HALLPASS_SECRET_KEY={secret_key}\n"))
+        .replace("# Settings of hallpass. Copy to .env (or run `hallpass init`) and take", "# Settings of hallpass. Take")
+}

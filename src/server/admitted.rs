@@ -1,0 +1,39 @@
+//! What the middleware leaves for the handler: who was admitted, and by which scheme.
+//!
+//! Must not know what the operation demanded.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+
+use crate::principal::Principal;
+
+use super::refusal::{Code, Refusal};
+
+/// The principal whose credential satisfied the requirement, and the scheme that carried it.
+///
+/// As a handler's argument it refuses with 401 where nobody was proven; `Option<Admitted>` does not.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// Who the request speaks for.
+    pub principal: Arc<Principal>,
+    /// The name of the security scheme in the document.
+    pub scheme: String,
+}
+
+impl FromRequest for Admitted {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let admitted = request.extensions().get::<Self>().cloned();
+        ready(admitted.ok_or_else(|| {
+            let detail = "This operation needs to know who calls, and nobody was proven.";
+            Refusal::new(Code::MissingCredentials, detail)
+                .header(actix_web::http::header::WWW_AUTHENTICATE, "Bearer realm=\"hallpass\"")
+        }))
+    }
+}

@@ -1,0 +1,161 @@
+//! Completes a document that utoipa made: security schemes, and the refusals that follow from `security`.
+//!
+//! Must not know how requirements are enforced: it writes what `policy` reads.
+
+use actix_web::App;
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_actix_web::AppExt;
+
+use crate::config::Surface;
+
+use super::{
+    refusal::{Code, Problem},
+    routes,
+};
+
+/// The document of hallpass' own operations alone: what `hallpass openapi` prints.
+pub fn own_document(surface: &Surface) -> Value {
+    let app = App::new().into_utoipa_app();
+    let (_, openapi) = app.configure(|config| routes::register(config, surface.docs)).split_for_parts();
+    let mut own = serde_json::to_value(openapi).unwrap_or_default();
+    if let (Some(own), Value::Object(head)) = (own.as_object_mut(), own_head()) {
+        own.extend(head);
+    }
+    complete(own, surface)
+}
+
+/// What stands at the top of hallpass' own document.
+fn own_head() -> Value {
+    json!({
+        "info": {
+            "title": "hallpass",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "API keys in, short-lived tokens out, no database. Present an API key at `/login`, \
+                            send the token that you get as `Authorization: Bearer`, end it at `/logout`. \
+                            This document is the policy that is enforced: what it says of `security` is what happens.",
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "/", "description": "This server." }],
+        "tags": [
+            { "name": "tokens", "description": "Log in, see who you are, log out." },
+            { "name": "administration", "description": "For clients with the role `admin`." },
+            { "name": "health", "description": "For whoever starts and stops processes." },
+            { "name": "documents", "description": "This document and Swagger UI." },
+        ],
+    })
+}
+
+/// Adds what handlers do not write: schemes that operations can name, and the answers that follow from
+/// `security` and bodies. What the document already says stays.
+pub(super) fn complete(mut document: Value, surface: &Surface) -> Value {
+    for section in ["schemas", "responses", "securitySchemes"] {
+        let ours = match section {
+            "schemas" => schemas(),
+            "responses" => responses(),
+            _ => schemes(surface),
+        };
+        let Some(theirs) = object_in(&mut document, &["components", section]) else { continue };
+        for (name, value) in ours {
+            theirs.entry(name).or_insert(value);
+        }
+    }
+    let root = document.get("security").cloned();
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return document };
+    let items = paths.values_mut().filter_map(Value::as_object_mut);
+    for operation in items.flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        add_refusals(operation, root.as_ref());
+    }
+    document
+}
+
+fn object_in<'d>(document: &'d mut Value, path: &[&str]) -> Option<&'d mut Map<String, Value>> {
+    let mut at = document.as_object_mut()?;
+    for name in path {
+        at = at.entry(*name).or_insert_with(|| json!({})).as_object_mut()?;
+    }
+    Some(at)
+}
+
+/// The schemes of this service, as OpenAPI's Security Scheme Object writes them.
+fn schemes(surface: &Surface) -> Map<String, Value> {
+    let session = &surface.cookie_name;
+    let schemes = [
+        ("bearer", json!({
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "The token from `/login`, a JWT (RFC 7519, RFC 8725): paste it here.",
+        })),
+        ("session", json!({
+            "type": "apiKey", "in": "cookie", "name": session,
+            "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
+                            Browsers send it by themselves; nothing needs to be entered here.",
+        })),
+        ("apiKey", json!({
+            "type": "apiKey", "in": "header", "name": "X-API-Key",
+            "description": "An API key, `hp_...`, in the header.",
+        })),
+        ("apiKeyQuery", json!({
+            "type": "apiKey", "in": "query", "name": "api_key",
+            "description": "An API key in the query. For testing: addresses end up in logs.",
+        })),
+        ("apiKeyCookie", json!({
+            "type": "apiKey", "in": "cookie", "name": "api_key",
+            "description": "An API key in a cookie, for clients that can do nothing else.",
+        })),
+    ];
+    schemes.into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
+}
+
+fn schemas() -> Map<String, Value> {
+    let schemas = [(Problem::name(), Problem::schema()), (Code::name(), Code::schema())];
+    let as_json = |schema| serde_json::to_value(schema).unwrap_or_default();
+    schemas.into_iter().map(|(name, schema)| (name.into_owned(), as_json(schema))).collect()
+}
+
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("400", "BadRequest", "The request cannot be understood, or a credential is there twice."),
+    ("401", "Unauthorized", "No credential, or a bad one."),
+    ("403", "Forbidden", "Proven, but a role or scope is missing, or the cookie came from another site."),
+    ("413", "PayloadTooLarge", "The body is larger than this operation takes."),
+    ("415", "UnsupportedMediaType", "The body is not JSON."),
+];
+
+fn responses() -> Map<String, Value> {
+    let response = |(status, name, description): &(&str, &str, &str)| {
+        let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+        let mut response = json!({
+            "description": description,
+            "content": { "application/problem+json": problem },
+        });
+        if *status == "401" {
+            let challenge = json!({
+                "description": "A challenge for every scheme that would do (RFC 9110 §11.6.1).",
+                "schema": { "type": "string", "maxLength": 1024 },
+            });
+            if let Some(response) = response.as_object_mut() {
+                response.insert("headers".to_owned(), json!({ "WWW-Authenticate": challenge }));
+            }
+        }
+        ((*name).to_owned(), response)
+    };
+    REFUSALS.iter().map(response).collect()
+}
+
+/// A protected operation can refuse credentials, one with a body can refuse the body.
+fn add_refusals(operation: &mut Map<String, Value>, root: Option<&Value>) {
+    let security = operation.get("security").or(root).and_then(Value::as_array);
+    let protected = security.is_some_and(|alternatives| !alternatives.is_empty());
+    let has_body = operation.contains_key("requestBody");
+    let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for (status, name, _) in REFUSALS {
+        let possible = match *status {
+            "400" => protected || has_body,
+            "401" | "403" => protected,
+            _ => has_body,
+        };
+        if possible && !answers.contains_key(*status) {
+            let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+            answers.insert((*status).to_owned(), reference);
+        }
+    }
+}

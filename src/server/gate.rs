@@ -1,0 +1,175 @@
+//! The gate: hallpass as a part of an actix-web application, our own service included.
+//!
+//! Must not know sockets: `run` listens.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use actix_web::{
+    Error,
+    body::{EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform},
+    middleware::from_fn,
+    web,
+};
+use serde::Serialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    authority::Authority,
+    config::Settings,
+    policy::{Policy, Reading},
+    problem::{Problem, Problems},
+};
+
+use super::{
+    document,
+    enforce::{Enforcement, enforce},
+    refusal::Refusal,
+    routes,
+};
+
+/// The largest body that an operation of ours takes, in bytes.
+const LARGEST_BODY: usize = 16 * 1024;
+
+/// The document as it is served and enforced.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) json: String,
+    pub(super) yaml: String,
+}
+
+#[derive(Debug)]
+struct Inner {
+    authority: Arc<Authority>,
+    settings: Settings,
+    published: OnceLock<Published>,
+    stopping: AtomicBool,
+}
+
+/// hallpass in an application: routes to register, and the middleware that enforces the document.
+///
+/// Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+impl Gate {
+    /// A gate over this authority.
+    pub fn new(authority: Authority, settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            authority: Arc::new(authority),
+            settings,
+            published: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// Who proves credentials and issues tokens here.
+    pub fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Registers hallpass' own operations: `App::new().into_utoipa_app().configure(gate.routes())`.
+    pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig<'_>) + use<> {
+        let gate = self.clone();
+        move |config| {
+            let docs = gate.settings().surface.docs;
+            config.app_data(web::Data::new(gate)).app_data(web::PayloadConfig::new(LARGEST_BODY));
+            routes::register(config, docs);
+        }
+    }
+
+    /// The middleware that lets pass what `document` allows, and publishes that document.
+    ///
+    /// `document` is what utoipa collected, or any serialisable OpenAPI 3 document; hallpass' security schemes
+    /// are added where they are missing. Wrap CORS around it, not inside.
+    ///
+    /// # Errors
+    /// Every part of the document that cannot be enforced, an operation without `security` first of all.
+    pub fn enforce<S, B, D>(&self, document: &D) -> Result<impl Enforces<S, B> + use<S, B, D>, Problems>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+        D: Serialize,
+    {
+        Ok(self.compile(document)?.middleware())
+    }
+
+    /// Compiles and publishes the document, once for all workers.
+    pub(super) fn compile(&self, document: &impl Serialize) -> Result<Compiled, Problems> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Problems::from(Problem::new("the OpenAPI document", format!("cannot be written: {error}")))
+        };
+        let document = serde_json::to_value(document).map_err(|error| unreadable(&error))?;
+        let document = document::complete(document, &self.settings().surface);
+        let policy = Policy::compile(&document, &Reading::own())?;
+        let json = serde_json::to_string(&document).map_err(|error| unreadable(&error))?;
+        let yaml = yaml_serde::to_string(&document).map_err(|error| unreadable(&error))?;
+        // Every worker of an application compiles the same document: the first one is published.
+        self.0.published.get_or_init(|| Published { json, yaml });
+        Ok(Compiled(Arc::new(Enforcement {
+            authority: Arc::clone(&self.0.authority),
+            policy: Arc::new(policy),
+            session_cookie: self.settings().surface.cookie_name.clone(),
+        })))
+    }
+
+    pub(super) fn published(&self) -> Result<&Published, Refusal> {
+        let unpublished = || Refusal::internal("routes() is registered, but enforce() never ran".to_owned());
+        self.0.published.get().ok_or_else(unpublished)
+    }
+
+    /// Makes `/health/ready` answer 503.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// A compiled document, ready to become a middleware in every worker.
+#[derive(Debug, Clone)]
+pub(super) struct Compiled(Arc<Enforcement>);
+
+impl Compiled {
+    /// The middleware for one worker.
+    pub(super) fn middleware<S, B>(&self) -> impl Enforces<S, B> + use<S, B>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        let enforcement = Arc::clone(&self.0);
+        from_fn(move |request, next| enforce(Arc::clone(&enforcement), request, next))
+    }
+}
+
+/// What [`Gate::enforce`] returns: something that `App::wrap` takes.
+pub trait Enforces<S, B>:
+    Transform<
+        S,
+        ServiceRequest,
+        Response = ServiceResponse<EitherBody<EitherBody<B>>>,
+        Error = Error,
+        InitError = (),
+    > + 'static
+{
+}
+
+impl<T, S, B> Enforces<S, B> for T where
+    T: Transform<
+            S,
+            ServiceRequest,
+            Response = ServiceResponse<EitherBody<EitherBody<B>>>,
+            Error = Error,
+            InitError = (),
+        > + 'static
+{
+}

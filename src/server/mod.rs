@@ -1,0 +1,21 @@
+//! The wire: actix-web, the one middleware, the routes, error bodies, observation.
+//!
+//! Must not know bcrypt or JWT: `authority` proves, `policy` permits.
+
+mod admitted;
+mod challenge;
+mod cookie;
+mod credentials;
+mod document;
+mod enforce;
+mod gate;
+mod observe;
+mod refusal;
+mod routes;
+mod run;
+
+pub use admitted::Admitted;
+pub use document::own_document;
+pub use gate::{Enforces, Gate};
+pub use refusal::{Code, Problem, Refusal};
+pub use run::{RunError, run};

@@ -1,0 +1,190 @@
+//! The one error type on the wire: it owns status, code, challenges and body (RFC 9457).
+//!
+//! Must not know why a credential is bad: it carries the reason to the log, unread.
+
+use std::{borrow::Cow, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a caller learns about a refusal, as a word that programs can match on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// Nothing was presented, and the operation is not public.
+    MissingCredentials,
+    /// An API key that is malformed, unknown, expired, revoked, or whose secret is wrong.
+    InvalidApiKey,
+    /// A token that is malformed, forged, expired or revoked.
+    InvalidToken,
+    /// Proven, but a role or scope is missing.
+    InsufficientScope,
+    /// The session cookie came with a request that another site made.
+    CrossSiteRequest,
+    /// Two proofs that must name the same subject name two.
+    SubjectMismatch,
+    /// The same place filled twice, or different API keys in different places.
+    AmbiguousCredentials,
+    /// The request cannot be understood.
+    InvalidRequest,
+    /// A scope that was not granted was asked for.
+    InvalidScope,
+    /// There is nothing at this path.
+    NotFound,
+    /// The path does not take this method.
+    MethodNotAllowed,
+    /// The body is larger than the operation takes.
+    PayloadTooLarge,
+    /// The body is of a type that the operation does not take.
+    UnsupportedMediaType,
+    /// Not now: starting, stopping or overloaded.
+    Unavailable,
+    /// A fault of hallpass itself; the log says more.
+    InternalError,
+}
+
+impl Code {
+    /// The HTTP status that goes with the code.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::MissingCredentials | Self::InvalidApiKey | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope | Self::CrossSiteRequest | Self::SubjectMismatch => StatusCode::FORBIDDEN,
+            Self::AmbiguousCredentials | Self::InvalidRequest | Self::InvalidScope => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// The body of every refusal (RFC 9457, `application/problem+json`).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: `code` tells the cases apart.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank", max_length = 64)]
+    pub kind: String,
+    /// The name of the HTTP status.
+    #[schema(example = "Unauthorized", max_length = 64)]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 401, minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// What happened and how to mend it, for people.
+    #[schema(example = "Present an API key or a bearer token.", max_length = 1024)]
+    pub detail: String,
+    /// What happened, for programs.
+    pub code: Code,
+    /// Names this request in the log.
+    #[schema(example = "f3Qk81LmXc0a", max_length = 64)]
+    pub request_id: String,
+}
+
+/// A refused request: what the caller learns, and what only the log learns.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub(super) code: Code,
+    detail: Cow<'static, str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Why, for the log: never a secret.
+    pub(super) reason: Option<String>,
+    /// The public name of the API key in question, for the log.
+    pub(super) key_id: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal with this code; `detail` says what happened and how to mend it.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), headers: Vec::new(), reason: None, key_id: None }
+    }
+
+    /// Adds a header; one that no header can hold is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Adds what only the log learns.
+    pub(super) fn because(mut self, reason: Option<String>, key_id: Option<String>) -> Self {
+        self.reason = reason;
+        self.key_id = key_id;
+        self
+    }
+
+    /// The refusal for a status that somebody else chose.
+    pub(super) fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(Code::NotFound, "There is nothing at this path."),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Self::new(Code::MethodNotAllowed, "This path does not take this method.")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(Code::PayloadTooLarge, "The body is larger than this operation takes.")
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::new(Code::UnsupportedMediaType, "Send the body as application/json.")
+            }
+            StatusCode::SERVICE_UNAVAILABLE => Self::new(Code::Unavailable, "Not now: try again shortly."),
+            status if status.is_client_error() => {
+                Self::new(Code::InvalidRequest, "The request cannot be understood.")
+            }
+            _ => Self::internal("an inner error".to_owned()),
+        }
+    }
+
+    /// A fault of our own: the caller learns nothing of it, the log does.
+    pub(super) fn internal(reason: String) -> Self {
+        let detail = "Something went wrong here. The log has more under this request_id.";
+        Self::new(Code::InternalError, detail).because(Some(reason), None)
+    }
+
+    /// The answer, complete with the request's name.
+    pub(super) fn respond(&self, request_id: &str) -> HttpResponse {
+        let status = self.code.status();
+        let mut response = HttpResponse::build(status);
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.content_type("application/problem+json");
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            detail: self.detail.clone().into_owned(),
+            code: self.code,
+            request_id: request_id.to_owned(),
+        };
+        response.body(serde_json::to_vec(&problem).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.respond("")
+    }
+}

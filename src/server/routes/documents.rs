@@ -1,0 +1,52 @@
+//! `GET /openapi.json`, `GET /openapi.yaml` and `/`: the document that is enforced.
+//!
+//! Must not know what the document says.
+
+use actix_web::{HttpResponse, get, http::header, web};
+
+use crate::server::{Gate, refusal::Refusal};
+
+/// Read the OpenAPI document
+///
+/// The very document that is enforced: what it says of `security` is what happens.
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "openapi_json",
+    responses((status = 200, description = "The document as JSON.", body = Object, content_type = "application/json")),
+    security(),
+)]
+#[get("/openapi.json")]
+pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
+    let published = gate.published()?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(published.json.clone()))
+}
+
+/// Read the OpenAPI document as YAML
+///
+/// The same document, for people and tools that like YAML better.
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "openapi_yaml",
+    responses((status = 200, description = "The document as YAML.", body = String, content_type = "application/yaml")),
+    security(),
+)]
+#[get("/openapi.yaml")]
+pub(super) async fn yaml(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
+    let published = gate.published()?;
+    Ok(HttpResponse::Ok().content_type("application/yaml").body(published.yaml.clone()))
+}
+
+/// Go to the documentation
+///
+/// Leads to Swagger UI, or to the document where Swagger UI is switched off.
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "start",
+    responses((status = 303, description = "The way there.", headers(("Location" = String, description = "A fixed page.")))),
+    security(),
+)]
+#[get("/")]
+pub(super) async fn start(gate: web::Data<Gate>) -> HttpResponse {
+    let place = if gate.settings().surface.docs { "docs/" } else { "openapi.json" };
+    HttpResponse::SeeOther().insert_header((header::LOCATION, place)).finish()
+}

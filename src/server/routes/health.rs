@@ -1,0 +1,59 @@
+//! `GET /health/live` and `GET /health/ready`, for whoever starts and stops processes.
+//!
+//! Must not know what makes the service ready: the gate says.
+
+use actix_web::{HttpResponse, get, http::header, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::server::{
+    Gate,
+    refusal::{Code, Refusal},
+};
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    #[schema(example = "ok", max_length = 32)]
+    status: String,
+}
+
+fn ok() -> HttpResponse {
+    let no_store = (header::CACHE_CONTROL, "no-store");
+    HttpResponse::Ok().insert_header(no_store).json(Health { status: "ok".to_owned() })
+}
+
+/// Say whether the process lives
+///
+/// Always 200 as long as the process answers at all.
+#[utoipa::path(
+    tag = "health",
+    operation_id = "live",
+    responses((status = 200, description = "It lives.", body = Health)),
+    security(),
+)]
+#[get("/health/live")]
+pub(super) async fn live() -> HttpResponse {
+    ok()
+}
+
+/// Say whether requests are welcome
+///
+/// 503 from the moment that the process is told to stop.
+#[utoipa::path(
+    tag = "health",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "Requests are welcome.", body = Health),
+        (status = 503, description = "It is stopping.", body = crate::server::refusal::Problem, content_type = "application/problem+json"),
+    ),
+    security(),
+)]
+#[get("/health/ready")]
+pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
+    if gate.is_stopping() {
+        return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
+    }
+    Ok(ok())
+}

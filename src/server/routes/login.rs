@@ -1,0 +1,146 @@
+//! `POST /login`: an API key goes in, an access token comes out.
+//!
+//! Must not know the API key: the middleware proved it.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, mime, post, web};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    authority::{Granted, IssueRefusal, Wish},
+    oauth::{Roles, Scopes},
+    server::{
+        Gate,
+        admitted::Admitted,
+        cookie,
+        observe::RequestId,
+        refusal::{Code, Refusal},
+    },
+};
+
+/// What a login may ask for; everything may be left out, and so may the body.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub(super) struct LoginRequest {
+    /// Only these scopes, separated by spaces. Left out: all that the client has.
+    #[schema(example = "", max_length = 4096)]
+    scope: Option<String>,
+    /// A shorter life, in seconds. Left out: as long as tokens live here.
+    #[schema(example = 600, minimum = 1, maximum = 31_622_400)]
+    expires_in: Option<u64>,
+    /// Whether to set the session cookie as well, for browsers.
+    #[schema(example = false)]
+    cookie: Option<bool>,
+}
+
+/// An access token (RFC 6749 §5.1) and what it allows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LoginResponse {
+    /// The access token: send it as `Authorization: Bearer`.
+    #[schema(example = "eyJhbGciOi...", max_length = 8192)]
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer", max_length = 16)]
+    token_type: String,
+    /// How long the token lives, in seconds.
+    #[schema(example = 1800, minimum = 0, maximum = 31_622_400)]
+    expires_in: u64,
+    /// The scopes that the token allows, separated by spaces.
+    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
+    scope: Scopes,
+    /// The roles that the token carries.
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    roles: Roles,
+}
+
+/// Exchange an API key for an access token
+///
+/// Present the API key in the header, the query or the cookie. The answer holds a token that carries the
+/// client's roles and scopes; send it as `Authorization: Bearer` to the other operations until it expires.
+/// With `"cookie": true` the token is also set as the session cookie, for browsers.
+#[utoipa::path(
+    tag = "tokens",
+    operation_id = "login",
+    request_body(content = LoginRequest, description = "Optional: ask for fewer scopes or a shorter life."),
+    responses((status = 200, description = "The token.", body = LoginResponse)),
+    security(("apiKey" = []), ("apiKeyQuery" = []), ("apiKeyCookie" = [])),
+)]
+#[post("/login")]
+pub(super) async fn login(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    admitted: Admitted,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Refusal> {
+    let asked = read(&request, body)?;
+    let now = Timestamp::now();
+    let granted = gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
+    log::info!(
+        target: "audit",
+        "login sub={} key_id={} jti={} scheme={} peer={} request_id={}",
+        admitted.principal.subject(),
+        admitted.principal.key_id().map_or("-", |id| id.as_str()),
+        granted.issued.id,
+        admitted.scheme,
+        request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
+        RequestId::of(&request).0,
+    );
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    let answer = answer(&granted, &admitted, now);
+    if asked.cookie.unwrap_or_default() {
+        response.cookie(cookie::session(gate.settings(), &answer.access_token, answer.expires_in));
+    }
+    Ok(response.json(answer))
+}
+
+fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginResponse {
+    let left = granted.issued.expires_at.as_second() - now.as_second();
+    LoginResponse {
+        access_token: granted.issued.token.expose_secret().to_owned(),
+        token_type: "Bearer".to_owned(),
+        expires_in: left.try_into().unwrap_or_default(),
+        scope: granted.scopes.clone(),
+        roles: admitted.principal.roles().clone(),
+    }
+}
+
+/// The body may be absent, empty or `null`: clients that are generated from the document send all three.
+fn read(request: &HttpRequest, body: Result<web::Bytes, actix_web::Error>) -> Result<LoginRequest, Refusal> {
+    let body = body.map_err(|error| Refusal::from_status(error.as_response_error().status_code()))?;
+    if body.trim_ascii().is_empty() {
+        return Ok(LoginRequest::default());
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.parse::<mime::Mime>().ok());
+    if kind.is_none_or(|kind| kind.essence_str() != mime::APPLICATION_JSON.essence_str()) {
+        return Err(Refusal::from_status(actix_web::http::StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    serde_json::from_slice::<Option<LoginRequest>>(&body)
+        .map(Option::unwrap_or_default)
+        .map_err(|error| Refusal::new(Code::InvalidRequest, format!("The body is not what login takes: {error}.")))
+}
+
+impl LoginRequest {
+    fn wish(&self) -> Result<Wish, Refusal> {
+        let scopes = self.scope.as_deref().map(Scopes::parse).transpose();
+        let scopes = scopes.map_err(|error| Refusal::new(Code::InvalidScope, format!("The scope {error}.")))?;
+        if self.expires_in == Some(0) {
+            return Err(Refusal::new(Code::InvalidRequest, "expires_in counts seconds and begins at 1."));
+        }
+        Ok(Wish { scopes, lifetime: self.expires_in.map(Duration::from_secs) })
+    }
+}
+
+fn refuse(refusal: IssueRefusal) -> Refusal {
+    match refusal {
+        IssueRefusal::Scope(_) => Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}.")),
+        IssueRefusal::Lifetime(_) => Refusal::new(Code::InvalidRequest, format!("Not possible: {refusal}.")),
+        IssueRefusal::Signing(reason) => Refusal::internal(reason),
+    }
+}

@@ -1,0 +1,72 @@
+//! `POST /logout`: ends the presented token before its time.
+//!
+//! Must not know how revocations are kept.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, Accept, Header},
+    mime, post, web,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::server::{
+    Gate,
+    admitted::Admitted,
+    cookie,
+    observe::RequestId,
+    refusal::{Code, Refusal},
+};
+
+/// Says that it is done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LogoutResponse {
+    /// For people.
+    #[schema(example = "Logged out: the token is revoked.", max_length = 256)]
+    message: String,
+}
+
+/// End the presented token
+///
+/// Revokes the token that this request carries and deletes the session cookie. Browsers, which prefer HTML,
+/// are led to a fixed page.
+#[utoipa::path(
+    tag = "tokens",
+    operation_id = "logout",
+    responses(
+        (status = 200, description = "The token is revoked.", body = LogoutResponse),
+        (status = 303, description = "The same, for browsers.", headers(("Location" = String, description = "A fixed page."))),
+    ),
+    security(("bearer" = []), ("session" = [])),
+)]
+#[post("/logout")]
+pub(super) async fn logout(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    admitted: Admitted,
+) -> Result<HttpResponse, Refusal> {
+    gate.authority()
+        .revoke(&admitted.principal, Timestamp::now())
+        .map_err(|error| Refusal::new(Code::InvalidRequest, format!("Not possible: {error}.")))?;
+    log::info!(
+        target: "audit",
+        "logout sub={} key_id={} request_id={}",
+        admitted.principal.subject(),
+        admitted.principal.key_id().map_or("-", |id| id.as_str()),
+        RequestId::of(&request).0,
+    );
+    let deletion = cookie::deletion(gate.settings());
+    if prefers_html(&request) {
+        let place = (header::LOCATION, gate.settings().logout_redirect.as_str());
+        return Ok(HttpResponse::SeeOther().insert_header(place).cookie(deletion).finish());
+    }
+    let message = "Logged out: the token is revoked.".to_owned();
+    Ok(HttpResponse::Ok().cookie(deletion).json(LogoutResponse { message }))
+}
+
+/// Browsers name `text/html` before anything else; curl and SDKs name JSON or `*/*`.
+fn prefers_html(request: &HttpRequest) -> bool {
+    let ranked = Accept::parse(request).map(|accept| accept.ranked()).unwrap_or_default();
+    ranked.first().is_some_and(|first| first.essence_str() == mime::TEXT_HTML.essence_str())
+}

@@ -1,0 +1,80 @@
+//! `/docs/`: Swagger UI over the document.
+//!
+//! Must not know what the document says.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::{HttpResponse, get, http::header, web};
+use utoipa_swagger_ui::Config;
+
+use crate::server::refusal::{Code, Refusal};
+
+/// Only files of this server, no validator on another host; the page needs its inline styles.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    let config = Config::new(["../openapi.json"])
+        .validator_url("none")
+        .try_it_out_enabled(true)
+        .display_request_duration(true)
+        .display_operation_id(true)
+        .use_base_layout();
+    Arc::new(config)
+});
+
+/// Go to Swagger UI
+///
+/// Its files are found beside it, so the slash matters.
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "docs_without_slash",
+    responses((status = 303, description = "The way there.", headers(("Location" = String, description = "`docs/`.")))),
+    security(),
+)]
+#[get("/docs")]
+pub(super) async fn without_slash() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, "docs/")).finish()
+}
+
+/// Open Swagger UI
+///
+/// Authorize with an API key or a token, then try the operations out.
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "docs",
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+    security(),
+)]
+#[get("/docs/")]
+pub(super) async fn page() -> Result<HttpResponse, Refusal> {
+    serve("index.html")
+}
+
+/// Read a file of Swagger UI
+///
+/// Scripts, styles and icons of the page.
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "docs_file",
+    params(("file" = String, Path, description = "The name of the file.", example = "swagger-ui.css", max_length = 64)),
+    responses((status = 200, description = "The file.", body = String, content_type = "*/*")),
+    security(),
+)]
+#[get("/docs/{file}")]
+pub(super) async fn file(file: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    serve(&file)
+}
+
+fn serve(name: &str) -> Result<HttpResponse, Refusal> {
+    let found = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
+    match found.map_err(|error| Refusal::internal(error.to_string()))? {
+        Some(file) => Ok(HttpResponse::Ok()
+            .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .content_type(file.content_type)
+            .body(file.bytes.into_owned())),
+        None => Err(Refusal::new(Code::NotFound, "Swagger UI has no file of this name.")),
+    }
+}

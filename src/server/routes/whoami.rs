@@ -1,0 +1,80 @@
+//! `GET /request`: whom this request speaks for.
+//!
+//! Must not know how the principal was proven.
+
+use actix_web::{HttpResponse, get};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    oauth::{Roles, Scopes, Subject},
+    principal::Kind,
+    server::admitted::Admitted,
+};
+
+/// What sort of principal it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PrincipalKind {
+    /// A machine that holds API keys.
+    Client,
+    /// A person with a password.
+    User,
+}
+
+/// Whom a request speaks for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WhoAmI {
+    /// The name of the client or user.
+    #[schema(example = "demo", max_length = 64, value_type = String)]
+    sub: Subject,
+    /// Whether that is a client or a user.
+    kind: PrincipalKind,
+    /// Its roles.
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    roles: Roles,
+    /// Its scopes, separated by spaces.
+    #[schema(example = "", max_length = 4096, value_type = String)]
+    scope: Scopes,
+    /// The security scheme of the document that carried the credential.
+    #[schema(example = "bearer", max_length = 64)]
+    scheme: String,
+    /// The client through which it speaks: itself, where it is a client.
+    #[schema(example = "demo", max_length = 64, value_type = String)]
+    client_id: Subject,
+    /// When the token was issued; absent for API keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
+    issued_at: Option<jiff::Timestamp>,
+    /// When the credential ends; absent for API keys that never do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11-23T10:30:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
+    expires_at: Option<jiff::Timestamp>,
+}
+
+/// Show whom this request speaks for
+///
+/// The principal behind the presented credential, with its roles and scopes.
+#[utoipa::path(
+    tag = "tokens",
+    operation_id = "whoami",
+    responses((status = 200, description = "The principal.", body = WhoAmI)),
+    security(("bearer" = []), ("session" = []), ("apiKey" = [])),
+)]
+#[get("/request")]
+pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
+    let principal = &admitted.principal;
+    HttpResponse::Ok().json(WhoAmI {
+        sub: principal.subject().clone(),
+        kind: match principal.kind() {
+            Kind::Client => PrincipalKind::Client,
+            Kind::User => PrincipalKind::User,
+        },
+        roles: principal.roles().clone(),
+        scope: principal.scopes().clone(),
+        scheme: admitted.scheme.clone(),
+        client_id: principal.client_id().clone(),
+        issued_at: principal.issued_at(),
+        expires_at: principal.expires_at(),
+    })
+}

@@ -1,0 +1,73 @@
+//! Serves hallpass' own operations on a listener until told to stop.
+//!
+//! Must not know where the listener or the order to stop came from.
+
+use std::{net::TcpListener, time::Duration};
+
+use actix_cors::Cors;
+use actix_web::{App, HttpServer, http::header, middleware::{Condition, from_fn}};
+use utoipa_actix_web::AppExt;
+
+use crate::problem::Problems;
+
+use super::{Gate, document::own_document, observe::observe};
+
+/// How long connections may take to end once the service was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the service could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The document cannot be enforced.
+    #[error("{0}")]
+    Document(#[from] Problems),
+    /// The listener failed.
+    #[error("{0}")]
+    Listener(#[from] std::io::Error),
+}
+
+/// Serves on `listener` until `shutdown` is ready, then lets the requests in hand finish.
+///
+/// `listening` is called once connections are accepted.
+///
+/// # Errors
+/// A document that cannot be enforced, or a listener that fails.
+pub async fn run(
+    listener: TcpListener,
+    gate: Gate,
+    listening: impl FnOnce(),
+    shutdown: impl Future<Output = ()> + 'static,
+) -> Result<(), RunError> {
+    let compiled = gate.compile(&own_document(&gate.settings().surface))?;
+    let workers = gate.settings().workers;
+    let inner = gate.clone();
+    let mut server = HttpServer::new(move || {
+        let origins = &inner.settings().cors_origins;
+        let (app, _) = App::new().into_utoipa_app().configure(inner.routes()).split_for_parts();
+        app.wrap(compiled.middleware())
+            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
+            .wrap(from_fn(observe))
+    })
+    .disable_signals()
+    .shutdown_timeout(GRACE.as_secs());
+    if let Some(workers) = workers {
+        server = server.workers(workers.get());
+    }
+    let server = server.listen(listener)?.run();
+    let handle = server.handle();
+    listening();
+    actix_web::rt::spawn(async move {
+        shutdown.await;
+        gate.stop();
+        handle.stop(true).await;
+    });
+    Ok(server.await?)
+}
+
+fn cors(origins: &[String]) -> Cors {
+    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    cors.allow_any_method()
+        .allow_any_header()
+        .expose_headers([header::WWW_AUTHENTICATE, header::HeaderName::from_static("x-request-id")])
+        .max_age(600)
+}

@@ -1,0 +1,102 @@
+//! The claims of an access token (RFC 9068 §2.2), strict about what it reads.
+//!
+//! Must not know signatures or keys.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::{KeyId, Roles, Scopes, Subject};
+
+/// What a token says. Unknown and duplicate claims are refused: every token of ours has these only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Claims {
+    pub(super) iss: String,
+    pub(super) sub: Subject,
+    pub(super) aud: Audience,
+    pub(super) exp: i64,
+    pub(super) nbf: i64,
+    pub(super) iat: i64,
+    pub(super) jti: String,
+    pub(super) client_id: Subject,
+    pub(super) scope: Scopes,
+    pub(super) roles: Roles,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key_id: Option<KeyId>,
+}
+
+/// `aud` may be one string or an array of them (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    pub(super) fn holds(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+}
+
+/// The proof that a token was issued by us, is meant for us, is alive and not revoked.
+///
+/// Made by [`super::Tokens::verify`] only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedToken {
+    claims: Claims,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl VerifiedToken {
+    /// `None` for times that no calendar holds.
+    pub(super) fn new(claims: Claims) -> Option<Self> {
+        let issued_at = Timestamp::from_second(claims.iat).ok()?;
+        let expires_at = Timestamp::from_second(claims.exp).ok()?;
+        Some(Self { claims, issued_at, expires_at })
+    }
+
+    /// `sub`: the client or user that the token speaks for.
+    pub fn subject(&self) -> &Subject {
+        &self.claims.sub
+    }
+
+    /// `client_id`: the client that the token was issued to.
+    pub fn client_id(&self) -> &Subject {
+        &self.claims.client_id
+    }
+
+    /// `roles`.
+    pub fn roles(&self) -> &Roles {
+        &self.claims.roles
+    }
+
+    /// `scope`.
+    pub fn scopes(&self) -> &Scopes {
+        &self.claims.scope
+    }
+
+    /// `jti`: the name of this one token.
+    pub fn id(&self) -> &str {
+        &self.claims.jti
+    }
+
+    /// `key_id`: the API key that the token was issued for, if it was one.
+    pub fn key_id(&self) -> Option<&KeyId> {
+        self.claims.key_id.as_ref()
+    }
+
+    /// `iat`.
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// `exp`.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
