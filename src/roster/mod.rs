@@ -2,16 +2,161 @@
 //!
 //! Must not know JWT or HTTP.
 
+mod api_key;
+mod document;
+mod durable;
+mod fields;
+pub mod file;
+mod parse;
+mod records;
+mod secret_hash;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::{collections::HashMap, fs, io, path::Path};
+
 use jiff::Timestamp;
 
-use crate::oauth::{KeyId, Roles, Scopes, Subject};
+pub use self::{
+    api_key::{ApiKey, MalformedKey},
+    records::{Client, Issuer, KeyRecord, User},
+    secret_hash::{COSTS, DEFAULT_COST, HashError},
+    verify::{KeyRefusal, VerifiedKey},
+};
+use crate::{
+    oauth::{KeyId, Roles, Scopes, Subject},
+    problem::{Problem, Problems},
+};
 
-/// The proof that somebody holds the API key of an enabled client; made by one check of its secret.
+/// An immutable, checked snapshot of who may come in; the default lets nobody in.
 #[derive(Debug, Clone)]
-pub struct VerifiedKey {
-    pub(crate) client: Subject,
-    pub(crate) roles: Roles,
-    pub(crate) scopes: Scopes,
-    pub(crate) key_id: KeyId,
-    pub(crate) expires: Option<Timestamp>,
+pub struct Roster {
+    /// Each in the order of the names.
+    clients: Vec<Client>,
+    users: Vec<User>,
+    issuers: Vec<Issuer>,
+    /// Where a key is: which client, which of its keys.
+    keys: HashMap<KeyId, (usize, usize)>,
+    /// What an unknown key costs, so that it takes as long as a known one.
+    highest_cost: u32,
+}
+
+/// A roster without faults, and what should be looked at all the same.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The roster.
+    pub roster: Roster,
+    /// What is allowed and unwise.
+    pub warnings: Problems,
+}
+
+impl Roster {
+    /// Reads the text of a roster. `file` is its name in places, as in `roster.toml:12`.
+    ///
+    /// # Errors
+    /// All faults of the text, in the order of their lines.
+    pub fn parse(text: &str, file: &str) -> Result<Checked, Problems> {
+        parse::parse(text, file)
+    }
+
+    /// Reads a roster file.
+    ///
+    /// # Errors
+    /// Why the file cannot be read, or all its faults.
+    pub fn load(path: &Path) -> Result<Checked, Problems> {
+        let file = path.display().to_string();
+        let bytes = fs::read(path).map_err(|error| Problem::new(&file, unreadable(&error)))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let good = bytes.iter().take(error.valid_up_to());
+            let line = 1 + good.filter(|byte| **byte == b'\n').count();
+            Problem::new(format!("{file}:{line}"), "not UTF-8: save the file as UTF-8")
+        })?;
+        Self::parse(text, &file)
+    }
+
+    /// The client of this name.
+    pub fn client(&self, name: &Subject) -> Option<&Client> {
+        let at = self.clients.binary_search_by(|client| client.name.cmp(name)).ok()?;
+        self.clients.get(at)
+    }
+
+    /// All clients, by name.
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter()
+    }
+
+    /// The key of this id and the client that it belongs to, found at once however many there are.
+    pub fn key(&self, id: &KeyId) -> Option<(&Client, &KeyRecord)> {
+        let (client, key) = *self.keys.get(id)?;
+        let client = self.clients.get(client)?;
+        Some((client, client.keys.get(key)?))
+    }
+
+    /// The user of this name.
+    pub fn user(&self, name: &Subject) -> Option<&User> {
+        let at = self.users.binary_search_by(|user| user.name.cmp(name)).ok()?;
+        self.users.get(at)
+    }
+
+    /// All users, by name.
+    pub fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.iter()
+    }
+
+    /// All trusted issuers, by name.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.iter()
+    }
+
+    /// A roster in memory that knows one client, and the client's fresh key.
+    ///
+    /// # Errors
+    /// [`HashError`] when `cost` is outside of [`COSTS`] or the system gives no randomness.
+    pub fn demo(
+        client: &Subject,
+        roles: Roles,
+        scopes: Scopes,
+        cost: u32,
+        now: Timestamp,
+    ) -> Result<(Self, ApiKey), HashError> {
+        let key = ApiKey::generate();
+        let hash = secret_hash::SecretHash::of(key.secret(), cost)?;
+        let record = KeyRecord { id: key.id().clone(), created: now, expires: None, hash };
+        let name = client.clone();
+        let client = Client { name, roles, scopes, disabled: false, keys: vec![record] };
+        Ok((Self::new(vec![client], Vec::new(), Vec::new()), key))
+    }
+
+    /// Indexes what was checked before; key ids and names must not repeat.
+    fn new(mut clients: Vec<Client>, mut users: Vec<User>, mut issuers: Vec<Issuer>) -> Self {
+        clients.sort_by(|a, b| a.name.cmp(&b.name));
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        issuers.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut keys = HashMap::with_capacity(clients.iter().map(|client| client.keys.len()).sum());
+        let mut highest_cost = None;
+        for (client_at, client) in clients.iter().enumerate() {
+            for (key_at, key) in client.keys.iter().enumerate() {
+                keys.insert(key.id.clone(), (client_at, key_at));
+                highest_cost = highest_cost.max(Some(key.hash.cost()));
+            }
+        }
+        let highest_cost = highest_cost.unwrap_or(DEFAULT_COST);
+        Self { clients, users, issuers, keys, highest_cost }
+    }
+}
+
+impl Default for Roster {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new(), Vec::new())
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        "there is no roster: `hallpass init` makes an empty one, `hallpass key add CLIENT` one with a key"
+            .to_owned()
+    } else {
+        format!("cannot be read: {error}")
+    }
 }

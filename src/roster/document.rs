@@ -1,0 +1,158 @@
+//! Changes to the text of a roster that keep its comments, its order and its manner of writing.
+//!
+//! Must not know files, or whether the result is a good roster.
+
+use jiff::Timestamp;
+use toml_edit::{
+    Array, ArrayOfTables, Datetime, DatetimeParseError, DocumentMut, InlineTable, Item, Table,
+    TableLike, Value, value,
+};
+
+use super::{ApiKey, secret_hash::SecretHash};
+use crate::oauth::{KeyId, Roles, Scopes, Subject};
+
+/// Moments that a roster can hold, to the second.
+pub(super) fn whole_seconds(moment: Timestamp) -> Timestamp {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
+}
+
+/// The entry of a new key, to be hung into a client.
+pub(super) fn key_entry(
+    key: &ApiKey,
+    hash: &SecretHash,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+) -> Result<Table, DatetimeParseError> {
+    let mut entry = Table::new();
+    entry.insert("id", value(key.id().as_str()));
+    entry.insert("hash", value(hash.as_str()));
+    entry.insert("created", value(written(created)?));
+    if let Some(expires) = expires {
+        entry.insert("expires", value(written(expires)?));
+    }
+    Ok(entry)
+}
+
+fn written(moment: Timestamp) -> Result<Datetime, DatetimeParseError> {
+    whole_seconds(moment).to_string().parse()
+}
+
+/// Adds a client without keys.
+pub(super) fn add_client(
+    document: &mut DocumentMut,
+    name: &Subject,
+    roles: &Roles,
+    scopes: &Scopes,
+) {
+    let mut client = Table::new();
+    client.insert("roles", value(Array::from_iter(roles.iter().map(|role| role.as_str()))));
+    client.insert("scopes", value(Array::from_iter(scopes.iter().map(|scope| scope.as_str()))));
+    if document.is_empty() {
+        // Comments alone belong to no entry and would end up below the first one.
+        let comments = document.trailing().as_str().unwrap_or_default().to_owned();
+        let gap = if comments.is_empty() { "" } else { "\n" };
+        client.decor_mut().set_prefix(comments + gap);
+        document.set_trailing("");
+    }
+    let clients = document.entry("clients").or_insert_with(|| {
+        let mut clients = Table::new();
+        clients.set_implicit(true);
+        Item::Table(clients)
+    });
+    let inline = clients.is_inline_table();
+    if let Some(clients) = clients.as_table_like_mut() {
+        let client = if inline {
+            Item::Value(client.into_inline_table().into())
+        } else {
+            Item::Table(client)
+        };
+        clients.insert(name.as_str(), client);
+    }
+}
+
+/// Adds a key to a client that is there.
+pub(super) fn add_key(document: &mut DocumentMut, client: &Subject, entry: Table) {
+    let Some(client) = client_entry(document, client) else { return };
+    let inline = client.is_inline_table();
+    let Some(client) = client.as_table_like_mut() else { return };
+    let keys = client.entry("keys").or_insert_with(|| {
+        if inline { value(Array::new()) } else { Item::ArrayOfTables(ArrayOfTables::new()) }
+    });
+    match keys {
+        Item::ArrayOfTables(keys) => keys.push(entry),
+        Item::Value(Value::Array(keys)) => keys.push(entry.into_inline_table()),
+        _ => {}
+    }
+}
+
+/// Makes the keys of a client expire at a moment; those that expire earlier are left alone.
+pub(super) fn expire_keys(
+    document: &mut DocumentMut,
+    client: &Subject,
+    expires: Timestamp,
+    is_earlier: impl Fn(&str) -> bool,
+) -> Result<(), DatetimeParseError> {
+    let moment = written(expires)?;
+    let keys = client_entry(document, client).and_then(|client| client.get_mut("keys"));
+    for key in keys.map(key_tables).unwrap_or_default() {
+        if key.get("id").and_then(Item::as_str).is_some_and(&is_earlier) {
+            continue;
+        }
+        match key.get_mut("expires").and_then(Item::as_value_mut) {
+            Some(found) => {
+                // The comment behind the old value stays.
+                let decor = found.decor().clone();
+                *found = moment.into();
+                *found.decor_mut() = decor;
+            }
+            None => {
+                key.insert("expires", value(moment));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes a key; its client stays, with the comments above it.
+pub(super) fn remove_key(document: &mut DocumentMut, client: &Subject, id: &KeyId) {
+    let Some(client) = client_entry(document, client) else { return };
+    let has_id = |key: &dyn TableLike| key.get("id").and_then(Item::as_str) == Some(id.as_str());
+    match client.get_mut("keys") {
+        Some(Item::ArrayOfTables(keys)) => {
+            let first = keys.get(0).map(|key| key.decor().clone());
+            keys.retain(|key| !has_id(key));
+            if let (true, Some(client), Some(decor)) =
+                (keys.is_empty(), client.as_table_mut(), first)
+            {
+                client.remove("keys");
+                if client.is_implicit() {
+                    client.set_implicit(false);
+                    *client.decor_mut() = decor;
+                }
+            }
+        }
+        Some(Item::Value(Value::Array(keys))) => {
+            keys.retain(|key| !key.as_inline_table().is_some_and(|key| has_id(key)));
+        }
+        _ => {}
+    }
+}
+
+fn client_entry<'d>(document: &'d mut DocumentMut, name: &Subject) -> Option<&'d mut Item> {
+    document.get_mut("clients")?.as_table_like_mut()?.get_mut(name.as_str())
+}
+
+fn key_tables(keys: &mut Item) -> Vec<&mut dyn TableLike> {
+    fn like<T: TableLike>(table: &mut T) -> &mut dyn TableLike {
+        table
+    }
+    match keys {
+        Item::ArrayOfTables(keys) => keys.iter_mut().map(like).collect(),
+        Item::Value(Value::Array(keys)) => keys
+            .iter_mut()
+            .filter_map(Value::as_inline_table_mut)
+            .map(like::<InlineTable>)
+            .collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,70 @@
+//! What the roster says: clients with their API keys, users, trusted issuers. Plain data.
+//!
+//! Must not know the file that says it, or how a secret is checked.
+
+use jiff::Timestamp;
+
+use super::secret_hash::SecretHash;
+use crate::oauth::{KeyId, Roles, Scopes, Subject};
+
+/// A machine that holds API keys.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its name, the `sub` and `client_id` of its tokens.
+    pub name: Subject,
+    /// The roles that its tokens carry.
+    pub roles: Roles,
+    /// The scopes that it may ask for.
+    pub scopes: Scopes,
+    /// Whether it may not come in at present, whatever keys it holds.
+    pub disabled: bool,
+    /// Its API keys, in the order of the file.
+    pub keys: Vec<KeyRecord>,
+}
+
+/// What is kept of an API key: everything but the key.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// The public name of the key.
+    pub id: KeyId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The first moment at which it is good no more.
+    pub expires: Option<Timestamp>,
+    pub(super) hash: SecretHash,
+}
+
+impl KeyRecord {
+    /// Whether the key is good no more at `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// A person who logs in with a password.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The name, the `sub` of the tokens.
+    pub name: Subject,
+    /// The roles that the tokens carry.
+    pub roles: Roles,
+    /// The scopes that the user may ask for.
+    pub scopes: Scopes,
+    /// Whether the user may not come in at present.
+    pub disabled: bool,
+    #[expect(dead_code, reason = "no scheme asks for a password yet")]
+    pub(super) password: SecretHash,
+}
+
+/// An OpenID provider whose tokens are welcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// What the roster calls it.
+    pub name: Subject,
+    /// Its `iss`, to be compared exactly.
+    pub url: String,
+    /// The `aud` that its tokens must carry.
+    pub audience: String,
+    /// The claim that lists roles; without one its tokens carry none.
+    pub roles_claim: Option<String>,
+}

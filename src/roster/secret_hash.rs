@@ -1,0 +1,154 @@
+//! The bcrypt hash of a secret: checked when read, compared in one place, never shown.
+//!
+//! Must not know whose secret it is or where the hash is kept.
+
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+use bcrypt::HashParts;
+use secrecy::{ExposeSecret, SecretString};
+
+/// The bcrypt cost of new API keys. Their secrets are random, so a higher one would protect nothing more.
+pub const DEFAULT_COST: u32 = 10;
+
+/// The bcrypt costs that a roster may hold: less protects nothing, more lets one login occupy a core
+/// for seconds.
+pub const COSTS: RangeInclusive<u32> = 4..=14;
+
+/// Why a text is not the hash of a secret. It does not hold the text: people paste keys there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HashFault {
+    #[error("is no bcrypt hash: expected `$2b$`, two digits of cost, `$` and 53 characters")]
+    Malformed,
+    #[error("has the bcrypt cost {0}, allowed are 4 to 14")]
+    Cost(u32),
+}
+
+/// A secret could not be hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// The bcrypt cost is outside of [`COSTS`].
+    #[error("the bcrypt cost {0} is outside of 4 to 14")]
+    Cost(u32),
+    /// The system gave no randomness for the salt.
+    #[error("cannot hash the secret: {0}")]
+    Bcrypt(#[from] bcrypt::BcryptError),
+}
+
+/// A well-formed bcrypt hash of an allowed cost.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct SecretHash {
+    text: Box<str>,
+    cost: u32,
+}
+
+impl SecretHash {
+    /// Reads `$2a$`, `$2b$` or `$2y$` hashes; runs no bcrypt.
+    pub(super) fn parse(text: &str) -> Result<Self, HashFault> {
+        let known = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version));
+        // The crate reads `$2b$+9$` as well, and a missing digit shifts what follows.
+        let two_digits =
+            text.get(4..6).is_some_and(|cost| cost.bytes().all(|b| b.is_ascii_digit()));
+        let parts = HashParts::from_str(text).map_err(|_| HashFault::Malformed)?;
+        let cost = parts.get_cost();
+        match (known && two_digits, COSTS.contains(&cost)) {
+            (false, _) => Err(HashFault::Malformed),
+            (true, false) => Err(HashFault::Cost(cost)),
+            (true, true) => Ok(Self { text: text.into(), cost }),
+        }
+    }
+
+    /// Hashes a secret; takes as long as the cost says.
+    pub(super) fn of(secret: &SecretString, cost: u32) -> Result<Self, HashError> {
+        if !COSTS.contains(&cost) {
+            return Err(HashError::Cost(cost));
+        }
+        let text = bcrypt::non_truncating_hash(secret.expose_secret(), cost)?;
+        Ok(Self { text: text.into(), cost })
+    }
+
+    /// A hash that no known secret has, made without hashing: comparing with it costs what comparing
+    /// with a real one costs.
+    pub(super) fn of_nothing(cost: u32) -> Self {
+        Self { text: format!("$2b${cost:02}${}", ".".repeat(53)).into(), cost }
+    }
+
+    /// Whether `secret` has this hash; one bcrypt, whatever the answer.
+    pub(super) fn matches(&self, secret: &SecretString) -> bool {
+        bcrypt::non_truncating_verify(secret.expose_secret(), &self.text).unwrap_or(false)
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// The text, for the one place that writes it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretHash(cost {})", self.cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the test suite of jBCrypt: the empty password.
+    const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+
+    #[test]
+    fn the_three_versions_in_use_are_read() {
+        for version in ["2a", "2b", "2y"] {
+            let hash = SecretHash::parse(&format!("${version}$06${TAIL}")).unwrap();
+            assert_eq!(hash.cost(), 6);
+            assert!(hash.matches(&"".into()));
+            assert!(!hash.matches(&"x".into()));
+        }
+    }
+
+    #[test]
+    fn malformed_hashes_and_costs_out_of_bounds_are_told_apart() {
+        for bad in [
+            String::new(),
+            format!("$2x$06${TAIL}"),
+            format!("$2$06${TAIL}"),
+            format!("$2b$6${TAIL}"),
+            format!("$2b$6${TAIL}."),
+            format!("$2b$+6${TAIL}"),
+            format!("$2b$06${}", &TAIL[1..]),
+            format!("$2b$06${TAIL}."),
+            format!("$2b$06${}", TAIL.replace('q', "=")),
+            format!("$2b$06${}ä", &TAIL[..51]),
+        ] {
+            assert_eq!(SecretHash::parse(&bad), Err(HashFault::Malformed), "{bad}");
+        }
+        for cost in [0, 3, 15, 31, 99] {
+            let bad = format!("$2b${cost:02}${TAIL}");
+            assert_eq!(SecretHash::parse(&bad), Err(HashFault::Cost(cost)));
+        }
+    }
+
+    #[test]
+    fn a_hash_of_nothing_is_well_formed_and_fits_no_key() {
+        let nothing = SecretHash::of_nothing(4);
+        assert_eq!(SecretHash::parse(nothing.as_str()).unwrap(), nothing);
+        assert!(!nothing.matches(&"0".repeat(43).into()));
+    }
+
+    #[test]
+    fn costs_out_of_bounds_are_not_hashed() {
+        for cost in [3, 15] {
+            assert!(matches!(SecretHash::of(&"x".into(), cost), Err(HashError::Cost(_))));
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_hash() {
+        let hash = SecretHash::of(&"x".into(), 4).unwrap();
+        assert!(!format!("{hash:?}").contains(&hash.as_str()[7..20]));
+    }
+}

@@ -1,0 +1,197 @@
+//! Changes to roster files: what they write, what they keep, what they refuse.
+//!
+//! Must not know how a file is replaced.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use super::{
+    super::{
+        ApiKey, KeyRefusal, Roster,
+        file::{self, EditError, Grants},
+    },
+    COST, HASH, exposed, later, name, now, roles, scopes,
+};
+use crate::oauth::KeyId;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A directory with a roster of this text, or without one.
+fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("roster.toml");
+    if let Some(text) = text {
+        fs::write(&path, text.replace("HASH", HASH)).unwrap();
+    }
+    (directory, path)
+}
+
+fn add(path: &PathBuf, client: &str) -> Result<ApiKey, EditError> {
+    file::add_key(path, &name(client), &Grants::default(), None, COST, now())
+}
+
+fn load(path: &PathBuf) -> Roster {
+    Roster::load(path).unwrap().roster
+}
+
+#[test]
+fn an_empty_roster_is_made_once() {
+    let (_directory, path) = roster(None);
+    assert!(Roster::load(&path).unwrap_err().to_string().contains("hallpass init"));
+    file::create(&path).unwrap();
+    assert_eq!(load(&path).clients().count(), 0);
+    add(&path, "a").unwrap();
+    assert!(matches!(file::create(&path), Err(EditError::Exists(_))));
+    assert_eq!(load(&path).clients().count(), 1);
+}
+
+#[test]
+fn the_first_key_makes_the_roster_and_the_client() {
+    let (_directory, path) = roster(None);
+    let grants = Grants { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
+    let key = file::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now()).unwrap();
+    let proof = load(&path).verify(&key, now()).unwrap();
+    assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
+    assert_eq!(proof.expires(), Some(later(3600)));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("# Who may come in"), "{text}");
+    let from = text.find("[clients").unwrap();
+    let hash = text.split('"').find(|part| part.starts_with("$2b$")).unwrap();
+    assert_eq!(
+        text[from..].replace(hash, "HASH").replace(key.id().as_str(), "ID"),
+        "[clients.billing]\nroles = [\"a\", \"b\"]\nscopes = [\"x:y\"]\n\n[[clients.billing.keys]]\n\
+         id = \"ID\"\nhash = \"HASH\"\ncreated = 2026-11-23T10:00:00Z\nexpires = 2026-11-23T11:00:00Z\n"
+    );
+    assert!(!text.contains(&exposed(&key)[16..59]));
+}
+
+#[test]
+fn comments_and_order_are_kept() {
+    let before = include_str!("example.toml");
+    let (_directory, path) = roster(Some(&format!("# head\n{before}\n# end\n")));
+    let first = add(&path, "billing").unwrap();
+    let second = add(&path, "zoo").unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let mut rest = text.as_str();
+    for line in format!("# head\n{before}\n# end\n").lines() {
+        let at = rest.find(line).unwrap_or_else(|| panic!("{line} is gone or moved:\n{text}"));
+        rest = &rest[at..];
+    }
+    let place = |part: &str| text.find(part).unwrap();
+    assert!(place(first.id().as_str()) < place("[users.alice]"));
+    for key in [first, second] {
+        assert!(load(&path).verify(&key, now()).is_ok());
+    }
+}
+
+#[test]
+fn every_manner_of_writing_a_roster_can_be_changed() {
+    let key = "{ id = '4fQz81LmXc0a', hash = 'HASH', created = 2026-01-01T00:00:00Z }";
+    for text in [
+        format!("clients = {{ a = {{ keys = [{key}] }} }}"),
+        format!("[clients]\na = {{ roles = [], keys = [{key}] }} # c\n"),
+        format!("[clients.a]\nkeys = [\n  # why\n  {key}, # last\n]\n"),
+        format!("clients.a.roles = ['r'] # c\nclients.a.keys = [{key}]\n[users]\n"),
+        "[[clients.a.keys]]\nid = '4fQz81LmXc0a'\nhash = 'HASH'\ncreated = 2026-01-01T00:00:00Z"
+            .to_owned(),
+    ] {
+        let (_directory, path) = roster(Some(&text));
+        let added =
+            [add(&path, "a").unwrap(), add(&path, "new").unwrap(), add(&path, "new").unwrap()];
+        let rotated = file::rotate(&path, &name("a"), HOUR, COST, now()).unwrap();
+        let old = KeyId::parse("4fQz81LmXc0a").unwrap();
+        let found = load(&path);
+        for id in [&old, added[0].id()] {
+            assert_eq!(found.key(id).unwrap().1.expires, Some(later(3600)), "{text}");
+        }
+        assert!(
+            added.iter().chain([&rotated]).all(|key| found.verify(key, now()).is_ok()),
+            "{text}"
+        );
+        for id in [&old, added[0].id(), rotated.id()] {
+            assert_eq!(file::revoke(&path, id).unwrap(), name("a"));
+        }
+        let found = load(&path);
+        assert_eq!(found.client(&name("a")).unwrap().keys.len(), 0, "{text}");
+        assert_eq!(found.verify(&rotated, now()).unwrap_err(), KeyRefusal::UnknownKey);
+        assert!(found.verify(&added[2], now()).is_ok());
+    }
+}
+
+#[test]
+fn rotating_leaves_the_overlap_and_what_expires_earlier() {
+    let (_directory, path) = roster(None);
+    let short =
+        file::add_key(&path, &name("a"), &Grants::default(), Some(HOUR), COST, now()).unwrap();
+    let long = file::add_key(&path, &name("a"), &Grants::default(), Some(100 * HOUR), COST, now())
+        .unwrap();
+    let other = add(&path, "b").unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("2026-11-27T14:00:00Z", "2026-11-27T14:00:00Z # soon")).unwrap();
+    let fresh = file::rotate(&path, &name("a"), 2 * HOUR, COST, now()).unwrap();
+    let found = load(&path);
+    let expires = |key: &ApiKey| found.key(key.id()).unwrap().1.expires;
+    assert_eq!(expires(&short), Some(later(3600)));
+    assert_eq!(expires(&long), Some(later(7200)));
+    assert_eq!((expires(&fresh), expires(&other)), (None, None));
+    assert!(fs::read_to_string(&path).unwrap().contains("T12:00:00Z # soon"));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_nothing_changes() {
+    let (_directory, path) = roster(Some("[clients.a]\nroles = ['r']\n"));
+    let before = fs::read_to_string(&path).unwrap();
+    let grants = Grants { roles: roles(&["x"]), ..Grants::default() };
+    let unknown = KeyId::parse("000000000000").unwrap();
+    let given = file::add_key(&path, &name("a"), &grants, None, COST, now());
+    assert!(given.unwrap_err().to_string().contains("leave out --role"));
+    assert!(matches!(
+        file::rotate(&path, &name("a"), HOUR, COST, now()),
+        Err(EditError::NoKeys(_))
+    ));
+    let stranger = file::rotate(&path, &name("b"), HOUR, COST, now());
+    assert!(matches!(stranger, Err(EditError::UnknownClient(_))));
+    assert!(matches!(file::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
+    let dear = file::add_key(&path, &name("a"), &Grants::default(), None, 15, now());
+    assert!(matches!(dear, Err(EditError::Hash(_))));
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
+fn only_adding_a_key_makes_a_missing_roster() {
+    let (directory, path) = roster(None);
+    assert!(matches!(
+        file::rotate(&path, &name("a"), HOUR, COST, now()),
+        Err(EditError::NoRoster(_))
+    ));
+    let id = KeyId::parse("000000000000").unwrap();
+    assert!(matches!(file::revoke(&path, &id), Err(EditError::NoRoster(_))));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_broken_roster_is_not_touched() {
+    for text in ["[clients.a", "[clients.a]\nrole = []\n"] {
+        let (_directory, path) = roster(Some(text));
+        assert!(matches!(add(&path, "b"), Err(EditError::Broken(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn lifetimes_beyond_the_calendar_end_with_it() {
+    let (_directory, path) = roster(None);
+    file::add_key(&path, &name("a"), &Grants::default(), Some(Duration::MAX), COST, now()).unwrap();
+    file::rotate(&path, &name("a"), Duration::MAX, COST, now()).unwrap();
+    let found = load(&path);
+    let expires: Vec<_> =
+        found.client(&name("a")).unwrap().keys.iter().map(|key| key.expires).collect();
+    assert_eq!(expires, [Some("9999-12-30T22:00:00Z".parse().unwrap()), None]);
+}
+
+#[test]
+fn a_head_comment_survives_the_last_key() {
+    let text = "# head\n[[clients.a.keys]]\nid = '4fQz81LmXc0a'\nhash = 'HASH'\ncreated = 2026-01-01T00:00:00Z\n";
+    let (_directory, path) = roster(Some(text));
+    file::revoke(&path, &KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "# head\n[clients.a]\n");
+}

@@ -1,0 +1,48 @@
+//! What the tests of the room share: a moment, names, a small roster.
+//!
+//! Must not know what is tested with them.
+
+mod editing;
+mod proving;
+mod reading;
+mod replacing;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::{ApiKey, Roster};
+use crate::oauth::{Role, Roles, Scope, Scopes, Subject};
+
+/// The lowest cost: these tests are about other things than slowness.
+const COST: u32 = 4;
+/// A well-formed hash of cost 10.
+const HASH: &str = "$2b$10$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+
+fn now() -> Timestamp {
+    "2026-11-23T10:00:00.5Z".parse().unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    Timestamp::from_second(now().as_second() + seconds).unwrap()
+}
+
+fn name(text: &str) -> Subject {
+    Subject::parse(text).unwrap()
+}
+
+fn roles(names: &[&str]) -> Roles {
+    names.iter().map(|name| Role::parse(name).unwrap()).collect()
+}
+
+fn scopes(names: &[&str]) -> Scopes {
+    names.iter().map(|name| Scope::parse(name).unwrap()).collect()
+}
+
+/// A roster with the client `billing` and its key.
+fn demo() -> (Roster, ApiKey) {
+    Roster::demo(&name("billing"), roles(&["reader"]), scopes(&["a:b"]), COST, now()).unwrap()
+}
+
+fn exposed(key: &ApiKey) -> String {
+    key.expose().expose_secret().to_owned()
+}

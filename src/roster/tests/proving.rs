@@ -1,0 +1,122 @@
+//! Keys against rosters: what is proven, what is refused, and that the answer takes equal time.
+//!
+//! Must not know files.
+
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+
+use super::{
+    super::{ApiKey, KeyRefusal, Roster},
+    COST, demo, exposed, later, name, now, roles, scopes,
+};
+
+/// A key of the same id and another secret, with a good checksum.
+fn with_wrong_secret(key: &ApiKey) -> ApiKey {
+    let text = format!("hp_{}_{}", key.id(), "0".repeat(43));
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut sum = crc32fast::hash(text.as_bytes()) as usize;
+    let mut tail = [b'0'; 6];
+    for digit in tail.iter_mut().rev() {
+        *digit = digits[sum % 62];
+        sum /= 62;
+    }
+    ApiKey::parse(&(text + std::str::from_utf8(&tail).unwrap())).unwrap()
+}
+
+#[test]
+fn the_right_key_proves_its_client() {
+    let (roster, key) = demo();
+    let proof = roster.verify(&key, now()).unwrap();
+    assert_eq!(proof.client(), &name("billing"));
+    assert_eq!(proof.roles(), &roles(&["reader"]));
+    assert_eq!(proof.scopes(), &scopes(&["a:b"]));
+    assert_eq!(proof.key_id(), key.id());
+    assert_eq!(proof.expires(), None);
+    assert_eq!(roster.check_key(key.id(), now()).unwrap().name, name("billing"));
+}
+
+#[test]
+fn an_unknown_key_and_a_wrong_secret_are_refused() {
+    let (roster, key) = demo();
+    let stranger = ApiKey::generate();
+    assert_eq!(roster.verify(&stranger, now()).unwrap_err(), KeyRefusal::UnknownKey);
+    assert_eq!(roster.check_key(stranger.id(), now()).unwrap_err(), KeyRefusal::UnknownKey);
+    assert_eq!(
+        roster.verify(&with_wrong_secret(&key), now()).unwrap_err(),
+        KeyRefusal::WrongSecret
+    );
+    assert_eq!(Roster::default().verify(&key, now()).unwrap_err(), KeyRefusal::UnknownKey);
+}
+
+#[test]
+fn a_key_is_good_until_the_moment_at_which_it_expires() {
+    let (mut roster, key) = demo();
+    roster.clients[0].keys[0].expires = Some(later(60));
+    assert_eq!(roster.verify(&key, later(59)).unwrap().expires(), Some(later(60)));
+    assert_eq!(roster.verify(&key, later(60)).unwrap_err(), KeyRefusal::Expired);
+    assert!(roster.check_key(key.id(), later(59)).is_ok());
+    assert_eq!(roster.check_key(key.id(), later(60)).unwrap_err(), KeyRefusal::Expired);
+}
+
+#[test]
+fn a_disabled_client_is_refused_with_the_right_key() {
+    let (mut roster, key) = demo();
+    roster.clients[0].disabled = true;
+    assert_eq!(roster.verify(&key, now()).unwrap_err(), KeyRefusal::Disabled);
+    assert_eq!(roster.check_key(key.id(), now()).unwrap_err(), KeyRefusal::Disabled);
+}
+
+#[test]
+fn who_does_not_hold_the_key_learns_nothing_of_its_state() {
+    let (mut roster, key) = demo();
+    roster.clients[0].disabled = true;
+    roster.clients[0].keys[0].expires = Some(now());
+    assert_eq!(
+        roster.verify(&with_wrong_secret(&key), now()).unwrap_err(),
+        KeyRefusal::WrongSecret
+    );
+}
+
+#[test]
+fn an_unknown_key_takes_one_bcrypt_of_the_highest_cost() {
+    let (mut roster, key) = demo();
+    assert_eq!(roster.highest_cost, COST);
+    assert_eq!(Roster::default().highest_cost, super::super::DEFAULT_COST);
+    let (dearer, other) = Roster::demo(&name("a"), roles(&[]), scopes(&[]), 9, now()).unwrap();
+    roster = Roster::new([roster.clients, dearer.clients].concat(), Vec::new(), Vec::new());
+    assert_eq!(roster.highest_cost, 9);
+
+    let time = |key: &ApiKey| {
+        let took = |_| {
+            let start = Instant::now();
+            let _answer = roster.verify(key, now());
+            start.elapsed()
+        };
+        (0..5).map(took).min().unwrap_or(Duration::MAX)
+    };
+    let (known, wrong) = (time(&other), time(&with_wrong_secret(&other)));
+    let unknown = time(&ApiKey::generate());
+    for took in [known, wrong] {
+        // A second bcrypt would double it and a skipped one leave nothing.
+        assert!(unknown > took.mul_f32(0.6) && unknown < took.mul_f32(1.7), "{unknown:?} {took:?}");
+    }
+    assert!(roster.verify(&key, now()).is_ok());
+}
+
+#[test]
+fn bcrypt_gets_exactly_the_43_characters_of_the_secret() {
+    let (roster, key) = demo();
+    let secret = exposed(&key)[16..59].to_owned();
+    let hash = roster.clients[0].keys[0].hash.as_str();
+    assert!(bcrypt::verify(&secret, hash).unwrap());
+    assert_eq!(key.secret().expose_secret(), secret);
+}
+
+#[test]
+fn debug_shows_neither_secrets_nor_hashes() {
+    let (roster, key) = demo();
+    let shown = format!("{roster:?} {key:?} {:?}", roster.verify(&key, now()).unwrap());
+    assert!(shown.contains("billing"));
+    assert!(!shown.contains("$2b$") && !shown.contains(&exposed(&key)[16..30]));
+}

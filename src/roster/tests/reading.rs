@@ -1,0 +1,194 @@
+//! Rosters as texts: what is read, and every fault with its line.
+//!
+//! Must not know files.
+
+use std::fmt::Write;
+
+use super::{super::Roster, HASH, name, roles, scopes};
+use crate::oauth::KeyId;
+
+/// Places and the beginning of what is wrong.
+fn faults(text: &str) -> Vec<String> {
+    let text = text.replace("HASH", HASH);
+    Roster::parse(&text, "r.toml").map(drop).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// Whether the faults are exactly these, each by its beginning.
+fn assert_faults(text: &str, expected: &[&str]) {
+    let found = faults(text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\n{expected}");
+    }
+}
+
+/// A client with one key, the lines of which can be replaced.
+fn with_key(line: &str, by: &str) -> String {
+    let text = "[[clients.a.keys]]\nid = \"4fQz81LmXc0a\"\nhash = \"HASH\"\ncreated = 2026-11-23T00:00:00Z\n";
+    assert!(text.contains(line));
+    text.replace(line, by)
+}
+
+#[test]
+fn the_example_of_the_contract_is_read() {
+    let text = include_str!("example.toml");
+    let checked = Roster::parse(text, "r.toml").unwrap();
+    let client = checked.roster.client(&name("billing")).unwrap();
+    assert_eq!(client.roles, roles(&["reader"]));
+    assert_eq!(client.scopes, scopes(&["invoices:read"]));
+    assert!(!client.disabled);
+    let (owner, key) = checked.roster.key(&KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();
+    assert_eq!(owner.name, client.name);
+    assert_eq!(key.created.to_string(), "2026-11-23T00:00:00Z");
+    assert_eq!(key.expires.unwrap().to_string(), "2027-11-23T00:00:00Z");
+    assert_eq!(checked.roster.user(&name("alice")).unwrap().roles, roles(&["admin"]));
+    let issuer = checked.roster.issuers().next().unwrap();
+    assert_eq!(
+        (issuer.url.as_str(), issuer.audience.as_str()),
+        ("https://login.example.com", "hallpass")
+    );
+    assert_eq!(issuer.roles_claim.as_deref(), Some("roles"));
+    assert!(checked.warnings.is_empty());
+}
+
+#[test]
+fn nothing_at_all_is_a_roster_that_lets_nobody_in() {
+    for text in ["", "# only a comment", "[clients]\n[users]\n", "\u{feff}[clients.a]"] {
+        let roster = Roster::parse(text, "r.toml").unwrap().roster;
+        assert_eq!(roster.clients().flat_map(|client| &client.keys).count(), 0, "{text:?}");
+    }
+}
+
+#[test]
+fn every_manner_of_writing_toml_is_understood() {
+    let text = "clients = { a = { roles = ['r'], keys = [{ id = '4fQz81LmXc0a', hash = 'HASH', created = 2026-11-23 00:00:00+01:00 }] } }";
+    let roster = Roster::parse(&text.replace("HASH", HASH), "r.toml").unwrap().roster;
+    let (_, key) = roster.key(&KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();
+    assert_eq!(key.created.to_string(), "2026-11-22T23:00:00Z");
+}
+
+#[test]
+fn all_faults_come_out_of_one_run_in_the_order_of_the_lines() {
+    let text = "colour = 1\n[clients.b]\nrole = ['x']\nroles = 'x'\nscopes = ['a b', 1]\ndisabled = 'no'\n\
+        [clients.\"a b\"]\nkeys = {}\n[users.u]\npassword = 'secret'\nhash = 1\n[issuers.i]\nurl = 'ftp://x'\n[issuers.j]\n";
+    let expected = [
+        "r.toml:1: unknown field `colour`: a roster has `clients`, `users`, `issuers`",
+        "r.toml:3: unknown field `role`: a client has `roles`, `scopes`, `disabled`, `keys`",
+        "r.toml:4: `roles` must be a list of strings",
+        "r.toml:5: in `scopes`, \"a b\" is not a scope",
+        "r.toml:5: `scopes` must be a list of strings, as in `scopes = [\"a\", \"b\"]`, this is an integer",
+        "r.toml:6: `disabled` must be `true` or `false`, this is a string",
+        "r.toml:7: a client is called \"a b\" is not a name",
+        "r.toml:8: `keys` must be a list of tables",
+        "r.toml:10: `password` is no bcrypt hash",
+        "r.toml:11: unknown field `hash`: a user has",
+        "r.toml:12: this issuer has no `audience`",
+        "r.toml:13: `url` must begin with https://",
+        "r.toml:14: this issuer has no `url`",
+        "r.toml:14: this issuer has no `audience`",
+    ];
+    assert_faults(text, &expected);
+}
+
+#[test]
+fn a_key_needs_an_id_a_hash_and_a_time() {
+    let id = "id = \"4fQz81LmXc0a\"";
+    assert_faults(&with_key(id, ""), &["r.toml:1: this key has no `id`"]);
+    assert_faults(&with_key(id, "id = 'short'"), &["r.toml:2: `id` must be the 12 characters"]);
+    assert_faults(&with_key("hash = \"HASH\"", ""), &["r.toml:1: this key has no `hash`"]);
+    assert_faults(&with_key("HASH", "x"), &["r.toml:3: `hash` is no bcrypt hash"]);
+    assert_faults(
+        &with_key("hash =", "hsah ="),
+        &[
+            "r.toml:1: this key has no `hash`",
+            "r.toml:3: unknown field `hsah`: a key has `id`, `hash`, `created`, `expires`",
+        ],
+    );
+    assert_faults(&with_key("created", "expires"), &["r.toml:1: this key has no `created`"]);
+}
+
+#[test]
+fn times_are_unquoted_have_an_offset_and_lie_in_the_calendar() {
+    let time = "2026-11-23T00:00:00Z";
+    for local in ["2026-11-23T00:00:00", "2026-11-23", "00:00:00"] {
+        assert_faults(&with_key(time, local), &["r.toml:4: `created` needs date, time and offset"]);
+    }
+    assert_faults(
+        &with_key(time, "'2026-11-23T00:00:00Z'"),
+        &["r.toml:4: `created` must be a time without"],
+    );
+    assert_faults(
+        &with_key(time, "9999-12-31T23:59:59Z"),
+        &["r.toml:4: `created` must lie before 9999"],
+    );
+    assert_faults(&with_key(time, "2026-02-30T00:00:00Z"), &["r.toml:4: not TOML: "]);
+}
+
+#[test]
+fn costs_out_of_bounds_are_faults_and_low_ones_are_warned_about() {
+    for cost in ["03", "15", "31"] {
+        assert_faults(
+            &with_key("HASH", &HASH.replace("10", cost)),
+            &["r.toml:3: `hash` has the bcrypt cost"],
+        );
+    }
+    for (cost, warnings) in [("04", 1), ("09", 1), ("10", 0), ("14", 0)] {
+        let text = with_key("HASH", &HASH.replace("$10$", &format!("${cost}$")));
+        let found = Roster::parse(&text, "r.toml").unwrap().warnings;
+        assert_eq!(found.iter().count(), warnings, "{cost}");
+        assert!(found.iter().all(|warning| warning.place == "r.toml:3"));
+    }
+}
+
+#[test]
+fn a_second_key_of_the_same_id_names_the_line_of_the_first() {
+    let (b, a) = (with_key("clients.a", "clients.b"), with_key("id", "id"));
+    assert_faults(&(b + &a), &["r.toml:6: key id 4fQz81LmXc0a is already used in line 2"]);
+}
+
+#[test]
+fn what_is_no_toml_is_reported_with_its_line_and_without_guesswork() {
+    // The key without a hash is no fault of its own: the line that could not be read may hold it.
+    let text =
+        "[[clients.b.keys]]\nid = \"x\n[clients.a]\n[clients.a]\nroles = [1 2]\ndisabled = 1\n";
+    let expected = [
+        "r.toml:2: not TOML: ",
+        "r.toml:4: not TOML: duplicate key `a`",
+        "r.toml:5: not TOML: ",
+        "r.toml:6: `disabled` must be",
+    ];
+    assert_faults(text, &expected);
+}
+
+#[test]
+fn secrets_in_the_wrong_place_are_not_repeated() {
+    let key = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
+    for text in [with_key("4fQz81LmXc0a", key), with_key("HASH", key), with_key("\"HASH\"", key)] {
+        assert!(faults(&text).iter().all(|fault| !fault.contains("XYZabc")), "{text}");
+    }
+}
+
+#[test]
+fn the_same_name_may_not_stand_twice() {
+    assert_faults("[clients.a]\n[clients.a]\n", &["r.toml:2: not TOML: duplicate key `a`"]);
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -- --ignored --nocapture hundred_thousand"]
+fn a_hundred_thousand_clients_are_read_in_a_second() {
+    let mut text = String::new();
+    for n in 0..100_000 {
+        write!(
+            text,
+            "[clients.client-{n}]\nroles = [\"reader\", \"writer\"]\nscopes = [\"invoices:read\"]\n\n\
+             [[clients.client-{n}.keys]]\nid = \"{n:012}\"\nhash = \"{HASH}\"\n\
+             created = 2026-11-23T00:00:00Z\nexpires = 2027-11-23T00:00:00Z\n\n"
+        )
+        .unwrap();
+    }
+    let start = std::time::Instant::now();
+    assert_eq!(Roster::parse(&text, "r.toml").unwrap().roster.clients().count(), 100_000);
+    let took = start.elapsed();
+    println!("{took:?} for {} bytes", text.len());
+    assert!(took.as_secs_f32() < 1.0);
+}

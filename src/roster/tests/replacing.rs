@@ -1,0 +1,107 @@
+//! Roster files on the disk: modes, links, two edits at once.
+//!
+//! Must not know what is written into them.
+
+use std::{fs, path::Path, thread};
+
+use super::{
+    super::{
+        Roster,
+        file::{self, EditError, Grants},
+    },
+    COST, name, now,
+};
+
+fn add(path: &Path, client: &str) -> Result<(), EditError> {
+    file::add_key(path, &name(client), &Grants::default(), None, COST, now()).map(drop)
+}
+
+#[test]
+fn of_many_edits_at_once_none_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("roster.toml");
+    thread::scope(|scope| {
+        for client in 0..8 {
+            let path = &path;
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    add(path, &format!("c{client}")).unwrap();
+                }
+            });
+        }
+    });
+    let roster = Roster::load(&path).unwrap().roster;
+    let keys: Vec<_> = roster.clients().map(|client| client.keys.len()).collect();
+    assert_eq!(keys, [5; 8]);
+}
+
+#[test]
+fn what_cannot_be_written_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = add(&directory.path().join("no/roster.toml"), "a").unwrap_err();
+    assert!(matches!(&error, EditError::Io { .. }) && error.to_string().contains("no/roster.toml"));
+    assert!(add(directory.path(), "a").is_err());
+    assert!(Roster::load(directory.path()).unwrap_err().to_string().contains("cannot be read"));
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_names_the_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("roster.toml");
+    fs::write(&path, b"# ok\n# \xff\n").unwrap();
+    assert!(Roster::load(&path).unwrap_err().to_string().contains("roster.toml:2: not UTF-8"));
+    assert!(add(&path, "a").is_err());
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn files_are_for_their_owner_only_and_replaced_as_a_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        file::create(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let before = fs::metadata(&path).unwrap().ino();
+        add(&path, "a").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_ne!(fs::metadata(&path).unwrap().ino(), before);
+        let mut names: Vec<_> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["roster.toml", "roster.toml.lock"]);
+    }
+
+    #[test]
+    fn a_link_stays_and_its_target_is_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("real")).unwrap();
+        let (link, target) =
+            (directory.path().join("roster.toml"), directory.path().join("real/r.toml"));
+        file::create(&target).unwrap();
+        symlink(&target, &link).unwrap();
+        add(&link, "a").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(Roster::load(&target).unwrap().roster.clients().count(), 1);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("roster.toml");
+        symlink(directory.path().join("nothing"), &link).unwrap();
+        assert!(add(&link, "a").is_err());
+        assert!(matches!(file::create(&link), Err(EditError::Exists(_))));
+        assert!(link.is_symlink());
+    }
+}

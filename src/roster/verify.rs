@@ -1,0 +1,108 @@
+//! Proving an API key: the one place where a [`VerifiedKey`] is made.
+//!
+//! Must not know where the key came from.
+
+use jiff::Timestamp;
+
+use super::{ApiKey, Client, KeyRecord, Roster, secret_hash::SecretHash};
+use crate::oauth::{KeyId, Roles, Scopes, Subject};
+
+/// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct VerifiedKey {
+    client: Subject,
+    roles: Roles,
+    scopes: Scopes,
+    key_id: KeyId,
+    expires: Option<Timestamp>,
+}
+
+impl VerifiedKey {
+    /// The client that the key belongs to.
+    pub fn client(&self) -> &Subject {
+        &self.client
+    }
+
+    /// The client's roles.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// The client's scopes.
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The public name of the key.
+    pub fn key_id(&self) -> &KeyId {
+        &self.key_id
+    }
+
+    /// When the key stops being good; nothing made from the proof should live longer.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+}
+
+/// Why an API key is refused: for the log, never for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefusal {
+    /// The roster has no key of this id; it never had, or the key was revoked.
+    #[error("no such key id in the roster")]
+    UnknownKey,
+    /// The key id is known, the secret is another.
+    #[error("wrong secret")]
+    WrongSecret,
+    /// The key is right and too old.
+    #[error("the key has expired")]
+    Expired,
+    /// The key is right and its client is disabled.
+    #[error("the client is disabled")]
+    Disabled,
+}
+
+impl Roster {
+    /// Checks an API key. It takes exactly one bcrypt whatever the answer, and nobody learns that a key
+    /// has expired or that its client is disabled who does not hold the key.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`], which says why.
+    pub fn verify(&self, presented: &ApiKey, now: Timestamp) -> Result<VerifiedKey, KeyRefusal> {
+        let Some((client, key)) = self.key(presented.id()) else {
+            let _never = SecretHash::of_nothing(self.highest_cost).matches(presented.secret());
+            return Err(KeyRefusal::UnknownKey);
+        };
+        if !key.hash.matches(presented.secret()) {
+            return Err(KeyRefusal::WrongSecret);
+        }
+        still_good(client, key, now)?;
+        Ok(VerifiedKey {
+            client: client.name.clone(),
+            roles: client.roles.clone(),
+            scopes: client.scopes.clone(),
+            key_id: key.id.clone(),
+            expires: key.expires,
+        })
+    }
+
+    /// Whether what was once made from this key may live on: the key is still there and not expired, its
+    /// client is enabled. Returns the client. Costs no bcrypt.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`], which says why; never [`KeyRefusal::WrongSecret`].
+    pub fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, KeyRefusal> {
+        let (client, key) = self.key(id).ok_or(KeyRefusal::UnknownKey)?;
+        still_good(client, key, now)?;
+        Ok(client)
+    }
+}
+
+fn still_good(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<(), KeyRefusal> {
+    if client.disabled {
+        Err(KeyRefusal::Disabled)
+    } else if key.has_expired(now) {
+        Err(KeyRefusal::Expired)
+    } else {
+        Ok(())
+    }
+}
