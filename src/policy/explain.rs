@@ -1,0 +1,194 @@
+//! The policy in words: a table of all operations, and the requirement of one.
+//!
+//! Must not know terminals or commands; it makes text.
+
+use std::fmt::Write as _;
+
+use super::{Alternative, Demand, Operation, Place, Policy, Requirement, SchemeKind};
+
+/// Every operation in document order with the credentials, roles and scopes it takes; a line for
+/// each group of alternatives that demand the same.
+pub fn table(policy: &Policy) -> String {
+    let head = ["OPERATION", "CREDENTIALS", "ROLES", "SCOPES"].map(str::to_owned);
+    let mut rows = vec![head];
+    for operation in policy.operations() {
+        let name = printable(&format!("{} {}", operation.method, operation.path));
+        match &operation.requirement {
+            Requirement::Public => rows.push(row(name, "PUBLIC".to_owned())),
+            Requirement::Denied => rows.push(row(name, "DENIED".to_owned())),
+            Requirement::AnyOf(alternatives) => rows.extend(grouped(name, alternatives)),
+        }
+    }
+    aligned(&rows)
+}
+
+type Row = [String; 4];
+
+fn row(name: String, credentials: String) -> Row {
+    [name, credentials, String::new(), String::new()]
+}
+
+fn grouped(name: String, alternatives: &[Alternative]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for alternative in alternatives {
+        let [_, credentials, roles, scopes] = described(alternative);
+        match rows.last_mut() {
+            Some([_, known, r, s]) if (&*r, &*s) == (&roles, &scopes) => {
+                known.push_str(" or ");
+                known.push_str(&credentials);
+            }
+            Some(_) => {
+                rows.push([String::new(), format!("or {credentials}"), roles, scopes]);
+            }
+            None => rows.push([name.clone(), credentials, roles, scopes]),
+        }
+    }
+    rows
+}
+
+fn described(alternative: &Alternative) -> Row {
+    let demands = &alternative.demands;
+    let names: Vec<_> = demands.iter().map(|demand| printable(&demand.scheme.name)).collect();
+    let credentials = if names.is_empty() { "anonymous".to_owned() } else { names.join(" + ") };
+    // Where two credentials are needed at once, it matters which of them brings the role.
+    let words = |of: fn(&Demand) -> Vec<&str>| {
+        let lists = demands.iter().filter(|demand| !of(demand).is_empty()).map(|demand| {
+            let list = of(demand).join(", ");
+            if names.len() > 1 {
+                format!("{}: {list}", printable(&demand.scheme.name))
+            } else {
+                list
+            }
+        });
+        lists.collect::<Vec<_>>().join("; ")
+    };
+    [String::new(), credentials, words(roles), words(scopes)]
+}
+
+fn roles(demand: &Demand) -> Vec<&str> {
+    demand.roles.iter().map(|role| role.as_str()).collect()
+}
+
+fn scopes(demand: &Demand) -> Vec<&str> {
+    demand.scopes.iter().map(|scope| scope.as_str()).collect()
+}
+
+fn aligned(rows: &[Row]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths = [width(0), width(1), width(2), 0];
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// What one operation demands, where each credential goes, and a curl line to try it.
+pub fn rule(operation: &Operation, base_url: &str) -> String {
+    let mut text = format!("{} {}", operation.method, printable(&operation.path));
+    if let Some(summary) = &operation.summary {
+        let _ = write!(text, ": {}", printable(summary));
+    }
+    text.push('\n');
+    let alternatives = operation.requirement.alternatives();
+    match (&operation.requirement, alternatives.len()) {
+        (Requirement::Public, _) => text.push_str("public: no credential is read\n"),
+        (Requirement::Denied, _) => {
+            text.push_str("denied: the document declares no `security` for it, so nobody may\n");
+            return text;
+        }
+        (Requirement::AnyOf(_), 1) => text.push_str("needs\n"),
+        (Requirement::AnyOf(_), _) => text.push_str("needs one of\n"),
+    }
+    for alternative in alternatives {
+        let _ = writeln!(text, "- {}", spoken(alternative));
+        for demand in &alternative.demands {
+            let _ = writeln!(text, "    {}", printable(&place(&demand.scheme.kind)));
+        }
+    }
+    let first = alternatives.iter().find(|alternative| !alternative.is_anonymous());
+    let _ = writeln!(text, "\n{}", printable(&curl(operation, first, base_url)));
+    text
+}
+
+fn spoken(alternative: &Alternative) -> String {
+    let [_, credentials, roles, scopes] = described(alternative);
+    if alternative.is_anonymous() {
+        return "anonymous: no credential, but a bad one is refused".to_owned();
+    }
+    let mut text = credentials;
+    for (word, list) in [("roles", roles), ("scopes", scopes)] {
+        if !list.is_empty() {
+            let _ = write!(text, ", {word} {list}");
+        }
+    }
+    if alternative.demands.len() > 1 {
+        text.push_str(" (all at once, for the same subject)");
+    }
+    text
+}
+
+fn place(kind: &SchemeKind) -> String {
+    match kind {
+        SchemeKind::ApiKey { place: Place::Header, name } => format!("header {name}"),
+        SchemeKind::ApiKey { place: Place::Query, name } => format!("query {name}"),
+        SchemeKind::ApiKey { place: Place::Cookie, name } => format!("cookie {name}"),
+        SchemeKind::Bearer | SchemeKind::OAuth2 => "Authorization: Bearer <token>".to_owned(),
+        SchemeKind::OpenIdConnect { url } => format!("Authorization: Bearer <token of {url}>"),
+        SchemeKind::Basic => "Authorization: Basic <name and secret>".to_owned(),
+    }
+}
+
+fn curl(operation: &Operation, alternative: Option<&Alternative>, base_url: &str) -> String {
+    let method = match operation.method.as_str() {
+        "GET" => String::new(),
+        "HEAD" => " --head".to_owned(),
+        other => format!(" -X {}", shell(other, "")),
+    };
+    let mut options = String::new();
+    let mut query = Vec::new();
+    for demand in alternative.iter().flat_map(|alternative| &alternative.demands) {
+        match &demand.scheme.kind {
+            SchemeKind::ApiKey { place: Place::Header, name } => {
+                let _ = write!(options, " -H {}", shell(&format!("{name}: "), "$API_KEY"));
+            }
+            SchemeKind::ApiKey { place: Place::Query, name } => query.push(name),
+            SchemeKind::ApiKey { place: Place::Cookie, name } => {
+                let _ = write!(options, " -b {}", shell(&format!("{name}="), "$API_KEY"));
+            }
+            SchemeKind::Basic => options.push_str(" -u \"$CLIENT_ID:$API_KEY\""),
+            SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
+                options.push_str(" -H \"Authorization: Bearer $TOKEN\"");
+            }
+        }
+    }
+    let mut url = shell(&format!("{}{}", base_url.trim_end_matches('/'), operation.path), "");
+    for (position, name) in query.into_iter().enumerate() {
+        let mark = if position == 0 { '?' } else { '&' };
+        url.push_str(&shell(&format!("{mark}{name}="), "$API_KEY"));
+    }
+    format!("curl{method}{options} {url}")
+}
+
+/// One word for a shell. The literal comes from a document that may be anybody's, so nothing in it
+/// may reach the shell as anything but itself.
+fn shell(literal: &str, variable: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=".contains(c);
+    let is_bare = !literal.is_empty() && variable.is_empty() && !literal.contains(' ');
+    match literal.chars().all(is_plain) {
+        true if is_bare => literal.to_owned(),
+        true => format!("\"{literal}{variable}\""),
+        false if variable.is_empty() => format!("'{}'", literal.replace('\'', r"'\''")),
+        false => format!("'{}'\"{variable}\"", literal.replace('\'', r"'\''")),
+    }
+}
+
+/// Text of a document without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}

@@ -1,0 +1,120 @@
+//! Reading `security`: alternatives of demands (OpenAPI 3.1 §4.8.30, Security Requirement Object).
+//!
+//! Must not know which operation it reads for, nor what a request holds.
+
+use std::sync::Arc;
+
+use super::{
+    Alternative, Demand, Requirement,
+    document::{Node, keep},
+    schemes::{Declared, Schemes},
+};
+use crate::{
+    oauth::{Role, Scope},
+    problem::{Problem, Problems},
+};
+
+/// The minor versions whose rules differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Version {
+    /// Lists under schemes without scopes must be empty.
+    V3_0,
+    /// Such lists name roles.
+    V3_1,
+    /// As 3.1; path items know more methods.
+    V3_2,
+}
+
+impl Version {
+    /// Reads `openapi`.
+    ///
+    /// # Errors
+    /// It is missing, no string, or names a version whose rules are unknown here.
+    pub(super) fn of(document: &Node<'_>) -> Result<Self, Problem> {
+        let what = "has no `openapi` version; write for example `openapi: 3.1.0`";
+        let node = document.field("openapi").ok_or_else(|| document.problem(what))?;
+        let text = node.text()?;
+        let known = [("3.0.", Self::V3_0), ("3.1.", Self::V3_1), ("3.2.", Self::V3_2)];
+        let is_patch = |p: &str| !p.is_empty() && p.bytes().all(|byte| byte.is_ascii_digit());
+        let found = known
+            .iter()
+            .find(|(minor, _)| text.strip_prefix(minor).is_some_and(is_patch))
+            .map(|(_, version)| *version);
+        found.ok_or_else(|| {
+            node.problem(format!("the version `{text}` is not known; use 3.0.x, 3.1.x or 3.2.x"))
+        })
+    }
+}
+
+/// Reads a `security` array.
+///
+/// # Errors
+/// Everything in it that is malformed, undeclared or cannot be enforced.
+pub(super) fn requirement(
+    security: &Node<'_>,
+    version: Version,
+    schemes: &mut Schemes<'_>,
+) -> Result<Requirement, Problems> {
+    let mut problems = Problems::default();
+    let mut alternatives = Vec::new();
+    for alternative in security.array()? {
+        let mut demands = Vec::new();
+        for (name, list) in keep(alternative.object(), &mut problems).unwrap_or_default() {
+            demands.extend(keep(demand(name, &list, version, schemes), &mut problems));
+        }
+        alternatives.push(Alternative { demands });
+    }
+    problems.or(match alternatives.is_empty() {
+        true => Requirement::Public,
+        false => Requirement::AnyOf(alternatives),
+    })
+}
+
+fn demand(
+    name: &str,
+    list: &Node<'_>,
+    version: Version,
+    schemes: &mut Schemes<'_>,
+) -> Result<Demand, Problems> {
+    let declared = schemes.named(name, list)?;
+    let words = list.array()?;
+    let mut demand =
+        Demand { scheme: Arc::clone(&declared.scheme), roles: Vec::new(), scopes: Vec::new() };
+    if declared.scheme.kind.has_scopes() {
+        demand.scopes = all(&words, |text| scope(text, &declared))?;
+    } else if version == Version::V3_0 && !words.is_empty() {
+        let what = format!(
+            "OpenAPI 3.0 has no roles: the list of `{name}` must be empty; \
+             empty it or make the document 3.1"
+        );
+        return Err(list.problem(what).into());
+    } else {
+        demand.roles = all(&words, |text| Role::parse(text).map_err(|fault| fault.to_string()))?;
+    }
+    Ok(demand)
+}
+
+/// Each word of a list, or what is wrong with each of them.
+fn all<W>(
+    words: &[Node<'_>],
+    parse: impl Fn(&str) -> Result<W, String>,
+) -> Result<Vec<W>, Problems> {
+    let mut problems = Problems::default();
+    let mut found = Vec::new();
+    for node in words {
+        let word = node.text().and_then(|text| {
+            parse(text).map_err(|fault| node.problem(format!("{fault}; correct it")))
+        });
+        found.extend(keep(word, &mut problems));
+    }
+    problems.or(found)
+}
+
+/// OpenID providers tell their scopes elsewhere, so only those of flows can be compared.
+fn scope(text: &str, declared: &Declared) -> Result<Scope, String> {
+    if declared.scopes.as_ref().is_some_and(|known| !known.contains(text)) {
+        let name = &declared.scheme.name;
+        return Err(format!("no flow of `{name}` declares the scope `{text}`; declare it"));
+    }
+    Scope::parse(text).map_err(|fault| fault.to_string())
+}
