@@ -82,7 +82,7 @@ impl Authority {
     pub fn authenticate_key(&self, key: &ApiKey, now: Timestamp) -> Result<Principal, KeyRefusal> {
         let verified = self.roster.load().verify(key, now)?;
         let mut last_used = self.last_used.lock().unwrap_or_else(PoisonError::into_inner);
-        last_used.insert(verified.key_id().clone(), now);
+        last_used.insert(verified.key_id().clone(), whole_second(now));
         Ok(verified.into())
     }
 
@@ -90,11 +90,17 @@ impl Authority {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn authenticate_token(&self, token: &str, now: Timestamp) -> Result<Principal, TokenRefusal> {
+    pub fn authenticate_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Principal, TokenRefusal> {
         let verified = self.tokens.verify(token, now)?;
         let roster = self.roster.load();
         let welcome = match verified.key_id() {
-            Some(id) => roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject()),
+            Some(id) => {
+                roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
+            }
             None => roster.user(verified.subject()).is_some_and(|user| !user.disabled),
         };
         if welcome { Ok(verified.into()) } else { Err(TokenRefusal::Withdrawn) }
@@ -104,7 +110,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueRefusal`] for a wish beyond what was granted.
-    pub fn issue(&self, to: &Principal, wish: Wish, now: Timestamp) -> Result<Granted, IssueRefusal> {
+    pub fn issue(
+        &self,
+        to: &Principal,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Result<Granted, IssueRefusal> {
         let scopes = match wish.scopes {
             None => to.scopes().clone(),
             Some(wanted) if wanted.is_subset(to.scopes()) => wanted,
@@ -127,8 +138,10 @@ impl Authority {
             key_id: to.key_id().cloned(),
             expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
         };
-        let issued =
-            self.tokens.issue(grant, now).map_err(|error| IssueRefusal::Signing(error.to_string()))?;
+        let issued = self
+            .tokens
+            .issue(grant, now)
+            .map_err(|error| IssueRefusal::Signing(error.to_string()))?;
         Ok(Granted { issued, scopes })
     }
 
@@ -150,6 +163,11 @@ impl Authority {
     pub fn last_used(&self, key: &KeyId) -> Option<Timestamp> {
         self.last_used.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
+}
+
+/// Fractions of a second say nothing to people who look for stale keys.
+fn whole_second(moment: Timestamp) -> Timestamp {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
 /// An issued token with the scopes that it really allows.

@@ -130,7 +130,10 @@ impl Principal {
             subject,
             roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
             scopes: scopes.iter().map(|scope| Scope::parse(scope).unwrap()).collect(),
-            proof: Proof::ApiKey { key_id: KeyId::parse("000000000000").unwrap(), expires_at: None },
+            proof: Proof::ApiKey {
+                key_id: KeyId::parse("000000000000").unwrap(),
+                expires_at: None,
+            },
         }
     }
 }

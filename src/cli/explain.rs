@@ -42,10 +42,16 @@ impl Explain {
                 return Ok(ExitCode::SUCCESS);
             }
             Found::MethodNotAllowed { allow } => {
-                writeln!(out, "{method} {path} is refused with 405 to everybody: this path takes {allow}.")?;
+                writeln!(
+                    out,
+                    "{method} {path} is refused with 405 to everybody: this path takes {allow}."
+                )?;
             }
             Found::NotFound => {
-                writeln!(out, "{method} {path} is refused with 404 to everybody: the document has no such path.")?;
+                writeln!(
+                    out,
+                    "{method} {path} is refused with 404 to everybody: the document has no such path."
+                )?;
             }
         }
         Ok(ExitCode::FAILURE)

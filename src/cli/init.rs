@@ -2,7 +2,9 @@
 //!
 //! Must not know what either file means.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode};
+use std::{
+    fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -32,10 +34,13 @@ impl Init {
         let env = Path::new(".env");
         for path in [env, &roster] {
             if path.symlink_metadata().is_ok() {
-                bail!("{} is there already, and init overwrites nothing; nothing was changed", path.display());
+                bail!(
+                    "{} is there already, and init overwrites nothing; nothing was changed",
+                    path.display()
+                );
             }
         }
-        roster::create(&roster)?;
+        roster::file::create(&roster)?;
         // 62^64 secrets are 381 bits: more than HS256 can use.
         let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
         if let Err(error) = write_env(env, &config::first_env(&secret)) {
@@ -57,5 +62,7 @@ impl Init {
 fn write_env(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(|| format!("cannot write {}", path.display()))
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -12,6 +12,9 @@ pub(super) fn start(filter: &str) {
         let now = Timestamp::now();
         writeln!(out, "{now:.3} {:<5} {} {}", record.level(), record.target(), record.args())
     };
+    let mut builder = env_logger::Builder::new();
+    // Its start-up lines are of no use to operators; a filter that names it brings them back.
+    builder.filter_module("actix_server", log::LevelFilter::Warn);
     // A second start, in tests, keeps the first.
-    let _ = env_logger::Builder::new().parse_filters(filter).format(line).try_init();
+    let _ = builder.parse_filters(filter).format(line).try_init();
 }

@@ -48,8 +48,9 @@ pub(super) fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<P
 }
 
 fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
-    Keyring::from_secrets(&settings.secret_key, &settings.previous_secret_keys)
-        .map_err(|error| Problem::new("HALLPASS_SECRET_KEY", format!("cannot sign: {error}")).into())
+    Keyring::from_secrets(&settings.secret_key, &settings.previous_secret_keys).map_err(|error| {
+        Problem::new("HALLPASS_SECRET_KEY", format!("cannot sign: {error}")).into()
+    })
 }
 
 impl Prepared {
@@ -75,7 +76,12 @@ impl Prepared {
         }
         let now = Timestamp::now();
         let usable = |key: &crate::roster::KeyRecord| key.expires.is_none_or(|end| end > now);
-        if !self.checked.roster.clients().any(|client| !client.disabled && client.keys.iter().any(usable)) {
+        if !self
+            .checked
+            .roster
+            .clients()
+            .any(|client| !client.disabled && client.keys.iter().any(usable))
+        {
             log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
         }
     }

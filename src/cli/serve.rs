@@ -2,11 +2,7 @@
 //!
 //! Must not know how requests are answered.
 
-use std::{
-    io::Write,
-    net::TcpListener,
-    process::ExitCode,
-};
+use std::{io::Write, net::TcpListener, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
@@ -22,7 +18,11 @@ use crate::{
     server,
 };
 
-use super::{BindFlag, RosterFlag, logging, prepare::{self, Prepared}, read_settings};
+use super::{
+    BindFlag, RosterFlag, logging,
+    prepare::{self, Prepared},
+    read_settings,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -49,9 +49,8 @@ impl Serve {
         let docs = prepared.settings.surface.docs;
         let gate = prepared.gate(&base_url);
         let announce = || announce(&base_url, docs, key.as_ref());
-        actix_web::rt::System::new().block_on(async {
-            server::run(listener, gate, announce, told_to_stop()).await
-        })?;
+        actix_web::rt::System::new()
+            .block_on(async { server::run(listener, gate, announce, told_to_stop()).await })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -66,7 +65,8 @@ fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     }
     let roles = ["reader", "admin"].into_iter().map(Role::parse).collect::<Result<_, _>>()?;
     let client = Subject::parse("demo")?;
-    let (roster, key) = Roster::demo(&client, roles, Scopes::default(), DEFAULT_COST, Timestamp::now())?;
+    let (roster, key) =
+        Roster::demo(&client, roles, Scopes::default(), DEFAULT_COST, Timestamp::now())?;
     let checked = Checked { roster, warnings: Problems::default() };
     Ok((prepare::assemble(&raw, Ok(checked))?, Some(key.expose())))
 }
@@ -98,7 +98,10 @@ fn first_steps(base_url: &str, key: &str) -> String {
 }
 
 async fn told_to_stop() {
-    use actix_web::rt::signal::{ctrl_c, unix::{SignalKind, signal}};
+    use actix_web::rt::signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    };
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
             tokio::select! {
@@ -110,4 +113,3 @@ async fn told_to_stop() {
     }
     log::info!("told to stop: finishing the requests in hand");
 }
-

@@ -2,7 +2,10 @@
 //!
 //! Must not know what a value means: `resolve` reads values.
 
-use std::{collections::BTreeMap, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use crate::problem::{Problem, Problems};
 
@@ -51,7 +54,9 @@ impl Raw {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
-                return Err(Problem::new(shown.to_string(), format!("cannot be read: {error}")).into());
+                return Err(
+                    Problem::new(shown.to_string(), format!("cannot be read: {error}")).into()
+                );
             }
         };
         let mut problems = Problems::default();
@@ -63,7 +68,8 @@ impl Raw {
                 }
                 Ok(_) => {}
                 Err(dotenvy::Error::LineParse(bad, _)) => {
-                    let line = text.lines().position(|line| line == bad).map_or(0, |index| index + 1);
+                    let line =
+                        text.lines().position(|line| line == bad).map_or(0, |index| index + 1);
                     problems.push(Problem::new(
                         format!("{shown}:{line}"),
                         "is not NAME=VALUE; put values with spaces, $, # or quotes into single quotes",

@@ -96,7 +96,6 @@ impl Settings {
     }
 }
 
-
 struct Reader<'r> {
     raw: &'r Raw,
     problems: Problems,
@@ -150,7 +149,8 @@ impl Reader<'_> {
 
     fn check_cookie_prefix(&mut self, settings: &Settings) {
         let name = &settings.surface.cookie_name;
-        if !settings.cookie_secure && (name.starts_with("__Host-") || name.starts_with("__Secure-")) {
+        if !settings.cookie_secure && (name.starts_with("__Host-") || name.starts_with("__Secure-"))
+        {
             let what = "begins with a prefix that browsers accept on Secure cookies only: \
                         set HALLPASS_COOKIE_SECURE=on, or take another name";
             self.problem("HALLPASS_COOKIE_NAME", what);
@@ -167,7 +167,8 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn bind(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("is {text:?}: write ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080"))
+    text.parse()
+        .map_err(|_| format!("is {text:?}: write ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080"))
 }
 
 fn secret(text: &str) -> Result<(), &'static str> {
@@ -184,7 +185,11 @@ fn issuer(text: &str) -> Result<String, String> {
     let wrong = || format!("is {text:?}: write an http(s) address without query or fragment");
     let url = Url::parse(text).map_err(|_| wrong())?;
     let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if plain && matches!(url.scheme(), "http" | "https") { Ok(text.to_owned()) } else { Err(wrong()) }
+    if plain && matches!(url.scheme(), "http" | "https") {
+        Ok(text.to_owned())
+    } else {
+        Err(wrong())
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -204,7 +209,9 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 fn leeway(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        value if value > LONGEST_LEEWAY => Err(format!("is {text:?}: at most 10m; better mend the clocks")),
+        value if value > LONGEST_LEEWAY => {
+            Err(format!("is {text:?}: at most 10m; better mend the clocks"))
+        }
         value => Ok(value),
     }
 }
@@ -229,7 +236,9 @@ fn cookie_name(text: &str) -> Result<String, String> {
 }
 
 fn redirect(text: &str) -> Result<String, String> {
-    let path = text.starts_with('/') && !text.starts_with("//") && text.bytes().all(|b| b.is_ascii_graphic());
+    let path = text.starts_with('/')
+        && !text.starts_with("//")
+        && text.bytes().all(|b| b.is_ascii_graphic());
     if path || issuer(text).is_ok() {
         Ok(text.to_owned())
     } else {
@@ -240,7 +249,9 @@ fn redirect(text: &str) -> Result<String, String> {
 fn origins(text: &str) -> Result<Vec<String>, String> {
     let one = |origin: &str| match Url::parse(origin) {
         Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
-        _ => Err(format!("holds {origin:?}: write scheme://host or scheme://host:port, without a path")),
+        _ => Err(format!(
+            "holds {origin:?}: write scheme://host or scheme://host:port, without a path"
+        )),
     };
     list(text).map(one).collect()
 }
@@ -259,7 +270,9 @@ fn log_filter(text: &str) -> Result<String, String> {
     if list(text).all(good) {
         Ok(text.to_owned())
     } else {
-        Err(format!("is {text:?}: write off, error, warn, info, debug or trace, or TARGET=LEVEL, with commas between"))
+        Err(format!(
+            "is {text:?}: write off, error, warn, info, debug or trace, or TARGET=LEVEL, with commas between"
+        ))
     }
 }
 
@@ -305,7 +318,10 @@ mod tests {
         ];
         let problems = Settings::resolve(&raw(&wrong)).unwrap_err();
         for (name, _) in wrong {
-            assert!(problems.iter().any(|problem| problem.what.starts_with(name)), "{name}: {problems}");
+            assert!(
+                problems.iter().any(|problem| problem.what.starts_with(name)),
+                "{name}: {problems}"
+            );
         }
         assert_eq!(problems.iter().count(), wrong.len(), "{problems}");
         assert!(!problems.to_string().contains("short\""), "a secret is not shown: {problems}");

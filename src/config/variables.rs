@@ -95,5 +95,8 @@ pub fn example() -> String {
 pub fn first_env(secret_key: &str) -> String {
     example()
         .replace("#HALLPASS_SECRET_KEY=\n", &format!("HALLPASS_SECRET_KEY={secret_key}\n"))
-        .replace("# Settings of hallpass. Copy to .env (or run `hallpass init`) and take", "# Settings of hallpass. Take")
+        .replace(
+            "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take",
+            "# Settings of hallpass. Take",
+        )
 }

@@ -93,7 +93,9 @@ fn challenge(scheme: &Scheme) -> String {
             format!("ApiKey realm=\"hallpass\", in=\"{}\", name=\"{name}\"", place_name(*place))
         }
         SchemeKind::Basic => "Basic realm=\"hallpass\", charset=\"UTF-8\"".to_owned(),
-        SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => plain_bearer(),
+        SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
+            plain_bearer()
+        }
     }
 }
 

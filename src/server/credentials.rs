@@ -2,7 +2,10 @@
 //!
 //! Must not know whether a credential is good: `authority` proves it.
 
-use actix_web::{HttpMessage, dev::ServiceRequest, http::{Method, header}};
+use actix_web::{
+    dev::ServiceRequest,
+    http::{Method, header},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -92,7 +95,10 @@ impl Credentials {
         if self.api_keys.windows(2).all(same) {
             return Ok(());
         }
-        Err(Refusal::new(Code::AmbiguousCredentials, "Different API keys were presented: send one."))
+        Err(Refusal::new(
+            Code::AmbiguousCredentials,
+            "Different API keys were presented: send one.",
+        ))
     }
 
     /// What is there for `scheme`.
@@ -134,7 +140,9 @@ fn in_cookie(scheme: &Scheme) -> bool {
 /// Every value in one place, as text; what is no text is kept as something that no key can be.
 fn values(request: &ServiceRequest, place: Place, name: &str) -> Vec<SecretString> {
     match place {
-        Place::Header => request.headers().get_all(name).map(|value| text(value.as_bytes())).collect(),
+        Place::Header => {
+            request.headers().get_all(name).map(|value| text(value.as_bytes())).collect()
+        }
         Place::Query => query_values(request.query_string(), name),
         Place::Cookie => cookie_values(request, name),
     }
@@ -184,11 +192,13 @@ fn at_most_one(
 }
 
 fn authorization(request: &ServiceRequest) -> Result<Option<Authorization>, Refusal> {
-    let values = request.headers().get_all(header::AUTHORIZATION).map(|value| text(value.as_bytes()));
+    let values =
+        request.headers().get_all(header::AUTHORIZATION).map(|value| text(value.as_bytes()));
     let Some(value) = at_most_one(values.collect(), Place::Header, "Authorization")? else {
         return Ok(None);
     };
-    let (scheme, rest) = value.expose_secret().split_once(' ').unwrap_or((value.expose_secret(), ""));
+    let (scheme, rest) =
+        value.expose_secret().split_once(' ').unwrap_or((value.expose_secret(), ""));
     let rest = rest.trim();
     Ok(if rest.is_empty() {
         None
@@ -228,7 +238,9 @@ fn is_cross_site(request: &ServiceRequest) -> bool {
     let host = request.headers().get(header::HOST).map(|host| host.as_bytes());
     let ours = |origin: &[u8]| {
         let authority = std::str::from_utf8(origin).ok().and_then(|text| text.split_once("://"));
-        authority.zip(host).is_some_and(|((_, authority), host)| authority.as_bytes().eq_ignore_ascii_case(host))
+        authority
+            .zip(host)
+            .is_some_and(|((_, authority), host)| authority.as_bytes().eq_ignore_ascii_case(host))
     };
     !request.headers().get_all(header::ORIGIN).all(|origin| ours(origin.as_bytes()))
 }

@@ -17,7 +17,8 @@ use super::{
 /// The document of hallpass' own operations alone: what `hallpass openapi` prints.
 pub fn own_document(surface: &Surface) -> Value {
     let app = App::new().into_utoipa_app();
-    let (_, openapi) = app.configure(|config| routes::register(config, surface.docs)).split_for_parts();
+    let (_, openapi) =
+        app.configure(|config| routes::register(config, surface.docs)).split_for_parts();
     let mut own = serde_json::to_value(openapi).unwrap_or_default();
     if let (Some(own), Value::Object(head)) = (own.as_object_mut(), own_head()) {
         own.extend(head);
@@ -61,7 +62,9 @@ pub(super) fn complete(mut document: Value, surface: &Surface) -> Value {
         }
     }
     let root = document.get("security").cloned();
-    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return document };
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
+        return document;
+    };
     let items = paths.values_mut().filter_map(Value::as_object_mut);
     for operation in items.flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
         add_refusals(operation, root.as_ref());
@@ -81,27 +84,42 @@ fn object_in<'d>(document: &'d mut Value, path: &[&str]) -> Option<&'d mut Map<S
 fn schemes(surface: &Surface) -> Map<String, Value> {
     let session = &surface.cookie_name;
     let schemes = [
-        ("bearer", json!({
-            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "The token from `/login`, a JWT (RFC 7519, RFC 8725): paste it here.",
-        })),
-        ("session", json!({
-            "type": "apiKey", "in": "cookie", "name": session,
-            "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
-                            Browsers send it by themselves; nothing needs to be entered here.",
-        })),
-        ("apiKey", json!({
-            "type": "apiKey", "in": "header", "name": "X-API-Key",
-            "description": "An API key, `hp_...`, in the header.",
-        })),
-        ("apiKeyQuery", json!({
-            "type": "apiKey", "in": "query", "name": "api_key",
-            "description": "An API key in the query. For testing: addresses end up in logs.",
-        })),
-        ("apiKeyCookie", json!({
-            "type": "apiKey", "in": "cookie", "name": "api_key",
-            "description": "An API key in a cookie, for clients that can do nothing else.",
-        })),
+        (
+            "bearer",
+            json!({
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "The token from `/login`, a JWT (RFC 7519, RFC 8725): paste it here.",
+            }),
+        ),
+        (
+            "session",
+            json!({
+                "type": "apiKey", "in": "cookie", "name": session,
+                "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
+                                Browsers send it by themselves; nothing needs to be entered here.",
+            }),
+        ),
+        (
+            "apiKey",
+            json!({
+                "type": "apiKey", "in": "header", "name": "X-API-Key",
+                "description": "An API key, `hp_...`, in the header.",
+            }),
+        ),
+        (
+            "apiKeyQuery",
+            json!({
+                "type": "apiKey", "in": "query", "name": "api_key",
+                "description": "An API key in the query. For testing: addresses end up in logs.",
+            }),
+        ),
+        (
+            "apiKeyCookie",
+            json!({
+                "type": "apiKey", "in": "cookie", "name": "api_key",
+                "description": "An API key in a cookie, for clients that can do nothing else.",
+            }),
+        ),
     ];
     schemes.into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
 }
@@ -115,7 +133,11 @@ fn schemas() -> Map<String, Value> {
 const REFUSALS: &[(&str, &str, &str)] = &[
     ("400", "BadRequest", "The request cannot be understood, or a credential is there twice."),
     ("401", "Unauthorized", "No credential, or a bad one."),
-    ("403", "Forbidden", "Proven, but a role or scope is missing, or the cookie came from another site."),
+    (
+        "403",
+        "Forbidden",
+        "Proven, but a role or scope is missing, or the cookie came from another site.",
+    ),
     ("413", "PayloadTooLarge", "The body is larger than this operation takes."),
     ("415", "UnsupportedMediaType", "The body is not JSON."),
 ];
@@ -146,7 +168,9 @@ fn add_refusals(operation: &mut Map<String, Value>, root: Option<&Value>) {
     let security = operation.get("security").or(root).and_then(Value::as_array);
     let protected = security.is_some_and(|alternatives| !alternatives.is_empty());
     let has_body = operation.contains_key("requestBody");
-    let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
     for (status, name, _) in REFUSALS {
         let possible = match *status {
             "400" => protected || has_body,

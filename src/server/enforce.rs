@@ -19,7 +19,6 @@ use secrecy::ExposeSecret;
 use crate::{
     authority::Authority,
     policy::{Decision, Evidence, Evidences, Found, Operation, Policy, Requirement, Scheme, Step},
-    principal::Principal,
     roster::ApiKey,
     tokens::TokenRefusal,
 };
@@ -41,7 +40,7 @@ pub(super) struct Enforcement {
 }
 
 /// Lets a request pass to its handler if the document allows it; a denial is a response like any other.
-pub(super) async fn enforce<B: MessageBody>(
+pub(super) async fn enforce<B: MessageBody + 'static>(
     enforcement: Arc<Enforcement>,
     mut request: ServiceRequest,
     next: Next<B>,
@@ -68,7 +67,7 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
         request.head_mut().method = Method::GET;
     }
     let requirement = &operation.requirement;
-    if requirement.is_public() {
+    if *requirement == Requirement::Public {
         return Ok(false);
     }
     let credentials = Credentials::read(request, requirement, &enforcement.session_cookie)?;
@@ -95,7 +94,9 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
 fn find<'p>(policy: &'p Policy, request: &ServiceRequest) -> Result<&'p Operation, Refusal> {
     let path = request.match_info().get_ref().path();
     match policy.find(request.method().as_str(), path) {
-        Found::Operation(operation) if operation.overlaps && !router_agrees(operation, request, path) => {
+        Found::Operation(operation)
+            if operation.overlaps && !router_agrees(operation, request, path) =>
+        {
             log::error!(
                 "{} is shadowed by a path that was registered before it and is not served: \
                  register concrete paths first",
@@ -113,7 +114,10 @@ fn find<'p>(policy: &'p Policy, request: &ServiceRequest) -> Result<&'p Operatio
 }
 
 fn not_found() -> Refusal {
-    Refusal::new(Code::NotFound, "There is nothing at this path; /openapi.json lists what there is.")
+    Refusal::new(
+        Code::NotFound,
+        "There is nothing at this path; /openapi.json lists what there is.",
+    )
 }
 
 /// Where two templates fit one path, the router takes the one that was registered first and the policy the
@@ -177,7 +181,12 @@ impl Prover<'_> {
     }
 
     /// Hashes on the blocking pool; a key that is no key costs nothing.
-    async fn prove_key(&mut self, scheme: &Scheme, text: &str, name: Option<&str>) -> Result<Evidence, Refusal> {
+    async fn prove_key(
+        &mut self,
+        scheme: &Scheme,
+        text: &str,
+        name: Option<&str>,
+    ) -> Result<Evidence, Refusal> {
         let Ok(key) = ApiKey::parse(text) else {
             return Ok(self.fault(scheme, BAD_KEY, "the API key is malformed".to_owned(), None));
         };
@@ -205,11 +214,20 @@ impl Prover<'_> {
         Evidence::Bad
     }
 
-    fn refuse(&self, requirement: &Requirement, denied: Decision<'_>, evidences: &Evidences) -> Refusal {
+    fn refuse(
+        &self,
+        requirement: &Requirement,
+        denied: Decision<'_>,
+        evidences: &Evidences,
+    ) -> Refusal {
         match denied {
             Decision::Challenge { bad: Some(scheme) } => {
                 // The same bad key in two places is one fault, kept under the first of them.
-                let fault = self.faults.iter().find(|fault| fault.scheme == scheme.name).or(self.faults.first());
+                let fault = self
+                    .faults
+                    .iter()
+                    .find(|fault| fault.scheme == scheme.name)
+                    .or(self.faults.first());
                 let (detail, reason, key_id) = match fault {
                     Some(fault) => (fault.detail, Some(fault.reason.clone()), fault.key_id.clone()),
                     None => ("The credential is not valid", None, None),
@@ -218,12 +236,18 @@ impl Prover<'_> {
                     .because(reason, key_id)
             }
             Decision::Forbid(forbidden) => {
-                let known = evidences.principals().next();
-                let reason = known.map(|principal: &Principal| format!("sub={}", principal.subject()));
-                let key_id = known.and_then(Principal::key_id).map(ToString::to_string);
+                let known = requirement.schemes().find_map(|scheme| match evidences.of(scheme) {
+                    Some(Evidence::Proven(principal)) => Some(principal),
+                    _ => None,
+                });
+                let reason = known.map(|principal| format!("sub={}", principal.subject()));
+                let key_id =
+                    known.and_then(|principal| principal.key_id()).map(ToString::to_string);
                 challenge::forbidden(forbidden).because(reason, key_id)
             }
-            Decision::Challenge { bad: None } | Decision::Allow { .. } => challenge::missing(requirement),
+            Decision::Challenge { bad: None } | Decision::Allow { .. } => {
+                challenge::missing(requirement)
+            }
         }
     }
 }

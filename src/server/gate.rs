@@ -92,7 +92,10 @@ impl Gate {
     ///
     /// # Errors
     /// Every part of the document that cannot be enforced, an operation without `security` first of all.
-    pub fn enforce<S, B, D>(&self, document: &D) -> Result<impl Enforces<S, B> + use<S, B, D>, Problems>
+    pub fn enforce<S, B, D>(
+        &self,
+        document: &D,
+    ) -> Result<impl Enforces<S, B> + use<S, B, D>, Problems>
     where
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
         B: MessageBody + 'static,
@@ -104,7 +107,10 @@ impl Gate {
     /// Compiles and publishes the document, once for all workers.
     pub(super) fn compile(&self, document: &impl Serialize) -> Result<Compiled, Problems> {
         let unreadable = |error: &dyn std::fmt::Display| {
-            Problems::from(Problem::new("the OpenAPI document", format!("cannot be written: {error}")))
+            Problems::from(Problem::new(
+                "the OpenAPI document",
+                format!("cannot be written: {error}"),
+            ))
         };
         let document = serde_json::to_value(document).map_err(|error| unreadable(&error))?;
         let document = document::complete(document, &self.settings().surface);
@@ -121,7 +127,8 @@ impl Gate {
     }
 
     pub(super) fn published(&self) -> Result<&Published, Refusal> {
-        let unpublished = || Refusal::internal("routes() is registered, but enforce() never ran".to_owned());
+        let unpublished =
+            || Refusal::internal("routes() is registered, but enforce() never ran".to_owned());
         self.0.published.get().ok_or_else(unpublished)
     }
 

@@ -58,7 +58,9 @@ pub(super) async fn observe<B: MessageBody>(
 }
 
 /// Gives a refusal its body with the request id, and its line in the audit log.
-pub(super) fn shape<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+pub(super) fn shape<B: MessageBody>(
+    response: ServiceResponse<B>,
+) -> ServiceResponse<EitherBody<B>> {
     let id = RequestId::of(response.request());
     reshape(response, &id, |response| {
         response.status().is_client_error() && !response.headers().contains_key(CONTENT_TYPE)
@@ -68,7 +70,8 @@ pub(super) fn shape<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResp
 /// Errors of other layers (CORS, the router, actix-web itself) come as plain text or nothing.
 fn is_foreign_error<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
-    let shaped = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let shaped =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     (status.is_client_error() || status.is_server_error()) && !shaped
 }
 

@@ -54,9 +54,15 @@ impl Code {
     /// The HTTP status that goes with the code.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::MissingCredentials | Self::InvalidApiKey | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::InsufficientScope | Self::CrossSiteRequest | Self::SubjectMismatch => StatusCode::FORBIDDEN,
-            Self::AmbiguousCredentials | Self::InvalidRequest | Self::InvalidScope => StatusCode::BAD_REQUEST,
+            Self::MissingCredentials | Self::InvalidApiKey | Self::InvalidToken => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::InsufficientScope | Self::CrossSiteRequest | Self::SubjectMismatch => {
+                StatusCode::FORBIDDEN
+            }
+            Self::AmbiguousCredentials | Self::InvalidRequest | Self::InvalidScope => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -136,7 +142,9 @@ impl Refusal {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 Self::new(Code::UnsupportedMediaType, "Send the body as application/json.")
             }
-            StatusCode::SERVICE_UNAVAILABLE => Self::new(Code::Unavailable, "Not now: try again shortly."),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                Self::new(Code::Unavailable, "Not now: try again shortly.")
+            }
             status if status.is_client_error() => {
                 Self::new(Code::InvalidRequest, "The request cannot be understood.")
             }

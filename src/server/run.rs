@@ -5,7 +5,11 @@
 use std::{net::TcpListener, time::Duration};
 
 use actix_cors::Cors;
-use actix_web::{App, HttpServer, http::header, middleware::{Condition, from_fn}};
+use actix_web::{
+    App, HttpServer,
+    http::header,
+    middleware::{Condition, from_fn},
+};
 use utoipa_actix_web::AppExt;
 
 use crate::problem::Problems;

@@ -69,7 +69,10 @@ impl Keyring {
     ///
     /// # Errors
     /// When the cryptographic library fails.
-    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
+    pub(super) fn sign(
+        &self,
+        claims: &impl Serialize,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
         jsonwebtoken::encode(&self.header, claims, &self.signing)
     }
 
@@ -77,7 +80,8 @@ impl Keyring {
     pub(super) fn open(&self, token: &str) -> Result<Vec<u8>, TokenRefusal> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenRefusal::Malformed)?;
-        let header: JoseHeader = serde_json::from_slice(&decode(header)?).map_err(|_| TokenRefusal::Header)?;
+        let header: JoseHeader =
+            serde_json::from_slice(&decode(header)?).map_err(|_| TokenRefusal::Header)?;
         if header.typ != TYPE {
             return Err(TokenRefusal::Header);
         }

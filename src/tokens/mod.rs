@@ -115,7 +115,11 @@ impl Tokens {
     ///
     /// # Errors
     /// When the cryptographic library fails.
-    pub fn issue(&self, grant: Grant, now: Timestamp) -> Result<Issued, jsonwebtoken::errors::Error> {
+    pub fn issue(
+        &self,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<Issued, jsonwebtoken::errors::Error> {
         let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
         let claims = Claims {
             iss: self.issuer.clone(),

@@ -79,7 +79,8 @@ pub(super) async fn login(
 ) -> Result<HttpResponse, Refusal> {
     let asked = read(&request, body)?;
     let now = Timestamp::now();
-    let granted = gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
+    let granted =
+        gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
     log::info!(
         target: "audit",
         "login sub={} key_id={} jti={} scheme={} peer={} request_id={}",
@@ -111,8 +112,12 @@ fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginRespon
 }
 
 /// The body may be absent, empty or `null`: clients that are generated from the document send all three.
-fn read(request: &HttpRequest, body: Result<web::Bytes, actix_web::Error>) -> Result<LoginRequest, Refusal> {
-    let body = body.map_err(|error| Refusal::from_status(error.as_response_error().status_code()))?;
+fn read(
+    request: &HttpRequest,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<LoginRequest, Refusal> {
+    let body =
+        body.map_err(|error| Refusal::from_status(error.as_response_error().status_code()))?;
     if body.trim_ascii().is_empty() {
         return Ok(LoginRequest::default());
     }
@@ -121,17 +126,26 @@ fn read(request: &HttpRequest, body: Result<web::Bytes, actix_web::Error>) -> Re
     if kind.is_none_or(|kind| kind.essence_str() != mime::APPLICATION_JSON.essence_str()) {
         return Err(Refusal::from_status(actix_web::http::StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    serde_json::from_slice::<Option<LoginRequest>>(&body)
-        .map(Option::unwrap_or_default)
-        .map_err(|error| Refusal::new(Code::InvalidRequest, format!("The body is not what login takes: {error}.")))
+    serde_json::from_slice::<Option<LoginRequest>>(&body).map(Option::unwrap_or_default).map_err(
+        |error| {
+            Refusal::new(
+                Code::InvalidRequest,
+                format!("The body is not what login takes: {error}."),
+            )
+        },
+    )
 }
 
 impl LoginRequest {
     fn wish(&self) -> Result<Wish, Refusal> {
         let scopes = self.scope.as_deref().map(Scopes::parse).transpose();
-        let scopes = scopes.map_err(|error| Refusal::new(Code::InvalidScope, format!("The scope {error}.")))?;
+        let scopes = scopes
+            .map_err(|error| Refusal::new(Code::InvalidScope, format!("The scope {error}.")))?;
         if self.expires_in == Some(0) {
-            return Err(Refusal::new(Code::InvalidRequest, "expires_in counts seconds and begins at 1."));
+            return Err(Refusal::new(
+                Code::InvalidRequest,
+                "expires_in counts seconds and begins at 1.",
+            ));
         }
         Ok(Wish { scopes, lifetime: self.expires_in.map(Duration::from_secs) })
     }
@@ -139,8 +153,12 @@ impl LoginRequest {
 
 fn refuse(refusal: IssueRefusal) -> Refusal {
     match refusal {
-        IssueRefusal::Scope(_) => Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}.")),
-        IssueRefusal::Lifetime(_) => Refusal::new(Code::InvalidRequest, format!("Not possible: {refusal}.")),
+        IssueRefusal::Scope(_) => {
+            Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
+        }
+        IssueRefusal::Lifetime(_) => {
+            Refusal::new(Code::InvalidRequest, format!("Not possible: {refusal}."))
+        }
         IssueRefusal::Signing(reason) => Refusal::internal(reason),
     }
 }

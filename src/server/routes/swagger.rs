@@ -69,12 +69,12 @@ pub(super) async fn file(file: web::Path<String>) -> Result<HttpResponse, Refusa
 fn serve(name: &str) -> Result<HttpResponse, Refusal> {
     let found = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
     match found.map_err(|error| Refusal::internal(error.to_string()))? {
-        Some(file) => Ok(HttpResponse::Ok()
+        Some(served) => Ok(HttpResponse::Ok()
             .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::CACHE_CONTROL, "no-cache"))
-            .content_type(file.content_type)
-            .body(file.bytes.into_owned())),
+            .content_type(served.content_type)
+            .body(served.bytes.into_owned())),
         None => Err(Refusal::new(Code::NotFound, "Swagger UI has no file of this name.")),
     }
 }
