@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod init;
 pub mod key;
+mod key_list;
 mod logging;
 mod openapi;
 mod prepare;

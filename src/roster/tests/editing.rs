@@ -2,7 +2,11 @@
 //!
 //! Must not know how a file is replaced.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     super::{
@@ -25,11 +29,11 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-fn add(path: &PathBuf, client: &str) -> Result<ApiKey, EditError> {
+fn add(path: &Path, client: &str) -> Result<ApiKey, EditError> {
     file::add_key(path, &name(client), &Grants::default(), None, COST, now())
 }
 
-fn load(path: &PathBuf) -> Roster {
+fn load(path: &Path) -> Roster {
     Roster::load(path).unwrap().roster
 }
 

@@ -1,0 +1,233 @@
+//! `hallpass key`: makes, lists, rotates and revokes API keys.
+//!
+//! Must not know how the roster file is written or how a key is hashed.
+
+use std::{io::Write, path::Path, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::Subcommand;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::key_list;
+use crate::{
+    oauth::{KeyId, Role, Scope, Subject},
+    roster::{
+        ApiKey, DEFAULT_COST, Roster,
+        file::{self, Grants},
+    },
+};
+
+/// What is to be done with API keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key for a client, and the client where it is new
+    ///
+    /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is made.
+    Add {
+        /// Name of the client: 1 to 64 of A-Z a-z 0-9 . _ -
+        #[arg(value_parser = Subject::parse)]
+        client: Subject,
+        /// A role of the new client; may be repeated
+        #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
+        roles: Vec<Role>,
+        /// A scope of the new client; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = Scope::parse)]
+        scopes: Vec<Scope>,
+        /// How long the key is good, as 90d or 12h; without it, until it is revoked
+        #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+        expires: Option<Duration>,
+    },
+    /// Show all clients and their keys
+    List {
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new key for a client; its older keys expire after an overlap
+    ///
+    /// The new key alone goes to stdout, once: the roster keeps only its hash.
+    Rotate {
+        /// Name of the client
+        #[arg(value_parser = Subject::parse)]
+        client: Subject,
+        /// How long the older keys are still good; 0s ends them at once
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+        overlap: Duration,
+    },
+    /// Remove a key; tokens made from it end at once
+    Revoke {
+        /// The key id, which `hallpass key list` shows, or the whole key
+        #[arg(value_parser = key_id)]
+        key_id: KeyId,
+    },
+}
+
+/// Runs a command on the roster file. Keys and lists go to `out`, what a person should know to `err`.
+///
+/// # Errors
+/// Why the command was refused; the roster is then as before. One exception says so itself: a key that
+/// was made and could not be shown.
+pub fn run(
+    command: KeyCommand,
+    roster: &Path,
+    now: Timestamp,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        KeyCommand::Add { client, roles, scopes, expires } => {
+            let grants =
+                Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
+            let key = file::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
+            hand_over(&key, &client, roster, out, err)?;
+        }
+        KeyCommand::Rotate { client, overlap } => {
+            let key = file::rotate(roster, &client, overlap, DEFAULT_COST, now)?;
+            hand_over(&key, &client, roster, out, err)?;
+            let overlap = humantime::format_duration(overlap);
+            writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
+        }
+        KeyCommand::Revoke { key_id } => {
+            let client = file::revoke(roster, &key_id)?;
+            writeln!(err, "Revoked the key {key_id} of {client}; its tokens end with it.")?;
+        }
+        KeyCommand::List { json } => {
+            let checked = Roster::load(roster)?;
+            for warning in checked.warnings.iter() {
+                writeln!(err, "warning: {warning}")?;
+            }
+            if json {
+                key_list::json(&checked.roster, now, out)?;
+            } else {
+                key_list::table(&checked.roster, now, out)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a key, which cannot be done twice, and says what to do with it.
+fn hand_over(
+    key: &ApiKey,
+    client: &Subject,
+    roster: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let id = key.id();
+    writeln!(out, "{}", key.expose().expose_secret()).and_then(|()| out.flush()).with_context(
+        || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
+    )?;
+    writeln!(err, "Made the key {id} of {client} in {}.", roster.display())?;
+    writeln!(err, "Keep it in a safe place now: it is not shown again.")?;
+    writeln!(err, "To try it while `hallpass serve` runs, put it into API_KEY:")?;
+    writeln!(err, "  curl -X POST -H \"X-API-Key: $API_KEY\" http://127.0.0.1:8080/login")?;
+    Ok(())
+}
+
+/// The roster knows whole seconds; less would be a key that is never good.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lifetime < Duration::from_secs(1) {
+        return Err("a key must be good for a second at least".to_owned());
+    }
+    Ok(lifetime)
+}
+
+/// Whoever finds a leaked key has the whole key, and should not have to take it apart.
+fn key_id(text: &str) -> Result<KeyId, String> {
+    match ApiKey::parse(text) {
+        Ok(key) => Ok(key.id().clone()),
+        Err(_) => KeyId::parse(text).map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: KeyCommand,
+    }
+
+    /// What a command line of `hallpass key` writes to stdout and stderr.
+    fn run_line(roster: &Path, line: &str) -> anyhow::Result<(String, String)> {
+        let command = Line::try_parse_from(std::iter::once("key").chain(line.split(' ')))?.command;
+        let now = "2026-11-23T10:00:00Z".parse()?;
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        run(command, roster, now, &mut out, &mut err)?;
+        Ok((String::from_utf8(out)?, String::from_utf8(err)?))
+    }
+
+    #[test]
+    fn the_key_alone_goes_to_stdout_and_never_to_stderr() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        for line in ["add billing --role reader --expires 90d", "rotate billing", "add billing"] {
+            let (out, err) = run_line(&path, line).unwrap();
+            let text = out.strip_suffix('\n').unwrap();
+            let key = ApiKey::parse(text).unwrap();
+            assert!(err.contains(key.id().as_str()) && err.contains("/login"));
+            assert!(!err.contains(&text[16..]));
+            let roster = Roster::load(&path).unwrap().roster;
+            assert!(roster.verify(&key, Timestamp::UNIX_EPOCH).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_list_shows_each_key_and_its_state_in_columns() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        let text = "[clients.a]\ndisabled = true\n[clients.billing]\nroles = ['admin', 'reader']\n\
+            [[clients.billing.keys]]\nid = '4fQz81LmXc0a'\ncreated = 2026-01-01T00:00:00Z\n\
+            expires = 2026-02-01T00:00:00Z\n\
+            hash = '$2b$10$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.'\n";
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(
+            run_line(&path, "list").unwrap().0,
+            "\
+CLIENT   ROLES         SCOPES  KEY ID        CREATED               EXPIRES               STATE
+a        -             -       -             -                     -                     disabled
+billing  admin reader  -       4fQz81LmXc0a  2026-01-01T00:00:00Z  2026-02-01T00:00:00Z  expired
+"
+        );
+        let json = run_line(&path, "list --json").unwrap().0;
+        let clients: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(clients[0]["client"], "a");
+        assert_eq!(clients[1]["roles"], serde_json::json!(["admin", "reader"]));
+        assert_eq!(clients[1]["keys"][0]["key_id"], "4fQz81LmXc0a");
+        assert_eq!(clients[1]["keys"][0]["state"], "expired");
+        assert!(!json.contains("$2b$"));
+    }
+
+    #[test]
+    fn a_key_is_revoked_by_its_id_or_by_the_whole_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        let (whole, _) = run_line(&path, "add a").unwrap();
+        let (other, _) = run_line(&path, "add a").unwrap();
+        run_line(&path, &format!("revoke {}", whole.trim())).unwrap();
+        let (out, err) = run_line(&path, &format!("revoke {}", &other[3..15])).unwrap();
+        assert!(out.is_empty() && err.contains("of a"));
+        assert!(run_line(&path, &format!("revoke {}", &other[3..15])).is_err());
+        assert!(run_line(&path, "list").unwrap().0.ends_with("no key\n"));
+    }
+
+    #[test]
+    fn wrong_usage_is_told_apart_from_refusals() {
+        let path = Path::new("no/such/roster.toml");
+        for line in
+            ["add a/b", "add a --role é", "add a --expires 0s", "add a --expires soon", "revoke x"]
+        {
+            assert!(run_line(path, line).unwrap_err().is::<clap::Error>(), "{line}");
+        }
+        for line in ["list", "rotate a", "revoke 4fQz81LmXc0a", "add a"] {
+            assert!(!run_line(path, line).unwrap_err().is::<clap::Error>(), "{line}");
+        }
+    }
+}
