@@ -2,6 +2,7 @@
 //!
 //! Must not know credentials, keys, HTTP types or the time.
 
+mod decision;
 mod document;
 pub mod explain;
 mod operations;
@@ -21,10 +22,9 @@ use self::{operations::Item, paths::Paths};
 use crate::problem::Problems;
 
 pub use self::{
+    decision::{Decision, Evidence, Evidences, Forbidden, Step},
     paths::decoded,
-    requirement::{
-        Alternative, Decision, Demand, Evidence, Evidences, Forbidden, Requirement, Step,
-    },
+    requirement::{Alternative, Demand, Requirement},
     schemes::{Place, Scheme, SchemeKind},
 };
 

@@ -1,14 +1,11 @@
-//! What an operation demands, weighed against what the server found out about the credentials.
+//! What an operation demands: alternatives of demands.
 //!
-//! Must not know where a credential stood, how it was proven, or how an answer is written.
+//! Must not know what a request holds.
 
 use std::{collections::HashSet, sync::Arc};
 
 use super::Scheme;
-use crate::{
-    oauth::{Role, Scope, Subject},
-    principal::Principal,
-};
+use crate::oauth::{Role, Scope};
 
 /// All that one operation demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,138 +36,7 @@ pub struct Demand {
     pub scopes: Vec<Scope>,
 }
 
-/// What the server found out about the credential of one scheme.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Evidence {
-    /// None was presented.
-    Missing,
-    /// The presented one is malformed, unknown, expired or revoked.
-    Bad,
-    /// A cookie that came across sites, which nobody looked at.
-    Forbidden,
-    /// It speaks for this principal.
-    Proven(Arc<Principal>),
-}
-
-/// The schemes that fit into [`Evidences`] without an allocation; our own document has eight.
-const NEAR: usize = 8;
-
-/// What is known so far, by scheme. All schemes must be of one [`super::Policy`].
-#[derive(Debug, Clone, Default)]
-pub struct Evidences {
-    near: [Option<Evidence>; NEAR],
-    far: Vec<Option<Evidence>>,
-}
-
-impl Evidences {
-    /// Adds what was found out about the credential of `scheme`, in place of anything known before.
-    pub fn insert(&mut self, scheme: &Scheme, evidence: Evidence) {
-        let slot = match scheme.index.checked_sub(NEAR) {
-            None => self.near.get_mut(scheme.index),
-            Some(index) => {
-                self.far.resize(self.far.len().max(index + 1), None);
-                self.far.get_mut(index)
-            }
-        };
-        if let Some(slot) = slot {
-            *slot = Some(evidence);
-        }
-    }
-
-    /// What is known about the credential of `scheme`.
-    pub fn of(&self, scheme: &Scheme) -> Option<&Evidence> {
-        match scheme.index.checked_sub(NEAR) {
-            None => self.near.get(scheme.index)?.as_ref(),
-            Some(index) => self.far.get(index)?.as_ref(),
-        }
-    }
-}
-
-/// What comes next for a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step<'p> {
-    /// Prove the credential of this scheme, insert the evidence, weigh again.
-    Prove(&'p Scheme),
-    /// Nothing more has to be proven.
-    Decided(Decision<'p>),
-}
-
-/// The answer to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision<'p> {
-    /// It may pass.
-    Allow {
-        /// Whom it speaks for and by which scheme; none if anonymous was enough.
-        principal: Option<(Arc<Principal>, &'p Scheme)>,
-    },
-    /// 401 (RFC 9110 §15.5.2).
-    Challenge {
-        /// The scheme whose credential was bad; none if nothing was presented.
-        bad: Option<&'p Scheme>,
-    },
-    /// 403 (RFC 9110 §15.5.4).
-    Forbid(Forbidden<'p>),
-}
-
-/// Why another credential of the same sort would not help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forbidden<'p> {
-    /// Proven, but a role or scope is missing (RFC 6750 §3.1, `insufficient_scope`).
-    Insufficient {
-        /// The demand that is not met.
-        demand: &'p Demand,
-    },
-    /// The credential is a cookie that came across sites.
-    CrossSite {
-        /// Its scheme.
-        scheme: &'p Scheme,
-    },
-    /// Proofs that must name one subject name several.
-    OtherSubject,
-    /// The document declares nothing for the operation.
-    Undeclared,
-}
-
 impl Requirement {
-    /// With the evidence so far, names the next scheme whose credential must be proven, or decides.
-    ///
-    /// Alternatives are tried in document order, and one that passes ends the search; `{}` passes
-    /// last, and only if no presented credential is bad. If all fail, the most specific refusal is
-    /// the answer: 403 before a bad credential before a missing one, then the first.
-    pub fn weigh<'p>(&'p self, evidences: &Evidences) -> Step<'p> {
-        let alternatives = match self {
-            Self::Public => return Step::Decided(Decision::Allow { principal: None }),
-            Self::Denied => return Step::Decided(Decision::Forbid(Forbidden::Undeclared)),
-            Self::AnyOf(alternatives) => alternatives,
-        };
-        let mut refusal = Decision::Challenge { bad: None };
-        for alternative in alternatives.iter().filter(|one| !one.is_anonymous()) {
-            match alternative.weigh(evidences) {
-                Step::Decided(Decision::Allow { principal }) => {
-                    return Step::Decided(Decision::Allow { principal });
-                }
-                Step::Decided(other) => refusal = refusal.or_stronger(other),
-                prove => return prove,
-            }
-        }
-        if alternatives.iter().any(Alternative::is_anonymous) {
-            refusal = self.anonymous(evidences);
-        }
-        Step::Decided(refusal)
-    }
-
-    /// Without a credential anybody may; one that is presented must be good, whatever it lacks.
-    fn anonymous<'p>(&'p self, evidences: &Evidences) -> Decision<'p> {
-        let mut decision = Decision::Allow { principal: None };
-        for demand in self.demands() {
-            if let Some(bad @ (Evidence::Bad | Evidence::Forbidden)) = evidences.of(&demand.scheme)
-            {
-                decision = decision.or_stronger(demand.weigh(bad, None));
-            }
-        }
-        decision
-    }
-
     /// The schemes that would do, each once, in document order: for challenges.
     pub fn schemes(&self) -> impl Iterator<Item = &Scheme> {
         let mut seen = HashSet::new();
@@ -186,7 +52,7 @@ impl Requirement {
         }
     }
 
-    fn demands(&self) -> impl Iterator<Item = &Demand> {
+    pub(super) fn demands(&self) -> impl Iterator<Item = &Demand> {
         self.alternatives().iter().flat_map(|alternative| &alternative.demands)
     }
 }
@@ -195,72 +61,5 @@ impl Alternative {
     /// Whether it is `{}`.
     pub fn is_anonymous(&self) -> bool {
         self.demands.is_empty()
-    }
-
-    /// The first demand speaks for the request; the others must agree on the subject.
-    fn weigh<'p>(&'p self, evidences: &Evidences) -> Step<'p> {
-        let mut decision = Decision::Allow { principal: None };
-        let mut subject = None;
-        for demand in &self.demands {
-            match evidences.of(&demand.scheme) {
-                None => return Step::Prove(&demand.scheme),
-                Some(evidence) => {
-                    decision = decision.or_stronger(demand.weigh(evidence, subject));
-                    subject = subject.or_else(|| evidence.subject());
-                }
-            }
-        }
-        Step::Decided(decision)
-    }
-}
-
-impl Evidence {
-    fn subject(&self) -> Option<&Subject> {
-        match self {
-            Self::Proven(principal) => Some(principal.subject()),
-            Self::Missing | Self::Bad | Self::Forbidden => None,
-        }
-    }
-}
-
-impl Demand {
-    fn weigh(&self, evidence: &Evidence, subject: Option<&Subject>) -> Decision<'_> {
-        let scheme = self.scheme.as_ref();
-        match evidence {
-            Evidence::Missing => Decision::Challenge { bad: None },
-            Evidence::Bad => Decision::Challenge { bad: Some(scheme) },
-            Evidence::Forbidden => Decision::Forbid(Forbidden::CrossSite { scheme }),
-            Evidence::Proven(principal) if !self.is_met_by(principal) => {
-                Decision::Forbid(Forbidden::Insufficient { demand: self })
-            }
-            Evidence::Proven(principal) if subject.is_some_and(|s| s != principal.subject()) => {
-                Decision::Forbid(Forbidden::OtherSubject)
-            }
-            Evidence::Proven(principal) => {
-                Decision::Allow { principal: Some((Arc::clone(principal), scheme)) }
-            }
-        }
-    }
-
-    fn is_met_by(&self, principal: &Principal) -> bool {
-        self.roles.iter().all(|role| principal.has_role(role))
-            && self.scopes.iter().all(|scope| principal.has_scope(scope))
-    }
-}
-
-impl Decision<'_> {
-    /// The other one if it says more about what is wrong, else this one.
-    fn or_stronger(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
-    }
-
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Allow { principal: None } => 0,
-            Self::Allow { principal: Some(_) } => 1,
-            Self::Challenge { bad: None } => 2,
-            Self::Challenge { bad: Some(_) } => 3,
-            Self::Forbid(_) => 4,
-        }
     }
 }

@@ -1,1 +1,94 @@
+//! What the policy promises, sentence by sentence.
+//!
+//! Must not know how the parts work inside, but for the matcher's oracle.
 
+mod decision;
+mod explain;
+mod mutation;
+mod operations;
+mod paths;
+mod security;
+mod servers;
+
+use serde_json::{Value, json};
+
+use super::{Found, Operation, Policy, Reading, Undeclared};
+use crate::problem::Problems;
+
+/// A document with one scheme of each kind.
+fn document(version: &str, paths: Value) -> Value {
+    json!({
+        "openapi": version,
+        "paths": paths,
+        "components": { "securitySchemes": {
+            "apiKey": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+            "apiKeyQuery": { "type": "apiKey", "in": "query", "name": "api_key" },
+            "session": { "type": "apiKey", "in": "cookie", "name": "access_token" },
+            "bearer": { "type": "http", "scheme": "BEARER" },
+            "basic": { "type": "http", "scheme": "Basic" },
+            "oauth2": { "type": "oauth2", "flows": {
+                "password": { "tokenUrl": "/token", "scopes": { "read": "", "write": "" } },
+                "clientCredentials": { "tokenUrl": "/token", "scopes": { "pay": "" } },
+            } },
+            "openIdConnect": { "type": "openIdConnect", "openIdConnectUrl": "/oidc" },
+            "mtls": { "type": "mutualTLS" },
+        } },
+    })
+}
+
+/// A 3.1 document whose only operation is `GET /a` with this `security`.
+fn secured(security: Value) -> Value {
+    document("3.1.0", json!({ "/a": { "get": { "security": security } } }))
+}
+
+/// A 3.1 document with public GETs on these paths.
+fn public(paths: &[&str]) -> Value {
+    let item = json!({ "get": { "security": [] } });
+    document("3.1.0", paths.iter().map(|path| ((*path).to_owned(), item.clone())).collect())
+}
+
+fn others(undeclared: Undeclared) -> Reading {
+    Reading { undeclared, base: None }
+}
+
+fn own(document: &Value) -> Policy {
+    Policy::compile(document, &Reading::own()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn faults(document: &Value) -> Problems {
+    faults_of(document, &Reading::own())
+}
+
+fn faults_of(document: &Value, reading: &Reading) -> Problems {
+    Policy::compile(document, reading).map(drop).expect_err("the document must be refused")
+}
+
+/// Exactly one problem, at `place`, whose text holds `what`.
+#[track_caller]
+fn assert_fault(document: &Value, place: &str, what: &str) {
+    assert_one(&faults(document), place, what);
+}
+
+#[track_caller]
+fn assert_one(problems: &Problems, place: &str, what: &str) {
+    assert_eq!(problems.iter().count(), 1, "{problems}");
+    for problem in problems.iter() {
+        assert_eq!(problem.place, place, "{problem}");
+        assert!(problem.what.contains(what), "{problem}");
+    }
+}
+
+fn operation<'p>(policy: &'p Policy, method: &str, path: &str) -> &'p Operation {
+    match policy.find(method, path) {
+        Found::Operation(operation) => operation,
+        other => panic!("{method} {path}: {other:?}"),
+    }
+}
+
+/// The template that a GET of `path` belongs to.
+fn template<'p>(policy: &'p Policy, path: &str) -> Option<&'p str> {
+    match policy.find("GET", path) {
+        Found::Operation(operation) => Some(&operation.path),
+        _ => None,
+    }
+}

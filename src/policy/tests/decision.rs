@@ -1,0 +1,245 @@
+//! "How `security` is read", as far as it concerns a request.
+//!
+//! Must not know how documents are malformed.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{operation, own, secured};
+use crate::{
+    policy::{Decision, Evidence, Evidences, Forbidden, Scheme, Step},
+    principal::Principal,
+};
+
+/// How the credential of one scheme turns out: missing, bad, forbidden, or `subject role...`.
+type Presented<'t> = (&'t str, &'t str);
+
+fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Evidence {
+    let found = presented.iter().find(|(name, _)| *name == scheme.name);
+    match found.map(|(_, what)| *what) {
+        None => Evidence::Missing,
+        Some("bad") => Evidence::Bad,
+        Some("cross-site") => Evidence::Forbidden,
+        Some(principal) => {
+            let mut words = principal.split(' ');
+            let subject = words.next().unwrap();
+            let words: Vec<&str> = words.collect();
+            Evidence::Proven(Arc::new(Principal::unproven(subject, &words, &words)))
+        }
+    }
+}
+
+/// Does what the server does, and tells which schemes were proven and what was decided.
+fn decide(security: Value, presented: &[Presented<'_>]) -> (Vec<String>, String) {
+    let policy = own(&secured(security));
+    let requirement = &operation(&policy, "GET", "/a").requirement;
+    let mut evidences = Evidences::default();
+    let mut proven = Vec::new();
+    loop {
+        match requirement.weigh(&evidences) {
+            Step::Prove(scheme) => {
+                assert!(!proven.contains(&scheme.name), "{} twice", scheme.name);
+                proven.push(scheme.name.clone());
+                evidences.insert(scheme, evidence(scheme, presented));
+            }
+            Step::Decided(decision) => return (proven, told(&decision)),
+        }
+    }
+}
+
+fn told(decision: &Decision<'_>) -> String {
+    match decision {
+        Decision::Allow { principal: None } => "allow".to_owned(),
+        Decision::Allow { principal: Some((principal, scheme)) } => {
+            format!("allow {} by {}", principal.subject(), scheme.name)
+        }
+        Decision::Challenge { bad: None } => "missing".to_owned(),
+        Decision::Challenge { bad: Some(scheme) } => format!("bad {}", scheme.name),
+        Decision::Forbid(Forbidden::Insufficient { demand }) => {
+            format!("insufficient {}", demand.scheme.name)
+        }
+        Decision::Forbid(Forbidden::CrossSite { scheme }) => format!("cross-site {}", scheme.name),
+        Decision::Forbid(Forbidden::OtherSubject) => "other subject".to_owned(),
+        Decision::Forbid(Forbidden::Undeclared) => "undeclared".to_owned(),
+    }
+}
+
+#[track_caller]
+fn assert_decisions(security: Value, cases: &[(&[Presented<'_>], &str)]) {
+    for (presented, wanted) in cases {
+        let (_, decision) = decide(security.clone(), presented);
+        assert_eq!(&decision, wanted, "{security} with {presented:?}");
+    }
+}
+
+#[test]
+fn a_public_operation_reads_no_credential() {
+    assert_eq!(decide(json!([]), &[("bearer", "bad")]), (vec![], "allow".to_owned()));
+}
+
+#[test]
+fn alternatives_are_or_and_the_most_specific_refusal_wins() {
+    let security = json!([{ "bearer": ["admin"] }, { "session": ["admin"] }, { "apiKey": [] }]);
+    assert_decisions(
+        security,
+        &[
+            (&[], "missing"),
+            (&[("bearer", "ann admin")], "allow ann by bearer"),
+            (&[("session", "ann admin")], "allow ann by session"),
+            (&[("apiKey", "ann")], "allow ann by apiKey"),
+            (&[("bearer", "bad")], "bad bearer"),
+            (&[("apiKey", "bad")], "bad apiKey"),
+            (&[("bearer", "bad"), ("apiKey", "bad")], "bad bearer"),
+            (&[("bearer", "ann")], "insufficient bearer"),
+            (&[("bearer", "ann ADMIN")], "insufficient bearer"),
+            (&[("bearer", "bad"), ("session", "ann")], "insufficient session"),
+            (&[("bearer", "ann"), ("session", "bob")], "insufficient bearer"),
+            (&[("session", "cross-site")], "cross-site session"),
+            (&[("session", "cross-site"), ("apiKey", "bad")], "cross-site session"),
+            (&[("bearer", "ann"), ("session", "cross-site")], "insufficient bearer"),
+            (&[("bearer", "bad"), ("apiKey", "ann")], "allow ann by apiKey"),
+            (&[("bearer", "ann"), ("apiKey", "bob")], "allow bob by apiKey"),
+            (&[("session", "cross-site"), ("apiKey", "bob")], "allow bob by apiKey"),
+        ],
+    );
+}
+
+#[test]
+fn inside_one_alternative_all_demands_must_be_met_by_one_subject() {
+    let security = json!([{ "apiKey": [], "bearer": ["admin"] }]);
+    assert_decisions(
+        security,
+        &[
+            (&[], "missing"),
+            (&[("apiKey", "ann")], "missing"),
+            (&[("bearer", "ann admin")], "missing"),
+            (&[("apiKey", "ann"), ("bearer", "ann admin")], "allow ann by apiKey"),
+            (&[("apiKey", "ann admin"), ("bearer", "ann")], "insufficient bearer"),
+            (&[("apiKey", "bob"), ("bearer", "ann admin")], "other subject"),
+            (&[("apiKey", "bad"), ("bearer", "ann admin")], "bad apiKey"),
+            (&[("bearer", "bad")], "bad bearer"),
+        ],
+    );
+    let three = json!([{ "apiKey": [], "bearer": [], "basic": [] }]);
+    let same = [("apiKey", "ann"), ("bearer", "ann"), ("basic", "ann")];
+    assert_eq!(decide(three.clone(), &same).1, "allow ann by apiKey");
+    let last = [("apiKey", "ann"), ("bearer", "ann"), ("basic", "bob")];
+    assert_eq!(decide(three, &last).1, "other subject");
+}
+
+#[test]
+fn all_roles_and_all_scopes_are_required() {
+    assert_decisions(
+        json!([{ "bearer": ["a", "b"] }]),
+        &[
+            (&[("bearer", "ann a b c")], "allow ann by bearer"),
+            (&[("bearer", "ann a")], "insufficient bearer"),
+            (&[("bearer", "ann b")], "insufficient bearer"),
+        ],
+    );
+    assert_decisions(
+        json!([{ "oauth2": ["read", "pay"] }, { "openIdConnect": ["x"] }]),
+        &[
+            (&[("oauth2", "ann read pay")], "allow ann by oauth2"),
+            (&[("oauth2", "ann read")], "insufficient oauth2"),
+            (&[("oauth2", "ann readpay")], "insufficient oauth2"),
+            (&[("openIdConnect", "ann x")], "allow ann by openIdConnect"),
+        ],
+    );
+}
+
+#[test]
+fn scopes_are_not_roles_and_roles_are_not_scopes() {
+    let principal = |roles: &[&str], scopes: &[&str]| {
+        Evidence::Proven(Arc::new(Principal::unproven("ann", roles, scopes)))
+    };
+    for (security, good, lacking) in [
+        (json!([{ "bearer": ["read"] }]), principal(&["read"], &[]), principal(&[], &["read"])),
+        (json!([{ "oauth2": ["read"] }]), principal(&[], &["read"]), principal(&["read"], &[])),
+    ] {
+        let policy = own(&secured(security));
+        let requirement = &operation(&policy, "GET", "/a").requirement;
+        for (evidence, passes) in [(good, true), (lacking, false)] {
+            let mut evidences = Evidences::default();
+            evidences.insert(&policy.schemes()[0], evidence);
+            let decided = requirement.weigh(&evidences);
+            assert_eq!(matches!(decided, Step::Decided(Decision::Allow { .. })), passes);
+        }
+    }
+}
+
+#[test]
+fn anonymous_is_fine_but_a_bad_credential_is_refused_wherever_the_empty_object_stands() {
+    for security in [
+        json!([{}, { "bearer": ["admin"] }, { "session": [] }]),
+        json!([{ "bearer": ["admin"] }, {}, { "session": [] }]),
+        json!([{ "bearer": ["admin"] }, { "session": [] }, {}]),
+    ] {
+        assert_decisions(
+            security,
+            &[
+                (&[], "allow"),
+                (&[("bearer", "ann admin")], "allow ann by bearer"),
+                (&[("bearer", "ann")], "allow"),
+                (&[("bearer", "bad")], "bad bearer"),
+                (&[("session", "cross-site")], "cross-site session"),
+                (&[("bearer", "bad"), ("session", "cross-site")], "cross-site session"),
+                (&[("bearer", "ann"), ("session", "cross-site")], "cross-site session"),
+                (&[("bearer", "bad"), ("session", "ann")], "allow ann by session"),
+            ],
+        );
+    }
+    assert_decisions(json!([{}]), &[(&[], "allow"), (&[("bearer", "bad")], "allow")]);
+    assert_decisions(
+        json!([{ "apiKey": [], "bearer": ["admin"] }, {}]),
+        &[
+            (&[("bearer", "bad")], "bad bearer"),
+            (&[("apiKey", "bad"), ("bearer", "ann")], "bad apiKey"),
+            (&[("apiKey", "ann"), ("bearer", "bob admin")], "allow"),
+            (&[("apiKey", "ann")], "allow"),
+        ],
+    );
+}
+
+#[test]
+fn an_alternative_that_passes_spares_the_later_ones_their_proof() {
+    let security = json!([{ "bearer": [] }, { "basic": [] }, { "apiKey": [], "session": [] }]);
+    let proven = |presented: &[Presented<'_>]| decide(security.clone(), presented).0;
+    assert_eq!(proven(&[("bearer", "ann"), ("basic", "bad")]), ["bearer"]);
+    assert_eq!(proven(&[("basic", "ann")]), ["bearer", "basic"]);
+    assert_eq!(proven(&[]), ["bearer", "basic", "apiKey", "session"]);
+}
+
+#[test]
+fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
+    let mut document = secured(json!([]));
+    let names: Vec<String> = (0..40).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        document["components"]["securitySchemes"][name] =
+            json!({ "type": "http", "scheme": "basic" });
+    }
+    document["paths"]["/a"]["get"]["security"] =
+        names.iter().map(|name| json!({ name: [] })).collect();
+    let policy = own(&document);
+    let mut evidences = Evidences::default();
+    for scheme in policy.schemes().iter().rev() {
+        assert_eq!(evidences.of(scheme), None);
+        evidences.insert(scheme, Evidence::Missing);
+        assert_eq!(evidences.of(scheme), Some(&Evidence::Missing));
+    }
+    evidences.insert(&policy.schemes()[39], Evidence::Bad);
+    let requirement = &operation(&policy, "GET", "/a").requirement;
+    let decided = requirement.weigh(&evidences);
+    assert_eq!(decided, Step::Decided(Decision::Challenge { bad: Some(&policy.schemes()[39]) }));
+}
+
+#[test]
+fn what_is_not_declared_is_denied_with_any_credential() {
+    let document = super::document("3.1.0", json!({ "/a": { "get": {} } }));
+    let reading = super::others(super::Undeclared::Deny);
+    let policy = super::Policy::compile(&document, &reading).unwrap();
+    let requirement = &operation(&policy, "GET", "/a").requirement;
+    let denied = Step::Decided(Decision::Forbid(Forbidden::Undeclared));
+    assert_eq!(requirement.weigh(&Evidences::default()), denied);
+}

@@ -1,0 +1,118 @@
+//! The policy in words.
+//!
+//! Must not know how it is shown.
+
+use serde_json::{Value, json};
+
+use super::{Policy, Undeclared, document, operation, others, own, secured};
+use crate::policy::explain::{rule, table};
+
+fn rule_of(security: Value) -> String {
+    let policy = own(&secured(security));
+    rule(operation(&policy, "GET", "/a"), "http://127.0.0.1:8080/")
+}
+
+#[test]
+fn the_table_is_aligned_and_in_document_order() {
+    let document = document(
+        "3.1.0",
+        json!({
+            "/z": { "post": { "security": [{ "bearer": ["admin"] }, { "session": ["admin"] }] } },
+            "/é/{id}": { "get": { "security": [
+                { "oauth2": ["read", "write"] }, { "apiKey": [], "bearer": ["a", "b"] }, { "basic": [] }, {},
+            ] }, "delete": {} },
+            "/a": { "get": { "security": [] } },
+        }),
+    );
+    let policy = Policy::compile(&document, &others(Undeclared::Deny)).unwrap();
+    let wanted = "\
+OPERATION       CREDENTIALS         ROLES         SCOPES
+POST /z         bearer or session   admin
+GET /é/{id}     oauth2                            read, write
+                or apiKey + bearer  bearer: a, b
+                or basic or anonymous
+DELETE /é/{id}  DENIED
+GET /a          PUBLIC
+";
+    // The widest cell sets the width of its column.
+    let widened = wanted
+        .replace("CREDENTIALS         ", "CREDENTIALS            ")
+        .replace("or session   ", "or session      ")
+        .replace("oauth2              ", "oauth2                 ")
+        .replace("+ bearer  ", "+ bearer     ");
+    assert_eq!(table(&policy), widened);
+}
+
+#[test]
+fn the_rule_names_every_credential_and_its_place() {
+    let security = json!([
+        { "bearer": ["admin"] }, { "apiKeyQuery": [] }, { "session": [], "basic": ["a", "b"] }, {},
+    ]);
+    assert_eq!(
+        rule_of(security),
+        "\
+GET /a
+needs one of
+- bearer, roles admin
+    Authorization: Bearer <token>
+- apiKeyQuery
+    query api_key
+- session + basic, roles basic: a, b (all at once, for the same subject)
+    cookie access_token
+    Authorization: Basic <name and secret>
+- anonymous: no credential, but a bad one is refused
+
+curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8080/a
+"
+    );
+}
+
+#[test]
+fn the_curl_line_sends_the_first_credential_where_it_belongs() {
+    let curl = |security| rule_of(security).lines().last().unwrap().to_owned();
+    let url = "http://127.0.0.1:8080/a";
+    assert_eq!(curl(json!([{ "apiKey": [] }])), format!("curl -H \"X-API-Key: $API_KEY\" {url}"));
+    let query = format!("curl {url}'?api_key='\"$API_KEY\"");
+    assert_eq!(curl(json!([{}, { "apiKeyQuery": [] }])), query);
+    let cookie = format!("curl -b \"access_token=$API_KEY\" {url}");
+    assert_eq!(curl(json!([{ "session": [] }])), cookie);
+    assert_eq!(curl(json!([{ "basic": [] }])), format!("curl -u \"$CLIENT_ID:$API_KEY\" {url}"));
+    let oauth2 = format!("curl -H \"Authorization: Bearer $TOKEN\" {url}");
+    assert_eq!(curl(json!([{ "oauth2": [] }])), oauth2);
+    assert_eq!(curl(json!([{}])), format!("curl {url}"));
+    assert_eq!(curl(json!([])), format!("curl {url}"));
+}
+
+#[test]
+fn public_denied_and_other_methods_are_told_apart() {
+    let document = document(
+        "3.1.0",
+        json!({ "/a/{id}": { "post": { "security": [], "summary": "Do it" }, "put": {}, "head": {
+            "security": [],
+        } } }),
+    );
+    let policy = Policy::compile(&document, &others(Undeclared::Deny)).unwrap();
+    let told = |method| rule(operation(&policy, method, "/a/1"), "http://h");
+    assert_eq!(
+        told("POST"),
+        "POST /a/{id}: Do it\npublic: no credential is read\n\ncurl -X POST 'http://h/a/{id}'\n"
+    );
+    assert!(told("HEAD").ends_with("curl --head 'http://h/a/{id}'\n"));
+    let denied = "denied: the document declares no `security` for it, so nobody may\n";
+    assert_eq!(told("PUT"), format!("PUT /a/{{id}}\n{denied}"));
+}
+
+#[test]
+fn a_hostile_document_reaches_neither_shell_nor_terminal() {
+    let mut document = document(
+        "3.1.0",
+        json!({ "/$(id)'`id`\u{1b}[2J": { "get": { "security": [{ "k": [] }], "summary": "\u{7}" } } }),
+    );
+    document["components"]["securitySchemes"]["k"] =
+        json!({ "type": "apiKey", "in": "header", "name": "a$b`'" });
+    let policy = own(&document);
+    let text = rule(policy.operations().next().unwrap(), "http://h") + &table(&policy);
+    assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+    let curl = r#"curl -H 'a$b`'\'': '"$API_KEY" 'http://h/$(id)'\''`id`"#;
+    assert!(text.contains(curl), "{text}");
+}

@@ -1,0 +1,211 @@
+//! Which template a path belongs to.
+//!
+//! Must not know requirements.
+
+use actix_router::ResourceDef;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::json;
+
+use super::{Found, assert_fault, faults, own, public, template};
+use crate::policy::{decoded, paths::Paths, paths::Template};
+
+#[test]
+fn concrete_goes_before_templated_and_an_earlier_literal_before_a_later_one() {
+    let paths = ["/{a}/{b}", "/{a}/x", "/u/{id}", "/u/me", "/f/{n}", "/f/{n}.{e}", "/f/{n}.json"];
+    for order in [paths.to_vec(), paths.iter().rev().copied().collect()] {
+        let policy = own(&public(&order));
+        for (path, wanted) in [
+            ("/u/me", "/u/me"),
+            ("/u/you", "/u/{id}"),
+            ("/u/x", "/u/{id}"),
+            ("/v/x", "/{a}/x"),
+            ("/v/y", "/{a}/{b}"),
+            ("/f/a", "/f/{n}"),
+            ("/f/a.txt", "/f/{n}.{e}"),
+            ("/f/a.json", "/f/{n}.json"),
+            ("/f/a.", "/f/{n}"),
+        ] {
+            assert_eq!(template(&policy, path), Some(wanted), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_parameter_is_one_segment_that_is_not_empty() {
+    let policy = own(&public(&["/a/{x}", "/b/{x}/", "/c/{x}-{y}", "/d/{x}{y}", "/"]));
+    for (path, wanted) in [
+        ("/", Some("/")),
+        ("/a/1", Some("/a/{x}")),
+        ("/a/ü", Some("/a/{x}")),
+        ("/a/x%2Fy", Some("/a/{x}")),
+        ("/a/", None),
+        ("/a//", None),
+        ("/a", None),
+        ("/a/1/", None),
+        ("/a/1/2", None),
+        ("//a/1", None),
+        ("/A/1", None),
+        ("/b/1/", Some("/b/{x}/")),
+        ("/b/1", None),
+        ("/b//", None),
+        ("/c/a-b-c", Some("/c/{x}-{y}")),
+        ("/c/--b", Some("/c/{x}-{y}")),
+        ("/c/-b", None),
+        ("/c/a-", None),
+        ("/d/1", None),
+        ("/d/é", None),
+        ("/d/éè", Some("/d/{x}{y}")),
+        ("", None),
+        ("a/1", None),
+    ] {
+        assert_eq!(template(&policy, path), wanted, "{path}");
+    }
+}
+
+#[test]
+fn a_segment_that_some_server_would_climb_by_matches_no_parameter() {
+    let policy = own(&public(&["/a/{x}", "/{x}/b"]));
+    for path in ["/a/..", "/a/.", "/a/..;v=1", "/a/..%2Fb", "/a/x%2f..", "/a/..\\b", "/../b"] {
+        assert_eq!(policy.find("GET", path), Found::NotFound, "{path}");
+    }
+    for path in ["/a/...", "/a/.x", "/a/x..y", "/a/..x"] {
+        assert_eq!(template(&policy, path), Some("/a/{x}"), "{path}");
+    }
+}
+
+#[test]
+fn literal_characters_are_literal() {
+    let policy = own(&public(&["/a.c/{x}", "/a*", "/b/{x}/*", "/(c)/[{x}]+", "/{x:[0-9]+}/d"]));
+    for (path, wanted) in [
+        ("/a.c/1", Some("/a.c/{x}")),
+        ("/abc/1", None),
+        ("/a*", Some("/a*")),
+        ("/aa", None),
+        ("/b/1/*", Some("/b/{x}/*")),
+        ("/b/1/2", None),
+        ("/(c)/[1]+", Some("/(c)/[{x}]+")),
+        ("/c/1", None),
+        ("/abc/d", Some("/{x:[0-9]+}/d")),
+    ] {
+        assert_eq!(template(&policy, path), wanted, "{path}");
+    }
+}
+
+#[test]
+fn percent_encoding_in_the_document_is_read_as_the_router_reads_it_in_the_request() {
+    let policy = own(&public(&["/k%65ys", "/ü", "/a%20b/{x}", "/s%2Ft", "/p%25", "/q%7Bx%7D"]));
+    for (raw, wanted) in [
+        ("/keys", Some("/k%65ys")),
+        ("/k%65%79s", Some("/k%65ys")),
+        ("/%C3%BC", Some("/ü")),
+        ("/a%20b/1", Some("/a%20b/{x}")),
+        ("/s%2Ft", Some("/s%2Ft")),
+        ("/s/t", None),
+        ("/p%25", Some("/p%25")),
+        ("/p%2525", None),
+        ("/q%7Bx%7D", Some("/q%7Bx%7D")),
+        ("/q1", None),
+    ] {
+        assert_eq!(template(&policy, &decoded(raw)), wanted, "{raw}");
+    }
+}
+
+#[test]
+fn malformed_paths_are_faults() {
+    for (path, what) in [
+        ("a", "does not begin with `/`"),
+        ("", "does not begin with `/`"),
+        ("/a?b=c", "holds `?` or `#`"),
+        ("/a#b", "holds `?` or `#`"),
+        ("/{a}*", "ends with `}*`"),
+        ("/{a", "brace without its partner"),
+        ("/a}", "brace without its partner"),
+        ("/}{", "brace without its partner"),
+        ("/{{a}}", "brace without its partner"),
+        ("/{a/b}", "brace without its partner"),
+        ("/{}", "without a name"),
+        ("/{a}/{a}", "two parameters `a`"),
+        ("/{a}{a}", "two parameters `a`"),
+    ] {
+        let pointer = path.replace('/', "~1");
+        assert_fault(&public(&[path]), &format!("{path} (#/paths/{pointer})"), what);
+    }
+}
+
+#[test]
+fn templates_that_differ_only_in_names_or_encoding_are_a_fault() {
+    for (one, other) in [("/a/{x}", "/a/{y}"), ("/a", "/%61"), ("/{x}.{y}/b", "/{y}.{x}/b")] {
+        let problems = faults(&public(&[one, other]));
+        assert!(problems.to_string().contains(&format!("the same path as `{one}`")), "{problems}");
+    }
+    own(&public(&["/a/{x}", "/a/{x}/", "/A/{x}", "/a/{x}.{y}"]));
+}
+
+#[test]
+fn overlapping_templates_are_marked_on_both_sides() {
+    let paths = ["/u/me", "/u/{id}", "/v/{id}", "/v/{id}/w", "/x.{a}/b", "/{y}.z/c", "/x.q/{d}"];
+    let policy = own(&public(&paths));
+    let marked: Vec<_> =
+        policy.operations().filter(|one| one.overlaps).map(|one| one.path.as_str()).collect();
+    assert_eq!(marked, ["/u/me", "/u/{id}", "/x.{a}/b", "/x.q/{d}"]);
+}
+
+#[test]
+fn a_template_is_looked_up_by_its_text_and_any_other_path_by_matching() {
+    let policy = own(&public(&["/f/{n}", "/f/{n}.{e}", "/u/{x}"]));
+    for (text, wanted) in [
+        ("/f/{n}", "/f/{n}"),
+        ("/f/{n}.{e}", "/f/{n}.{e}"),
+        ("/f/a.b", "/f/{n}.{e}"),
+        ("/%75/1", "/u/{x}"),
+    ] {
+        match policy.look_up("GET", text) {
+            Found::Operation(operation) => assert_eq!(operation.path, wanted),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    assert_eq!(policy.look_up("GET", "/none"), Found::NotFound);
+    assert_eq!(policy.look_up("PUT", "/f/{n}"), Found::MethodNotAllowed { allow: "GET, HEAD" });
+}
+
+#[test]
+fn an_empty_document_finds_nothing() {
+    let policy = own(&super::document("3.1.0", json!({})));
+    assert_eq!(policy.find("GET", "/"), Found::NotFound);
+}
+
+/// The router decides which handler runs, so both must agree on what a template matches.
+#[test]
+fn the_matcher_agrees_with_the_routers() {
+    let mut random = StdRng::seed_from_u64(7);
+    let mut text = |pieces: &[&str], longest: usize| {
+        let length = random.random_range(1..=longest);
+        let pick = |_| pieces[random.random_range(0..pieces.len())];
+        let text: String = (0..length).map(pick).collect();
+        format!("/{text}")
+    };
+    let mut matched = 0;
+    for _ in 0..4_000 {
+        let shape = text(&["a", "b", "/", ".", "-", "é", "{}", "{}"], 7);
+        let named = |name: fn(usize) -> String| {
+            let parts = shape.split("{}").enumerate();
+            parts.fold(String::new(), |all, (at, part)| match at {
+                0 => part.to_owned(),
+                _ => format!("{all}{{{}}}{part}", name(at)),
+            })
+        };
+        let template = Template::parse(&named(|at| format!("any name {at}"))).unwrap();
+        let router = ResourceDef::new(named(|at| format!("p{at}")));
+        let ours = Paths::of([template]);
+        for _ in 0..20 {
+            let path = text(&["a", "b", "/", ".", "-", "é", "a"], 8);
+            if path.split('/').any(|segment| segment == "." || segment == "..") {
+                continue;
+            }
+            let wanted = router.is_match(&path);
+            matched += usize::from(wanted);
+            assert_eq!(ours.find(&path).is_some(), wanted, "{shape} on {path}");
+        }
+    }
+    assert!(matched > 1_000, "the generator must find matches, not only {matched}");
+}

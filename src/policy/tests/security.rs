@@ -1,0 +1,221 @@
+//! "How `security` is read", as far as it concerns the document.
+//!
+//! Must not know requests.
+
+use serde_json::json;
+
+use super::{Policy, Reading, Undeclared, assert_fault, document, faults, operation, own, secured};
+use crate::policy::{Place, Requirement, SchemeKind};
+
+fn requirement_of(document: &serde_json::Value) -> Requirement {
+    operation(&own(document), "GET", "/a").requirement.clone()
+}
+
+#[test]
+fn an_empty_array_on_the_operation_is_public_whatever_the_root_says() {
+    let mut document = secured(json!([]));
+    document["security"] = json!([{ "bearer": [] }]);
+    assert_eq!(requirement_of(&document), Requirement::Public);
+}
+
+#[test]
+fn the_operation_replaces_the_root_and_inherits_it_only_without_its_own() {
+    let mut document = document(
+        "3.1.0",
+        json!({ "/a": { "get": {}, "post": { "security": [{ "apiKey": [] }] } } }),
+    );
+    document["security"] = json!([{ "bearer": ["admin"] }]);
+    let policy = own(&document);
+    let schemes = |method| {
+        let requirement = &operation(&policy, method, "/a").requirement;
+        requirement.schemes().map(|scheme| scheme.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(schemes("GET"), ["bearer"]);
+    assert_eq!(schemes("POST"), ["apiKey"]);
+}
+
+#[test]
+fn alternatives_and_demands_keep_the_order_of_the_document() {
+    let requirement = requirement_of(&secured(
+        json!([{ "session": [], "bearer": ["b", "a"] }, {}, { "basic": [] }]),
+    ));
+    let names: Vec<Vec<&str>> = requirement
+        .alternatives()
+        .iter()
+        .map(|one| one.demands.iter().map(|demand| demand.scheme.name.as_str()).collect())
+        .collect();
+    assert_eq!(names, [vec!["session", "bearer"], vec![], vec!["basic"]]);
+    let roles = &requirement.alternatives()[0].demands[1].roles;
+    assert_eq!(roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+}
+
+#[test]
+fn a_scheme_that_stands_in_two_alternatives_is_challenged_once() {
+    let requirement = requirement_of(&secured(
+        json!([{ "bearer": ["a"] }, { "basic": [], "bearer": [] }, { "session": [] }]),
+    ));
+    let names: Vec<_> = requirement.schemes().map(|scheme| scheme.name.as_str()).collect();
+    assert_eq!(names, ["bearer", "basic", "session"]);
+}
+
+#[test]
+fn every_kind_of_scheme_is_read() {
+    let names = ["apiKey", "apiKeyQuery", "session", "bearer", "basic", "oauth2", "openIdConnect"];
+    let document = secured(names.iter().map(|name| json!({ *name: [] })).collect());
+    let key = |place, name: &str| SchemeKind::ApiKey { place, name: name.to_owned() };
+    let kinds = [
+        key(Place::Header, "X-API-Key"),
+        key(Place::Query, "api_key"),
+        key(Place::Cookie, "access_token"),
+        SchemeKind::Bearer,
+        SchemeKind::Basic,
+        SchemeKind::OAuth2,
+        SchemeKind::OpenIdConnect { url: "/oidc".to_owned() },
+    ];
+    let policy = own(&document);
+    for (index, (scheme, kind)) in policy.schemes().iter().zip(kinds).enumerate() {
+        assert_eq!(
+            (scheme.name.as_str(), &scheme.kind, scheme.index),
+            (names[index], &kind, index)
+        );
+    }
+    assert_eq!(policy.schemes().len(), names.len());
+}
+
+#[test]
+fn without_security_our_own_document_is_refused_and_others_are_denied_or_public() {
+    let document = document("3.1.0", json!({ "/a": { "get": {}, "post": { "security": [] } } }));
+    assert_fault(&document, "GET /a (#/paths/~1a/get)", "has no `security`");
+    let read = |undeclared| Policy::compile(&document, &super::others(undeclared)).unwrap();
+    let denied = read(Undeclared::Deny);
+    assert_eq!(operation(&denied, "GET", "/a").requirement, Requirement::Denied);
+    assert_eq!(denied.undeclared().map(|one| one.method.as_str()).collect::<Vec<_>>(), ["GET"]);
+    let public = read(Undeclared::Public);
+    assert_eq!(operation(&public, "GET", "/a").requirement, Requirement::Public);
+    assert_eq!(public.undeclared().count(), 0);
+}
+
+#[test]
+fn an_empty_root_is_a_declaration_that_all_is_public() {
+    let mut document = document("3.1.0", json!({ "/a": { "get": {} } }));
+    document["security"] = json!([]);
+    assert_eq!(requirement_of(&document), Requirement::Public);
+}
+
+#[test]
+fn roles_need_openapi_3_1_and_scopes_do_not() {
+    let get = |security| json!({ "/a": { "get": { "security": security } } });
+    let roles = get(json!([{ "bearer": ["admin"] }]));
+    for version in ["3.1.0", "3.1.1", "3.2.0"] {
+        own(&document(version, roles.clone()));
+    }
+    assert_fault(
+        &document("3.0.3", roles),
+        "GET /a (#/paths/~1a/get/security/0/bearer)",
+        "OpenAPI 3.0 has no roles",
+    );
+    own(&document("3.0.3", get(json!([{ "oauth2": ["read"], "bearer": [] }]))));
+}
+
+#[test]
+fn what_cannot_be_enforced_is_a_fault_with_operation_and_pointer() {
+    let at = |rest: &str| format!("GET /a (#/paths/~1a/get/security{rest})");
+    for (security, rest, what) in [
+        (json!([{ "nobody": [] }]), "/0/nobody", "`nobody` is not declared"),
+        (json!([{}, { "mtls": [] }]), "/1/mtls", "`mutualTLS` cannot be enforced"),
+        (json!([{ "oauth2": ["read", "fly"] }]), "/0/oauth2/1", "declares the scope `fly`"),
+        (json!([{ "oauth2": ["READ"] }]), "/0/oauth2/0", "declares the scope `READ`"),
+        (json!([{ "bearer": ["a b"] }]), "/0/bearer/0", "is not a role"),
+        (json!([{ "openIdConnect": [""] }]), "/0/openIdConnect/0", "is not a scope"),
+        (json!([{ "bearer": [1] }]), "/0/bearer/0", "is a number; make it a string"),
+        (json!([{ "bearer": "admin" }]), "/0/bearer", "make it an array"),
+        (json!([{ "bearer": null }]), "/0/bearer", "make it an array"),
+        (json!(["bearer"]), "/0", "make it an object"),
+        (json!([[]]), "/0", "make it an object"),
+        (json!({ "bearer": [] }), "", "make it an array"),
+        (json!(null), "", "make it an array"),
+        (json!("public"), "", "make it an array"),
+    ] {
+        assert_fault(&secured(security), &at(rest), what);
+    }
+}
+
+#[test]
+fn a_broken_root_is_one_fault_even_if_nobody_inherits_it() {
+    for security in [json!([{ "nobody": [] }]), json!(null)] {
+        let mut document =
+            document("3.1.0", json!({ "/a": { "get": {}, "post": { "security": [] } } }));
+        document["security"] = security;
+        let problems = faults(&document);
+        assert_eq!(problems.iter().count(), 1, "{problems}");
+        assert!(problems.to_string().starts_with("document (#/security"), "{problems}");
+    }
+}
+
+#[test]
+fn a_malformed_scheme_is_a_fault_of_those_who_use_it_only() {
+    for (scheme, what) in [
+        (json!({}), "has no `type`"),
+        (json!(7), "make it an object"),
+        (json!({ "type": 7 }), "make it a string"),
+        (json!({ "type": "magic" }), "`magic` cannot be enforced"),
+        (json!({ "type": "http" }), "has no `scheme`"),
+        (json!({ "type": "http", "scheme": "digest" }), "`digest` cannot be enforced"),
+        (json!({ "type": "apiKey", "name": "k" }), "has no `in`"),
+        (json!({ "type": "apiKey", "name": "k", "in": "body" }), "`in: body` is no place"),
+        (json!({ "type": "apiKey", "in": "query" }), "has no `name`"),
+        (json!({ "type": "apiKey", "in": "query", "name": "" }), "has no `name`"),
+        (json!({ "type": "apiKey", "in": "header", "name": "a b" }), "cannot name a header"),
+        (json!({ "type": "openIdConnect" }), "has no `openIdConnectUrl`"),
+        (json!({ "type": "oauth2", "flows": [] }), "make it an object"),
+        (json!({ "type": "oauth2", "flows": { "password": { "scopes": [] } } }), "an object"),
+    ] {
+        let mut document = secured(json!([{ "bearer": [] }]));
+        document["components"]["securitySchemes"]["broken"] = scheme;
+        own(&document);
+        document["paths"]["/a"]["get"]["security"] = json!([{ "broken": [] }]);
+        assert_fault(&document, "GET /a (#/paths/~1a/get/security/0/broken)", what);
+    }
+}
+
+#[test]
+fn a_scheme_may_be_a_reference_inside_the_document() {
+    let with = |reference: &str| {
+        let mut document = secured(json!([{ "alias": [] }]));
+        let schemes = &mut document["components"]["securitySchemes"];
+        schemes["a/b~c d"] = json!({ "$ref": "#/components/securitySchemes/basic" });
+        schemes["loop"] = json!({ "$ref": "#/components/securitySchemes/alias" });
+        schemes["alias"] = json!({ "$ref": reference });
+        document
+    };
+    let policy = own(&with("#/components/securitySchemes/a~1b~0c%20d"));
+    assert_eq!(policy.schemes()[0].kind, SchemeKind::Basic);
+    assert_eq!(policy.schemes()[0].name, "alias");
+    for (reference, what) in [
+        ("#/components/securitySchemes/loop", "leads back to itself"),
+        ("#/components/securitySchemes/none", "leads nowhere"),
+        ("#bearer", "leads nowhere"),
+        ("#/components/%FF", "leads nowhere"),
+        ("other.yaml#/bearer", "leads to another file"),
+        ("", "leads to another file"),
+    ] {
+        let place = "GET /a (#/paths/~1a/get/security/0/alias)";
+        assert_fault(&with(reference), place, what);
+    }
+}
+
+#[test]
+fn all_faults_come_at_once() {
+    let mut document = document(
+        "3.1.0",
+        json!({
+            "a": { "get": { "security": [] } },
+            "/b": { "get": {}, "post": { "security": [{ "x": [] }, { "mtls": ["ok"] }] } },
+            "/c": { "get": { "security": [], "operationId": 1, "summary": {} } },
+        }),
+    );
+    document["servers"] = json!("everywhere");
+    assert_eq!(faults(&document).iter().count(), 6);
+    let reading = Reading { base: None, ..Reading::own() };
+    assert_eq!(super::faults_of(&document, &reading).iter().count(), 7);
+}
