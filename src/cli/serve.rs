@@ -55,7 +55,12 @@ impl Serve {
 fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
     raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
-    raw.set("HALLPASS_PREVIOUS_SECRET_KEYS", "", "--dev");
+    for forgotten in
+        ["HALLPASS_SIGNING_KEY", "HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"]
+    {
+        raw.set(forgotten, "", "--dev");
+    }
+    raw.set("HALLPASS_STATE", "memory", "--dev");
     if raw.text("HALLPASS_COOKIE_SECURE").is_none() {
         raw.set("HALLPASS_COOKIE_SECURE", "off", "--dev");
     }

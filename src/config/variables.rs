@@ -38,9 +38,20 @@ pub const VARIABLES: &[Variable] = &[
          `hallpass init` makes one. Quote it with single quotes if it holds $ or #.",
     ),
     variable(
+        "HALLPASS_SIGNING_KEY",
+        None,
+        "Instead of the secret, a private key: the path of a PKCS#8 PEM.\n\
+         Ed25519 signs EdDSA, P-256 signs ES256, RSA of 2048 bits and more signs RS256.",
+    ),
+    variable(
         "HALLPASS_PREVIOUS_SECRET_KEYS",
         None,
         "Former secrets, separated by commas: tokens signed with them are still accepted, none is signed.",
+    ),
+    variable(
+        "HALLPASS_PREVIOUS_SIGNING_KEYS",
+        None,
+        "Former private keys, as paths of PEMs separated by commas: as above.",
     ),
     variable(
         "HALLPASS_ISSUER",
@@ -50,6 +61,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("HALLPASS_AUDIENCE", None, "The `aud` of every token. Default: the issuer."),
     variable("HALLPASS_TOKEN_LIFETIME", Some("30m"), "How long a token lives: 90s, 30m, 8h."),
     variable("HALLPASS_LEEWAY", Some("0s"), "Tolerated error between clocks, at most 10m."),
+    variable(
+        "HALLPASS_STATE",
+        Some("hallpass.redb"),
+        "The file that remembers revoked tokens over a restart; `memory` for none.",
+    ),
     variable("HALLPASS_DOCS", Some("on"), "Swagger UI at /docs/: on or off."),
     variable("HALLPASS_COOKIE_NAME", Some("access_token"), "Name of the session cookie."),
     variable(
