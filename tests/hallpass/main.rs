@@ -1,0 +1,18 @@
+//! Tests of the whole program over real HTTP, and of its library where a document must be changed.
+//!
+//! Every test has a server of its own, in a directory of its own, on a port of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod cast;
+mod client;
+mod server;
+mod wire;
+
+mod story;
