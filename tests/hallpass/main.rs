@@ -12,7 +12,12 @@
 
 mod cast;
 mod client;
+mod forge;
 mod server;
 mod wire;
 
+mod credentials;
+mod csrf;
+mod forged_tokens;
+mod login_body;
 mod story;
