@@ -16,8 +16,11 @@ mod forge;
 mod server;
 mod wire;
 
+mod cors;
 mod credentials;
 mod csrf;
 mod forged_tokens;
 mod login_body;
+mod paths;
 mod story;
+mod table;
