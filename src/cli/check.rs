@@ -6,7 +6,9 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
-use super::{BindFlag, RosterFlag, prepare::prepare, read_settings};
+use crate::{config::Raw, server::prepare};
+
+use super::{BindFlag, RosterFlag};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -19,7 +21,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut out = std::io::stdout().lock();
-        let raw = match read_settings() {
+        let raw = match Raw::from_env() {
             Ok(raw) => self.bind.apply(self.roster.apply(raw)),
             Err(problems) => {
                 writeln!(out, "{problems}")?;

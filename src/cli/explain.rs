@@ -7,12 +7,12 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 
 use crate::{
-    config::Surface,
+    config::{Raw, Surface},
     policy::{Found, Policy, Reading, explain},
     server::own_document,
 };
 
-use super::{BindFlag, read_settings};
+use super::BindFlag;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -27,7 +27,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(read_settings()?);
+        let raw = self.bind.apply(Raw::from_env()?);
         let policy = Policy::compile(&own_document(&Surface::resolve(&raw)?), &Reading::own())?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {

@@ -10,9 +10,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 use rand::distr::{Alphanumeric, SampleString};
 
-use crate::{config, roster};
+use crate::{
+    config::{self, Raw},
+    roster,
+};
 
-use super::{RosterFlag, read_settings};
+use super::RosterFlag;
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -30,7 +33,7 @@ impl Init {
             write!(out, "{}", config::example())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let roster = self.roster.apply(read_settings()?).roster();
+        let roster = self.roster.apply(Raw::from_env()?).roster();
         let env = Path::new(".env");
         for path in [env, &roster] {
             if path.symlink_metadata().is_ok() {

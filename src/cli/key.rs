@@ -80,11 +80,11 @@ pub fn run(
             let grants =
                 Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
             let key = file::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
-            hand_over(&key, &client, roster, out, err)?;
+            hand_over(&key, expires, out, err)?;
         }
         KeyCommand::Rotate { client, overlap } => {
             let key = file::rotate(roster, &client, overlap, DEFAULT_COST, now)?;
-            hand_over(&key, &client, roster, out, err)?;
+            hand_over(&key, None, out, err)?;
             let overlap = humantime::format_duration(overlap);
             writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
         }
@@ -110,8 +110,7 @@ pub fn run(
 /// Shows a key, which cannot be done twice, and says what to do with it.
 fn hand_over(
     key: &ApiKey,
-    client: &Subject,
-    roster: &Path,
+    lifetime: Option<Duration>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<()> {
@@ -119,8 +118,14 @@ fn hand_over(
     writeln!(out, "{}", key.expose().expose_secret()).and_then(|()| out.flush()).with_context(
         || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
     )?;
-    writeln!(err, "Made the key {id} of {client} in {}.", roster.display())?;
-    writeln!(err, "Keep it in a safe place now: it is not shown again.")?;
+    let until = match lifetime {
+        Some(lifetime) => format!("is good for {}", humantime::format_duration(lifetime)),
+        None => "is good until it is revoked".to_owned(),
+    };
+    writeln!(
+        err,
+        "Keep the key in a safe place now, it is not shown again. Its id is {id}; it {until}."
+    )?;
     writeln!(err, "To try it while `hallpass serve` runs, put it into API_KEY:")?;
     writeln!(err, "  curl -X POST -H \"X-API-Key: $API_KEY\" http://127.0.0.1:8080/login")?;
     Ok(())

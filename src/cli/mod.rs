@@ -9,7 +9,6 @@ pub mod key;
 mod key_list;
 mod logging;
 mod openapi;
-mod prepare;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -66,6 +65,8 @@ struct BindFlag {
 pub fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
+        // Whoever read our output has seen enough: `hallpass openapi | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE
@@ -78,7 +79,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
-            let path = roster.apply(read_settings()?).roster();
+            let path = roster.apply(Raw::from_env()?).roster();
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             key::run(command, &path, Timestamp::now(), &mut out, &mut err)
         }
@@ -88,6 +89,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Problems are lines of their own; other errors say whose they are.
 #[expect(clippy::print_stderr, reason = "errors are for people, and stdout carries results")]
 fn complain(error: &anyhow::Error) {
@@ -95,13 +101,6 @@ fn complain(error: &anyhow::Error) {
         Some(problems) => eprintln!("{problems}"),
         None => eprintln!("hallpass: {error:#}"),
     }
-}
-
-/// Environment and `.env`, as they were written.
-fn read_settings() -> Result<Raw, Problems> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Raw::read(".env".as_ref(), environment)
 }
 
 impl RosterFlag {

@@ -15,14 +15,10 @@ use crate::{
     oauth::{Role, Scopes, Subject},
     problem::Problems,
     roster::{Checked, DEFAULT_COST, Roster},
-    server,
+    server::{self, Prepared},
 };
 
-use super::{
-    BindFlag, RosterFlag, logging,
-    prepare::{self, Prepared},
-    read_settings,
-};
+use super::{BindFlag, RosterFlag, logging};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -37,8 +33,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(self.roster.apply(read_settings()?));
-        let (prepared, key) = if self.dev { dev(raw)? } else { (prepare::prepare(&raw)?, None) };
+        let raw = self.bind.apply(self.roster.apply(Raw::from_env()?));
+        let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
         logging::start(&prepared.settings.log);
         prepared.warn();
         let bind = prepared.settings.bind;
@@ -68,7 +64,7 @@ fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let (roster, key) =
         Roster::demo(&client, roles, Scopes::default(), DEFAULT_COST, Timestamp::now())?;
     let checked = Checked { roster, warnings: Problems::default() };
-    Ok((prepare::assemble(&raw, Ok(checked))?, Some(key.expose())))
+    Ok((server::assemble(&raw, Ok(checked))?, Some(key.expose())))
 }
 
 /// The first line is for programs, the rest for people. A closed stdout is no reason to stop.

@@ -4,6 +4,7 @@
 
 mod raw;
 mod settings;
+mod values;
 mod variables;
 
 pub use raw::Raw;

@@ -30,6 +30,17 @@ impl std::fmt::Debug for Raw {
 }
 
 impl Raw {
+    /// Reads `.env` in the working directory and the environment of this process.
+    ///
+    /// # Errors
+    /// As [`Raw::read`].
+    pub fn from_env() -> Result<Self, Problems> {
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::read(".env".as_ref(), environment)
+    }
+
     /// Reads `env_file` (which may be missing) and then `environment`, which beats it.
     ///
     /// # Errors

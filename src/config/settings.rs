@@ -5,14 +5,18 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
-use url::Url;
 
 use crate::problem::{Problem, Problems};
 
-use super::Raw;
+use super::{
+    Raw,
+    values::{
+        bind, cookie_name, issuer, leeway, lifetime, list, log_filter, on_or_off, origins,
+        redirect, secret, workers,
+    },
+};
 
-const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
+const THIRTY_MINUTES: Duration = Duration::from_secs(30 * 60);
 
 /// The settings that show in the OpenAPI document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +86,7 @@ impl Settings {
             previous_secret_keys: reader.previous_secrets(),
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
-            token_lifetime: reader.value("HALLPASS_TOKEN_LIFETIME", minutes(30), lifetime),
+            token_lifetime: reader.value("HALLPASS_TOKEN_LIFETIME", THIRTY_MINUTES, lifetime),
             leeway: reader.value("HALLPASS_LEEWAY", Duration::ZERO, leeway),
             surface: reader.surface(),
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
@@ -158,124 +162,6 @@ impl Reader<'_> {
     }
 }
 
-const fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
-}
-
-fn list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty())
-}
-
-fn bind(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("is {text:?}: write ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080"))
-}
-
-fn secret(text: &str) -> Result<(), &'static str> {
-    if text.contains("-----BEGIN") {
-        Err("is a PEM: it takes a random secret; `openssl rand -base64 48` makes one")
-    } else if text.len() < 32 {
-        Err("is shorter than 32 bytes: `openssl rand -base64 48` makes a good one")
-    } else {
-        Ok(())
-    }
-}
-
-fn issuer(text: &str) -> Result<String, String> {
-    let wrong = || format!("is {text:?}: write an http(s) address without query or fragment");
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if plain && matches!(url.scheme(), "http" | "https") {
-        Ok(text.to_owned())
-    } else {
-        Err(wrong())
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(value) if value.subsec_nanos() == 0 => Ok(value),
-        _ => Err(format!("is {text:?}: write whole seconds with their unit, as in 90s, 30m or 8h")),
-    }
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("is zero: every token would be born expired".into()),
-        value if value > LONGEST_LIFETIME => Err(format!("is {text:?}: more than 366 days")),
-        value => Ok(value),
-    }
-}
-
-fn leeway(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        value if value > LONGEST_LEEWAY => {
-            Err(format!("is {text:?}: at most 10m; better mend the clocks"))
-        }
-        value => Ok(value),
-    }
-}
-
-fn on_or_off(text: &str) -> Result<bool, String> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(format!("is {text:?}: write on or off")),
-    }
-}
-
-fn cookie_name(text: &str) -> Result<String, String> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if text == "api_key" {
-        Err("is api_key: that cookie holds an API key; take another name".into())
-    } else if text.len() <= 64 && text.bytes().all(token) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("is {text:?}: write a cookie name, 1 to 64 letters, digits, _ or -"))
-    }
-}
-
-fn redirect(text: &str) -> Result<String, String> {
-    let path = text.starts_with('/')
-        && !text.starts_with("//")
-        && text.bytes().all(|b| b.is_ascii_graphic());
-    if path || issuer(text).is_ok() {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("is {text:?}: write a path that begins with one /, or an http(s) address"))
-    }
-}
-
-fn origins(text: &str) -> Result<Vec<String>, String> {
-    let one = |origin: &str| match Url::parse(origin) {
-        Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
-        _ => Err(format!(
-            "holds {origin:?}: write scheme://host or scheme://host:port, without a path"
-        )),
-    };
-    list(text).map(one).collect()
-}
-
-fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    let wrong = || format!("is {text:?}: write a number from 1 to 1024");
-    text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 1024).ok_or_else(wrong)
-}
-
-/// The part of env_logger's filters that the manual shows: `LEVEL` and `TARGET=LEVEL`.
-fn log_filter(text: &str) -> Result<String, String> {
-    let good = |part: &str| {
-        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
-        level.trim().parse::<log::LevelFilter>().is_ok()
-    };
-    if list(text).all(good) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "is {text:?}: write off, error, warn, info, debug or trace, or TARGET=LEVEL, with commas between"
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,7 +180,7 @@ mod tests {
     fn a_secret_is_all_that_must_be_set() {
         let settings = Settings::resolve(&raw(&[("HALLPASS_SECRET_KEY", SECRET)])).unwrap();
         assert_eq!(settings.bind.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.token_lifetime, minutes(30));
+        assert_eq!(settings.token_lifetime, THIRTY_MINUTES);
         assert_eq!(settings.leeway, Duration::ZERO);
         assert!(settings.surface.docs && settings.cookie_secure);
     }

@@ -193,7 +193,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// OpenAPI 3.2 §4.9.1, `additionalOperations`: methods that have no field of their own.
+/// OpenAPI 3.2, Path Item Object, `additionalOperations`: methods that have no field of their own.
 fn additional<'d>(method: &str, node: Node<'d>) -> Result<(String, Node<'d>), Problem> {
     let has_field = |field: &&str| field.eq_ignore_ascii_case(method);
     if !is_token(method) {

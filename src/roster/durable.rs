@@ -45,7 +45,19 @@ impl Locked {
 
     /// Puts a new file with mode 0600 in the place of the old one; it is on the disk when this returns.
     pub(super) fn replace(&self, text: &str) -> io::Result<()> {
-        let new = written_beside(&self.target, text)?;
+        let mut name = OsString::from(".");
+        name.push(self.target.file_name().unwrap_or_default());
+        name.push(".new");
+        // Under the lock one name is enough, and what a kill left behind goes with the next edit.
+        match fs::remove_file(directory(&self.target).join(&name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let new = written_beside(
+            &self.target,
+            tempfile::Builder::new().prefix(&name).rand_bytes(0),
+            text,
+        )?;
         if let Ok(found) = fs::metadata(&self.target) {
             give_to_owner(new.as_file(), &found)?;
         }
@@ -56,7 +68,8 @@ impl Locked {
 
 /// Makes a file with mode 0600; fails if anything of that name exists.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
-    written_beside(path, text)?.persist_noclobber(path)?;
+    written_beside(path, tempfile::Builder::new().prefix(".roster-"), text)?
+        .persist_noclobber(path)?;
     flush_directory(path)
 }
 
@@ -79,9 +92,12 @@ fn directory(path: &Path) -> &Path {
 }
 
 /// The text in a new file of mode 0600 in the directory of `path`: a rename works only there.
-fn written_beside(path: &Path, text: &str) -> io::Result<NamedTempFile> {
-    let mut new =
-        tempfile::Builder::new().prefix(".roster-").suffix(".new").tempfile_in(directory(path))?;
+fn written_beside(
+    path: &Path,
+    new: &tempfile::Builder<'_, '_>,
+    text: &str,
+) -> io::Result<NamedTempFile> {
+    let mut new = new.tempfile_in(directory(path))?;
     new.write_all(text.as_bytes())?;
     new.as_file().sync_all()?;
     Ok(new)

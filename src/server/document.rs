@@ -10,7 +10,7 @@ use utoipa_actix_web::AppExt;
 use crate::config::Surface;
 
 use super::{
-    refusal::{Code, Problem},
+    refusal::{Code, Problem, Refusal},
     routes,
 };
 
@@ -22,6 +22,10 @@ pub fn own_document(surface: &Surface) -> Value {
     let mut own = serde_json::to_value(openapi).unwrap_or_default();
     if let (Some(own), Value::Object(head)) = (own.as_object_mut(), own_head()) {
         own.extend(head);
+    }
+    // utoipa can say "not required" only by a nullable body, which some generators cannot read.
+    if let Some(required) = own.pointer_mut("/paths/~1login/post/requestBody/required") {
+        *required = Value::Bool(false);
     }
     complete(own, surface)
 }
@@ -130,37 +134,65 @@ fn schemas() -> Map<String, Value> {
     schemas.into_iter().map(|(name, schema)| (name.into_owned(), as_json(schema))).collect()
 }
 
-const REFUSALS: &[(&str, &str, &str)] = &[
-    ("400", "BadRequest", "The request cannot be understood, or a credential is there twice."),
-    ("401", "Unauthorized", "No credential, or a bad one."),
+/// Status, name in `components`, description, and an example: its code and detail.
+const REFUSALS: &[(u16, &str, &str, Code, &str)] = &[
     (
-        "403",
-        "Forbidden",
-        "Proven, but a role or scope is missing, or the cookie came from another site.",
+        400,
+        "BadRequest",
+        "The request cannot be understood, or a credential is there twice.",
+        Code::AmbiguousCredentials,
+        "The header X-API-Key is there 2 times: send it once.",
     ),
-    ("413", "PayloadTooLarge", "The body is larger than this operation takes."),
-    ("415", "UnsupportedMediaType", "The body is not JSON."),
+    (
+        401,
+        "Unauthorized",
+        "No credential, or a bad one.",
+        Code::MissingCredentials,
+        "No credential was presented. Send Authorization: Bearer.",
+    ),
+    (
+        403,
+        "Forbidden",
+        "Proven, but a role or scope is missing, or the cookie came with another site's request.",
+        Code::InsufficientScope,
+        "This operation wants the roles: admin.",
+    ),
+    (
+        413,
+        "PayloadTooLarge",
+        "The body is larger than this operation takes.",
+        Code::PayloadTooLarge,
+        "The body is larger than this operation takes.",
+    ),
+    (
+        415,
+        "UnsupportedMediaType",
+        "The body is not JSON.",
+        Code::UnsupportedMediaType,
+        "Send the body as application/json.",
+    ),
 ];
 
 fn responses() -> Map<String, Value> {
-    let response = |(status, name, description): &(&str, &str, &str)| {
-        let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-        let mut response = json!({
-            "description": description,
-            "content": { "application/problem+json": problem },
-        });
-        if *status == "401" {
-            let challenge = json!({
-                "description": "A challenge for every scheme that would do (RFC 9110 §11.6.1).",
-                "schema": { "type": "string", "maxLength": 1024 },
+    let one =
+        |(status, name, description, code, detail): &(u16, &str, &str, Code, &'static str)| {
+            let mut response = json!({
+                "description": description,
+                "content": { "application/problem+json": {
+                    "schema": { "$ref": "#/components/schemas/Problem" },
+                    "example": Refusal::new(*code, *detail).problem("f3Qk81LmXc0a"),
+                } },
             });
-            if let Some(response) = response.as_object_mut() {
+            if let (401, Some(response)) = (status, response.as_object_mut()) {
+                let challenge = json!({
+                    "description": "A challenge for every scheme that would do (RFC 9110 §11.6.1).",
+                    "schema": { "type": "string", "maxLength": 1024 },
+                });
                 response.insert("headers".to_owned(), json!({ "WWW-Authenticate": challenge }));
             }
-        }
-        ((*name).to_owned(), response)
-    };
-    REFUSALS.iter().map(response).collect()
+            ((*name).to_owned(), response)
+        };
+    REFUSALS.iter().map(one).collect()
 }
 
 /// A protected operation can refuse credentials, one with a body can refuse the body.
@@ -171,15 +203,15 @@ fn add_refusals(operation: &mut Map<String, Value>, root: Option<&Value>) {
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
-    for (status, name, _) in REFUSALS {
-        let possible = match *status {
-            "400" => protected || has_body,
-            "401" | "403" => protected,
+    for (status, name, ..) in REFUSALS {
+        let possible = match status {
+            400 => protected || has_body,
+            401 | 403 => protected,
             _ => has_body,
         };
-        if possible && !answers.contains_key(*status) {
+        if possible && !answers.contains_key(&status.to_string()) {
             let reference = json!({ "$ref": format!("#/components/responses/{name}") });
-            answers.insert((*status).to_owned(), reference);
+            answers.insert(status.to_string(), reference);
         }
     }
 }

@@ -19,7 +19,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     authority::Authority,
-    config::Settings,
+    config::{Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
 };
@@ -27,6 +27,7 @@ use crate::{
 use super::{
     document,
     enforce::{Enforcement, enforce},
+    prepare::prepare,
     refusal::Refusal,
     routes,
 };
@@ -64,6 +65,17 @@ impl Gate {
             published: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }))
+    }
+
+    /// The gate that environment and `.env` describe, for an application that listens by itself.
+    ///
+    /// # Errors
+    /// Every problem of settings and roster at once.
+    pub fn from_env() -> Result<Self, Problems> {
+        let prepared = prepare(&Raw::from_env()?)?;
+        prepared.warn();
+        let base_url = format!("http://{}", prepared.settings.bind);
+        Ok(prepared.gate(&base_url))
     }
 
     /// Who proves credentials and issues tokens here.

@@ -158,24 +158,28 @@ impl Refusal {
         Self::new(Code::InternalError, detail).because(Some(reason), None)
     }
 
-    /// The answer, complete with the request's name.
-    pub(super) fn respond(&self, request_id: &str) -> HttpResponse {
+    /// The body.
+    pub(super) fn problem(&self, request_id: &str) -> Problem {
         let status = self.code.status();
-        let mut response = HttpResponse::build(status);
-        for (name, value) in &self.headers {
-            response.append_header((name.clone(), value.clone()));
-        }
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        response.content_type("application/problem+json");
-        let problem = Problem {
+        Problem {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
             detail: self.detail.clone().into_owned(),
             code: self.code,
             request_id: request_id.to_owned(),
-        };
-        response.body(serde_json::to_vec(&problem).unwrap_or_default())
+        }
+    }
+
+    /// The answer, complete with the request's name.
+    pub(super) fn respond(&self, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.code.status());
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.content_type("application/problem+json");
+        response.body(serde_json::to_vec(&self.problem(request_id)).unwrap_or_default())
     }
 }
 

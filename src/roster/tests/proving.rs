@@ -87,19 +87,23 @@ fn an_unknown_key_takes_one_bcrypt_of_the_highest_cost() {
     roster = Roster::new([roster.clients, dearer.clients].concat(), Vec::new(), Vec::new());
     assert_eq!(roster.highest_cost, 9);
 
-    let time = |key: &ApiKey| {
-        let took = |_| {
+    // In turns, and the best of each, since other tests want the processor as well.
+    let keys = [ApiKey::generate(), with_wrong_secret(&other), other];
+    let mut best = [Duration::MAX; 3];
+    for _ in 0..7 {
+        for (key, best) in keys.iter().zip(&mut best) {
             let start = Instant::now();
             let _answer = roster.verify(key, now());
-            start.elapsed()
-        };
-        (0..5).map(took).min().unwrap_or(Duration::MAX)
-    };
-    let (known, wrong) = (time(&other), time(&with_wrong_secret(&other)));
-    let unknown = time(&ApiKey::generate());
-    for took in [known, wrong] {
+            *best = start.elapsed().min(*best);
+        }
+    }
+    let [unknown, wrong, right] = best;
+    for known in [wrong, right] {
         // A second bcrypt would double it and a skipped one leave nothing.
-        assert!(unknown > took.mul_f32(0.6) && unknown < took.mul_f32(1.7), "{unknown:?} {took:?}");
+        assert!(
+            unknown > known.mul_f32(0.6) && unknown < known.mul_f32(1.7),
+            "{unknown:?} {known:?}"
+        );
     }
     assert!(roster.verify(&key, now()).is_ok());
 }

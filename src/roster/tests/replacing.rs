@@ -36,6 +36,17 @@ fn of_many_edits_at_once_none_is_lost() {
 }
 
 #[test]
+fn what_a_kill_left_behind_hinders_nobody_and_goes_with_the_next_edit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("roster.toml");
+    let left = directory.path().join(".roster.toml.new");
+    fs::write(&left, "half of a ros").unwrap();
+    add(&path, "a").unwrap();
+    assert!(!left.exists());
+    assert_eq!(Roster::load(&path).unwrap().roster.clients().count(), 1);
+}
+
+#[test]
 fn what_cannot_be_written_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let error = add(&directory.path().join("no/roster.toml"), "a").unwrap_err();

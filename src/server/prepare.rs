@@ -9,16 +9,19 @@ use crate::{
     config::{Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::{Checked, Roster},
-    server::{Gate, own_document},
+    roster::{Checked, KeyRecord, Roster},
     tokens::{Keyring, Revocations, Tokens},
 };
 
+use super::{Gate, document::own_document};
+
 /// Settings and roster without faults.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) settings: Settings,
-    pub(super) checked: Checked,
+pub struct Prepared {
+    /// Every setting, resolved.
+    pub settings: Settings,
+    /// The roster, with what is worth a warning.
+    pub checked: Checked,
     keyring: Keyring,
 }
 
@@ -26,12 +29,15 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// The problems of both, and of the document, in one list.
-pub(super) fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
+pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
     assemble(raw, Roster::load(&raw.roster()))
 }
 
 /// The same with a roster that is at hand.
-pub(super) fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
+///
+/// # Errors
+/// As [`prepare`].
+pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
     match (Settings::resolve(raw), roster) {
         (Ok(settings), Ok(mut checked)) => {
             Policy::compile(&own_document(&settings.surface), &Reading::own())?;
@@ -55,7 +61,7 @@ fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
 
 impl Prepared {
     /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
-    pub(super) fn gate(self, base_url: &str) -> Gate {
+    pub fn gate(self, base_url: &str) -> Gate {
         let settings = self.settings;
         let issuer = settings.issuer.clone().unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
@@ -70,12 +76,12 @@ impl Prepared {
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.
-    pub(super) fn warn(&self) {
+    pub fn warn(&self) {
         for warning in self.checked.warnings.iter() {
             log::warn!("{warning}");
         }
         let now = Timestamp::now();
-        let usable = |key: &crate::roster::KeyRecord| key.expires.is_none_or(|end| end > now);
+        let usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
         if !self
             .checked
             .roster
