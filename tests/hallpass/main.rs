@@ -13,6 +13,7 @@
 mod cast;
 mod client;
 mod forge;
+mod oracle;
 mod server;
 mod wire;
 
@@ -21,6 +22,7 @@ mod credentials;
 mod csrf;
 mod forged_tokens;
 mod login_body;
+mod mutation;
 mod paths;
 mod story;
 mod table;
