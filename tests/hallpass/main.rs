@@ -26,6 +26,7 @@ mod login_body;
 mod logs;
 mod mutation;
 mod paths;
+mod rooms;
 mod stopping;
 mod story;
 mod table;
