@@ -30,7 +30,7 @@ pub enum HashError {
     #[error("the bcrypt cost {0} is outside of 4 to 14")]
     Cost(u32),
     /// The system gave no randomness for the salt.
-    #[error("cannot hash the secret: {0}")]
+    #[error("cannot hash the secret")]
     Bcrypt(#[from] bcrypt::BcryptError),
 }
 
