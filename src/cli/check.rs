@@ -20,14 +20,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let raw = self.bind.apply(self.roster.apply(Raw::gather()));
         let mut out = std::io::stdout().lock();
-        let raw = match Raw::from_env() {
-            Ok(raw) => self.bind.apply(self.roster.apply(raw)),
-            Err(problems) => {
-                writeln!(out, "{problems}")?;
-                return Ok(ExitCode::FAILURE);
-            }
-        };
         match prepare(&raw) {
             Ok(prepared) => {
                 for warning in prepared.checked.warnings.iter() {

@@ -37,7 +37,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(self.roster.apply(Raw::from_env()?));
+        let raw = self.bind.apply(self.roster.apply(Raw::gather()));
         let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
         logging::start(&prepared.settings.log);
         prepared.warn();
