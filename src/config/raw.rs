@@ -74,16 +74,17 @@ impl Raw {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return self.fault(shown, format!("cannot be read: {error}")),
         };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut last = 0;
         for entry in dotenvy::Iter::new(text.as_bytes()) {
             match entry {
                 Ok((name, value)) if name.starts_with("HALLPASS_") => {
-                    let line = line_of(&text, &name);
+                    let line = line_of(text, &name);
                     self.set(&name, &value, &format!("{shown}:{line}"));
                 }
                 Ok(_) => {}
                 Err(dotenvy::Error::LineParse(bad, _)) => {
-                    last = line_with(&text, &bad, last);
+                    last = line_with(text, &bad, last);
                     self.fault(
                         format!("{shown}:{last}"),
                         "is not NAME=VALUE; put values with spaces, $, # or quotes into single quotes",

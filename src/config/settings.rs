@@ -204,6 +204,11 @@ impl Reader<'_> {
     }
 
     fn pem(&mut self, name: &str, path: &str) -> Option<KeySource> {
+        if path.contains("-----BEGIN") {
+            // Not repeated: it is the key.
+            self.problem(name, "is a PEM: save it in a file, and give the path of the file");
+            return None;
+        }
         match std::fs::read_to_string(path) {
             Ok(pem) => Some(KeySource::Pem { path: path.into(), pem: pem.into() }),
             Err(error) => {
