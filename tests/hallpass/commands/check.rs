@@ -85,6 +85,7 @@ fn lines_of_env_that_cannot_be_read_have_their_numbers_and_hide_nothing() {
         ("  indented words  \n", 1),
         ("A='on\ntwo lines'\nfoo bar\n", 3),
         ("HALLPASS_DOCS=on\r\nfoo bar\r\n", 2),
+        ("\u{feff}HALLPASS_DOCS=on\nfoo bar\n", 2),
     ] {
         let folder = Folder::with_roster("rolls = 1\n");
         folder.write(".env", env);

@@ -67,7 +67,8 @@ fn a_client_that_exists_takes_no_roles_and_scopes_from_the_command() {
 fn a_key_expires_when_it_was_said_to() {
     let folder = Folder::new();
     let before = Timestamp::now();
-    let key = key_of(&folder.run("key add billing --expires 90d").done());
+    let line = "key add billing --expires 90d";
+    let key = key_of(&folder.run(line).done().complains(&["good for 90d"]));
     let after = Timestamp::now();
     let roster = roster(&folder.path("roster.toml"));
     let expires = roster.verify(&key, after).unwrap().expires().unwrap();

@@ -19,7 +19,9 @@ fn secrets_among_the_settings_stay_out_of_problems_wherever_they_are_written() {
     for (name, value, secret) in [
         ("HALLPASS_SECRET_KEY", "hide-me", "hide-me"),
         ("HALLPASS_SECRET_KEY", pem, "MC4CAQ"),
+        ("HALLPASS_SIGNING_KEY", pem, "MC4CAQ"),
         ("HALLPASS_PREVIOUS_SECRET_KEYS", "hide-me", "hide-me"),
+        ("HALLPASS_PREVIOUS_SIGNING_KEYS", pem, "MC4CAQ"),
         ("HALLPASS_PREVIOUS_SECRET_KEYS", &format!("{long},short"), "hide-me"),
     ] {
         let folder = Folder::with_roster("");
