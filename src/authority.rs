@@ -10,12 +10,13 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    oauth::{KeyId, Scopes},
+    oauth::{KeyId, Scopes, Subject},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, TokenRefusal, Tokens},
+    tokens::{Grant, Issued, TokenRefusal, Tokens, VerifiedToken},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -46,6 +47,14 @@ pub enum IssueRefusal {
 #[error("no token was presented, so there is none to revoke")]
 pub struct NoToken;
 
+/// Why a token is not revoked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevokeRefusal {
+    /// It was issued to another client.
+    #[error("the token was issued to another client")]
+    NotYours,
+}
+
 /// Proves, issues and revokes: the one owner of roster and tokens.
 #[derive(Debug)]
 pub struct Authority {
@@ -68,6 +77,16 @@ impl Authority {
     /// `iss` of the tokens.
     pub fn issuer(&self) -> &str {
         &self.tokens.issuer
+    }
+
+    /// `aud` of the tokens.
+    pub fn audience(&self) -> &str {
+        &self.tokens.audience
+    }
+
+    /// The algorithm that signs (RFC 7518 §3.1).
+    pub fn signing_algorithm(&self) -> &'static str {
+        self.tokens.keyring.algorithm()
     }
 
     /// How long a token lives where nobody asks for less.
@@ -95,15 +114,54 @@ impl Authority {
         token: &str,
         now: Timestamp,
     ) -> Result<Principal, TokenRefusal> {
+        self.verify_token(token, now).map(Principal::from)
+    }
+
+    fn verify_token(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
         let verified = self.tokens.verify(token, now)?;
         let roster = self.roster.load();
+        let enabled = |name: &Subject| roster.client(name).is_some_and(|client| !client.disabled);
         let welcome = match verified.key_id() {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
             }
             None => roster.user(verified.subject()).is_some_and(|user| !user.disabled),
         };
-        if welcome { Ok(verified.into()) } else { Err(TokenRefusal::Withdrawn) }
+        let through = verified.client_id() == verified.subject() || enabled(verified.client_id());
+        if welcome && through { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
+    }
+
+    /// What a token of ours is worth now: nothing, or its claims (RFC 7662).
+    pub fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
+        self.verify_token(token, now).ok()
+    }
+
+    /// Ends a token that was issued to `caller` (RFC 7009). One that is unknown or over is no error; returns the
+    /// `jti` of the one that was ended.
+    ///
+    /// # Errors
+    /// [`RevokeRefusal`] for a token that was issued to somebody else.
+    pub fn revoke_token(
+        &self,
+        caller: &Principal,
+        token: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<String>, RevokeRefusal> {
+        let Some(token) = self.introspect(token.expose_secret(), now) else { return Ok(None) };
+        if token.client_id() != caller.client_id() {
+            return Err(RevokeRefusal::NotYours);
+        }
+        self.tokens.revoke(token.id(), token.expires_at(), now);
+        Ok(Some(token.id().to_owned()))
+    }
+
+    /// STUB
+    pub fn authenticate_password(
+        &self,
+        _: &str,
+        _: &SecretString,
+    ) -> Result<Principal, KeyRefusal> {
+        Err(KeyRefusal::Disabled)
     }
 
     /// Issues a token to a proven principal. It never allows more, nor lives longer, than the proof.

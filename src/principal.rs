@@ -67,6 +67,11 @@ impl Principal {
         &self.client_id
     }
 
+    /// The same user, speaking through a client that was proven as well.
+    pub fn through(self, client: &Principal) -> Self {
+        Self { client_id: client.client_id.clone(), ..self }
+    }
+
     /// Whether it is a client or a user: a client was proven, now or at login, by an API key.
     pub fn kind(&self) -> Kind {
         if self.key_id().is_some() { Kind::Client } else { Kind::User }

@@ -83,6 +83,10 @@ impl Gate {
         &self.0.authority
     }
 
+    pub(super) fn shared_authority(&self) -> &Arc<Authority> {
+        &self.0.authority
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         &self.0.settings
     }

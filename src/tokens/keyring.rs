@@ -65,6 +65,16 @@ impl Keyring {
         Ok(Self { header, signing, verifying })
     }
 
+    /// The algorithm that signs (RFC 7518 §3.1).
+    pub fn algorithm(&self) -> &'static str {
+        match self.header.alg {
+            Algorithm::EdDSA => "EdDSA",
+            Algorithm::ES256 => "ES256",
+            Algorithm::RS256 => "RS256",
+            _ => "HS256",
+        }
+    }
+
     /// Signs `claims` (RFC 7515 §5.1).
     ///
     /// # Errors
