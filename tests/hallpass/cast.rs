@@ -16,6 +16,7 @@ const CLIENTS: &[(&str, &str, &str)] = &[
     ("disabled", "roles = ['admin', 'reader']\ndisabled = true", ""),
     ("expired", "roles = ['admin', 'reader']", "expires = 2021-01-01T00:00:00Z"),
     ("ending", "roles = ['reader']", "expires = 2199-01-01T00:00:00Z"),
+    ("soon", "roles = ['reader']", "expires = IN_A_MINUTE"),
 ];
 
 /// Who plays: a roster and what must stay secret in it.
@@ -30,7 +31,10 @@ pub(crate) struct Cast {
 impl Cast {
     pub(crate) fn new() -> Self {
         let mut cast = Self { roster: String::new(), keys: BTreeMap::new(), hashes: Vec::new() };
+        let now = jiff::Timestamp::now().as_second();
+        let soon = jiff::Timestamp::from_second(now + 60).unwrap().to_string();
         for (name, of_client, of_key) in CLIENTS {
+            let of_key = of_key.replace("IN_A_MINUTE", &soon);
             let key = ApiKey::generate().expose().expose_secret().to_owned();
             let hash = bcrypt::hash(secret_of(&key), COST).unwrap();
             let id = id_of(&key);

@@ -3,7 +3,10 @@
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
-use crate::{forge::Forged, server::Server};
+use crate::{
+    forge::Forged,
+    server::{SIGNING_SECRET, Server},
+};
 
 #[test]
 fn a_forged_token_opens_nothing_and_is_challenged() {
@@ -22,7 +25,7 @@ fn a_forged_token_opens_nothing_and_is_challenged() {
         ("another algorithm", with("alg", json!("HS512"))),
         ("HS512, really", {
             let changed = original.clone().header("alg", json!("HS512"));
-            changed.sign_with(crate::server::SIGNING_SECRET, Algorithm::HS512)
+            changed.sign_with(SIGNING_SECRET, Algorithm::HS512)
         }),
         ("an asymmetric algorithm", with("alg", json!("RS256"))),
         ("jku", with("jku", json!("https://evil.example/jwks.json"))),
@@ -84,7 +87,7 @@ fn a_claim_that_is_there_twice_is_refused() {
         claims.replacen('}', ",\"roles\":[\"admin\"]}", 1),
     ] {
         let message = format!("{}.{}", parts[0], URL_SAFE_NO_PAD.encode(doubled));
-        let key = jsonwebtoken::EncodingKey::from_secret(crate::server::SIGNING_SECRET.as_bytes());
+        let key = jsonwebtoken::EncodingKey::from_secret(SIGNING_SECRET.as_bytes());
         let signed =
             jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
         let token = format!("{message}.{signed}");
@@ -108,4 +111,23 @@ fn servers_that_share_secret_issuer_and_roster_share_tokens() {
     let token = here.login("admin");
     assert_eq!(Forged::from(&token).claims["iss"], "https://login.example.com");
     there.bearer(&token).get("/clients").expect(200);
+}
+
+#[test]
+fn a_former_secret_still_verifies_and_never_signs() {
+    let issuer = ("HALLPASS_ISSUER", "https://login.example.com");
+    let old = Server::with(&[issuer]);
+    let roster = old.dir.path().join("roster.toml");
+    let roster = ("HALLPASS_ROSTER", roster.to_str().unwrap());
+    let fresh = ("HALLPASS_SECRET_KEY", "another-signing-secret-0123456789abcdef");
+    let previous = ("HALLPASS_PREVIOUS_SECRET_KEYS", SIGNING_SECRET);
+    let new = Server::with(&[issuer, roster, fresh, previous]);
+    let newest = Server::with(&[issuer, roster, fresh]);
+    let token = old.login("admin");
+    new.bearer(&token).get("/clients").expect(200);
+    newest.bearer(&token).get("/clients").refused(401, "invalid_token");
+    let body = new.anonymous().post("/login").header("X-API-Key", old.cast.key("admin"));
+    let token = body.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+    newest.bearer(&token).get("/clients").expect(200);
+    old.bearer(&token).get("/clients").refused(401, "invalid_token");
 }

@@ -52,6 +52,16 @@ fn fewer_scopes_and_a_shorter_life_are_granted_and_kept() {
 }
 
 #[test]
+fn a_token_never_outlives_the_key_that_it_was_issued_for() {
+    let server = Server::start();
+    for body in ["{}", r#"{"expires_in": 1800}"#] {
+        let answer = server.key("soon").post("/login").json(body).expect(200).json();
+        let seconds = answer["expires_in"].as_u64().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds} for {body}");
+    }
+}
+
+#[test]
 fn what_was_not_granted_is_refused() {
     let server = Server::start();
     let login = |client: &str, scope: &str| {

@@ -26,6 +26,7 @@ mod forged_tokens;
 mod login_body;
 mod logs;
 mod mutation;
+mod noise;
 mod paths;
 mod rooms;
 mod stopping;

@@ -12,55 +12,37 @@ use crate::{
 };
 
 #[test]
-fn a_request_in_hand_is_answered_and_the_program_ends_well() {
+fn requests_in_hand_are_answered_and_the_program_ends_well() {
     for signal in ["TERM", "INT"] {
         let server = Server::start();
-        let mut stream = connect(server.address);
-        write!(
-            stream,
-            "POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nExpect: 100-continue\r\n\
-             Content-Type: application/json\r\nContent-Length: 2\r\n\r\n",
-            server.cast.key("reader")
-        )
-        .unwrap();
-        // The server has it in hand once it asks for the body.
-        let mut asked = [0; 25];
-        stream.read_exact(&mut asked).unwrap();
-        assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+        let mut streams: Vec<TcpStream> = (0..8).map(|_| begin_login(&server)).collect();
         server.signal(signal);
         server.log_until("it was told to stop", |log| log.contains("told to stop"));
         eventually("nobody is let in any more", || TcpStream::connect(server.address).err());
-        stream.write_all(b"{}").unwrap();
-        let answer = read_response(&mut stream).expect("an answer");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        assert!(answer.json()["access_token"].is_string());
+        for stream in &mut streams {
+            stream.write_all(b"{}").unwrap();
+            let answer = read_response(stream).expect("an answer");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert!(answer.json()["access_token"].is_string());
+        }
         assert_eq!(server.exit().code(), Some(0), "after SIG{signal}");
     }
 }
 
-#[test]
-fn nobody_who_was_let_in_is_left_without_an_answer() {
-    let server = Server::start();
-    let token = server.login("reader");
-    let key = server.cast.key("reader");
-    // Slow enough to be under way when the signal comes: each is one bcrypt.
-    let mut streams: Vec<TcpStream> = (0..32).map(|_| connect(server.address)).collect();
-    for (index, stream) in streams.iter_mut().enumerate() {
-        let (line, credential) = match index % 2 {
-            0 => ("POST /login", format!("X-API-Key: {key}")),
-            _ => ("GET /request", format!("Authorization: Bearer {token}")),
-        };
-        write!(stream, "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{credential}\r\n\r\n")
-            .unwrap();
-    }
-    // The first answer says that the server is at work on them.
-    let mut first = streams.remove(0);
-    assert_eq!(read_response(&mut first).expect("the first answer").status, 200);
-    server.signal("TERM");
-    for stream in &mut streams {
-        assert_eq!(read_response(stream).expect("an answer").status, 200);
-    }
-    assert_eq!(server.exit().code(), Some(0));
+/// A login that lacks its body, and that the server has in hand: it asks for the body.
+fn begin_login(server: &Server) -> TcpStream {
+    let mut stream = connect(server.address);
+    write!(
+        stream,
+        "POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nExpect: 100-continue\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\n\r\n",
+        server.cast.key("reader")
+    )
+    .unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn the_list_of_clients_is_for_administrators_and_shows_no_secret() {
     assert!(!list.text().contains("hash") && !list.text().contains("$2"), "{}", list.text());
     let clients = list.json()["clients"].as_array().unwrap().clone();
     let named = |name: &str| clients.iter().find(|client| client["name"] == name).unwrap();
-    assert_eq!(clients.len(), 6);
+    assert_eq!(clients.len(), 7);
     assert_eq!(named("reader")["roles"], json!(["reader"]));
     assert_eq!(named("disabled")["disabled"], true);
     assert_eq!(named("scoped")["scope"], "invoices:read invoices:write");

@@ -6,6 +6,7 @@ use std::{
 };
 
 use actix_web::{App, HttpResponse, dev::Service, http::Method, test as actix_test, web};
+use serde_json::json;
 use utoipa_actix_web::AppExt;
 
 use crate::{mutation::World, table::operations};
@@ -60,6 +61,45 @@ async fn a_route_without_documentation_answers_nobody() {
             assert_eq!(response.status().as_u16(), status, "{path}");
             let body = actix_test::read_body(response).await;
             assert!(!body.windows(8).any(|window| window == b"a secret"), "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn no_handler_runs_under_the_requirement_of_another_operation() {
+    let world = World::new();
+    let gate = world.gate();
+    let answer = |text: &'static str| move || async move { HttpResponse::Ok().body(text) };
+    let mut document = World::document();
+    let operation = |security| json!({ "get": { "security": security, "responses": {} } });
+    document["paths"]["/a/{x}"] = operation(json!([{ "bearer": ["admin"] }]));
+    document["paths"]["/a/open"] = operation(json!([]));
+    document["paths"]["/b/{x}"] = operation(json!([]));
+    document["paths"]["/b/closed"] = operation(json!([{ "bearer": ["admin"] }]));
+    let (app, _) = App::new().into_utoipa_app().configure(gate.routes()).split_for_parts();
+    // The router takes what was registered first, the policy what is more specific: here they differ.
+    let app = app
+        .route("/a/{x}", web::get().to(answer("for administrators")))
+        .route("/a/open", web::get().to(answer("for all")))
+        .route("/b/{x}", web::get().to(answer("for all")))
+        .route("/b/closed", web::get().to(answer("for administrators")));
+    let app = actix_test::init_service(app.wrap(gate.enforce(&document).unwrap())).await;
+    let table = [
+        ("/a/x", 401, 200),
+        ("/a/open", 404, 404),
+        ("/a/%6fpen", 404, 404),
+        ("/b/x", 200, 200),
+        ("/b/closed", 404, 404),
+        ("/b/close%64", 404, 404),
+    ];
+    for (path, anonymous, admin) in table {
+        let token = world.token(&gate, "admin");
+        let bearer = ("Authorization", format!("Bearer {token}"));
+        let known = actix_test::TestRequest::with_uri(path).insert_header(bearer);
+        let asks = [(actix_test::TestRequest::with_uri(path), anonymous), (known, admin)];
+        for (ask, status) in asks {
+            let response = actix_test::call_service(&app, ask.to_request()).await;
+            assert_eq!(response.status().as_u16(), status, "{path}");
         }
     }
 }
