@@ -15,7 +15,7 @@ use crate::{
     oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, TokenRefusal, Tokens},
+    tokens::{Grant, Issued, StateError, TokenRefusal, Tokens},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -41,10 +41,16 @@ pub enum IssueRefusal {
     Signing(String),
 }
 
-/// Only a token can be revoked this way, and another proof was presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no token was presented, so there is none to revoke")]
-pub struct NoToken;
+/// Why a token could not be revoked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevokeError {
+    /// Only a token can be revoked this way, and another proof was presented.
+    #[error("no token was presented, so there is none to revoke")]
+    NoToken,
+    /// It is revoked until a restart, which may forget it.
+    #[error("the revocation could not be kept: {0}")]
+    State(#[from] StateError),
+}
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
 #[derive(Debug)]
@@ -145,18 +151,29 @@ impl Authority {
         Ok(Granted { issued, scopes })
     }
 
-    /// Ends the token that proved this principal.
+    /// Ends the token that proved this principal, as [`Self::revoke_token`] does.
     ///
     /// # Errors
-    /// [`NoToken`] when it was proven by something else.
-    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), NoToken> {
+    /// [`RevokeError::NoToken`] when it was proven by something else, or as [`Self::revoke_token`].
+    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
-            Proof::Token { id, expires_at, .. } => {
-                self.tokens.revoke(id, *expires_at, now);
-                Ok(())
-            }
-            Proof::ApiKey { .. } => Err(NoToken),
+            Proof::Token { id, expires_at, .. } => Ok(self.revoke_token(id, *expires_at, now)?),
+            Proof::ApiKey { .. } => Err(RevokeError::NoToken),
         }
+    }
+
+    /// Ends a token before its time; takes the `jti` and `exp` of one that was proven. It is refused at once, and
+    /// when this returns, also after a restart. It waits for the disk: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// When a restart may forget it.
+    pub fn revoke_token(
+        &self,
+        id: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        self.tokens.revoke(id, expires_at, now)
     }
 
     /// When an API key was last proven, since the start of the process.
