@@ -16,7 +16,7 @@ use crate::{
     oauth::{KeyId, Scopes, Subject},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, TokenRefusal, Tokens, VerifiedToken},
+    tokens::{Grant, Issued, StateError, TokenRefusal, Tokens, VerifiedToken},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -42,17 +42,18 @@ pub enum IssueRefusal {
     Signing(String),
 }
 
-/// Only a token can be revoked this way, and another proof was presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no token was presented, so there is none to revoke")]
-pub struct NoToken;
-
-/// Why a token is not revoked.
+/// Why a token could not be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RevokeRefusal {
+pub enum RevokeError {
+    /// Only a token can be revoked this way, and another proof was presented.
+    #[error("no token was presented, so there is none to revoke")]
+    NoToken,
     /// It was issued to another client.
     #[error("the token was issued to another client")]
     NotYours,
+    /// It is revoked until a restart, which may forget it.
+    #[error("the revocation could not be kept: {0}")]
+    State(#[from] StateError),
 }
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
@@ -140,18 +141,19 @@ impl Authority {
     /// `jti` of the one that was ended.
     ///
     /// # Errors
-    /// [`RevokeRefusal`] for a token that was issued to somebody else.
+    /// [`RevokeError`] for a token that was issued to somebody else.
     pub fn revoke_token(
         &self,
         caller: &Principal,
         token: &SecretString,
         now: Timestamp,
-    ) -> Result<Option<String>, RevokeRefusal> {
-        let Some(token) = self.introspect(token.expose_secret(), now) else { return Ok(None) };
+    ) -> Result<Option<String>, RevokeError> {
+        // One that is revoked already may not have reached the disk: it is written again.
+        let Ok(token) = self.tokens.examine(token.expose_secret(), now) else { return Ok(None) };
         if token.client_id() != caller.client_id() {
-            return Err(RevokeRefusal::NotYours);
+            return Err(RevokeError::NotYours);
         }
-        self.tokens.revoke(token.id(), token.expires_at(), now);
+        self.tokens.revoke(token.id(), token.expires_at(), now)?;
         Ok(Some(token.id().to_owned()))
     }
 
@@ -203,17 +205,14 @@ impl Authority {
         Ok(Granted { issued, scopes })
     }
 
-    /// Ends the token that proved this principal.
+    /// Ends the token that proved this principal, as [`Self::revoke_token`] does.
     ///
     /// # Errors
-    /// [`NoToken`] when it was proven by something else.
-    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), NoToken> {
+    /// [`RevokeError::NoToken`] when it was proven by something else, or as [`Self::revoke_token`].
+    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
-            Proof::Token { id, expires_at, .. } => {
-                self.tokens.revoke(id, *expires_at, now);
-                Ok(())
-            }
-            Proof::ApiKey { .. } => Err(NoToken),
+            Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
+            Proof::ApiKey { .. } => Err(RevokeError::NoToken),
         }
     }
 

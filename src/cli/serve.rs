@@ -47,7 +47,7 @@ impl Serve {
         })?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let docs = prepared.settings.surface.docs;
-        let gate = prepared.gate(&base_url);
+        let gate = prepared.gate(&base_url)?;
         let announce = || announce(&base_url, docs, key.as_ref());
         actix_web::rt::System::new()
             .block_on(async { server::run(listener, gate, announce, told_to_stop()?).await })?;

@@ -70,12 +70,12 @@ impl Gate {
     /// The gate that environment and `.env` describe, for an application that listens by itself.
     ///
     /// # Errors
-    /// Every problem of settings and roster at once.
+    /// Every problem of settings and roster at once, or one of the state file.
     pub fn from_env() -> Result<Self, Problems> {
         let prepared = prepare(&Raw::gather())?;
         prepared.warn();
         let base_url = format!("http://{}", prepared.settings.bind);
-        Ok(prepared.gate(&base_url))
+        prepared.gate(&base_url)
     }
 
     /// Who proves credentials and issues tokens here.

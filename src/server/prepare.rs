@@ -2,6 +2,8 @@
 //!
 //! Must not know sockets.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -38,7 +40,11 @@ pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
 /// # Errors
 /// As [`prepare`].
 pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
-    match (Settings::resolve(raw), roster) {
+    let settings = Settings::resolve(raw).and_then(|settings| match &settings.state {
+        Some(path) => reachable(path, &raw.place("HALLPASS_STATE")).map(|()| settings),
+        None => Ok(settings),
+    });
+    match (settings, roster) {
         (Ok(settings), Ok(mut checked)) => {
             Policy::compile(&own_document(&settings.surface), &Reading::own())?;
             let keyring = keyring(&settings)?;
@@ -51,6 +57,12 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
             Err(problems)
         }
     }
+}
+
+/// The state file is opened by whoever serves; whether that could work can be said before.
+fn reachable(state: &Path, place: &str) -> Result<(), Problems> {
+    let problem = |error| Problem::new(place, format!("HALLPASS_STATE: {error}"));
+    Ok(Revocations::check(state).map_err(problem)?)
 }
 
 fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
@@ -66,9 +78,18 @@ fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
 }
 
 impl Prepared {
-    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
-    pub fn gate(self, base_url: &str) -> Gate {
+    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
+    /// state file, and holds it for as long as the gate lives.
+    ///
+    /// # Errors
+    /// A state file that is in use, no state file, damaged or out of reach.
+    pub fn gate(self, base_url: &str) -> Result<Gate, Problems> {
         let settings = self.settings;
+        let revocations = match &settings.state {
+            None => Revocations::in_memory(),
+            Some(path) => Revocations::open(path, Timestamp::now())
+                .map_err(|error| Problem::new("HALLPASS_STATE", error.to_string()))?,
+        };
         let issuer = settings.issuer.clone().unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
             keyring: self.keyring,
@@ -76,9 +97,9 @@ impl Prepared {
             issuer,
             lifetime: settings.token_lifetime,
             leeway: settings.leeway,
-            revocations: Revocations::default(),
+            revocations,
         };
-        Gate::new(Authority::new(self.checked.roster, tokens), settings)
+        Ok(Gate::new(Authority::new(self.checked.roster, tokens), settings))
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.

@@ -79,7 +79,7 @@ impl World {
 
     pub(crate) fn gate(&self) -> Gate {
         let roster = Roster::parse(&self.cast.roster, "roster.toml");
-        assemble(&Self::raw(), roster).unwrap().gate("http://127.0.0.1:8080")
+        assemble(&Self::raw(), roster).unwrap().gate("http://127.0.0.1:8080").unwrap()
     }
 
     pub(crate) fn document() -> Value {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::{
-    authority::RevokeRefusal,
+    authority::RevokeError,
     oauth::ErrorCode,
     server::{
         Gate,
@@ -59,10 +59,11 @@ pub(super) async fn revoke(
             jti.as_deref().unwrap_or("-"),
             RequestId::of(&request).0,
         ),
-        Err(RevokeRefusal::NotYours) => {
+        Err(RevokeError::NotYours) => {
             let detail = "The token was issued to another client.";
             return Err(Refusal::oauth(ErrorCode::UnauthorizedClient, detail));
         }
+        Err(error) => return Err(Refusal::internal(error.to_string())),
     }
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
