@@ -23,6 +23,7 @@ const ALLOWED_HEADERS: &[&str] = &[
     "content-type",
     "date",
     "location",
+    "pragma",
     "retry-after",
     "set-cookie",
     "vary",

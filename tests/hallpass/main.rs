@@ -27,6 +27,7 @@ mod login_body;
 mod logs;
 mod mutation;
 mod noise;
+mod oauth;
 mod paths;
 mod rooms;
 mod stopping;

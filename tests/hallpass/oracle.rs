@@ -23,7 +23,7 @@ impl Outcome {
     pub(crate) fn of(status: u16, body: &str) -> Self {
         match status {
             401 if body.contains("nobody was proven") => Self::Handled,
-            401 if body.contains("missing_credentials") => Self::Missing,
+            401 if body.contains("No credential was presented") => Self::Missing,
             401 => Self::Bad,
             403 => Self::Forbidden,
             404 | 405 => panic!("{status}: {body}"),
