@@ -95,9 +95,12 @@ fn second_after(moment: Timestamp) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::PathBuf, thread};
+    use std::{path::PathBuf, thread, time::Duration};
 
-    use super::*;
+    use super::{
+        super::{Keyring, Tokens},
+        *,
+    };
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -155,6 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_with_a_larger_leeway_still_remembers() {
+        let (_folder, path) = place();
+        let tokens = Tokens {
+            keyring: Keyring::from_secrets(&"x".repeat(32).into(), &[]).unwrap(),
+            issuer: String::new(),
+            audience: String::new(),
+            lifetime: Duration::from_secs(60),
+            leeway: Duration::ZERO,
+            revocations: Revocations::open(&path, second(0)).unwrap(),
+        };
+        tokens.revoke("id", second(60), second(0)).unwrap();
+        drop(tokens);
+        // The last second in which the largest leeway accepts it.
+        assert!(Revocations::open(&path, second(60 + 599)).unwrap().holds("id"));
+        assert!(!Revocations::open(&path, second(60 + 601)).unwrap().holds("id"), "and no longer");
+    }
+
+    #[test]
     fn those_who_come_together_are_all_remembered() {
         let (_folder, path) = place();
         let revocations = Revocations::open(&path, second(0)).unwrap();
@@ -174,37 +195,5 @@ mod tests {
         for thread in 0..8 {
             assert!((0..25).all(|index| revocations.holds(&format!("{thread} {index}"))));
         }
-    }
-
-    #[test]
-    #[ignore = "measures; run it with --release --ignored --nocapture"]
-    fn figures() {
-        use std::time::Instant;
-        let (_folder, path) = place();
-        let revocations = Revocations::open(&path, second(0)).unwrap();
-        for threads in [1, 8, 64] {
-            let (count, started) = (6400 / 64 * threads.min(16), Instant::now());
-            thread::scope(|scope| {
-                for thread in 0..threads {
-                    let revocations = &revocations;
-                    scope.spawn(move || {
-                        for index in 0..count / threads {
-                            let id = format!("{threads:08} {thread:06} {index:06}");
-                            revocations.add(&id, second(10), second(0)).unwrap();
-                        }
-                    });
-                }
-            });
-            let done = (count / threads * threads) as f64;
-            println!("{threads} threads: {:.0}/s", done / started.elapsed().as_secs_f64());
-        }
-        drop(revocations);
-        let entries: Vec<_> = (0..100_000).map(|index| (20, format!("{index:022}"))).collect();
-        StateFile::open(&path).unwrap().write(&entries, None).unwrap();
-        let started = Instant::now();
-        let revocations = Revocations::open(&path, second(0)).unwrap();
-        println!("opening 100,000: {:?}", started.elapsed());
-        println!("{} bytes", std::fs::metadata(&path).unwrap().len());
-        assert!(revocations.holds("0000000000000000000099"));
     }
 }

@@ -30,6 +30,7 @@ mod noise;
 mod oauth;
 mod paths;
 mod rooms;
+mod state;
 mod stopping;
 mod story;
 mod table;
