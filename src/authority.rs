@@ -15,7 +15,7 @@ use crate::{
     oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, TokenRefusal, Tokens},
+    tokens::{Grant, Issued, JwkSet, TokenRefusal, Tokens},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -68,6 +68,11 @@ impl Authority {
     /// `iss` of the tokens.
     pub fn issuer(&self) -> &str {
         &self.tokens.issuer
+    }
+
+    /// The public keys that verify the tokens (RFC 7517 §5).
+    pub fn jwks(&self) -> &JwkSet {
+        self.tokens.keyring.jwks()
     }
 
     /// How long a token lives where nobody asks for less.

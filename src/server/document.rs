@@ -45,6 +45,7 @@ fn own_head() -> Value {
         "tags": [
             { "name": "tokens", "description": "Log in, see who you are, log out." },
             { "name": "administration", "description": "For clients with the role `admin`." },
+            { "name": "discovery", "description": "For services that verify tokens by themselves." },
             { "name": "health", "description": "For whoever starts and stops processes." },
             { "name": "documents", "description": "This document and Swagger UI." },
         ],

@@ -3,8 +3,13 @@
 //! Must not know the roster's file or HTTP.
 
 mod claims;
+mod jwk;
+mod key_error;
 mod keyring;
+mod pem;
+mod pkcs8;
 mod revocations;
+mod signing_key;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +23,11 @@ use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 pub use claims::VerifiedToken;
 use claims::{Audience, Claims};
+pub use jwk::{JwkSet, PublicJwk};
+pub use key_error::KeyError;
 pub use keyring::Keyring;
 pub use revocations::Revocations;
+pub use signing_key::SigningKey;
 
 /// Longer tokens are refused unread: ours are a tenth of that.
 const LONGEST: usize = 8 * 1024;

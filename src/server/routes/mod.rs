@@ -5,6 +5,7 @@
 mod clients;
 mod documents;
 mod health;
+mod jwks;
 mod login;
 mod logout;
 mod swagger;
@@ -19,6 +20,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
         .service(whoami::whoami)
         .service(clients::list_clients)
         .service(logout::logout)
+        .service(jwks::jwks)
         .service(health::live)
         .service(health::ready)
         .service(documents::json)
