@@ -16,7 +16,7 @@ use crate::{
     oauth::{KeyId, Scopes, Subject},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, StateError, TokenRefusal, Tokens, VerifiedToken},
+    tokens::{Grant, Issued, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -88,6 +88,11 @@ impl Authority {
     /// The algorithm that signs (RFC 7518 §3.1).
     pub fn signing_algorithm(&self) -> &'static str {
         self.tokens.keyring.algorithm()
+    }
+
+    /// The public keys that verify the tokens (RFC 7517 §5).
+    pub fn jwks(&self) -> &JwkSet {
+        self.tokens.keyring.jwks()
     }
 
     /// How long a token lives where nobody asks for less.

@@ -126,6 +126,16 @@ impl Settings {
         reader.check_cookie_prefix(&settings);
         reader.problems.or(settings)
     }
+
+    /// The current and the previous signing keys alone: they can be checked whatever else is wrong.
+    ///
+    /// # Errors
+    /// All problems of them at once.
+    pub fn signing_keys(raw: &Raw) -> Result<(KeySource, Vec<KeySource>), Problems> {
+        let mut reader = Reader { raw, problems: Problems::default() };
+        let keys = (reader.signing_key(), reader.previous_keys());
+        reader.problems.or(keys)
+    }
 }
 
 struct Reader<'r> {

@@ -48,6 +48,7 @@ fn own_head() -> Value {
             { "name": "oauth2", "description": "The same for OAuth2 clients." },
             { "name": "discovery", "description": "For clients that configure themselves." },
             { "name": "administration", "description": "For clients with the role `admin`." },
+            { "name": "discovery", "description": "For services that verify tokens by themselves." },
             { "name": "health", "description": "For whoever starts and stops processes." },
             { "name": "documents", "description": "This document and Swagger UI." },
         ],

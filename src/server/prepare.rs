@@ -12,7 +12,7 @@ use crate::{
     policy::{Policy, Reading},
     problem::{Problem, Problems},
     roster::{Checked, KeyRecord, Roster},
-    tokens::{Keyring, Revocations, Tokens},
+    tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
 use super::{Gate, document::own_document};
@@ -27,10 +27,10 @@ pub struct Prepared {
     keyring: Keyring,
 }
 
-/// Reads settings and roster.
+/// Reads settings, signing keys and roster.
 ///
 /// # Errors
-/// The problems of both, and of the document, in one list.
+/// The problems of all of them, and of the document, in one list.
 pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
     assemble(raw, Roster::load(&raw.roster()))
 }
@@ -40,41 +40,66 @@ pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
 /// # Errors
 /// As [`prepare`].
 pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
-    let settings = Settings::resolve(raw).and_then(|settings| match &settings.state {
-        Some(path) => reachable(path, &raw.place("HALLPASS_STATE")).map(|()| settings),
-        None => Ok(settings),
-    });
-    match (settings, roster) {
-        (Ok(settings), Ok(mut checked)) => {
-            Policy::compile(&own_document(&settings.surface), &Reading::own())?;
-            let keyring = keyring(&settings)?;
+    let mut problems = Problems::default();
+    let settings = problems.keep(Settings::resolve(raw));
+    let keyring = match &settings {
+        Some(settings) => {
+            let document = own_document(&settings.surface);
+            problems.keep(Policy::compile(&document, &Reading::own()));
+            problems.keep(settings.state.as_deref().map_or(Ok(()), |path| reachable(raw, path)));
+            problems.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
+        }
+        // What cannot even be read is among the problems already.
+        None => Settings::signing_keys(raw)
+            .ok()
+            .and_then(|(current, previous)| problems.keep(keyring(raw, &current, &previous))),
+    };
+    let checked = problems.keep(roster);
+    match (settings, keyring, checked) {
+        (Some(settings), Some(keyring), Some(mut checked)) if problems.is_empty() => {
             checked.warnings.extend(raw.unknown());
             Ok(Prepared { settings, checked, keyring })
         }
-        (settings, roster) => {
-            let mut problems = settings.err().unwrap_or_default();
-            problems.extend(roster.err().unwrap_or_default());
-            Err(problems)
-        }
+        _ => Err(problems),
     }
 }
 
 /// The state file is opened by whoever serves; whether that could work can be said before.
-fn reachable(state: &Path, place: &str) -> Result<(), Problems> {
+fn reachable(raw: &Raw, state: &Path) -> Result<(), Problems> {
+    let place = raw.place("HALLPASS_STATE");
     let problem = |error| Problem::new(place, format!("HALLPASS_STATE: {error}"));
     Ok(Revocations::check(state).map_err(problem)?)
 }
 
-fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
-    let secret = |source: &KeySource| match source {
-        KeySource::Secret(secret) => Some(secret.clone()),
-        KeySource::Pem { .. } => None,
+/// All keys that sign or verify; every one of them is looked at.
+fn keyring(raw: &Raw, current: &KeySource, previous: &[KeySource]) -> Result<Keyring, Problems> {
+    let mut problems = Problems::default();
+    let now = ["HALLPASS_SECRET_KEY", "HALLPASS_SIGNING_KEY"];
+    let former = ["HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"];
+    let current = problems.keep(signing_key(raw, now, current));
+    let previous: Vec<_> =
+        previous.iter().filter_map(|key| problems.keep(signing_key(raw, former, key))).collect();
+    match current {
+        Some(current) if problems.is_empty() => Keyring::new(current, previous)
+            .map_err(|error| Problem::new("signing keys", format!("one {error}")).into()),
+        _ => Err(problems),
+    }
+}
+
+/// A key from a secret or a PEM; `variables` are the names of the settings for the one and the other.
+fn signing_key(
+    raw: &Raw,
+    [secrets, pems]: [&str; 2],
+    source: &KeySource,
+) -> Result<SigningKey, Problems> {
+    let (variable, key, subject) = match source {
+        KeySource::Secret(secret) => (secrets, SigningKey::from_secret(secret), secrets.to_owned()),
+        KeySource::Pem { path, pem } => {
+            let subject = format!("{pems} names {}, which", path.display());
+            (pems, SigningKey::from_pem(pem), subject)
+        }
     };
-    let previous: Vec<_> = settings.previous_keys.iter().filter_map(secret).collect();
-    let current = secret(&settings.signing_key).unwrap_or_default();
-    Keyring::from_secrets(&current, &previous).map_err(|error| {
-        Problem::new("HALLPASS_SECRET_KEY", format!("cannot sign: {error}")).into()
-    })
+    key.map_err(|error| Problem::new(raw.place(variable), format!("{subject} {error}")).into())
 }
 
 impl Prepared {

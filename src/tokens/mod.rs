@@ -4,8 +4,13 @@
 
 mod claims;
 mod journal;
+mod jwk;
+mod key_error;
 mod keyring;
+mod pem;
+mod pkcs8;
 mod revocations;
+mod signing_key;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,8 +25,11 @@ use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 pub use claims::VerifiedToken;
 use claims::{Audience, Claims};
+pub use jwk::{JwkSet, PublicJwk};
+pub use key_error::KeyError;
 pub use keyring::Keyring;
 pub use revocations::Revocations;
+pub use signing_key::SigningKey;
 pub use state::{StateError, StateFault};
 
 /// Longer tokens are refused unread: ours are a tenth of that.

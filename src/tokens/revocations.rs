@@ -161,7 +161,11 @@ mod tests {
     fn a_restart_with_a_larger_leeway_still_remembers() {
         let (_folder, path) = place();
         let tokens = Tokens {
-            keyring: Keyring::from_secrets(&"x".repeat(32).into(), &[]).unwrap(),
+            keyring: Keyring::new(
+                crate::tokens::SigningKey::from_secret(&"x".repeat(32).into()).unwrap(),
+                Vec::new(),
+            )
+            .unwrap(),
             issuer: String::new(),
             audience: String::new(),
             lifetime: Duration::from_secs(60),

@@ -7,6 +7,7 @@ mod discovery;
 mod documents;
 mod health;
 mod introspect;
+mod jwks;
 mod login;
 mod logout;
 mod revoke;
@@ -30,6 +31,7 @@ pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
         .service(revoke::revoke)
         .service(discovery::oauth)
         .service(discovery::openid)
+        .service(jwks::jwks)
         .service(health::live)
         .service(health::ready)
         .service(documents::json)
