@@ -10,11 +10,12 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use crate::{
     oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
-    roster::{ApiKey, KeyRefusal, Roster},
+    roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
     tokens::{Grant, Issued, TokenRefusal, Tokens},
 };
 
@@ -86,6 +87,18 @@ impl Authority {
         Ok(verified.into())
     }
 
+    /// Proves a user's password with exactly one bcrypt: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// Why it is refused; only the log may tell the reasons apart.
+    pub fn authenticate_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<Principal, PasswordRefusal> {
+        Ok(self.roster.load().verify_password(name, password)?.into())
+    }
+
     /// Proves an access token: first itself, then that whoever it was issued to may still come in.
     ///
     /// # Errors
@@ -101,7 +114,7 @@ impl Authority {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
             }
-            None => roster.user(verified.subject()).is_some_and(|user| !user.disabled),
+            None => roster.check_user(verified.subject(), verified.client_id()).is_ok(),
         };
         if welcome { Ok(verified.into()) } else { Err(TokenRefusal::Withdrawn) }
     }
@@ -155,7 +168,7 @@ impl Authority {
                 self.tokens.revoke(id, *expires_at, now);
                 Ok(())
             }
-            Proof::ApiKey { .. } => Err(NoToken),
+            Proof::ApiKey { .. } | Proof::Password => Err(NoToken),
         }
     }
 
