@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    oauth::{KeyId, Scopes, Subject},
+    oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
-    roster::{ApiKey, KeyRefusal, Roster},
+    roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
     tokens::{Grant, Issued, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
 };
 
@@ -111,6 +111,18 @@ impl Authority {
         Ok(verified.into())
     }
 
+    /// Proves a user's password with exactly one bcrypt: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// Why it is refused; only the log may tell the reasons apart.
+    pub fn authenticate_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<Principal, PasswordRefusal> {
+        Ok(self.roster.load().verify_password(name, password)?.into())
+    }
+
     /// Proves an access token: first itself, then that whoever it was issued to may still come in.
     ///
     /// # Errors
@@ -126,15 +138,13 @@ impl Authority {
     fn verify_token(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
         let verified = self.tokens.verify(token, now)?;
         let roster = self.roster.load();
-        let enabled = |name: &Subject| roster.client(name).is_some_and(|client| !client.disabled);
         let welcome = match verified.key_id() {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
             }
-            None => roster.user(verified.subject()).is_some_and(|user| !user.disabled),
+            None => roster.check_user(verified.subject(), verified.client_id()).is_ok(),
         };
-        let through = verified.client_id() == verified.subject() || enabled(verified.client_id());
-        if welcome && through { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
+        if welcome { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
     }
 
     /// What a token of ours is worth now: nothing, or its claims (RFC 7662).
@@ -160,15 +170,6 @@ impl Authority {
         }
         self.tokens.revoke(token.id(), token.expires_at(), now)?;
         Ok(Some(token.id().to_owned()))
-    }
-
-    /// STUB
-    pub fn authenticate_password(
-        &self,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Principal, KeyRefusal> {
-        Err(KeyRefusal::Disabled)
     }
 
     /// Issues a token to a proven principal. It never allows more, nor lives longer, than the proof.
@@ -217,7 +218,7 @@ impl Authority {
     pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
             Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
-            Proof::ApiKey { .. } => Err(RevokeError::NoToken),
+            Proof::ApiKey { .. } | Proof::Password => Err(RevokeError::NoToken),
         }
     }
 

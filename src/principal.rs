@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     oauth::{KeyId, Role, Roles, Scope, Scopes, Subject},
-    roster::VerifiedKey,
+    roster::{VerifiedKey, VerifiedPassword},
     tokens::VerifiedToken,
 };
 
@@ -29,6 +29,8 @@ pub enum Proof {
         /// When it ends, if ever.
         expires_at: Option<Timestamp>,
     },
+    /// A user's password.
+    Password,
     /// An access token.
     Token {
         /// Its `jti`.
@@ -67,11 +69,6 @@ impl Principal {
         &self.client_id
     }
 
-    /// The same user, speaking through a client that was proven as well.
-    pub fn through(self, client: &Principal) -> Self {
-        Self { client_id: client.client_id.clone(), ..self }
-    }
-
     /// Whether it is a client or a user: a client was proven, now or at login, by an API key.
     pub fn kind(&self) -> Kind {
         if self.key_id().is_some() { Kind::Client } else { Kind::User }
@@ -106,14 +103,15 @@ impl Principal {
     pub fn key_id(&self) -> Option<&KeyId> {
         match &self.proof {
             Proof::ApiKey { key_id, .. } => Some(key_id),
+            Proof::Password => None,
             Proof::Token { key_id, .. } => key_id.as_ref(),
         }
     }
 
-    /// When its proof was issued; unknown of API keys.
+    /// When its proof was issued; unknown of API keys and passwords.
     pub fn issued_at(&self) -> Option<Timestamp> {
         match &self.proof {
-            Proof::ApiKey { .. } => None,
+            Proof::ApiKey { .. } | Proof::Password => None,
             Proof::Token { issued_at, .. } => Some(*issued_at),
         }
     }
@@ -122,8 +120,19 @@ impl Principal {
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.proof {
             Proof::ApiKey { expires_at, .. } => *expires_at,
+            Proof::Password => None,
             Proof::Token { expires_at, .. } => Some(*expires_at),
         }
+    }
+
+    /// The same user, speaking through a client that was proven as well (RFC 6749 §4.3). A client speaks for
+    /// itself, and users do not speak through each other: those are left as they are.
+    #[must_use]
+    pub fn through(mut self, client: &Principal) -> Self {
+        if self.kind() == Kind::User && client.kind() == Kind::Client {
+            self.client_id = client.subject.clone();
+        }
+        self
     }
 
     /// A principal out of nothing, for the tests of the rooms to the right.
@@ -151,6 +160,18 @@ impl From<VerifiedKey> for Principal {
             roles: key.roles().clone(),
             scopes: key.scopes().clone(),
             proof: Proof::ApiKey { key_id: key.key_id().clone(), expires_at: key.expires() },
+        }
+    }
+}
+
+impl From<VerifiedPassword> for Principal {
+    fn from(password: VerifiedPassword) -> Self {
+        Self {
+            subject: password.user().clone(),
+            client_id: password.user().clone(),
+            roles: password.roles().clone(),
+            scopes: password.scopes().clone(),
+            proof: Proof::Password,
         }
     }
 }

@@ -10,6 +10,7 @@ mod key_list;
 mod logging;
 mod openapi;
 mod serve;
+pub mod user;
 
 use std::{
     io::Write,
@@ -40,6 +41,13 @@ enum Command {
     Key {
         #[command(subcommand)]
         command: key::KeyCommand,
+        #[command(flatten)]
+        roster: RosterFlag,
+    },
+    /// Add and remove users, who log in with a password
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
         #[command(flatten)]
         roster: RosterFlag,
     },
@@ -86,6 +94,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let path = roster.apply(Raw::from_env()?).sound()?.roster();
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             key::run(command, &path, Timestamp::now(), &mut out, &mut err)
+        }
+        Command::User { command, roster } => {
+            let path = roster.apply(Raw::from_env()?).roster();
+            user::run(command, &path, user::ask, &mut std::io::stderr().lock())
         }
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),

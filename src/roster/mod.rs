@@ -8,6 +8,7 @@ mod durable;
 mod fields;
 pub mod file;
 mod parse;
+mod password;
 mod records;
 mod secret_hash;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 
 pub use self::{
     api_key::{ApiKey, MalformedKey},
+    password::{PASSWORD_COST, PasswordFault, PasswordRefusal, VerifiedPassword},
     records::{Client, Issuer, KeyRecord, User},
     secret_hash::{COSTS, DEFAULT_COST, HashError},
     verify::{KeyRefusal, VerifiedKey},
@@ -40,6 +42,8 @@ pub struct Roster {
     keys: HashMap<KeyId, (usize, usize)>,
     /// What an unknown key costs, so that it takes as long as a known one.
     highest_cost: u32,
+    /// What an unknown user's password costs.
+    highest_password_cost: u32,
 }
 
 /// A roster without faults, and what should be looked at all the same.
@@ -142,7 +146,9 @@ impl Roster {
             }
         }
         let highest_cost = highest_cost.unwrap_or(DEFAULT_COST);
-        Self { clients, users, issuers, keys, highest_cost }
+        let password_costs = users.iter().map(|user| user.password.cost());
+        let highest_password_cost = password_costs.max().unwrap_or(PASSWORD_COST);
+        Self { clients, users, issuers, keys, highest_cost, highest_password_cost }
     }
 }
 
