@@ -2,7 +2,11 @@
 //!
 //! Must not know how requests are answered.
 
-use std::{io::Write, net::TcpListener, process::ExitCode};
+use std::{
+    io::{self, Write},
+    net::TcpListener,
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -33,7 +37,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(self.roster.apply(Raw::from_env()?));
+        let raw = self.bind.apply(self.roster.apply(Raw::gather()));
         let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
         logging::start(&prepared.settings.log);
         prepared.warn();
@@ -46,7 +50,7 @@ impl Serve {
         let gate = prepared.gate(&base_url);
         let announce = || announce(&base_url, docs, key.as_ref());
         actix_web::rt::System::new()
-            .block_on(async { server::run(listener, gate, announce, told_to_stop()).await })?;
+            .block_on(async { server::run(listener, gate, announce, told_to_stop()?).await })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -55,7 +59,12 @@ impl Serve {
 fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
     raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
-    raw.set("HALLPASS_PREVIOUS_SECRET_KEYS", "", "--dev");
+    for forgotten in
+        ["HALLPASS_SIGNING_KEY", "HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"]
+    {
+        raw.set(forgotten, "", "--dev");
+    }
+    raw.set("HALLPASS_STATE", "memory", "--dev");
     if raw.text("HALLPASS_COOKIE_SECURE").is_none() {
         raw.set("HALLPASS_COOKIE_SECURE", "off", "--dev");
     }
@@ -93,19 +102,17 @@ fn first_steps(base_url: &str, key: &str) -> String {
     )
 }
 
-async fn told_to_stop() {
-    use actix_web::rt::signal::{
-        ctrl_c,
-        unix::{SignalKind, signal},
-    };
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = ctrl_c() => {}
-            }
+/// Ready once the program is told to stop. Signals count from the call on and not from the first poll, so
+/// that whoever has read where it listens can stop it.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    use actix_web::rt::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        Err(_) => drop(ctrl_c().await),
-    }
-    log::info!("told to stop: finishing the requests in hand");
+        log::info!("told to stop: finishing the requests in hand");
+    })
 }

@@ -8,5 +8,5 @@ mod values;
 mod variables;
 
 pub use raw::Raw;
-pub use settings::{Settings, Surface};
+pub use settings::{KeySource, Settings, Surface};
 pub use variables::{VARIABLES, Variable, example, first_env};

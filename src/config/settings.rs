@@ -18,6 +18,31 @@ use super::{
 
 const THIRTY_MINUTES: Duration = Duration::from_secs(30 * 60);
 
+/// A key for tokens, as it was given. It cannot be printed.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// An HS256 secret of at least 32 bytes (RFC 7518 §3.2).
+    Secret(SecretString),
+    /// A private key as PKCS#8 PEM (RFC 5958), not yet parsed.
+    Pem {
+        /// Where it was read from, for problems.
+        path: PathBuf,
+        /// Its text.
+        pem: SecretString,
+    },
+}
+
+const SECRET_KEY: &str = "HALLPASS_SECRET_KEY";
+const SIGNING_KEY: &str = "HALLPASS_SIGNING_KEY";
+
+/// `memory` keeps no file.
+fn state(raw: &Raw) -> Option<PathBuf> {
+    match raw.text("HALLPASS_STATE").unwrap_or("hallpass.redb") {
+        "memory" => None,
+        path => Some(path.into()),
+    }
+}
+
 /// The settings that show in the OpenAPI document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surface {
@@ -33,7 +58,7 @@ impl Surface {
     /// # Errors
     /// All problems of them at once.
     pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, problems: Problems::default() };
+        let mut reader = Reader { raw, problems: raw.faults().clone() };
         let surface = reader.surface();
         reader.problems.or(surface)
     }
@@ -46,10 +71,12 @@ pub struct Settings {
     pub bind: SocketAddr,
     /// The roster file.
     pub roster: PathBuf,
-    /// The HS256 secret that signs, at least 32 bytes (RFC 7518 §3.2).
-    pub secret_key: SecretString,
-    /// Secrets that still verify and never sign.
-    pub previous_secret_keys: Vec<SecretString>,
+    /// What signs tokens.
+    pub signing_key: KeySource,
+    /// What still verifies and never signs.
+    pub previous_keys: Vec<KeySource>,
+    /// Where revocations are kept; `None` is memory.
+    pub state: Option<PathBuf>,
     /// `iss`, where it was set.
     pub issuer: Option<String>,
     /// `aud`, where it was set.
@@ -78,12 +105,13 @@ impl Settings {
     /// # Errors
     /// All problems at once, each with the place where the value was written.
     pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, problems: Problems::default() };
+        let mut reader = Reader { raw, problems: raw.faults().clone() };
         let settings = Self {
             bind: reader.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind),
             roster: raw.roster(),
-            secret_key: reader.required_secret(),
-            previous_secret_keys: reader.previous_secrets(),
+            signing_key: reader.signing_key(),
+            previous_keys: reader.previous_keys(),
+            state: state(raw),
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
             token_lifetime: reader.value("HALLPASS_TOKEN_LIFETIME", THIRTY_MINUTES, lifetime),
@@ -128,27 +156,66 @@ impl Reader<'_> {
         }
     }
 
-    fn required_secret(&mut self) -> SecretString {
-        let name = "HALLPASS_SECRET_KEY";
-        let text = self.raw.text(name).unwrap_or_default();
-        if text.is_empty() {
-            self.problem(name, "is missing: run `hallpass init`, which makes one, or set it");
-        } else if let Err(what) = secret(text) {
-            self.problem(name, what);
-        }
-        text.into()
+    /// The secret or the PEM; exactly one of them must be there.
+    fn signing_key(&mut self) -> KeySource {
+        let path = self.raw.text(SIGNING_KEY).unwrap_or_default();
+        let secret = self.raw.text(SECRET_KEY).unwrap_or_default();
+        let source = match (secret.is_empty(), path.is_empty()) {
+            (false, true) => self.secret(SECRET_KEY, secret),
+            (true, false) => self.pem(SIGNING_KEY, path),
+            // It may stand in a line that could not be read.
+            (true, true) if !self.raw.faults().is_empty() => None,
+            (true, true) => {
+                let what = "is missing: run `hallpass init`, which makes one, \
+                            or set it or HALLPASS_SIGNING_KEY";
+                self.problem(SECRET_KEY, what);
+                None
+            }
+            (false, false) => {
+                let what = "and HALLPASS_SECRET_KEY are both set: one signs; \
+                            name the other in HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS";
+                self.problem(SIGNING_KEY, what);
+                None
+            }
+        };
+        source.unwrap_or_else(|| KeySource::Secret(SecretString::default()))
     }
 
-    fn previous_secrets(&mut self) -> Vec<SecretString> {
-        let name = "HALLPASS_PREVIOUS_SECRET_KEYS";
-        let mut secrets = Vec::new();
-        for text in list(self.raw.text(name).unwrap_or_default()) {
-            match secret(text) {
-                Ok(()) => secrets.push(text.into()),
-                Err(what) => self.problem(name, what),
+    fn previous_keys(&mut self) -> Vec<KeySource> {
+        let (secrets, paths) = ("HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS");
+        let mut keys = Vec::new();
+        for text in list(self.raw.text(secrets).unwrap_or_default()) {
+            keys.extend(self.secret(secrets, text));
+        }
+        for path in list(self.raw.text(paths).unwrap_or_default()) {
+            keys.extend(self.pem(paths, path));
+        }
+        keys
+    }
+
+    fn secret(&mut self, name: &str, text: &str) -> Option<KeySource> {
+        match secret(text) {
+            Ok(()) => Some(KeySource::Secret(text.into())),
+            Err(what) => {
+                self.problem(name, what);
+                None
             }
         }
-        secrets
+    }
+
+    fn pem(&mut self, name: &str, path: &str) -> Option<KeySource> {
+        if path.contains("-----BEGIN") {
+            // Not repeated: it is the key.
+            self.problem(name, "is a PEM: save it in a file, and give the path of the file");
+            return None;
+        }
+        match std::fs::read_to_string(path) {
+            Ok(pem) => Some(KeySource::Pem { path: path.into(), pem: pem.into() }),
+            Err(error) => {
+                self.problem(name, &format!("names {path}, which cannot be read: {error}"));
+                None
+            }
+        }
     }
 
     fn check_cookie_prefix(&mut self, settings: &Settings) {

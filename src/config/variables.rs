@@ -38,9 +38,20 @@ pub const VARIABLES: &[Variable] = &[
          `hallpass init` makes one. Quote it with single quotes if it holds $ or #.",
     ),
     variable(
+        "HALLPASS_SIGNING_KEY",
+        None,
+        "Instead of the secret, a private key: the path of a PKCS#8 PEM.\n\
+         Ed25519 signs EdDSA, P-256 signs ES256, RSA of 2048 bits and more signs RS256.",
+    ),
+    variable(
         "HALLPASS_PREVIOUS_SECRET_KEYS",
         None,
         "Former secrets, separated by commas: tokens signed with them are still accepted, none is signed.",
+    ),
+    variable(
+        "HALLPASS_PREVIOUS_SIGNING_KEYS",
+        None,
+        "Former private keys, as paths of PEMs separated by commas: as above.",
     ),
     variable(
         "HALLPASS_ISSUER",
@@ -50,6 +61,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("HALLPASS_AUDIENCE", None, "The `aud` of every token. Default: the issuer."),
     variable("HALLPASS_TOKEN_LIFETIME", Some("30m"), "How long a token lives: 90s, 30m, 8h."),
     variable("HALLPASS_LEEWAY", Some("0s"), "Tolerated error between clocks, at most 10m."),
+    variable(
+        "HALLPASS_STATE",
+        Some("hallpass.redb"),
+        "The file that remembers revoked tokens over a restart; `memory` for none.",
+    ),
     variable("HALLPASS_DOCS", Some("on"), "Swagger UI at /docs/: on or off."),
     variable("HALLPASS_COOKIE_NAME", Some("access_token"), "Name of the session cookie."),
     variable(
@@ -91,12 +107,24 @@ pub fn example() -> String {
     text
 }
 
-/// The text of a first `.env`: the example with `secret_key` filled in.
-pub fn first_env(secret_key: &str) -> String {
-    example()
+/// The text of a first `.env`: the example with `secret_key` filled in, and `roster` where it is not
+/// the default. A roster with signs that `.env` cannot hold gives none.
+pub fn first_env(secret_key: &str, roster: &str) -> Option<String> {
+    if roster.contains(['\'', '\\']) || roster.contains(char::is_control) {
+        return None;
+    }
+    let default = "#HALLPASS_ROSTER=roster.toml\n";
+    let roster = if roster == "roster.toml" {
+        default.to_owned()
+    } else {
+        format!("HALLPASS_ROSTER='{roster}'\n")
+    };
+    let text = example()
+        .replace(default, &roster)
         .replace("#HALLPASS_SECRET_KEY=\n", &format!("HALLPASS_SECRET_KEY={secret_key}\n"))
         .replace(
             "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take",
             "# Settings of hallpass. Take",
-        )
+        );
+    Some(text)
 }

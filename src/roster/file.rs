@@ -37,12 +37,12 @@ pub struct Grants {
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
     /// The file, or its lock, cannot be read or written.
-    #[error("cannot change {}: {source}", path.display())]
+    #[error("cannot change {}: {error}", path.display())]
     Io {
         /// The roster file.
         path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
+        /// What went wrong. It is no `source`, since the message holds it already.
+        error: io::Error,
     },
     /// A roster should be made where something is already.
     #[error("{} exists already and was left as it is", .0.display())]
@@ -77,10 +77,10 @@ pub enum EditError {
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The text cannot be edited although it could be read.
-    #[error("cannot edit the roster: {0}")]
+    #[error("cannot edit the roster")]
     Document(#[from] TomlError),
     /// A moment cannot be written.
-    #[error("cannot write the time: {0}")]
+    #[error("cannot write the time")]
     Moment(#[from] DatetimeParseError),
 }
 
@@ -89,9 +89,9 @@ pub enum EditError {
 /// # Errors
 /// [`EditError::Exists`] if there is anything at `path`, [`EditError::Io`] if it cannot be written.
 pub fn create(path: &Path) -> Result<(), EditError> {
-    durable::create(path, HEADER).map_err(|source| match source.kind() {
+    durable::create(path, HEADER).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => EditError::Exists(path.to_owned()),
-        _ => failed(path)(source),
+        _ => failed(path)(error),
     })
 }
 
@@ -212,5 +212,5 @@ fn expires_before(client: &Client, id: &str, end: Timestamp) -> bool {
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> EditError {
-    |source| EditError::Io { path: path.to_owned(), source }
+    |error| EditError::Io { path: path.to_owned(), error }
 }

@@ -30,7 +30,7 @@ pub enum HashError {
     #[error("the bcrypt cost {0} is outside of 4 to 14")]
     Cost(u32),
     /// The system gave no randomness for the salt.
-    #[error("cannot hash the secret: {0}")]
+    #[error("cannot hash the secret")]
     Bcrypt(#[from] bcrypt::BcryptError),
 }
 
@@ -74,6 +74,8 @@ impl SecretHash {
 
     /// Whether `secret` has this hash; one bcrypt, whatever the answer.
     pub(super) fn matches(&self, secret: &SecretString) -> bool {
+        #[cfg(test)]
+        tests::COSTS_PAID.with_borrow_mut(|costs| costs.push(self.cost));
         bcrypt::non_truncating_verify(secret.expose_secret(), &self.text).unwrap_or(false)
     }
 
@@ -94,8 +96,22 @@ impl fmt::Debug for SecretHash {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+
+    thread_local! {
+        /// The cost of every bcrypt that this thread has run: counted, since times prove nothing.
+        pub(crate) static COSTS_PAID: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+    }
+
+    #[test]
+    fn the_hash_of_nothing_is_one_that_bcrypt_really_compares_with() {
+        let nothing = SecretHash::of_nothing(5);
+        assert_eq!(SecretHash::parse(&nothing.text).unwrap().cost, 5);
+        assert!(!bcrypt::non_truncating_verify("x", &nothing.text).unwrap());
+    }
 
     /// From the test suite of jBCrypt: the empty password.
     const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";

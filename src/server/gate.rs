@@ -72,7 +72,7 @@ impl Gate {
     /// # Errors
     /// Every problem of settings and roster at once.
     pub fn from_env() -> Result<Self, Problems> {
-        let prepared = prepare(&Raw::from_env()?)?;
+        let prepared = prepare(&Raw::gather())?;
         prepared.warn();
         let base_url = format!("http://{}", prepared.settings.bind);
         Ok(prepared.gate(&base_url))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     authority::Authority,
-    config::{Raw, Settings},
+    config::{KeySource, Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
     roster::{Checked, KeyRecord, Roster},
@@ -54,7 +54,13 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
 }
 
 fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
-    Keyring::from_secrets(&settings.secret_key, &settings.previous_secret_keys).map_err(|error| {
+    let secret = |source: &KeySource| match source {
+        KeySource::Secret(secret) => Some(secret.clone()),
+        KeySource::Pem { .. } => None,
+    };
+    let previous: Vec<_> = settings.previous_keys.iter().filter_map(secret).collect();
+    let current = secret(&settings.signing_key).unwrap_or_default();
+    Keyring::from_secrets(&current, &previous).map_err(|error| {
         Problem::new("HALLPASS_SECRET_KEY", format!("cannot sign: {error}")).into()
     })
 }

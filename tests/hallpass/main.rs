@@ -1,4 +1,4 @@
-//! Tests of the whole program over real HTTP, and of its library where a document must be changed.
+//! Tests of the whole program over real HTTP and at the command line, and of its library where a document must be changed.
 //!
 //! Every test has a server of its own, in a directory of its own, on a port of its own.
 
@@ -17,6 +17,7 @@ mod oracle;
 mod server;
 mod wire;
 
+mod commands;
 mod cors;
 mod credentials;
 mod csrf;
