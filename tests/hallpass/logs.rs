@@ -47,28 +47,19 @@ fn a_refusal_is_one_audit_line_that_says_why() {
     let (unknown, wrong) = (unknown_key(), with_wrong_secret(good));
     let (expired, disabled) = (server.cast.key("expired"), server.cast.key("disabled"));
     let id = |key: &str| format!("key_id={}", id_of(key));
+    let none = || "key_id=-".to_owned();
     let table = [
-        (anonymous.get("/request"), "code=missing_credentials", "key_id=-".to_owned(), ""),
-        (key("x"), "code=invalid_api_key", "key_id=-".to_owned(), "malformed"),
+        (anonymous.get("/request"), "code=missing_credentials", none(), ""),
+        (key("x"), "code=invalid_api_key", none(), "malformed"),
         (key(&unknown), "code=invalid_api_key", id(&unknown), "no such key id"),
         (key(&wrong), "code=invalid_api_key", id(&wrong), "wrong secret"),
         (key(expired), "code=invalid_api_key", id(expired), "has expired"),
         (key(disabled), "code=invalid_api_key", id(disabled), "disabled"),
-        (
-            server.bearer("x").get("/request"),
-            "code=invalid_token",
-            "key_id=-".to_owned(),
-            "not a JWT",
-        ),
+        (server.bearer("x").get("/request"), "code=invalid_token", none(), "not a JWT"),
         (server.token("reader").get("/clients"), "code=insufficient_scope", id(good), "sub=reader"),
-        (
-            key("x").header("X-API-Key", "y"),
-            "code=ambiguous_credentials",
-            "key_id=-".to_owned(),
-            "",
-        ),
-        (anonymous.get("/nothing"), "code=not_found", "key_id=-".to_owned(), ""),
-        (anonymous.ask("TRACE", "/request"), "code=method_not_allowed", "key_id=-".to_owned(), ""),
+        (key("x").header("X-API-Key", "y"), "code=ambiguous_credentials", none(), ""),
+        (anonymous.get("/nothing"), "code=not_found", none(), ""),
+        (anonymous.ask("TRACE", "/request"), "code=method_not_allowed", none(), ""),
     ];
     for (ask, code, key_id, reason) in table {
         let answer = ask.answer();

@@ -11,6 +11,26 @@ use utoipa_actix_web::AppExt;
 
 use crate::{mutation::World, table::operations};
 
+/// Asked for, and refused to everybody.
+const UNDOCUMENTED: &[(&str, &str, u16)] = &[
+    ("GET", "/hidden", 404),
+    ("HEAD", "/hidden", 404),
+    ("GET", "/hidd%65n", 404),
+    ("GET", "/docs/index.html/deeper", 404),
+    ("GET", "/any/", 404),
+    ("GET", "/any/openapi.json", 404),
+    ("GET", "/scope", 404),
+    ("GET", "/scope/in", 404),
+    ("GET", "/clients/", 404),
+    ("GET", "/Clients", 404),
+    ("DELETE", "/request", 405),
+    ("GET", "/login", 405),
+    ("POST", "/openapi.json", 405),
+    ("GET", "/nothing", 404),
+    ("OPTIONS", "/nothing", 404),
+    ("TRACE", "/openapi.json", 405),
+];
+
 #[actix_web::test]
 async fn a_route_without_documentation_answers_nobody() {
     let world = World::new();
@@ -31,25 +51,7 @@ async fn a_route_without_documentation_answers_nobody() {
         .route("/openapi.json", web::post().to(leak))
         .default_service(web::to(leak));
     let app = actix_test::init_service(app.wrap(gate.enforce(&document).unwrap())).await;
-    let table = [
-        ("GET", "/hidden", 404),
-        ("HEAD", "/hidden", 404),
-        ("GET", "/hidd%65n", 404),
-        ("GET", "/docs/index.html/deeper", 404),
-        ("GET", "/any/", 404),
-        ("GET", "/any/openapi.json", 404),
-        ("GET", "/scope", 404),
-        ("GET", "/scope/in", 404),
-        ("GET", "/clients/", 404),
-        ("GET", "/Clients", 404),
-        ("DELETE", "/request", 405),
-        ("GET", "/login", 405),
-        ("POST", "/openapi.json", 405),
-        ("GET", "/nothing", 404),
-        ("OPTIONS", "/nothing", 404),
-        ("TRACE", "/openapi.json", 405),
-    ];
-    for (method, path, status) in table {
+    for (method, path, status) in UNDOCUMENTED {
         for client in ["", "admin"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let mut request = actix_test::TestRequest::with_uri(path).method(method);
@@ -58,7 +60,7 @@ async fn a_route_without_documentation_answers_nobody() {
                 request = request.insert_header(("Authorization", format!("Bearer {token}")));
             }
             let response = actix_test::call_service(&app, request.to_request()).await;
-            assert_eq!(response.status().as_u16(), status, "{path}");
+            assert_eq!(response.status().as_u16(), *status, "{path}");
             let body = actix_test::read_body(response).await;
             assert!(!body.windows(8).any(|window| window == b"a secret"), "{path}");
         }
