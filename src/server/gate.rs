@@ -135,11 +135,8 @@ impl Gate {
         let yaml = yaml_serde::to_string(&document).map_err(|error| unreadable(&error))?;
         // Every worker of an application compiles the same document: the first one is published.
         self.0.published.get_or_init(|| Published { json, yaml });
-        Ok(Compiled(Arc::new(Enforcement {
-            authority: Arc::clone(&self.0.authority),
-            policy: Arc::new(policy),
-            session_cookie: self.settings().surface.cookie_name.clone(),
-        })))
+        let cookie = self.settings().surface.cookie_name.clone();
+        Ok(Compiled(Arc::new(Enforcement::new(Arc::clone(&self.0.authority), policy, cookie))))
     }
 
     pub(super) fn published(&self) -> Result<&Published, Refusal> {

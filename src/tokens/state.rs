@@ -181,10 +181,15 @@ impl StateFile {
 /// # Errors
 /// When it could not: its folder is missing, it is no file, it may not be written.
 pub(super) fn check(path: &Path) -> Result<(), StateError> {
-    let check = || match path.try_exists()? {
-        true if !path.is_file() => Err(not_regular()),
-        true => Ok(drop(OpenOptions::new().read(true).write(true).open(path)?)),
-        false => Ok(drop(tempfile::tempfile_in(folder(path))?)),
+    let check = || {
+        if !path.try_exists()? {
+            tempfile::tempfile_in(folder(path))?;
+        } else if path.is_file() {
+            OpenOptions::new().read(true).write(true).open(path)?;
+        } else {
+            return Err(not_regular());
+        }
+        Ok(())
     };
     check().map_err(|fault| StateError { path: path.to_owned(), fault })
 }

@@ -79,13 +79,16 @@ fn scopes_are_narrowed_and_never_widened() {
     }
 }
 
+/// Who authenticates by Basic, the form, and what must be answered.
+type Slip<'s> = (Option<&'s str>, &'s [(&'s str, &'s str)], u16, &'s str);
+
 #[test]
 fn every_slip_at_token_is_told_in_the_words_of_the_rfc() {
     let server = Server::start();
     let key = server.cast.key("reader").to_owned();
     let grant = ("grant_type", "client_credentials");
     let (id, secret) = (("client_id", "reader"), ("client_secret", key.as_str()));
-    let cases: &[(Option<&str>, &[(&str, &str)], u16, &str)] = &[
+    let cases: &[Slip<'_>] = &[
         (None, &[], 400, "invalid_request"),
         (None, &[("grant_type", "")], 400, "invalid_request"),
         (None, &[("grant_type", "authorization_code")], 400, "unsupported_grant_type"),

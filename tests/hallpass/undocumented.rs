@@ -77,6 +77,8 @@ async fn no_handler_runs_under_the_requirement_of_another_operation() {
     document["paths"]["/a/{x}"] = operation(json!([{ "bearer": ["admin"] }]));
     document["paths"]["/a/open"] = operation(json!([]));
     document["paths"]["/b/{x}"] = operation(json!([]));
+    document["paths"]["/c/open"] = operation(json!([]));
+    document["paths"]["/d/{x}"] = operation(json!([]));
     document["paths"]["/b/closed"] = operation(json!([{ "bearer": ["admin"] }]));
     let (app, _) = App::new().into_utoipa_app().configure(gate.routes()).split_for_parts();
     // The router takes what was registered first, the policy what is more specific: here they differ.
@@ -84,7 +86,12 @@ async fn no_handler_runs_under_the_requirement_of_another_operation() {
         .route("/a/{x}", web::get().to(answer("for administrators")))
         .route("/a/open", web::get().to(answer("for all")))
         .route("/b/{x}", web::get().to(answer("for all")))
-        .route("/b/closed", web::get().to(answer("for administrators")));
+        .route("/b/closed", web::get().to(answer("for administrators")))
+        // Routes that no document knows, in the way of documented ones.
+        .route("/c/{x}", web::get().to(answer("a secret")))
+        .route("/c/open", web::get().to(answer("for all")))
+        .route("/d/secret", web::get().to(answer("a secret")))
+        .route("/d/{x}", web::get().to(answer("for all")));
     let app = actix_test::init_service(app.wrap(gate.enforce(&document).unwrap())).await;
     let table = [
         ("/a/x", 401, 200),
@@ -93,6 +100,9 @@ async fn no_handler_runs_under_the_requirement_of_another_operation() {
         ("/b/x", 200, 200),
         ("/b/closed", 404, 404),
         ("/b/close%64", 404, 404),
+        ("/c/open", 404, 404),
+        ("/d/x", 200, 200),
+        ("/d/secret", 404, 404),
     ];
     for (path, anonymous, admin) in table {
         let token = world.token(&gate, "admin");

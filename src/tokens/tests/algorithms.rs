@@ -12,8 +12,10 @@ use super::{
     *,
 };
 
-const ALGORITHMS: [(&str, fn() -> Vec<u8>); 3] =
-    [("EdDSA", ed25519), ("ES256", p256), ("RS256", rsa)];
+/// Makes a private key as PKCS#8.
+type Make = fn() -> Vec<u8>;
+
+const ALGORITHMS: [(&str, Make); 3] = [("EdDSA", ed25519), ("ES256", p256), ("RS256", rsa)];
 
 fn ring(current: SigningKey, previous: Vec<SigningKey>) -> Tokens {
     Tokens { keyring: Keyring::new(current, previous).unwrap(), ..tokens() }
