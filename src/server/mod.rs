@@ -15,6 +15,7 @@ mod prove;
 mod refusal;
 mod routes;
 mod run;
+mod watch;
 
 pub use admitted::Admitted;
 pub use document::own_document;

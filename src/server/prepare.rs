@@ -9,7 +9,7 @@ use crate::{
     config::{KeySource, Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::{Checked, KeyRecord, Roster},
+    roster::{Checked, KeyRecord, Source},
     tokens::{Keyring, Revocations, Tokens},
 };
 
@@ -23,6 +23,8 @@ pub struct Prepared {
     /// The roster, with what is worth a warning.
     pub checked: Checked,
     keyring: Keyring,
+    /// The roster file, unless the roster came from elsewhere.
+    source: Option<Source>,
 }
 
 /// Reads settings and roster.
@@ -30,10 +32,12 @@ pub struct Prepared {
 /// # Errors
 /// The problems of both, and of the document, in one list.
 pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
-    assemble(raw, Roster::load(&raw.roster()))
+    let (source, roster) = Source::open(&raw.roster());
+    let prepared = assemble(raw, roster)?;
+    Ok(Prepared { source: Some(source), ..prepared })
 }
 
-/// The same with a roster that is at hand.
+/// The same with a roster that is at hand, and no file to watch.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -43,7 +47,7 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
             Policy::compile(&own_document(&settings.surface), &Reading::own())?;
             let keyring = keyring(&settings)?;
             checked.warnings.extend(raw.unknown());
-            Ok(Prepared { settings, checked, keyring })
+            Ok(Prepared { settings, checked, keyring, source: None })
         }
         (settings, roster) => {
             let mut problems = settings.err().unwrap_or_default();
@@ -66,7 +70,8 @@ fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
 }
 
 impl Prepared {
-    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
+    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set. It watches
+    /// the roster file.
     pub fn gate(self, base_url: &str) -> Gate {
         let settings = self.settings;
         let issuer = settings.issuer.clone().unwrap_or_else(|| base_url.to_owned());
@@ -78,7 +83,11 @@ impl Prepared {
             leeway: settings.leeway,
             revocations: Revocations::default(),
         };
-        Gate::new(Authority::new(self.checked.roster, tokens), settings)
+        let gate = Gate::new(Authority::new(self.checked.roster, tokens), settings);
+        if let Some(source) = self.source {
+            gate.watch(source);
+        }
+        gate
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.
