@@ -2,6 +2,10 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
+mod reload;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -12,6 +16,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::reload::{BrokenRoster, RosterStatus};
 use crate::{
     oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
@@ -60,6 +65,7 @@ pub enum RevokeError {
 #[derive(Debug)]
 pub struct Authority {
     roster: ArcSwap<Roster>,
+    roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
 }
@@ -67,7 +73,12 @@ pub struct Authority {
 impl Authority {
     /// An authority over this roster and these tokens.
     pub fn new(roster: Roster, tokens: Tokens) -> Self {
-        Self { roster: ArcSwap::from_pointee(roster), tokens, last_used: Mutex::default() }
+        Self {
+            roster: ArcSwap::from_pointee(roster),
+            roster_status: ArcSwap::default(),
+            tokens,
+            last_used: Mutex::default(),
+        }
     }
 
     /// The roster as it is now.

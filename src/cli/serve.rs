@@ -19,7 +19,7 @@ use crate::{
     oauth::{Role, Scopes, Subject},
     problem::Problems,
     roster::{Checked, DEFAULT_COST, Roster},
-    server::{self, Prepared},
+    server::{self, Gate, Prepared},
 };
 
 use super::{BindFlag, RosterFlag, logging};
@@ -49,8 +49,11 @@ impl Serve {
         let docs = prepared.settings.surface.docs;
         let gate = prepared.gate(&base_url)?;
         let announce = || announce(&base_url, docs, key.as_ref());
-        actix_web::rt::System::new()
-            .block_on(async { server::run(listener, gate, announce, told_to_stop()?).await })?;
+        actix_web::rt::System::new().block_on(async {
+            let told_to_stop = told_to_stop()?;
+            reload_on_hang_up(gate.clone());
+            server::run(listener, gate, announce, told_to_stop).await
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -100,6 +103,21 @@ fn first_steps(base_url: &str, key: &str) -> String {
          \x20 curl -s -X POST {base_url}/logout -H \"Authorization: Bearer $TOKEN\"\n\
          Everything lives in memory: ctrl-c leaves nothing behind.\n"
     )
+}
+
+/// SIGHUP has the roster read again. It is listened for under --dev too, since it ends a process otherwise.
+fn reload_on_hang_up(gate: Gate) {
+    use actix_web::rt::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::hangup()) {
+        Ok(mut hang_ups) => {
+            actix_web::rt::spawn(async move {
+                while hang_ups.recv().await.is_some() {
+                    gate.reload();
+                }
+            });
+        }
+        Err(error) => log::error!("SIGHUP cannot be listened for: {error}"),
+    }
 }
 
 /// Ready once the program is told to stop. Signals count from the call on and not from the first poll, so

@@ -11,6 +11,7 @@ mod parse;
 mod password;
 mod records;
 mod secret_hash;
+mod source;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -24,6 +25,7 @@ pub use self::{
     password::{PASSWORD_COST, PasswordFault, PasswordRefusal, VerifiedPassword},
     records::{Client, Issuer, KeyRecord, User},
     secret_hash::{COSTS, DEFAULT_COST, HashError},
+    source::Source,
     verify::{KeyRefusal, VerifiedKey},
 };
 use crate::{
@@ -69,8 +71,12 @@ impl Roster {
     /// # Errors
     /// Why the file cannot be read, or all its faults.
     pub fn load(path: &Path) -> Result<Checked, Problems> {
+        Self::of_file(fs::read(path), path)
+    }
+
+    fn of_file(bytes: io::Result<Vec<u8>>, path: &Path) -> Result<Checked, Problems> {
         let file = path.display().to_string();
-        let bytes = fs::read(path).map_err(|error| Problem::new(&file, unreadable(&error)))?;
+        let bytes = bytes.map_err(|error| Problem::new(&file, unreadable(&error)))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let good = bytes.iter().take(error.valid_up_to());
             let line = 1 + good.filter(|byte| **byte == b'\n').count();

@@ -22,6 +22,7 @@ use crate::{
     config::{Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
+    roster::Source,
 };
 
 use super::{
@@ -30,6 +31,7 @@ use super::{
     prepare::prepare,
     refusal::Refusal,
     routes,
+    watch::Watch,
 };
 
 /// The largest body that an operation of ours takes, in bytes.
@@ -48,6 +50,7 @@ struct Inner {
     settings: Settings,
     published: OnceLock<Published>,
     stopping: AtomicBool,
+    watch: OnceLock<Watch>,
 }
 
 /// hallpass in an application: routes to register, and the middleware that enforces the document.
@@ -64,10 +67,12 @@ impl Gate {
             settings,
             published: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            watch: OnceLock::new(),
         }))
     }
 
-    /// The gate that environment and `.env` describe, for an application that listens by itself.
+    /// The gate that environment and `.env` describe, for an application that listens by itself. It watches the
+    /// roster file as long as it lives.
     ///
     /// # Errors
     /// Every problem of settings and roster at once, or one of the state file.
@@ -143,6 +148,22 @@ impl Gate {
         let unpublished =
             || Refusal::internal("routes() is registered, but enforce() never ran".to_owned());
         self.0.published.get().ok_or_else(unpublished)
+    }
+
+    /// Follows the changes of a roster file, of one at most.
+    pub(super) fn watch(&self, source: Source) {
+        match Watch::start(source, &self.0.authority) {
+            Ok(watch) => drop(self.0.watch.set(watch)),
+            Err(error) => log::error!("the roster is not watched, changes need a restart: {error}"),
+        }
+    }
+
+    /// Has the roster file read at once, as on SIGHUP; returns before that is done. Does nothing where the
+    /// roster came from no file.
+    pub fn reload(&self) {
+        if let Some(watch) = self.0.watch.get() {
+            watch.read_now();
+        }
     }
 
     /// Makes `/health/ready` answer 503.

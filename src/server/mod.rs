@@ -17,6 +17,7 @@ mod refusal;
 mod routes;
 mod run;
 mod schemes;
+mod watch;
 
 pub use admitted::Admitted;
 pub use document::own_document;

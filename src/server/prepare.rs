@@ -11,7 +11,7 @@ use crate::{
     config::{KeySource, Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::{Checked, KeyRecord, Roster},
+    roster::{Checked, KeyRecord, Source},
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
@@ -25,6 +25,8 @@ pub struct Prepared {
     /// The roster, with what is worth a warning.
     pub checked: Checked,
     keyring: Keyring,
+    /// The roster file, unless the roster came from elsewhere.
+    source: Option<Source>,
 }
 
 /// Reads settings, signing keys and roster.
@@ -32,10 +34,12 @@ pub struct Prepared {
 /// # Errors
 /// The problems of all of them, and of the document, in one list.
 pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
-    assemble(raw, Roster::load(&raw.roster()))
+    let (source, roster) = Source::open(&raw.roster());
+    let prepared = assemble(raw, roster)?;
+    Ok(Prepared { source: Some(source), ..prepared })
 }
 
-/// The same with a roster that is at hand.
+/// The same with a roster that is at hand, and no file to watch.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -58,7 +62,7 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
     match (settings, keyring, checked) {
         (Some(settings), Some(keyring), Some(mut checked)) if problems.is_empty() => {
             checked.warnings.extend(raw.unknown());
-            Ok(Prepared { settings, checked, keyring })
+            Ok(Prepared { settings, checked, keyring, source: None })
         }
         _ => Err(problems),
     }
@@ -104,7 +108,7 @@ fn signing_key(
 
 impl Prepared {
     /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
-    /// state file, and holds it for as long as the gate lives.
+    /// state file, and holds it and watches the roster file for as long as the gate lives.
     ///
     /// # Errors
     /// A state file that is in use, no state file, damaged or out of reach.
@@ -124,7 +128,11 @@ impl Prepared {
             leeway: settings.leeway,
             revocations,
         };
-        Ok(Gate::new(Authority::new(self.checked.roster, tokens), settings))
+        let gate = Gate::new(Authority::new(self.checked.roster, tokens), settings);
+        if let Some(source) = self.source {
+            gate.watch(source);
+        }
+        Ok(gate)
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.

@@ -29,6 +29,7 @@ mod mutation;
 mod noise;
 mod oauth;
 mod paths;
+mod reload;
 mod rooms;
 mod state;
 mod stopping;

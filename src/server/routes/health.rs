@@ -14,14 +14,15 @@ use crate::server::{
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok`.
+    /// `ok`; or `degraded`, while the roster file cannot be read or has faults, and the last good roster is in
+    /// use. Only `/health/ready` says so.
     #[schema(example = "ok", max_length = 32)]
     status: String,
 }
 
-fn ok() -> HttpResponse {
+fn healthy(status: &str) -> HttpResponse {
     let no_store = (header::CACHE_CONTROL, "no-store");
-    HttpResponse::Ok().insert_header(no_store).json(Health { status: "ok".to_owned() })
+    HttpResponse::Ok().insert_header(no_store).json(Health { status: status.to_owned() })
 }
 
 /// Say whether the process lives
@@ -35,12 +36,13 @@ fn ok() -> HttpResponse {
 )]
 #[get("/health/live")]
 pub(super) async fn live() -> HttpResponse {
-    ok()
+    healthy("ok")
 }
 
 /// Say whether requests are welcome
 ///
-/// 503 from the moment that the process is told to stop.
+/// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file is
+/// broken: requests are answered by the last good roster, and the log says what to mend.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
@@ -55,5 +57,6 @@ pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal
     if gate.is_stopping() {
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }
-    Ok(ok())
+    let broken = gate.authority().roster_status().broken.is_some();
+    Ok(healthy(if broken { "degraded" } else { "ok" }))
 }
