@@ -76,7 +76,7 @@ class Reader:
             expected = re.search(r"# (\d{3})$", command.strip())
             if expected and done.stdout.strip().splitlines()[-1] != expected[1]:
                 sys.exit(f"expected {expected[1]}")
-            if '"code":"' in done.stdout:
+            if '"code":"' in done.stdout or '"error":"' in done.stdout:
                 sys.exit("a command of the README was refused")
 
     def python(self, text):
