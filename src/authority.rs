@@ -2,6 +2,8 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
+mod issuers;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -15,7 +17,7 @@ use crate::{
     oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, TokenRefusal, Tokens},
+    tokens::{Grant, Issued, Issuers, TokenRefusal, Tokens},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -36,14 +38,17 @@ pub enum IssueRefusal {
     /// A longer life than tokens have here was asked for.
     #[error("a token lives {0} seconds at most")]
     Lifetime(u64),
+    /// Another issuer speaks for this principal: it issues its tokens.
+    #[error("another issuer issues the tokens for this subject")]
+    Foreign,
     /// The cryptographic library failed.
     #[error("the token could not be signed: {0}")]
     Signing(String),
 }
 
-/// Only a token can be revoked this way, and another proof was presented.
+/// Only a token of ours can be revoked, and another proof was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no token was presented, so there is none to revoke")]
+#[error("no token that was issued here was presented, so there is none to revoke")]
 pub struct NoToken;
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
@@ -51,13 +56,19 @@ pub struct NoToken;
 pub struct Authority {
     roster: ArcSwap<Roster>,
     tokens: Tokens,
+    issuers: Issuers,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
 impl Authority {
     /// An authority over this roster and these tokens.
     pub fn new(roster: Roster, tokens: Tokens) -> Self {
-        Self { roster: ArcSwap::from_pointee(roster), tokens, last_used: Mutex::default() }
+        Self {
+            roster: ArcSwap::from_pointee(roster),
+            tokens,
+            issuers: Issuers::default(),
+            last_used: Mutex::default(),
+        }
     }
 
     /// The roster as it is now.
@@ -116,6 +127,7 @@ impl Authority {
         wish: Wish,
         now: Timestamp,
     ) -> Result<Granted, IssueRefusal> {
+        let (subject, client_id) = to.ours().ok_or(IssueRefusal::Foreign)?;
         let scopes = match wish.scopes {
             None => to.scopes().clone(),
             Some(wanted) if wanted.is_subset(to.scopes()) => wanted,
@@ -131,8 +143,8 @@ impl Authority {
         }
         let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
         let grant = Grant {
-            subject: to.subject().clone(),
-            client_id: to.client_id().clone(),
+            subject: subject.clone(),
+            client_id: client_id.clone(),
             roles: to.roles().clone(),
             scopes: scopes.clone(),
             key_id: to.key_id().cloned(),
@@ -155,7 +167,7 @@ impl Authority {
                 self.tokens.revoke(id, *expires_at, now);
                 Ok(())
             }
-            Proof::ApiKey { .. } => Err(NoToken),
+            Proof::ApiKey { .. } | Proof::ForeignToken { .. } => Err(NoToken),
         }
     }
 

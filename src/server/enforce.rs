@@ -24,6 +24,7 @@ use super::{
     observe::shape,
     prove::Prover,
     refusal::{Code, Refusal},
+    sources::Sources,
 };
 
 /// What the middleware works with: who proves, what is demanded.
@@ -31,6 +32,7 @@ use super::{
 pub(super) struct Enforcement {
     pub(super) authority: Arc<Authority>,
     pub(super) policy: Arc<Policy>,
+    pub(super) sources: Sources,
     pub(super) session_cookie: String,
 }
 
@@ -66,7 +68,7 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
         return Ok(false);
     }
     let credentials = Credentials::read(request, requirement, &enforcement.session_cookie)?;
-    let mut prover = Prover::new(&enforcement.authority, credentials, &enforcement.session_cookie);
+    let mut prover = Prover::new(enforcement, credentials);
     let mut evidences = Evidences::default();
     let decision = loop {
         match requirement.weigh(&evidences) {

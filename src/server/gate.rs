@@ -22,14 +22,17 @@ use crate::{
     config::{Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
+    roster::Issuer,
 };
 
 use super::{
     document,
     enforce::{Enforcement, enforce},
+    issuer_schemes,
     prepare::prepare,
     refusal::Refusal,
     routes,
+    sources::Sources,
 };
 
 /// The largest body that an operation of ours takes, in bytes.
@@ -46,6 +49,8 @@ pub(super) struct Published {
 struct Inner {
     authority: Arc<Authority>,
     settings: Settings,
+    /// As they were at start: every worker must read the same document.
+    issuers: Vec<Issuer>,
     published: OnceLock<Published>,
     stopping: AtomicBool,
 }
@@ -59,7 +64,9 @@ pub struct Gate(Arc<Inner>);
 impl Gate {
     /// A gate over this authority.
     pub fn new(authority: Authority, settings: Settings) -> Self {
+        let issuers = authority.roster().issuers().cloned().collect();
         Self(Arc::new(Inner {
+            issuers,
             authority: Arc::new(authority),
             settings,
             published: OnceLock::new(),
@@ -126,7 +133,9 @@ impl Gate {
         };
         let document = serde_json::to_value(document).map_err(|error| unreadable(&error))?;
         let document = document::complete(document, &self.settings().surface);
+        let document = issuer_schemes::add(document, &self.0.issuers)?;
         let policy = Policy::compile(&document, &Reading::own())?;
+        let sources = Sources::of(&policy, &self.0.issuers, self.authority())?;
         let json = serde_json::to_string(&document).map_err(|error| unreadable(&error))?;
         let yaml = yaml_serde::to_string(&document).map_err(|error| unreadable(&error))?;
         // Every worker of an application compiles the same document: the first one is published.
@@ -134,6 +143,7 @@ impl Gate {
         Ok(Compiled(Arc::new(Enforcement {
             authority: Arc::clone(&self.0.authority),
             policy: Arc::new(policy),
+            sources,
             session_cookie: self.settings().surface.cookie_name.clone(),
         })))
     }

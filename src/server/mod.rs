@@ -9,12 +9,14 @@ mod credentials;
 mod document;
 mod enforce;
 mod gate;
+mod issuer_schemes;
 mod observe;
 mod prepare;
 mod prove;
 mod refusal;
 mod routes;
 mod run;
+mod sources;
 
 pub use admitted::Admitted;
 pub use document::own_document;

@@ -13,7 +13,7 @@ use crate::{
     tokens::{Keyring, Revocations, Tokens},
 };
 
-use super::{Gate, document::own_document};
+use super::{Gate, document::own_document, issuer_schemes};
 
 /// Settings and roster without faults.
 #[derive(Debug)]
@@ -40,7 +40,9 @@ pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
 pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
     match (Settings::resolve(raw), roster) {
         (Ok(settings), Ok(mut checked)) => {
-            Policy::compile(&own_document(&settings.surface), &Reading::own())?;
+            let issuers: Vec<_> = checked.roster.issuers().cloned().collect();
+            let document = issuer_schemes::add(own_document(&settings.surface), &issuers)?;
+            Policy::compile(&document, &Reading::own())?;
             let keyring = keyring(&settings)?;
             checked.warnings.extend(raw.unknown());
             Ok(Prepared { settings, checked, keyring })

@@ -14,14 +14,14 @@ use crate::server::{
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok`.
+    /// `ok`, or `degraded`: requests are welcome, but not everything works.
     #[schema(example = "ok", max_length = 32)]
     status: String,
 }
 
-fn ok() -> HttpResponse {
+fn answer(status: &str) -> HttpResponse {
     let no_store = (header::CACHE_CONTROL, "no-store");
-    HttpResponse::Ok().insert_header(no_store).json(Health { status: "ok".to_owned() })
+    HttpResponse::Ok().insert_header(no_store).json(Health { status: status.to_owned() })
 }
 
 /// Say whether the process lives
@@ -35,12 +35,13 @@ fn ok() -> HttpResponse {
 )]
 #[get("/health/live")]
 pub(super) async fn live() -> HttpResponse {
-    ok()
+    answer("ok")
 }
 
 /// Say whether requests are welcome
 ///
-/// 503 from the moment that the process is told to stop.
+/// 503 from the moment that the process is told to stop. `degraded` while the keys of another issuer cannot be
+/// fetched; the log says why.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
@@ -55,5 +56,6 @@ pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal
     if gate.is_stopping() {
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }
-    Ok(ok())
+    let is_degraded = gate.authority().has_failing_issuer();
+    Ok(answer(if is_degraded { "degraded" } else { "ok" }))
 }
