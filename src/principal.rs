@@ -2,6 +2,9 @@
 //!
 //! Must not know how it was proven over the wire.
 
+#[cfg(test)]
+mod unproven;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -170,35 +173,6 @@ impl Principal {
             Proof::Token { expires_at, .. } | Proof::ForeignToken { expires_at, .. } => {
                 Some(*expires_at)
             }
-        }
-    }
-
-    /// A principal out of nothing, for the tests of the rooms to the right.
-    #[cfg(test)]
-    pub(crate) fn unproven(subject: &str, roles: &[&str], scopes: &[&str]) -> Self {
-        let subject = Subject::parse(subject).unwrap();
-        Self {
-            names: Names::Ours { client_id: subject.clone(), subject },
-            roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
-            scopes: scopes.iter().map(|scope| Scope::parse(scope).unwrap()).collect(),
-            proof: Proof::ApiKey {
-                key_id: KeyId::parse("000000000000").unwrap(),
-                expires_at: None,
-            },
-        }
-    }
-
-    /// The same with a name that another issuer gave.
-    #[cfg(test)]
-    pub(crate) fn unproven_foreign(issuer: &str, subject: &str, scopes: &[&str]) -> Self {
-        Self {
-            names: Names::Foreign {
-                issuer: Subject::parse(issuer).unwrap(),
-                subject: ForeignName::parse(subject).unwrap(),
-                client_id: None,
-            },
-            proof: Proof::ForeignToken { issued_at: None, expires_at: Timestamp::MAX },
-            ..Self::unproven("nobody", &[], scopes)
         }
     }
 }

@@ -79,3 +79,77 @@ fn settings(issuer: &Issuer) -> IssuerSettings {
         roles_claim: issuer.roles_claim.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        authority::{IssueRefusal, NoToken, Wish},
+        roster::Roster,
+        tokens::{Keyring, Revocations, Tokens},
+    };
+
+    fn roster(names: &[&str]) -> Roster {
+        let table = |name: &&str| {
+            format!("[issuers.{name}]\nurl = \"https://{name}.test\"\naudience = \"here\"\n")
+        };
+        let text: String = names.iter().map(table).collect();
+        Roster::parse(&text, "roster").unwrap().roster
+    }
+
+    fn authority(names: &[&str]) -> Authority {
+        let secret = "a secret of the tests, 32 bytes and more".into();
+        let tokens = Tokens {
+            keyring: Keyring::from_secrets(&secret, &[]).unwrap(),
+            issuer: "http://issuer.test".to_owned(),
+            audience: "http://audience.test".to_owned(),
+            lifetime: Duration::from_secs(60),
+            leeway: Duration::ZERO,
+            revocations: Revocations::default(),
+        };
+        Authority::new(roster(names), tokens)
+    }
+
+    fn name(text: &str) -> Subject {
+        Subject::parse(text).unwrap()
+    }
+
+    /// `{"alg":"RS256","kid":"k"}`, and an `iss` that is corp's.
+    const OF_CORP: &str =
+        "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwczovL2NvcnAudGVzdCJ9.AAAA";
+
+    #[test]
+    fn issuers_follow_the_roster_as_it_is_now() {
+        let authority = authority(&["corp"]);
+        let ask = |issuer: &str| {
+            authority.authenticate_issuer_token(&name(issuer), OF_CORP, Timestamp::UNIX_EPOCH)
+        };
+        let of_another = Err(IssuerRefusal::Token(crate::tokens::TokenRefusal::Issuer));
+        assert_eq!(ask("corp"), Err(IssuerRefusal::KeysNeeded));
+        assert_eq!(ask("other"), Err(IssuerRefusal::Untrusted));
+        authority.roster.store(Arc::new(roster(&["other"])));
+        assert_eq!(ask("corp"), Err(IssuerRefusal::Untrusted));
+        assert_eq!(ask("other"), of_another);
+        let other = ProviderUrl::parse("https://other.test").unwrap();
+        assert_eq!(authority.issuer_at(&other), Some(name("other")));
+        let gone = ProviderUrl::parse("https://corp.test").unwrap();
+        assert_eq!(authority.issuer_at(&gone), None);
+        assert_eq!(authority.issuers_status(), [(name("other"), IssuerStatus::Unasked)]);
+        assert!(!authority.has_failing_issuer());
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(authority.refresh_issuer(&name("corp"), now), Ok(Refresh::NotNow));
+    }
+
+    #[test]
+    fn nothing_is_issued_to_or_revoked_for_another_issuers_subject() {
+        let authority = authority(&["corp"]);
+        let foreign = Principal::unproven_foreign("corp", "billing", &["a"]);
+        let issued = authority.issue(&foreign, Wish::default(), Timestamp::UNIX_EPOCH);
+        assert_eq!(issued.unwrap_err(), IssueRefusal::Foreign);
+        assert_eq!(authority.revoke(&foreign, Timestamp::UNIX_EPOCH), Err(NoToken));
+        let ours = Principal::unproven("billing", &[], &["a"]);
+        assert!(authority.issue(&ours, Wish::default(), Timestamp::UNIX_EPOCH).is_ok());
+    }
+}

@@ -131,3 +131,90 @@ fn fetch(
         drop(flight);
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        policy::Reading,
+        roster::Roster,
+        tokens::{Keyring, Revocations, Tokens},
+    };
+
+    const DISCOVERY: &str = ".well-known/openid-configuration";
+
+    fn roster(url: &str) -> Roster {
+        let text = format!("[issuers.corp]\nurl = \"{url}\"\naudience = \"here\"\n");
+        Roster::parse(&text, "roster").unwrap().roster
+    }
+
+    /// For each of these schemes whether it takes the tokens of another issuer.
+    fn sources(issuer: &str, schemes: &[Value]) -> Result<Vec<bool>, Problems> {
+        let names: Vec<String> = (0..schemes.len()).map(|index| format!("s{index}")).collect();
+        let security: Vec<Value> = names.iter().map(|name| json!({ name: [] })).collect();
+        let schemes: Value = names.iter().cloned().zip(schemes.iter().cloned()).collect();
+        let document = json!({
+            "openapi": "3.1.0",
+            "paths": { "/a": { "get": { "security": security } } },
+            "components": { "securitySchemes": schemes },
+        });
+        let policy = Policy::compile(&document, &Reading::own()).unwrap();
+        let secret = "a secret of the tests, 32 bytes and more".into();
+        let tokens = Tokens {
+            keyring: Keyring::from_secrets(&secret, &[]).unwrap(),
+            issuer: "http://127.0.0.1:8080/base/".to_owned(),
+            audience: "here".to_owned(),
+            lifetime: Duration::from_secs(60),
+            leeway: Duration::ZERO,
+            revocations: Revocations::default(),
+        };
+        let roster = roster(issuer);
+        let issuers: Vec<Issuer> = roster.issuers().cloned().collect();
+        let sources = Sources::of(&policy, &issuers, &Authority::new(roster, tokens))?;
+        Ok(policy.schemes().iter().map(|scheme| sources.foreign(scheme).is_some()).collect())
+    }
+
+    fn openid(url: &str) -> Value {
+        json!({ "type": "openIdConnect", "openIdConnectUrl": url })
+    }
+
+    #[test]
+    fn an_issuers_scheme_takes_its_tokens_and_all_others_take_ours() {
+        let schemes = [
+            json!({ "type": "http", "scheme": "bearer" }),
+            openid(&format!("/{DISCOVERY}")),
+            openid(&format!("./{DISCOVERY}")),
+            openid(&format!("http://127.0.0.1:8080/base/{DISCOVERY}")),
+            openid(&format!("https://corp.test/{DISCOVERY}")),
+        ];
+        let foreign = sources("https://corp.test/", &schemes).unwrap();
+        assert_eq!(foreign, [false, false, false, false, true]);
+    }
+
+    #[test]
+    fn an_unknown_discovery_url_is_a_problem_that_names_the_scheme() {
+        for url in [
+            format!("https://other.test/{DISCOVERY}"),
+            format!("https://corp.test//{DISCOVERY}"),
+            format!("http://corp.test/{DISCOVERY}"),
+            format!("/elsewhere/{DISCOVERY}"),
+            "https://corp.test".to_owned(),
+        ] {
+            let problems = sources("https://corp.test", &[openid(&url)]).unwrap_err();
+            assert!(problems.to_string().starts_with("scheme `s0`: "), "{url}: {problems}");
+        }
+    }
+
+    #[test]
+    fn we_are_no_issuer_of_the_roster() {
+        for url in ["http://127.0.0.1:8080/base", "http://127.0.0.1:8080/base/"] {
+            let problems = sources(url, &[]).unwrap_err();
+            assert!(problems.to_string().starts_with("issuers.corp: "), "{url}: {problems}");
+        }
+        assert!(sources("http://127.0.0.1:8080", &[]).is_ok());
+    }
+}

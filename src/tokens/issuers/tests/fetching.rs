@@ -1,4 +1,6 @@
 //! What is fetched and what is not, against a provider on loopback.
+//!
+//! Must not know tokens.
 
 use std::{
     io::{Read, Write},

@@ -1,6 +1,9 @@
 //! Other issuers' tokens: keys made on the spot, a table of forgeries, a provider on loopback.
+//!
+//! Must not know any private key that outlives a test.
 
 mod fetching;
+mod forging;
 mod refreshing;
 mod verifying;
 
@@ -13,7 +16,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{keys::Keys, *};
 
 const NOW: i64 = 1_800_000_000;
 const URL: &str = "https://login.test";
@@ -134,4 +137,21 @@ fn claims(issuer: &str) -> Value {
         "iss": issuer, "sub": "billing", "aud": "hallpass", "exp": NOW + 60, "iat": NOW, "nbf": NOW,
         "jti": "x", "client_id": "billing", "scope": "a b", "realm_access": { "roles": ["admin"] },
     })
+}
+
+fn keys(jwks: &[Value]) -> Keys {
+    Keys::parse(set(jwks).as_bytes()).unwrap()
+}
+
+fn verify(token: &str, jwks: &[Value]) -> Result<VerifiedForeignToken, TokenRefusal> {
+    verify::verify(token, &settings(URL), &keys(jwks), now())
+}
+
+/// `None` removes.
+fn with(mut object: Value, name: &str, value: Option<Value>) -> Value {
+    match value {
+        Some(value) => object[name] = value,
+        None => drop(object.as_object_mut().unwrap().shift_remove(name)),
+    }
+    object
 }

@@ -1,4 +1,6 @@
 //! When keys are fetched, with a chosen `now` and a fetch that the test performs.
+//!
+//! Must not know how a fetch goes.
 
 use std::{
     sync::{
@@ -9,7 +11,6 @@ use std::{
 };
 
 use super::*;
-use crate::tokens::issuers::keys::Keys;
 
 fn issuer() -> TrustedIssuer {
     TrustedIssuer::new(settings(URL))
