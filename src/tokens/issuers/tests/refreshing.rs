@@ -2,13 +2,7 @@
 //!
 //! Must not know how a fetch goes.
 
-use std::{
-    sync::{
-        Barrier,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{sync::mpsc, thread};
 
 use super::*;
 
@@ -93,29 +87,27 @@ fn old_keys_serve_while_the_provider_is_down_and_are_wanted_fresh_after_ten_minu
 #[test]
 fn one_fetch_is_under_way_at_a_time_and_others_may_wait_for_it() {
     let (issuer, signer) = (issuer(), Signer::ed());
-    let (fetches, inside) = (AtomicUsize::new(0), Barrier::new(2));
+    let (inside, is_inside) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        // Dropped when an assertion fails, so that the fetch ends and the test does too.
+        let go_on = go_on;
+        let (issuer, signer) = (&issuer, &signer);
+        scope.spawn(move || {
             issuer.refresh_by(now(), |_| {
-                fetches.fetch_add(1, Ordering::SeqCst);
-                inside.wait();
-                inside.wait();
-                up(&signer)
+                inside.send(()).unwrap();
+                let _ = may_go_on.recv();
+                up(signer)
             })
         });
-        inside.wait();
+        is_inside.recv().unwrap();
         for second in [NOW, NOW + 3600] {
-            let again = issuer.refresh_by(at(second), |_| {
-                fetches.fetch_add(1, Ordering::SeqCst);
-                down()
-            });
-            assert_eq!(again, Ok(Refresh::NotNow));
+            assert_eq!(issuer.refresh_by(at(second), |_| down()), Ok(Refresh::NotNow));
         }
-        let waiting = issuer.verify(&token(&signer, "k"), now());
+        let waiting = issuer.verify(&token(signer, "k"), now());
         assert_eq!(waiting, Err(IssuerRefusal::KeysNeeded), "it is worth waiting");
-        inside.wait();
+        drop(go_on);
     });
-    assert_eq!(fetches.load(Ordering::SeqCst), 1);
     assert!(issuer.verify(&token(&signer, "k"), now()).is_ok());
 }
 
