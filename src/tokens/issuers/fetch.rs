@@ -85,12 +85,16 @@ pub(super) fn keys(url: &ProviderUrl, limit: Duration) -> Result<Keys, FetchFaul
     if discovery.issuer != url.as_str() {
         return Err(FetchFault::OtherIssuer { url: address, found: discovery.issuer });
     }
-    let place = ProviderUrl::parse(&discovery.jwks_uri)
-        .ok()
-        .filter(|place| place.is_https() || !url.is_https())
-        .ok_or(FetchFault::KeysAddress(discovery.jwks_uri))?;
+    let place = keys_address(url, discovery.jwks_uri)?;
     let set = body(&agent, place.as_str(), until)?;
     Keys::parse(&set).ok_or_else(|| unreadable(place.as_str(), "a JWK Set"))
+}
+
+/// Keys may be anywhere that is as safe as their issuer's own address: an issuer far away has no business here.
+pub(super) fn keys_address(issuer: &ProviderUrl, text: String) -> Result<ProviderUrl, FetchFault> {
+    let place = ProviderUrl::parse(&text).ok();
+    let is_safe = |place: &ProviderUrl| place.is_https() || !issuer.is_https();
+    place.filter(is_safe).ok_or(FetchFault::KeysAddress(text))
 }
 
 /// An HTTP client for one fetch, so that a changed root store or proxy needs no restart.

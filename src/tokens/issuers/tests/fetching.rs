@@ -193,6 +193,16 @@ fn the_keys_must_be_at_an_allowed_address() {
 }
 
 #[test]
+fn an_issuer_far_away_cannot_send_us_to_our_own_loopback() {
+    let leads = |issuer: &str, keys: &str| {
+        fetch::keys_address(&ProviderUrl::parse(issuer).unwrap(), keys.to_owned()).is_ok()
+    };
+    assert!(leads("https://a.test", "https://b.test/keys?x=1"));
+    assert!(leads("http://localhost:1", "http://127.0.0.1:2/keys"));
+    assert!(!leads("https://a.test", "http://127.0.0.1/keys"));
+}
+
+#[test]
 fn everything_together_must_be_quick() {
     for place in [DISCOVERY, "/keys"] {
         let provider = provider(move |_, path| {
