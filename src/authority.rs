@@ -2,6 +2,7 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
+mod issuers;
 mod reload;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use crate::{
     oauth::{KeyId, Scopes},
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
-    tokens::{Grant, Issued, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
+    tokens::{Grant, Issued, Issuers, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
 };
 
 /// What a caller may ask for beyond "a token, please".
@@ -42,6 +43,9 @@ pub enum IssueRefusal {
     /// A longer life than tokens have here was asked for.
     #[error("a token lives {0} seconds at most")]
     Lifetime(u64),
+    /// Another issuer speaks for this principal: it issues its tokens.
+    #[error("another issuer issues the tokens for this subject")]
+    Foreign,
     /// The cryptographic library failed.
     #[error("the token could not be signed: {0}")]
     Signing(String),
@@ -50,8 +54,8 @@ pub enum IssueRefusal {
 /// Why a token could not be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevokeError {
-    /// Only a token can be revoked this way, and another proof was presented.
-    #[error("no token was presented, so there is none to revoke")]
+    /// Only a token of ours can be revoked this way, and another proof was presented.
+    #[error("no token that was issued here was presented, so there is none to revoke")]
     NoToken,
     /// It was issued to another client.
     #[error("the token was issued to another client")]
@@ -67,6 +71,7 @@ pub struct Authority {
     roster: ArcSwap<Roster>,
     roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
+    issuers: Issuers,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
@@ -77,6 +82,7 @@ impl Authority {
             roster: ArcSwap::from_pointee(roster),
             roster_status: ArcSwap::default(),
             tokens,
+            issuers: Issuers::default(),
             last_used: Mutex::default(),
         }
     }
@@ -176,7 +182,7 @@ impl Authority {
     ) -> Result<Option<String>, RevokeError> {
         // One that is revoked already may not have reached the disk: it is written again.
         let Ok(token) = self.tokens.examine(token.expose_secret(), now) else { return Ok(None) };
-        if token.client_id() != caller.client_id() {
+        if caller.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
             return Err(RevokeError::NotYours);
         }
         self.tokens.revoke(token.id(), token.expires_at(), now)?;
@@ -193,6 +199,7 @@ impl Authority {
         wish: Wish,
         now: Timestamp,
     ) -> Result<Granted, IssueRefusal> {
+        let (subject, client_id) = to.ours().ok_or(IssueRefusal::Foreign)?;
         let scopes = match wish.scopes {
             None => to.scopes().clone(),
             Some(wanted) if wanted.is_subset(to.scopes()) => wanted,
@@ -208,8 +215,8 @@ impl Authority {
         }
         let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
         let grant = Grant {
-            subject: to.subject().clone(),
-            client_id: to.client_id().clone(),
+            subject: subject.clone(),
+            client_id: client_id.clone(),
             roles: to.roles().clone(),
             scopes: scopes.clone(),
             key_id: to.key_id().cloned(),
@@ -229,7 +236,9 @@ impl Authority {
     pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
             Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
-            Proof::ApiKey { .. } | Proof::Password => Err(RevokeError::NoToken),
+            Proof::ApiKey { .. } | Proof::Password | Proof::ForeignToken { .. } => {
+                Err(RevokeError::NoToken)
+            }
         }
     }
 

@@ -129,6 +129,10 @@ pub enum GrantType {
     Password,
 }
 
+mod provider;
+
+pub use provider::{ForeignName, ProviderUrl};
+
 /// The roles of a principal.
 pub type Roles = BTreeSet<Role>;
 

@@ -22,15 +22,17 @@ use crate::{
     config::{Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::Source,
+    roster::{Issuer, Source},
 };
 
 use super::{
     document,
     enforce::{Enforcement, enforce},
+    issuer_schemes,
     prepare::prepare,
     refusal::Refusal,
     routes,
+    sources::Sources,
     watch::Watch,
 };
 
@@ -48,6 +50,8 @@ pub(super) struct Published {
 struct Inner {
     authority: Arc<Authority>,
     settings: Settings,
+    /// As they were at start: every worker must read the same document.
+    issuers: Vec<Issuer>,
     published: OnceLock<Published>,
     stopping: AtomicBool,
     watch: OnceLock<Watch>,
@@ -62,7 +66,9 @@ pub struct Gate(Arc<Inner>);
 impl Gate {
     /// A gate over this authority.
     pub fn new(authority: Authority, settings: Settings) -> Self {
+        let issuers = authority.roster().issuers().cloned().collect();
         Self(Arc::new(Inner {
+            issuers,
             authority: Arc::new(authority),
             settings,
             published: OnceLock::new(),
@@ -135,13 +141,16 @@ impl Gate {
         };
         let document = serde_json::to_value(document).map_err(|error| unreadable(&error))?;
         let document = document::complete(document, &self.settings().surface);
+        let document = issuer_schemes::add(document, &self.0.issuers)?;
         let policy = Policy::compile(&document, &Reading::own())?;
+        let sources = Sources::of(&policy, &self.0.issuers, self.authority())?;
         let json = serde_json::to_string(&document).map_err(|error| unreadable(&error))?;
         let yaml = yaml_serde::to_string(&document).map_err(|error| unreadable(&error))?;
         // Every worker of an application compiles the same document: the first one is published.
         self.0.published.get_or_init(|| Published { json, yaml });
         let cookie = self.settings().surface.cookie_name.clone();
-        Ok(Compiled(Arc::new(Enforcement::new(Arc::clone(&self.0.authority), policy, cookie))))
+        let authority = Arc::clone(&self.0.authority);
+        Ok(Compiled(Arc::new(Enforcement::new(authority, policy, sources, cookie))))
     }
 
     pub(super) fn published(&self) -> Result<&Published, Refusal> {

@@ -10,6 +10,7 @@ mod document;
 mod enforce;
 mod form;
 mod gate;
+mod issuer_schemes;
 mod observe;
 mod prepare;
 mod prove;
@@ -17,6 +18,8 @@ mod refusal;
 mod routes;
 mod run;
 mod schemes;
+mod secrets;
+mod sources;
 mod watch;
 
 pub use admitted::Admitted;

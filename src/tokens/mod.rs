@@ -1,8 +1,9 @@
 //! Access tokens: claims, signing keys, issuing, verifying, revocations (RFC 7519, RFC 9068).
 //!
-//! Must not know the roster's file or HTTP.
+//! Must not know the roster's file, or HTTP beyond fetching the keys of other issuers.
 
 mod claims;
+mod issuers;
 mod journal;
 mod jwk;
 mod key_error;
@@ -25,9 +26,14 @@ use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 pub use claims::VerifiedToken;
 use claims::{Audience, Claims};
+pub use issuers::{
+    FetchFault, IssuerRefusal, IssuerSettings, IssuerStatus, Issuers, Refresh, TrustedIssuer,
+    VerifiedForeignToken,
+};
 pub use jwk::{JwkSet, PublicJwk};
 pub use key_error::KeyError;
 pub use keyring::Keyring;
+use keyring::decode;
 pub use revocations::Revocations;
 pub use signing_key::SigningKey;
 pub use state::{StateError, StateFault};

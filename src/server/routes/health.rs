@@ -14,8 +14,7 @@ use crate::server::{
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok`; or `degraded`, while the roster file cannot be read or has faults, and the last good roster is in
-    /// use. Only `/health/ready` says so.
+    /// `ok`, or `degraded`: requests are welcome, but not everything works. Only `/health/ready` says so.
     #[schema(example = "ok", max_length = 32)]
     status: String,
 }
@@ -42,7 +41,8 @@ pub(super) async fn live() -> HttpResponse {
 /// Say whether requests are welcome
 ///
 /// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file is
-/// broken: requests are answered by the last good roster, and the log says what to mend.
+/// broken, where the last good roster is in use, or the keys of another issuer cannot be fetched; the log says
+/// what to mend.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
@@ -57,6 +57,7 @@ pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal
     if gate.is_stopping() {
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }
-    let broken = gate.authority().roster_status().broken.is_some();
-    Ok(healthy(if broken { "degraded" } else { "ok" }))
+    let authority = gate.authority();
+    let degraded = authority.roster_status().broken.is_some() || authority.has_failing_issuer();
+    Ok(healthy(if degraded { "degraded" } else { "ok" }))
 }

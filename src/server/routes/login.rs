@@ -156,7 +156,7 @@ fn refuse(refusal: IssueRefusal) -> Refusal {
         IssueRefusal::Scope(_) => {
             Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
         }
-        IssueRefusal::Lifetime(_) => {
+        IssueRefusal::Lifetime(_) | IssueRefusal::Foreign => {
             Refusal::new(Code::InvalidRequest, format!("Not possible: {refusal}."))
         }
         IssueRefusal::Signing(reason) => Refusal::internal(reason),

@@ -21,8 +21,8 @@ use crate::{
         admitted::Admitted,
         form::Form,
         observe::RequestId,
-        prove::{prove_client, prove_user},
         refusal::{Code, OAuthError, Refusal},
+        secrets::{prove_client, prove_user},
     },
 };
 
@@ -135,7 +135,7 @@ async fn client(
             Code::InvalidRequest,
             "The client authenticates itself twice, by Basic and in the form: send one.",
         )),
-        (Some(admitted), Some(id), None) if id != admitted.principal.subject().as_str() => Err(
+        (Some(admitted), Some(id), None) if id != admitted.principal.subject() => Err(
             Refusal::new(Code::InvalidRequest, "client_id names another client than Basic does."),
         ),
         (Some(admitted), _, None) => Ok(Some(Principal::clone(&admitted.principal))),
@@ -185,7 +185,7 @@ fn answer(
         target: "audit",
         "token sub={} client_id={} key_id={} jti={} request_id={}",
         principal.subject(),
-        principal.client_id(),
+        principal.client_id().unwrap_or_default(),
         principal.key_id().map_or("-", |id| id.as_str()),
         granted.issued.id,
         RequestId::of(request).0,

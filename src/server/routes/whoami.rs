@@ -26,8 +26,12 @@ pub(super) enum PrincipalKind {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WhoAmI {
     /// The name of the client or user.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
-    sub: Subject,
+    #[schema(example = "demo", max_length = 255)]
+    sub: String,
+    /// The roster's name of the other issuer that gave the name; absent where the roster itself did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "corp", max_length = 64, value_type = String, required = false)]
+    issuer: Option<Subject>,
     /// Whether that is a client or a user.
     kind: PrincipalKind,
     /// Its roles.
@@ -39,9 +43,10 @@ pub(super) struct WhoAmI {
     /// The security scheme of the document that carried the credential.
     #[schema(example = "bearer", max_length = 64)]
     scheme: String,
-    /// The client through which it speaks: itself, where it is a client.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
-    client_id: Subject,
+    /// The client through which it speaks: itself, where it is a client. Absent where another issuer says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "demo", max_length = 255, value_type = String, required = false)]
+    client_id: Option<String>,
     /// When the token was issued; absent for API keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
@@ -71,7 +76,8 @@ pub(super) struct WhoAmI {
 pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
     let principal = &admitted.principal;
     HttpResponse::Ok().json(WhoAmI {
-        sub: principal.subject().clone(),
+        sub: principal.subject().to_owned(),
+        issuer: principal.issuer().cloned(),
         kind: match principal.kind() {
             Kind::Client => PrincipalKind::Client,
             Kind::User => PrincipalKind::User,
@@ -79,7 +85,7 @@ pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
         roles: principal.roles().clone(),
         scope: principal.scopes().clone(),
         scheme: admitted.scheme.clone(),
-        client_id: principal.client_id().clone(),
+        client_id: principal.client_id().map(str::to_owned),
         issued_at: principal.issued_at(),
         expires_at: principal.expires_at(),
     })
