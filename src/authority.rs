@@ -2,6 +2,7 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
+mod grants;
 mod issuers;
 mod reload;
 #[cfg(test)]
@@ -17,53 +18,16 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::reload::{BrokenRoster, RosterStatus};
+pub use self::{
+    grants::{Granted, IssueRefusal, RevokeError, Wish},
+    reload::{BrokenRoster, RosterStatus},
+};
 use crate::{
-    oauth::{KeyId, Scopes},
+    oauth::KeyId,
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
-    tokens::{Grant, Issued, Issuers, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
+    tokens::{Grant, Issuers, JwkSet, TokenRefusal, Tokens, VerifiedToken},
 };
-
-/// What a caller may ask for beyond "a token, please".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Only these scopes; all that were granted, where nothing is said.
-    pub scopes: Option<Scopes>,
-    /// A shorter life; whole seconds.
-    pub lifetime: Option<Duration>,
-}
-
-/// Why no token is issued.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IssueRefusal {
-    /// A scope was asked for that was not granted (RFC 6749 §5.2, `invalid_scope`).
-    #[error("these scopes were not granted: {0}")]
-    Scope(Scopes),
-    /// A longer life than tokens have here was asked for.
-    #[error("a token lives {0} seconds at most")]
-    Lifetime(u64),
-    /// Another issuer speaks for this principal: it issues its tokens.
-    #[error("another issuer issues the tokens for this subject")]
-    Foreign,
-    /// The cryptographic library failed.
-    #[error("the token could not be signed: {0}")]
-    Signing(String),
-}
-
-/// Why a token could not be revoked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RevokeError {
-    /// Only a token of ours can be revoked this way, and another proof was presented.
-    #[error("no token that was issued here was presented, so there is none to revoke")]
-    NoToken,
-    /// It was issued to another client.
-    #[error("the token was issued to another client")]
-    NotYours,
-    /// It is revoked until a restart, which may forget it.
-    #[error("the revocation could not be kept: {0}")]
-    State(#[from] StateError),
-}
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
 #[derive(Debug)]
@@ -159,7 +123,10 @@ impl Authority {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
             }
-            None => roster.check_user(verified.subject(), verified.client_id()).is_ok(),
+            None => {
+                let made = verified.issued_at();
+                roster.check_user(verified.subject(), verified.client_id(), made).is_ok()
+            }
         };
         if welcome { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
     }
@@ -222,10 +189,7 @@ impl Authority {
             key_id: to.key_id().cloned(),
             expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
         };
-        let issued = self
-            .tokens
-            .issue(grant, now)
-            .map_err(|error| IssueRefusal::Signing(error.to_string()))?;
+        let issued = self.tokens.issue(grant, now)?;
         Ok(Granted { issued, scopes })
     }
 
@@ -251,13 +215,4 @@ impl Authority {
 /// Fractions of a second say nothing to people who look for stale keys.
 fn whole_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
-}
-
-/// An issued token with the scopes that it really allows.
-#[derive(Debug)]
-pub struct Granted {
-    /// The token and when it ends.
-    pub issued: Issued,
-    /// What it allows.
-    pub scopes: Scopes,
 }

@@ -2,16 +2,13 @@
 //!
 //! Must not know how it was proven over the wire.
 
+mod proofs;
 #[cfg(test)]
 mod unproven;
 
 use jiff::Timestamp;
 
-use crate::{
-    oauth::{ForeignName, KeyId, Role, Roles, Scope, Scopes, Subject},
-    roster::{VerifiedKey, VerifiedPassword},
-    tokens::{VerifiedForeignToken, VerifiedToken},
-};
+use crate::oauth::{ForeignName, KeyId, Role, Roles, Scope, Scopes, Subject};
 
 /// What sort of name the subject is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +61,7 @@ enum Names {
 /// Whoever a proven request speaks for; it can only be made from a proof.
 ///
 /// ```compile_fail
-/// let principal = hallpass::principal::Principal { subject: todo!() }; // its fields are private
+/// let principal = hallpass::principal::Principal { names: todo!() }; // its fields are private
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -181,81 +178,17 @@ impl Principal {
     }
 
     /// The same user, speaking through a client that was proven as well (RFC 6749 §4.3). A client speaks for
-    /// itself, and users do not speak through each other: those are left as they are.
+    /// itself, and users do not speak through each other: those are left as they are, as is whoever another
+    /// issuer names.
     #[must_use]
     pub fn through(mut self, client: &Principal) -> Self {
-        let kinds = (self.kind(), client.kind());
-        if let (Names::Ours { client_id, .. }, Some((name, _)), (Kind::User, Kind::Client)) =
-            (&mut self.names, client.ours(), kinds)
+        if self.kind() == Kind::User
+            && client.kind() == Kind::Client
+            && let (Names::Ours { client_id, .. }, Some((through, _))) =
+                (&mut self.names, client.ours())
         {
-            *client_id = name.clone();
+            *client_id = through.clone();
         }
         self
-    }
-}
-
-impl From<VerifiedKey> for Principal {
-    fn from(key: VerifiedKey) -> Self {
-        Self {
-            names: Names::Ours { subject: key.client().clone(), client_id: key.client().clone() },
-            roles: key.roles().clone(),
-            scopes: key.scopes().clone(),
-            proof: Proof::ApiKey { key_id: key.key_id().clone(), expires_at: key.expires() },
-        }
-    }
-}
-
-impl From<VerifiedPassword> for Principal {
-    fn from(password: VerifiedPassword) -> Self {
-        Self {
-            names: Names::Ours {
-                subject: password.user().clone(),
-                client_id: password.user().clone(),
-            },
-            roles: password.roles().clone(),
-            scopes: password.scopes().clone(),
-            proof: Proof::Password,
-        }
-    }
-}
-
-impl From<VerifiedToken> for Principal {
-    fn from(token: VerifiedToken) -> Self {
-        Self {
-            names: Names::Ours {
-                subject: token.subject().clone(),
-                client_id: token.client_id().clone(),
-            },
-            roles: token.roles().clone(),
-            scopes: token.scopes().clone(),
-            proof: Proof::Token {
-                id: token.id().to_owned(),
-                key_id: token.key_id().cloned(),
-                issued_at: token.issued_at(),
-                expires_at: token.expires_at(),
-            },
-        }
-    }
-}
-
-/// OpenAPI lists scopes under `openIdConnect` and has no other place for what a provider calls roles. So the
-/// roles of these tokens count as scopes as well.
-impl From<VerifiedForeignToken> for Principal {
-    fn from(token: VerifiedForeignToken) -> Self {
-        let roles = token.roles().clone();
-        let as_scopes = roles.iter().filter_map(|role| Scope::parse(role.as_str()).ok());
-        Self {
-            names: Names::Foreign {
-                issuer: token.issuer().clone(),
-                subject: token.subject().clone(),
-                client_id: token.client_id().cloned(),
-            },
-            scopes: token.scopes().iter().cloned().chain(as_scopes).collect(),
-            roles,
-            proof: Proof::ForeignToken {
-                issued_at: token.issued_at(),
-                expires_at: token.expires_at(),
-            },
-        }
     }
 }

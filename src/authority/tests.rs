@@ -33,7 +33,7 @@ impl Case {
         let grants = file::Grants { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
         let key = file::add_key(&path, &name("billing"), &grants, None, 4, START).unwrap();
         for user in ["alice", "bob"] {
-            file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4).unwrap();
+            file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let tokens = Tokens {

@@ -178,13 +178,14 @@ impl Reader<'_> {
 
     fn user(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<User> {
         let faults = &mut self.faults;
-        fields.only(&["roles", "scopes", "disabled", "password"], faults);
+        fields.only(&["roles", "scopes", "disabled", "created", "password"], faults);
         fields.needs("password", "set one with `hallpass user add`", faults);
         let roles = fields.words("roles", Role::parse, faults);
         let scopes = fields.words("scopes", Scope::parse, faults);
         let disabled = fields.flag("disabled", faults);
+        let created = fields.moment("created", faults);
         let password = self.hash(fields, "password")?;
-        Some(User { name, roles, scopes, disabled, password })
+        Some(User { name, roles, scopes, disabled, created, password })
     }
 
     fn issuer(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<Issuer> {

@@ -52,6 +52,8 @@ pub struct User {
     pub scopes: Scopes,
     /// Whether the user may not come in at present.
     pub disabled: bool,
+    /// When the password was set; tokens that are older are not this user's.
+    pub created: Option<Timestamp>,
     pub(super) password: SecretHash,
 }
 

@@ -36,9 +36,6 @@ use super::{
     watch::Watch,
 };
 
-/// The largest body that an operation of ours takes, in bytes.
-const LARGEST_BODY: usize = 16 * 1024;
-
 /// The document as it is served and enforced.
 #[derive(Debug)]
 pub(super) struct Published {
@@ -107,7 +104,7 @@ impl Gate {
         let gate = self.clone();
         move |config| {
             let docs = gate.settings().surface.docs;
-            config.app_data(web::Data::new(gate)).app_data(web::PayloadConfig::new(LARGEST_BODY));
+            config.app_data(web::Data::new(gate));
             routes::register(config, docs);
         }
     }

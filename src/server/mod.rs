@@ -3,6 +3,7 @@
 //! Must not know bcrypt or JWT: `authority` proves, `policy` permits.
 
 mod admitted;
+mod body;
 mod challenge;
 mod cookie;
 mod credentials;

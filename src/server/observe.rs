@@ -62,9 +62,8 @@ pub(super) fn shape<B: MessageBody>(
     response: ServiceResponse<B>,
 ) -> ServiceResponse<EitherBody<B>> {
     let id = RequestId::of(response.request());
-    reshape(response, &id, |response| {
-        response.status().is_client_error() && !response.headers().contains_key(CONTENT_TYPE)
-    })
+    // What handlers of an application answer is theirs, whatever it looks like.
+    reshape(response, &id, |_| false)
 }
 
 /// Errors of other layers (CORS, the router, actix-web itself) come as plain text or nothing.
@@ -92,14 +91,13 @@ fn reshape<B: MessageBody>(
 }
 
 fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: &RequestId) {
-    let code = serde_json::to_value(refusal.code).unwrap_or_default();
     let peer = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
     log::info!(
         target: "audit",
         "refused {} {} code={} reason={:?} key_id={} peer={peer} request_id={}",
         request.method(),
         request.path(),
-        code.as_str().unwrap_or_default(),
+        refusal.word(),
         refusal.reason.as_deref().unwrap_or_default(),
         refusal.key_id.as_deref().unwrap_or("-"),
         id.0,

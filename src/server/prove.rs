@@ -22,11 +22,12 @@ use super::{
     sources::Foreign,
 };
 
-/// Proves credentials one by one as the policy asks for them, an API key at most once a request.
+/// Proves credentials one by one as the policy asks for them, an API key and a token at most once a request.
 pub(super) struct Prover<'e> {
     enforcement: &'e Enforcement,
     credentials: Credentials,
     api_key: Option<Evidence>,
+    token: Option<Evidence>,
     faults: Vec<Fault>,
 }
 
@@ -55,7 +56,7 @@ fn detail(refusal: TokenRefusal) -> &'static str {
 impl<'e> Prover<'e> {
     /// A prover of these credentials.
     pub(super) fn new(enforcement: &'e Enforcement, credentials: Credentials) -> Self {
-        Self { enforcement, credentials, api_key: None, faults: Vec::new() }
+        Self { enforcement, credentials, api_key: None, token: None, faults: Vec::new() }
     }
 
     /// What can be said about the credential of `scheme`.
@@ -68,7 +69,14 @@ impl<'e> Prover<'e> {
             Presented::Nothing => Ok(Evidence::Missing),
             Presented::CrossSite => Ok(Evidence::Forbidden),
             Presented::Credential(Credential::Token(token)) => Ok(match foreign {
-                None => self.prove_token(scheme, token.expose_secret()),
+                // A request has one token, whichever of several schemes asks for it.
+                None => match self.token.clone() {
+                    Some(known) => known,
+                    None => {
+                        let evidence = self.prove_token(scheme, token.expose_secret());
+                        self.token.insert(evidence).clone()
+                    }
+                },
                 Some(issuer) => {
                     self.prove_foreign_token(scheme, issuer, token.expose_secret()).await
                 }

@@ -42,6 +42,8 @@ pub enum Code {
     NotFound,
     /// The path does not take this method.
     MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
     /// The body is larger than the operation takes.
     PayloadTooLarge,
     /// The body is of a type that the operation does not take.
@@ -68,6 +70,7 @@ impl Code {
             | Self::InvalidRequest
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::RequestTimeout
             | Self::PayloadTooLarge
             | Self::UnsupportedMediaType => ErrorCode::InvalidRequest,
         }
@@ -87,6 +90,7 @@ impl Code {
             }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -129,6 +133,9 @@ pub struct OAuthError {
     pub error_description: String,
 }
 
+/// In characters.
+const LONGEST_DETAIL: usize = 1024;
+
 /// In which shape a refusal is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -166,7 +173,12 @@ impl Refusal {
 
     /// A refusal of an OAuth2 endpoint with a word that has no [`Code`] of its own.
     pub(super) fn oauth(error: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { oauth: Some(error), ..Self::new(Code::InvalidRequest, detail) }
+        Self::new(Code::InvalidRequest, detail).saying(error)
+    }
+
+    /// Says this word at an OAuth2 endpoint.
+    pub(super) fn saying(self, error: ErrorCode) -> Self {
+        Self { oauth: Some(error), ..self }
     }
 
     /// Adds a header; one that no header can hold is left out.
@@ -220,16 +232,33 @@ impl Refusal {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
-            detail: self.detail.clone().into_owned(),
+            detail: self.detail(),
             code: self.code,
             request_id: request_id.to_owned(),
         }
     }
 
+    /// Bounded, as documented: it may repeat what was sent.
+    fn detail(&self) -> String {
+        self.detail.chars().take(LONGEST_DETAIL).collect()
+    }
+
+    /// The word for the log: what the caller is told.
+    pub(super) fn word(&self) -> String {
+        let word = match self.oauth {
+            Some(error) => serde_json::to_value(error),
+            None => serde_json::to_value(self.code),
+        };
+        word.ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
     fn oauth_error(&self) -> OAuthError {
         OAuthError {
             error: self.oauth.unwrap_or(self.code.as_oauth()),
-            error_description: self.detail.clone().into_owned(),
+            // RFC 6749 §5.2 leaves out quotes, backslashes and all but ASCII.
+            error_description: self
+                .detail()
+                .replace(|c| !matches!(c, ' '..='~') || c == '"' || c == '\\', "'"),
         }
     }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     oauth::{KeyId, Roles, Scopes, Subject},
     roster::Client,
-    server::Gate,
+    server::{Gate, admitted::Admitted},
 };
 
 /// Every client of the roster.
@@ -70,7 +70,7 @@ pub(super) struct KeyEntry {
     security(("bearer" = ["admin"]), ("session" = ["admin"])),
 )]
 #[get("/clients")]
-pub(super) async fn list_clients(gate: web::Data<Gate>) -> HttpResponse {
+pub(super) async fn list_clients(gate: web::Data<Gate>, _: Admitted) -> HttpResponse {
     let roster = gate.authority().roster();
     let clients = roster.clients().map(|client| entry(client, &gate)).collect();
     HttpResponse::Ok().json(ClientList { clients })

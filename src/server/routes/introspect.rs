@@ -11,6 +11,7 @@ use crate::{
     oauth::{Roles, Scopes, Subject},
     server::{
         Gate,
+        admitted::Admitted,
         form::Form,
         refusal::{OAuthError, Refusal},
     },
@@ -97,6 +98,7 @@ pub(super) struct IntrospectedClaims {
 #[post("/introspect")]
 pub(super) async fn introspect(
     gate: web::Data<Gate>,
+    _: Admitted,
     form: Result<Form, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;

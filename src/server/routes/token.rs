@@ -120,7 +120,9 @@ fn grant_type(text: &str) -> Result<GrantType, Refusal> {
 
 fn invalid_client(detail: &'static str) -> Refusal {
     let basic = "Basic realm=\"hallpass\", charset=\"UTF-8\"";
-    Refusal::new(Code::MissingCredentials, detail).header(WWW_AUTHENTICATE, basic)
+    Refusal::new(Code::MissingCredentials, detail)
+        .saying(ErrorCode::InvalidClient)
+        .header(WWW_AUTHENTICATE, basic)
 }
 
 /// The client that authenticates itself, by Basic (proven by the middleware) or in the form, not by both.
@@ -176,7 +178,7 @@ fn answer(
     let wish = Wish { scopes, lifetime: None };
     let granted =
         gate.authority().issue(principal, wish, now).map_err(|refusal| match refusal {
-            IssueRefusal::Scope(_) => {
+            IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
                 Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
             }
             other => Refusal::internal(other.to_string()),
