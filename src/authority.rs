@@ -2,7 +2,11 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
+mod grants;
 mod issuers;
+mod reload;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -12,49 +16,36 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 
+pub use self::grants::{Granted, IssueRefusal, Wish};
+pub use self::reload::{BrokenRoster, RosterStatus};
 use crate::{
-    oauth::{KeyId, Scopes},
+    oauth::KeyId,
     principal::{Principal, Proof},
-    roster::{ApiKey, KeyRefusal, Roster},
-    tokens::{Grant, Issued, Issuers, TokenRefusal, Tokens},
+    roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
+    tokens::{Grant, Issuers, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
 };
 
-/// What a caller may ask for beyond "a token, please".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Only these scopes; all that were granted, where nothing is said.
-    pub scopes: Option<Scopes>,
-    /// A shorter life; whole seconds.
-    pub lifetime: Option<Duration>,
-}
-
-/// Why no token is issued.
+/// Why a token could not be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IssueRefusal {
-    /// A scope was asked for that was not granted (RFC 6749 §5.2, `invalid_scope`).
-    #[error("these scopes were not granted: {0}")]
-    Scope(Scopes),
-    /// A longer life than tokens have here was asked for.
-    #[error("a token lives {0} seconds at most")]
-    Lifetime(u64),
-    /// Another issuer speaks for this principal: it issues its tokens.
-    #[error("another issuer issues the tokens for this subject")]
-    Foreign,
-    /// The cryptographic library failed.
-    #[error("the token could not be signed: {0}")]
-    Signing(String),
+pub enum RevokeError {
+    /// Only a token of ours can be revoked this way, and another proof was presented.
+    #[error("no token that was issued here was presented, so there is none to revoke")]
+    NoToken,
+    /// It was issued to another client.
+    #[error("the token was issued to another client")]
+    NotYours,
+    /// It is revoked until a restart, which may forget it.
+    #[error("the revocation could not be kept: {0}")]
+    State(#[from] StateError),
 }
-
-/// Only a token of ours can be revoked, and another proof was presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no token that was issued here was presented, so there is none to revoke")]
-pub struct NoToken;
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
 #[derive(Debug)]
 pub struct Authority {
     roster: ArcSwap<Roster>,
+    roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
     issuers: Issuers,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -65,6 +56,7 @@ impl Authority {
     pub fn new(roster: Roster, tokens: Tokens) -> Self {
         Self {
             roster: ArcSwap::from_pointee(roster),
+            roster_status: ArcSwap::default(),
             tokens,
             issuers: Issuers::default(),
             last_used: Mutex::default(),
@@ -79,6 +71,21 @@ impl Authority {
     /// `iss` of the tokens.
     pub fn issuer(&self) -> &str {
         &self.tokens.issuer
+    }
+
+    /// `aud` of the tokens.
+    pub fn audience(&self) -> &str {
+        &self.tokens.audience
+    }
+
+    /// The algorithm that signs (RFC 7518 §3.1).
+    pub fn signing_algorithm(&self) -> &'static str {
+        self.tokens.keyring.algorithm()
+    }
+
+    /// The public keys that verify the tokens (RFC 7517 §5).
+    pub fn jwks(&self) -> &JwkSet {
+        self.tokens.keyring.jwks()
     }
 
     /// How long a token lives where nobody asks for less.
@@ -97,6 +104,18 @@ impl Authority {
         Ok(verified.into())
     }
 
+    /// Proves a user's password with exactly one bcrypt: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// Why it is refused; only the log may tell the reasons apart.
+    pub fn authenticate_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<Principal, PasswordRefusal> {
+        Ok(self.roster.load().verify_password(name, password)?.into())
+    }
+
     /// Proves an access token: first itself, then that whoever it was issued to may still come in.
     ///
     /// # Errors
@@ -106,15 +125,44 @@ impl Authority {
         token: &str,
         now: Timestamp,
     ) -> Result<Principal, TokenRefusal> {
+        self.verify_token(token, now).map(Principal::from)
+    }
+
+    fn verify_token(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
         let verified = self.tokens.verify(token, now)?;
         let roster = self.roster.load();
         let welcome = match verified.key_id() {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
             }
-            None => roster.user(verified.subject()).is_some_and(|user| !user.disabled),
+            None => roster.check_user(verified.subject(), verified.client_id()).is_ok(),
         };
-        if welcome { Ok(verified.into()) } else { Err(TokenRefusal::Withdrawn) }
+        if welcome { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
+    }
+
+    /// What a token of ours is worth now: nothing, or its claims (RFC 7662).
+    pub fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
+        self.verify_token(token, now).ok()
+    }
+
+    /// Ends a token that was issued to `caller` (RFC 7009). One that is unknown or over is no error; returns the
+    /// `jti` of the one that was ended.
+    ///
+    /// # Errors
+    /// [`RevokeError`] for a token that was issued to somebody else.
+    pub fn revoke_token(
+        &self,
+        caller: &Principal,
+        token: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<String>, RevokeError> {
+        // One that is revoked already may not have reached the disk: it is written again.
+        let Ok(token) = self.tokens.examine(token.expose_secret(), now) else { return Ok(None) };
+        if caller.ours().is_none_or(|(_, client_id)| client_id != token.client_id()) {
+            return Err(RevokeError::NotYours);
+        }
+        self.tokens.revoke(token.id(), token.expires_at(), now)?;
+        Ok(Some(token.id().to_owned()))
     }
 
     /// Issues a token to a proven principal. It never allows more, nor lives longer, than the proof.
@@ -157,17 +205,16 @@ impl Authority {
         Ok(Granted { issued, scopes })
     }
 
-    /// Ends the token that proved this principal.
+    /// Ends the token that proved this principal, as [`Self::revoke_token`] does.
     ///
     /// # Errors
-    /// [`NoToken`] when it was proven by something else.
-    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), NoToken> {
+    /// [`RevokeError::NoToken`] when it was proven by something else, or as [`Self::revoke_token`].
+    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
-            Proof::Token { id, expires_at, .. } => {
-                self.tokens.revoke(id, *expires_at, now);
-                Ok(())
+            Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
+            Proof::ApiKey { .. } | Proof::Password | Proof::ForeignToken { .. } => {
+                Err(RevokeError::NoToken)
             }
-            Proof::ApiKey { .. } | Proof::ForeignToken { .. } => Err(NoToken),
         }
     }
 
@@ -180,13 +227,4 @@ impl Authority {
 /// Fractions of a second say nothing to people who look for stale keys.
 fn whole_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
-}
-
-/// An issued token with the scopes that it really allows.
-#[derive(Debug)]
-pub struct Granted {
-    /// The token and when it ends.
-    pub issued: Issued,
-    /// What it allows.
-    pub scopes: Scopes,
 }

@@ -99,6 +99,35 @@ fn is_key_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// Why an OAuth2 endpoint refuses (RFC 6749 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// A parameter is missing, repeated or malformed, or there are two ways of authentication.
+    InvalidRequest,
+    /// The client could not be authenticated.
+    InvalidClient,
+    /// The user's name or password is wrong.
+    InvalidGrant,
+    /// The client may not do this.
+    UnauthorizedClient,
+    /// A grant that this server does not give.
+    UnsupportedGrantType,
+    /// A scope that is malformed or was not granted.
+    InvalidScope,
+    /// A fault of the server itself, or an overload (RFC 6749 §4.1.2.1).
+    ServerError,
+}
+
+/// How a token may be asked for (RFC 6749 §4.3, §4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A client, for itself.
+    ClientCredentials,
+    /// A user's name and password.
+    Password,
+}
 mod provider;
 
 pub use provider::{ForeignName, ProviderUrl};

@@ -2,16 +2,13 @@
 //!
 //! Must not know how it was proven over the wire.
 
+mod proofs;
 #[cfg(test)]
 mod unproven;
 
 use jiff::Timestamp;
 
-use crate::{
-    oauth::{ForeignName, KeyId, Role, Roles, Scope, Scopes, Subject},
-    roster::VerifiedKey,
-    tokens::{VerifiedForeignToken, VerifiedToken},
-};
+use crate::oauth::{ForeignName, KeyId, Role, Roles, Scope, Scopes, Subject};
 
 /// What sort of name the subject is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +29,8 @@ pub enum Proof {
         /// When it ends, if ever.
         expires_at: Option<Timestamp>,
     },
+    /// A user's password.
+    Password,
     /// An access token of ours.
     Token {
         /// Its `jti`.
@@ -62,7 +61,7 @@ enum Names {
 /// Whoever a proven request speaks for; it can only be made from a proof.
 ///
 /// ```compile_fail
-/// let principal = hallpass::principal::Principal { subject: todo!() }; // its fields are private
+/// let principal = hallpass::principal::Principal { names: todo!() }; // its fields are private
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -152,15 +151,16 @@ impl Principal {
     pub fn key_id(&self) -> Option<&KeyId> {
         match &self.proof {
             Proof::ApiKey { key_id, .. } => Some(key_id),
+            Proof::Password => None,
             Proof::Token { key_id, .. } => key_id.as_ref(),
             Proof::ForeignToken { .. } => None,
         }
     }
 
-    /// When its proof was issued; unknown of API keys and some tokens of other issuers.
+    /// When its proof was issued; unknown of API keys, passwords and some tokens of other issuers.
     pub fn issued_at(&self) -> Option<Timestamp> {
         match &self.proof {
-            Proof::ApiKey { .. } => None,
+            Proof::ApiKey { .. } | Proof::Password => None,
             Proof::Token { issued_at, .. } => Some(*issued_at),
             Proof::ForeignToken { issued_at, .. } => *issued_at,
         }
@@ -170,61 +170,25 @@ impl Principal {
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.proof {
             Proof::ApiKey { expires_at, .. } => *expires_at,
+            Proof::Password => None,
             Proof::Token { expires_at, .. } | Proof::ForeignToken { expires_at, .. } => {
                 Some(*expires_at)
             }
         }
     }
-}
 
-impl From<VerifiedKey> for Principal {
-    fn from(key: VerifiedKey) -> Self {
-        Self {
-            names: Names::Ours { subject: key.client().clone(), client_id: key.client().clone() },
-            roles: key.roles().clone(),
-            scopes: key.scopes().clone(),
-            proof: Proof::ApiKey { key_id: key.key_id().clone(), expires_at: key.expires() },
+    /// The same user, speaking through a client that was proven as well (RFC 6749 §4.3). A client speaks for
+    /// itself, and users do not speak through each other: those are left as they are, as is whoever another
+    /// issuer names.
+    #[must_use]
+    pub fn through(mut self, client: &Principal) -> Self {
+        if self.kind() == Kind::User
+            && client.kind() == Kind::Client
+            && let (Names::Ours { client_id, .. }, Some((through, _))) =
+                (&mut self.names, client.ours())
+        {
+            *client_id = through.clone();
         }
-    }
-}
-
-impl From<VerifiedToken> for Principal {
-    fn from(token: VerifiedToken) -> Self {
-        Self {
-            names: Names::Ours {
-                subject: token.subject().clone(),
-                client_id: token.client_id().clone(),
-            },
-            roles: token.roles().clone(),
-            scopes: token.scopes().clone(),
-            proof: Proof::Token {
-                id: token.id().to_owned(),
-                key_id: token.key_id().cloned(),
-                issued_at: token.issued_at(),
-                expires_at: token.expires_at(),
-            },
-        }
-    }
-}
-
-/// OpenAPI lists scopes under `openIdConnect` and has no other place for what a provider calls roles. So the
-/// roles of these tokens count as scopes as well.
-impl From<VerifiedForeignToken> for Principal {
-    fn from(token: VerifiedForeignToken) -> Self {
-        let roles = token.roles().clone();
-        let as_scopes = roles.iter().filter_map(|role| Scope::parse(role.as_str()).ok());
-        Self {
-            names: Names::Foreign {
-                issuer: token.issuer().clone(),
-                subject: token.subject().clone(),
-                client_id: token.client_id().cloned(),
-            },
-            scopes: token.scopes().iter().cloned().chain(as_scopes).collect(),
-            roles,
-            proof: Proof::ForeignToken {
-                issued_at: token.issued_at(),
-                expires_at: token.expires_at(),
-            },
-        }
+        self
     }
 }

@@ -51,6 +51,11 @@ impl Problems {
         self.0.iter()
     }
 
+    /// The value of `result`, or nothing after its faults were added.
+    pub fn keep<T>(&mut self, result: Result<T, Problems>) -> Option<T> {
+        result.map_err(|problems| self.extend(problems)).ok()
+    }
+
     /// `value` if nothing is wrong.
     ///
     /// # Errors

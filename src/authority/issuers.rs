@@ -86,9 +86,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        authority::{IssueRefusal, NoToken, Wish},
+        authority::{IssueRefusal, RevokeError, Wish},
         roster::Roster,
-        tokens::{Keyring, Revocations, Tokens},
+        tokens::{Keyring, Revocations, SigningKey, Tokens},
     };
 
     fn roster(names: &[&str]) -> Roster {
@@ -100,9 +100,9 @@ mod tests {
     }
 
     fn authority(names: &[&str]) -> Authority {
-        let secret = "a secret of the tests, 32 bytes and more".into();
+        let key = SigningKey::from_secret(&"x".repeat(32).into()).unwrap();
         let tokens = Tokens {
-            keyring: Keyring::from_secrets(&secret, &[]).unwrap(),
+            keyring: Keyring::new(key, Vec::new()).unwrap(),
             issuer: "http://issuer.test".to_owned(),
             audience: "http://audience.test".to_owned(),
             lifetime: Duration::from_secs(60),
@@ -148,7 +148,7 @@ mod tests {
         let foreign = Principal::unproven_foreign("corp", "billing", &["a"]);
         let issued = authority.issue(&foreign, Wish::default(), Timestamp::UNIX_EPOCH);
         assert_eq!(issued.unwrap_err(), IssueRefusal::Foreign);
-        assert_eq!(authority.revoke(&foreign, Timestamp::UNIX_EPOCH), Err(NoToken));
+        assert_eq!(authority.revoke(&foreign, Timestamp::UNIX_EPOCH), Err(RevokeError::NoToken));
         let ours = Principal::unproven("billing", &[], &["a"]);
         assert!(authority.issue(&ours, Wish::default(), Timestamp::UNIX_EPOCH).is_ok());
     }

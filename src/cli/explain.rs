@@ -36,24 +36,18 @@ impl Explain {
         };
         let base_url = format!("http://{}", raw.text("HALLPASS_BIND").unwrap_or("127.0.0.1:8080"));
         let method = method.to_ascii_uppercase();
-        match policy.look_up(&method, &path) {
+        let refusal = match policy.look_up(&method, &path) {
             Found::Operation(operation) => {
                 write!(out, "{}", explain::rule(operation, &base_url))?;
                 return Ok(ExitCode::SUCCESS);
             }
             Found::MethodNotAllowed { allow } => {
-                writeln!(
-                    out,
-                    "{method} {path} is refused with 405 to everybody: this path takes {allow}."
-                )?;
+                format!("405 to everybody: this path takes {allow}.")
             }
-            Found::NotFound => {
-                writeln!(
-                    out,
-                    "{method} {path} is refused with 404 to everybody: the document has no such path."
-                )?;
-            }
-        }
+            Found::NotFound => "404 to everybody: the document has no such path.".to_owned(),
+        };
+        // The exit code says it too, to those who have stopped reading.
+        let _ = writeln!(out, "{method} {path} is refused with {refusal}");
         Ok(ExitCode::FAILURE)
     }
 }

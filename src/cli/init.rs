@@ -33,7 +33,7 @@ impl Init {
             write!(out, "{}", config::example())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let roster = self.roster.apply(Raw::from_env()?).roster();
+        let roster = self.roster.apply(Raw::from_env()?).sound()?.roster();
         let env = Path::new(".env");
         for path in [env, &roster] {
             if path.symlink_metadata().is_ok() {
@@ -43,10 +43,13 @@ impl Init {
                 );
             }
         }
-        roster::file::create(&roster)?;
         // 62^64 secrets are 381 bits: more than HS256 can use.
         let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
-        if let Err(error) = write_env(env, &config::first_env(&secret)) {
+        let text = config::first_env(&secret, &roster.to_string_lossy());
+        let text =
+            text.context("the name of the roster must not hold \\, ' or control characters")?;
+        roster::file::create(&roster)?;
+        if let Err(error) = write_env(env, &text) {
             // Half a start is no start: take the roster back, so that init can be run again.
             let _ = std::fs::remove_file(&roster);
             return Err(error);

@@ -85,7 +85,7 @@ pub fn run(
         KeyCommand::Rotate { client, overlap } => {
             let key = file::rotate(roster, &client, overlap, DEFAULT_COST, now)?;
             hand_over(&key, None, out, err)?;
-            let overlap = humantime::format_duration(overlap);
+            let overlap = spoken(overlap);
             writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
         }
         KeyCommand::Revoke { key_id } => {
@@ -119,7 +119,7 @@ fn hand_over(
         || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
     )?;
     let until = match lifetime {
-        Some(lifetime) => format!("is good for {}", humantime::format_duration(lifetime)),
+        Some(lifetime) => format!("is good for {}", spoken(lifetime)),
         None => "is good until it is revoked".to_owned(),
     };
     writeln!(
@@ -129,6 +129,15 @@ fn hand_over(
     writeln!(err, "To try it while `hallpass serve` runs, put it into API_KEY:")?;
     writeln!(err, "  curl -X POST -H \"X-API-Key: $API_KEY\" http://127.0.0.1:8080/login")?;
     Ok(())
+}
+
+/// A duration as people write it: 90d rather than months that are 30.44 days long.
+fn spoken(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match duration.as_secs() {
+        seconds if seconds >= DAY && seconds % DAY == 0 => format!("{}d", seconds / DAY),
+        _ => humantime::format_duration(duration).to_string(),
+    }
 }
 
 /// The roster knows whole seconds; less would be a key that is never good.

@@ -10,8 +10,13 @@ mod key_list;
 mod logging;
 mod openapi;
 mod serve;
+pub mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
@@ -36,6 +41,13 @@ enum Command {
     Key {
         #[command(subcommand)]
         command: key::KeyCommand,
+        #[command(flatten)]
+        roster: RosterFlag,
+    },
+    /// Add and remove users, who log in with a password
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
         #[command(flatten)]
         roster: RosterFlag,
     },
@@ -79,9 +91,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
-            let path = roster.apply(Raw::from_env()?).roster();
+            let path = roster.apply(Raw::from_env()?).sound()?.roster();
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             key::run(command, &path, Timestamp::now(), &mut out, &mut err)
+        }
+        Command::User { command, roster } => {
+            let path = roster.apply(Raw::from_env()?).roster();
+            user::run(command, &path, user::ask, &mut std::io::stderr().lock())
         }
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
@@ -89,24 +105,29 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Whether that is all. An error that says more, as of a key that nobody has seen, must be told.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
+    let outermost = error.chain().next();
+    let io = outermost.and_then(|error| error.downcast_ref::<std::io::Error>());
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Problems are lines of their own; other errors say whose they are.
-#[expect(clippy::print_stderr, reason = "errors are for people, and stdout carries results")]
 fn complain(error: &anyhow::Error) {
-    match error.downcast_ref::<Problems>() {
-        Some(problems) => eprintln!("{problems}"),
-        None => eprintln!("hallpass: {error:#}"),
-    }
+    let mut err = std::io::stderr().lock();
+    // If nobody listens, the exit code must do.
+    let _ = match error.downcast_ref::<Problems>() {
+        Some(problems) => writeln!(err, "{problems}"),
+        None => writeln!(err, "hallpass: {error:#}"),
+    };
 }
 
 impl RosterFlag {
     fn apply(&self, mut raw: Raw) -> Raw {
-        if let Some(roster) = &self.roster {
-            raw.set("HALLPASS_ROSTER", &roster.to_string_lossy(), "--roster");
+        match self.roster.as_deref().map(Path::to_str) {
+            Some(Some(roster)) => raw.set("HALLPASS_ROSTER", roster, "--roster"),
+            Some(None) => raw.fault("--roster", "is not UTF-8: give the file another name"),
+            None => {}
         }
         raw
     }

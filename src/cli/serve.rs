@@ -2,7 +2,11 @@
 //!
 //! Must not know how requests are answered.
 
-use std::{io::Write, net::TcpListener, process::ExitCode};
+use std::{
+    io::{self, Write},
+    net::TcpListener,
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -15,7 +19,7 @@ use crate::{
     oauth::{Role, Scopes, Subject},
     problem::Problems,
     roster::{Checked, DEFAULT_COST, Roster},
-    server::{self, Prepared},
+    server::{self, Gate, Prepared},
 };
 
 use super::{BindFlag, RosterFlag, logging};
@@ -33,7 +37,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(self.roster.apply(Raw::from_env()?));
+        let raw = self.bind.apply(self.roster.apply(Raw::gather()));
         let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
         logging::start(&prepared.settings.log);
         prepared.warn();
@@ -43,10 +47,13 @@ impl Serve {
         })?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let docs = prepared.settings.surface.docs;
-        let gate = prepared.gate(&base_url);
+        let gate = prepared.gate(&base_url)?;
         let announce = || announce(&base_url, docs, key.as_ref());
-        actix_web::rt::System::new()
-            .block_on(async { server::run(listener, gate, announce, told_to_stop()).await })?;
+        actix_web::rt::System::new().block_on(async {
+            let told_to_stop = told_to_stop()?;
+            reload_on_hang_up(gate.clone());
+            server::run(listener, gate, announce, told_to_stop).await
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -98,19 +105,32 @@ fn first_steps(base_url: &str, key: &str) -> String {
     )
 }
 
-async fn told_to_stop() {
-    use actix_web::rt::signal::{
-        ctrl_c,
-        unix::{SignalKind, signal},
-    };
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = ctrl_c() => {}
-            }
+/// SIGHUP has the roster read again. It is listened for under --dev too, since it ends a process otherwise.
+fn reload_on_hang_up(gate: Gate) {
+    use actix_web::rt::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::hangup()) {
+        Ok(mut hang_ups) => {
+            actix_web::rt::spawn(async move {
+                while hang_ups.recv().await.is_some() {
+                    gate.reload();
+                }
+            });
         }
-        Err(_) => drop(ctrl_c().await),
+        Err(error) => log::error!("SIGHUP cannot be listened for: {error}"),
     }
-    log::info!("told to stop: finishing the requests in hand");
+}
+
+/// Ready once the program is told to stop. Signals count from the call on and not from the first poll, so
+/// that whoever has read where it listens can stop it.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    use actix_web::rt::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        log::info!("told to stop: finishing the requests in hand");
+    })
 }

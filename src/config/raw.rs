@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -21,11 +22,15 @@ struct Written {
 ///
 /// It cannot be printed: one of the values is the signing key.
 #[derive(Clone, Default)]
-pub struct Raw(BTreeMap<String, Written>);
+pub struct Raw {
+    values: BTreeMap<String, Written>,
+    /// What could not even be read. Resolving reports it together with the wrong values.
+    faults: Problems,
+}
 
 impl std::fmt::Debug for Raw {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
@@ -33,74 +38,90 @@ impl Raw {
     /// Reads `.env` in the working directory and the environment of this process.
     ///
     /// # Errors
-    /// As [`Raw::read`].
+    /// A problem for each line and each variable that cannot be read.
     pub fn from_env() -> Result<Self, Problems> {
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        Self::read(".env".as_ref(), environment)
+        Self::gather().sound()
+    }
+
+    /// The same for those who report all problems together: what cannot be read is kept as a fault.
+    pub fn gather() -> Self {
+        Self::read(".env".as_ref(), std::env::vars_os())
     }
 
     /// Reads `env_file` (which may be missing) and then `environment`, which beats it.
-    ///
-    /// # Errors
-    /// A problem for each line of the file that cannot be read.
     pub fn read(
         env_file: &Path,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
         let mut raw = Self::default();
-        raw.read_file(env_file)?;
+        raw.read_file(env_file);
         for (name, text) in environment {
-            if name.starts_with("HALLPASS_") {
-                raw.set(&name, &text, "environment");
+            let Some(name) = name.to_str().filter(|name| name.starts_with("HALLPASS_")) else {
+                continue;
+            };
+            match text.to_str() {
+                Some(text) => raw.set(name, text, "environment"),
+                None => raw.fault("environment", format!("{name} is not UTF-8")),
             }
         }
-        Ok(raw)
+        raw
     }
 
-    fn read_file(&mut self, file: &Path) -> Result<(), Problems> {
-        let shown = file.display();
+    fn read_file(&mut self, file: &Path) {
+        let shown = file.display().to_string();
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                return Err(
-                    Problem::new(shown.to_string(), format!("cannot be read: {error}")).into()
-                );
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.fault(shown, format!("cannot be read: {error}")),
         };
-        let mut problems = Problems::default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let mut last = 0;
         for entry in dotenvy::Iter::new(text.as_bytes()) {
             match entry {
                 Ok((name, value)) if name.starts_with("HALLPASS_") => {
-                    let line = line_of(&text, &name);
+                    let line = line_of(text, &name);
                     self.set(&name, &value, &format!("{shown}:{line}"));
                 }
                 Ok(_) => {}
                 Err(dotenvy::Error::LineParse(bad, _)) => {
-                    let line =
-                        text.lines().position(|line| line == bad).map_or(0, |index| index + 1);
-                    problems.push(Problem::new(
-                        format!("{shown}:{line}"),
+                    last = line_with(text, &bad, last);
+                    self.fault(
+                        format!("{shown}:{last}"),
                         "is not NAME=VALUE; put values with spaces, $, # or quotes into single quotes",
-                    ));
+                    );
                 }
-                Err(error) => problems.push(Problem::new(shown.to_string(), error.to_string())),
+                Err(error) => self.fault(shown.as_str(), error.to_string()),
             }
         }
-        problems.or(())
+    }
+
+    /// Notes what cannot be read.
+    pub fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.faults.push(Problem::new(place, what));
+    }
+
+    /// All that could not be read.
+    pub fn faults(&self) -> &Problems {
+        &self.faults
+    }
+
+    /// Itself, for those who need the values only if all could be read.
+    ///
+    /// # Errors
+    /// The faults, if there is one.
+    pub fn sound(self) -> Result<Self, Problems> {
+        self.faults.clone().or(self)
     }
 
     /// Sets a value, whatever was there before; `place` is named when it is wrong.
     pub fn set(&mut self, name: &str, text: &str, place: &str) {
         let written = Written { text: text.to_owned(), place: place.to_owned() };
-        self.0.insert(name.to_owned(), written);
+        self.values.insert(name.to_owned(), written);
     }
 
     /// The value as written; an empty one counts as not set.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|written| written.text.trim()).filter(|text| !text.is_empty())
+        self.values.get(name).map(|written| written.text.trim()).filter(|text| !text.is_empty())
     }
 
     /// The roster file: commands that edit it need no other setting.
@@ -110,13 +131,13 @@ impl Raw {
 
     /// Where the value stands, for problems.
     pub fn place(&self, name: &str) -> &str {
-        self.0.get(name).map_or("environment", |written| &written.place)
+        self.values.get(name).map_or("environment", |written| &written.place)
     }
 
     /// A warning for every `HALLPASS_` variable that is no setting: most are typing errors.
     pub fn unknown(&self) -> Problems {
         let mut problems = Problems::default();
-        for (name, written) in &self.0 {
+        for (name, written) in &self.values {
             if !VARIABLES.iter().any(|variable| variable.name == name) {
                 let what = format!("{name} is not a setting of this version and is ignored");
                 problems.push(Problem::new(&written.place, what));
@@ -134,4 +155,13 @@ fn line_of(text: &str, name: &str) -> usize {
     };
     let last = text.lines().enumerate().filter(|(_, line)| sets(line)).last();
     last.map_or(0, |(index, _)| index + 1)
+}
+
+/// The line in which a text begins that dotenvy could not read: all of a line, or its value only.
+fn line_with(text: &str, bad: &str, after: usize) -> usize {
+    let begins = bad.lines().next().unwrap_or_default().trim();
+    let holds =
+        |line: &str| line.trim_end().ends_with(begins) && !line.trim_start().starts_with('#');
+    let mut lines = text.lines().enumerate().skip(after);
+    lines.find(|(_, line)| holds(line)).map_or(0, |(index, _)| index + 1)
 }

@@ -58,7 +58,7 @@ impl Surface {
     /// # Errors
     /// All problems of them at once.
     pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, problems: Problems::default() };
+        let mut reader = Reader { raw, problems: raw.faults().clone() };
         let surface = reader.surface();
         reader.problems.or(surface)
     }
@@ -105,7 +105,7 @@ impl Settings {
     /// # Errors
     /// All problems at once, each with the place where the value was written.
     pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, problems: Problems::default() };
+        let mut reader = Reader { raw, problems: raw.faults().clone() };
         let settings = Self {
             bind: reader.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind),
             roster: raw.roster(),
@@ -125,6 +125,16 @@ impl Settings {
         };
         reader.check_cookie_prefix(&settings);
         reader.problems.or(settings)
+    }
+
+    /// The current and the previous signing keys alone: they can be checked whatever else is wrong.
+    ///
+    /// # Errors
+    /// All problems of them at once.
+    pub fn signing_keys(raw: &Raw) -> Result<(KeySource, Vec<KeySource>), Problems> {
+        let mut reader = Reader { raw, problems: Problems::default() };
+        let keys = (reader.signing_key(), reader.previous_keys());
+        reader.problems.or(keys)
     }
 }
 
@@ -163,6 +173,8 @@ impl Reader<'_> {
         let source = match (secret.is_empty(), path.is_empty()) {
             (false, true) => self.secret(SECRET_KEY, secret),
             (true, false) => self.pem(SIGNING_KEY, path),
+            // It may stand in a line that could not be read.
+            (true, true) if !self.raw.faults().is_empty() => None,
             (true, true) => {
                 let what = "is missing: run `hallpass init`, which makes one, \
                             or set it or HALLPASS_SIGNING_KEY";
@@ -202,6 +214,11 @@ impl Reader<'_> {
     }
 
     fn pem(&mut self, name: &str, path: &str) -> Option<KeySource> {
+        if path.contains("-----BEGIN") {
+            // Not repeated: it is the key.
+            self.problem(name, "is a PEM: save it in a file, and give the path of the file");
+            return None;
+        }
         match std::fs::read_to_string(path) {
             Ok(pem) => Some(KeySource::Pem { path: path.into(), pem: pem.into() }),
             Err(error) => {

@@ -107,12 +107,24 @@ pub fn example() -> String {
     text
 }
 
-/// The text of a first `.env`: the example with `secret_key` filled in.
-pub fn first_env(secret_key: &str) -> String {
-    example()
+/// The text of a first `.env`: the example with `secret_key` filled in, and `roster` where it is not
+/// the default. A roster with signs that `.env` cannot hold gives none.
+pub fn first_env(secret_key: &str, roster: &str) -> Option<String> {
+    if roster.contains(['\'', '\\']) || roster.contains(char::is_control) {
+        return None;
+    }
+    let default = "#HALLPASS_ROSTER=roster.toml\n";
+    let roster = if roster == "roster.toml" {
+        default.to_owned()
+    } else {
+        format!("HALLPASS_ROSTER='{roster}'\n")
+    };
+    let text = example()
+        .replace(default, &roster)
         .replace("#HALLPASS_SECRET_KEY=\n", &format!("HALLPASS_SECRET_KEY={secret_key}\n"))
         .replace(
             "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take",
             "# Settings of hallpass. Take",
-        )
+        );
+    Some(text)
 }

@@ -18,7 +18,7 @@ use std::{ops::Range, sync::Arc};
 
 use serde_json::Value;
 
-use self::{operations::Item, paths::Paths};
+use self::paths::Paths;
 use crate::problem::Problems;
 
 pub use self::{
@@ -57,9 +57,6 @@ pub struct Operation {
     pub summary: Option<String>,
     /// What it demands.
     pub requirement: Requirement,
-    /// Whether another template of the document might match some of its paths too, so that a router
-    /// with another idea of precedence might choose otherwise.
-    pub overlaps: bool,
 }
 
 /// How a document is to be read.
@@ -111,15 +108,13 @@ impl Policy {
     /// demands what cannot be enforced. Nothing that bears on a decision is skipped.
     pub fn compile(document: &Value, reading: &Reading) -> Result<Self, Problems> {
         let (items, schemes) = operations::read(document, reading)?;
-        let overlaps = overlaps(&items);
         let mut policy =
             Self { operations: Vec::new(), known: Vec::new(), paths: Paths::default(), schemes };
         let mut templates = Vec::new();
-        for (item, overlaps) in items.into_iter().zip(overlaps) {
+        for item in items {
             let first = policy.operations.len();
             let allow = allow(&item.operations);
-            let found = item.operations.into_iter();
-            policy.operations.extend(found.map(|operation| Operation { overlaps, ..operation }));
+            policy.operations.extend(item.operations);
             policy.known.push(Known { operations: first..policy.operations.len(), allow });
             templates.push(item.template);
         }
@@ -187,16 +182,4 @@ fn allow(operations: &[Operation]) -> String {
     methods.sort_unstable();
     methods.dedup();
     methods.join(", ")
-}
-
-/// For each item whether the template of any other may match the same path.
-fn overlaps(items: &[Item]) -> Vec<bool> {
-    let others = |position| items.iter().enumerate().filter(move |(other, _)| *other != position);
-    items
-        .iter()
-        .enumerate()
-        .map(|(position, item)| {
-            others(position).any(|(_, other)| item.template.overlaps(&other.template))
-        })
-        .collect()
 }

@@ -172,7 +172,6 @@ impl<'d> Reader<'d> {
             operation_id: operation_id.map(str::to_owned),
             summary: summary.map(str::to_owned),
             requirement,
-            overlaps: false,
         })
     }
 

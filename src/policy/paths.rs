@@ -53,13 +53,7 @@ impl Template {
             && self.0.iter().zip(path.split('/')).all(|(segment, text)| segment.matches(text))
     }
 
-    /// Whether a path might match both; never wrong when it says no.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
-            && self.0.iter().zip(&other.0).all(|(one, other)| one.overlaps(other))
-    }
-
-    /// How many segments it has; only templates with equally many can overlap.
+    /// How many segments it has; only paths with equally many can match.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -129,15 +123,6 @@ impl Segment {
             rest = tail;
         }
         rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !climbs(text)
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Pattern { .. }, Self::Pattern { .. }) => true,
-            (segment, Self::Literal(text)) | (Self::Literal(text), segment) => {
-                segment.matches(text)
-            }
-        }
     }
 
     fn rank(&self) -> (bool, Reverse<usize>) {

@@ -2,6 +2,8 @@
 //!
 //! Must not know files, or whether the result is a good roster.
 
+mod entries;
+
 use jiff::Timestamp;
 use toml_edit::{
     Array, ArrayOfTables, Datetime, DatetimeParseError, DocumentMut, InlineTable, Item, Table,
@@ -44,30 +46,31 @@ pub(super) fn add_client(
     roles: &Roles,
     scopes: &Scopes,
 ) {
-    let mut client = Table::new();
-    client.insert("roles", value(Array::from_iter(roles.iter().map(|role| role.as_str()))));
-    client.insert("scopes", value(Array::from_iter(scopes.iter().map(|scope| scope.as_str()))));
-    if document.is_empty() {
-        // Comments alone belong to no entry and would end up below the first one.
-        let comments = document.trailing().as_str().unwrap_or_default().to_owned();
-        let gap = if comments.is_empty() { "" } else { "\n" };
-        client.decor_mut().set_prefix(comments + gap);
-        document.set_trailing("");
-    }
-    let clients = document.entry("clients").or_insert_with(|| {
-        let mut clients = Table::new();
-        clients.set_implicit(true);
-        Item::Table(clients)
-    });
-    let inline = clients.is_inline_table();
-    if let Some(clients) = clients.as_table_like_mut() {
-        let client = if inline {
-            Item::Value(client.into_inline_table().into())
-        } else {
-            Item::Table(client)
-        };
-        clients.insert(name.as_str(), client);
-    }
+    entries::add(document, "clients", name, granted(roles, scopes));
+}
+
+/// Adds a user.
+pub(super) fn add_user(
+    document: &mut DocumentMut,
+    name: &Subject,
+    (roles, scopes): (&Roles, &Scopes),
+    password: &SecretHash,
+) {
+    let mut user = granted(roles, scopes);
+    user.insert("password", value(password.as_str()));
+    entries::add(document, "users", name, user);
+}
+
+/// Removes a user, with the comment that stands right above.
+pub(super) fn remove_user(document: &mut DocumentMut, name: &Subject) {
+    entries::remove(document, "users", name);
+}
+
+fn granted(roles: &Roles, scopes: &Scopes) -> Table {
+    let mut table = Table::new();
+    table.insert("roles", value(Array::from_iter(roles.iter().map(|role| role.as_str()))));
+    table.insert("scopes", value(Array::from_iter(scopes.iter().map(|scope| scope.as_str()))));
+    table
 }
 
 /// Adds a key to a client that is there.

@@ -2,6 +2,8 @@
 //!
 //! Must not know who asks for the change or what is done with the key.
 
+mod users;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -11,8 +13,10 @@ use std::{
 use jiff::Timestamp;
 use toml_edit::{DatetimeParseError, DocumentMut, TomlError};
 
+pub use self::users::{add_user, remove_user};
 use super::{
-    ApiKey, Client, HashError, Roster, document, durable, durable::Locked, secret_hash::SecretHash,
+    ApiKey, Client, HashError, PasswordFault, Roster, document, durable, durable::Locked,
+    secret_hash::SecretHash,
 };
 use crate::{
     oauth::{KeyId, Roles, Scopes, Subject},
@@ -24,12 +28,12 @@ const HEADER: &str = "\
 # `hallpass key` and `hallpass user` change this file and keep comments; `hallpass check` checks it.
 ";
 
-/// What a new client may do.
+/// What a new client or user may do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
-    /// The roles that its tokens carry.
+    /// The roles that the tokens carry.
     pub roles: Roles,
-    /// The scopes that it may ask for.
+    /// The scopes that may be asked for.
     pub scopes: Scopes,
 }
 
@@ -37,12 +41,12 @@ pub struct Grants {
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
     /// The file, or its lock, cannot be read or written.
-    #[error("cannot change {}: {source}", path.display())]
+    #[error("cannot change {}: {error}", path.display())]
     Io {
         /// The roster file.
         path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
+        /// What went wrong. It is no `source`, since the message holds it already.
+        error: io::Error,
     },
     /// A roster should be made where something is already.
     #[error("{} exists already and was left as it is", .0.display())]
@@ -67,6 +71,26 @@ pub enum EditError {
         "there is no client {0}: `hallpass key list` shows all, `hallpass key add {0}` makes it"
     )]
     UnknownClient(Subject),
+    /// There is a user of this name, who has a password.
+    #[error(
+        "the user {0} exists already: for another password, `hallpass user remove {0}` and add the user \
+         again; roles and scopes can be changed in the roster"
+    )]
+    UserExists(Subject),
+    /// The other kind has the name, and a `sub` must name one of them.
+    #[error("there is a {taken_by} {name} already, and a name must mean one: take another")]
+    NameTaken {
+        /// The name.
+        name: Subject,
+        /// `client` or `user`.
+        taken_by: &'static str,
+    },
+    /// No user of this name.
+    #[error("there is no user {0} in the roster")]
+    UnknownUser(Subject),
+    /// The password is none that can be kept.
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
     /// The client has no key that could be replaced.
     #[error("the client {0} has no key to rotate: `hallpass key add {0}` makes one")]
     NoKeys(Subject),
@@ -77,10 +101,10 @@ pub enum EditError {
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The text cannot be edited although it could be read.
-    #[error("cannot edit the roster: {0}")]
+    #[error("cannot edit the roster")]
     Document(#[from] TomlError),
     /// A moment cannot be written.
-    #[error("cannot write the time: {0}")]
+    #[error("cannot write the time")]
     Moment(#[from] DatetimeParseError),
 }
 
@@ -89,9 +113,9 @@ pub enum EditError {
 /// # Errors
 /// [`EditError::Exists`] if there is anything at `path`, [`EditError::Io`] if it cannot be written.
 pub fn create(path: &Path) -> Result<(), EditError> {
-    durable::create(path, HEADER).map_err(|source| match source.kind() {
+    durable::create(path, HEADER).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => EditError::Exists(path.to_owned()),
-        _ => failed(path)(source),
+        _ => failed(path)(error),
     })
 }
 
@@ -113,6 +137,9 @@ pub fn add_key(
     let expires = expires.map(|lifetime| later(now, lifetime));
     let entry = document::key_entry(&key, &hash, now, expires)?;
     edit(path, Missing::IsEmpty, |roster, text| {
+        if roster.user(client).is_some() {
+            return Err(EditError::NameTaken { name: client.clone(), taken_by: "user" });
+        }
         match roster.client(client) {
             Some(_) if *new_client != Grants::default() => {
                 return Err(EditError::ClientExists(client.clone()));
@@ -212,5 +239,5 @@ fn expires_before(client: &Client, id: &str, end: Timestamp) -> bool {
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> EditError {
-    |source| EditError::Io { path: path.to_owned(), source }
+    |error| EditError::Io { path: path.to_owned(), error }
 }

@@ -8,8 +8,10 @@ mod durable;
 mod fields;
 pub mod file;
 mod parse;
+mod password;
 mod records;
 mod secret_hash;
+mod source;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -20,8 +22,10 @@ use jiff::Timestamp;
 
 pub use self::{
     api_key::{ApiKey, MalformedKey},
+    password::{PASSWORD_COST, PasswordFault, PasswordRefusal, VerifiedPassword},
     records::{Client, Issuer, KeyRecord, User},
     secret_hash::{COSTS, DEFAULT_COST, HashError},
+    source::Source,
     verify::{KeyRefusal, VerifiedKey},
 };
 use crate::{
@@ -40,6 +44,8 @@ pub struct Roster {
     keys: HashMap<KeyId, (usize, usize)>,
     /// What an unknown key costs, so that it takes as long as a known one.
     highest_cost: u32,
+    /// What an unknown user's password costs.
+    highest_password_cost: u32,
 }
 
 /// A roster without faults, and what should be looked at all the same.
@@ -65,8 +71,12 @@ impl Roster {
     /// # Errors
     /// Why the file cannot be read, or all its faults.
     pub fn load(path: &Path) -> Result<Checked, Problems> {
+        Self::of_file(fs::read(path), path)
+    }
+
+    fn of_file(bytes: io::Result<Vec<u8>>, path: &Path) -> Result<Checked, Problems> {
         let file = path.display().to_string();
-        let bytes = fs::read(path).map_err(|error| Problem::new(&file, unreadable(&error)))?;
+        let bytes = bytes.map_err(|error| Problem::new(&file, unreadable(&error)))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let good = bytes.iter().take(error.valid_up_to());
             let line = 1 + good.filter(|byte| **byte == b'\n').count();
@@ -142,7 +152,9 @@ impl Roster {
             }
         }
         let highest_cost = highest_cost.unwrap_or(DEFAULT_COST);
-        Self { clients, users, issuers, keys, highest_cost }
+        let password_costs = users.iter().map(|user| user.password.cost());
+        let highest_password_cost = password_costs.max().unwrap_or(PASSWORD_COST);
+        Self { clients, users, issuers, keys, highest_cost, highest_password_cost }
     }
 }
 

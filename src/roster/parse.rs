@@ -28,7 +28,12 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Checked, Problems> {
     faults.syntax(errors);
     let root = Fields::root(document.get_ref());
     root.only(&["clients", "users", "issuers"], &mut faults);
-    let mut reader = Reader { faults, key_ids: HashMap::new(), issuer_urls: HashMap::new() };
+    let mut reader = Reader {
+        faults,
+        key_ids: HashMap::new(),
+        clients: HashMap::new(),
+        issuer_urls: HashMap::new(),
+    };
     let clients = reader.things(root, "clients", "client", Reader::client);
     let users = reader.things(root, "users", "user", Reader::user);
     let issuers = reader.things(root, "issuers", "issuer", Reader::issuer);
@@ -42,6 +47,8 @@ struct Reader<'a> {
     faults: Faults<'a>,
     /// Where each key id was seen first.
     key_ids: HashMap<KeyId, Offset>,
+    /// Where each client is named first.
+    clients: HashMap<Subject, Offset>,
     /// Where each issuer's address was seen first.
     issuer_urls: HashMap<ProviderUrl, Offset>,
 }
@@ -62,6 +69,7 @@ impl Reader<'_> {
         for (name, at, value) in all.iter().flat_map(Fields::entries) {
             // What has a bad name is read all the same, for its other faults.
             let subject = Subject::parse(name)
+                .inspect(|subject| self.names_one(what, subject, at))
                 .map_err(|error| self.faults.fault(at, format_args!("a {what} is called {error}")))
                 .or_else(|()| Subject::parse("nameless"));
             let must = format_args!("the {what} `{}` must be a table", name.escape_debug());
@@ -71,6 +79,18 @@ impl Reader<'_> {
             }
         }
         things
+    }
+
+    /// Notes a user that is called as a client is: a `sub` must name one of them. Clients are read first.
+    fn names_one(&mut self, what: &str, name: &Subject, at: Offset) {
+        if what == "client" {
+            self.clients.insert(name.clone(), at);
+        } else if let (true, Some(client)) = (what == "user", self.clients.get(name).copied()) {
+            let (first, second) = (at.min(client), at.max(client));
+            let line = self.faults.line(first);
+            let what = format!("a user and a client are both called {name}, see line {line}");
+            self.faults.fault(second, format_args!("{what}: a name must mean one, rename one"));
+        }
     }
 
     fn client(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<Client> {

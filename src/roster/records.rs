@@ -52,7 +52,6 @@ pub struct User {
     pub scopes: Scopes,
     /// Whether the user may not come in at present.
     pub disabled: bool,
-    #[expect(dead_code, reason = "no scheme asks for a password yet")]
     pub(super) password: SecretHash,
 }
 

@@ -12,6 +12,7 @@ use crate::config::Surface;
 use super::{
     refusal::{Code, Problem, Refusal},
     routes,
+    schemes::schemes,
 };
 
 /// The document of hallpass' own operations alone: what `hallpass openapi` prints.
@@ -44,7 +45,10 @@ fn own_head() -> Value {
         "servers": [{ "url": "/", "description": "This server." }],
         "tags": [
             { "name": "tokens", "description": "Log in, see who you are, log out." },
+            { "name": "oauth2", "description": "The same for OAuth2 clients." },
+            { "name": "discovery", "description": "For clients that configure themselves." },
             { "name": "administration", "description": "For clients with the role `admin`." },
+            { "name": "discovery", "description": "For services that verify tokens by themselves." },
             { "name": "health", "description": "For whoever starts and stops processes." },
             { "name": "documents", "description": "This document and Swagger UI." },
         ],
@@ -54,6 +58,7 @@ fn own_head() -> Value {
 /// Adds what handlers do not write: schemes that operations can name, and the answers that follow from
 /// `security` and bodies. What the document already says stays.
 pub(super) fn complete(mut document: Value, surface: &Surface) -> Value {
+    let ours = document.pointer("/components/securitySchemes/oauth2").is_none();
     for section in ["schemas", "responses", "securitySchemes"] {
         let ours = match section {
             "schemas" => schemas(),
@@ -66,12 +71,20 @@ pub(super) fn complete(mut document: Value, surface: &Surface) -> Value {
         }
     }
     let root = document.get("security").cloned();
+    let schemes = document.pointer("/components/securitySchemes").cloned().unwrap_or_default();
+    let mut demanded = Vec::new();
     let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
         return document;
     };
     let items = paths.values_mut().filter_map(Value::as_object_mut);
     for operation in items.flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
-        add_refusals(operation, root.as_ref());
+        let security = operation.get("security").or(root.as_ref()).and_then(Value::as_array);
+        let security = security.cloned().unwrap_or_default();
+        add_refusals(operation, &security, &schemes);
+        demanded.extend(security);
+    }
+    if ours {
+        declare_scopes(&mut document, demanded);
     }
     document
 }
@@ -82,50 +95,6 @@ fn object_in<'d>(document: &'d mut Value, path: &[&str]) -> Option<&'d mut Map<S
         at = at.entry(*name).or_insert_with(|| json!({})).as_object_mut()?;
     }
     Some(at)
-}
-
-/// The schemes of this service, as OpenAPI's Security Scheme Object writes them.
-fn schemes(surface: &Surface) -> Map<String, Value> {
-    let session = &surface.cookie_name;
-    let schemes = [
-        (
-            "bearer",
-            json!({
-                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "The token from `/login`, a JWT (RFC 7519, RFC 8725): paste it here.",
-            }),
-        ),
-        (
-            "session",
-            json!({
-                "type": "apiKey", "in": "cookie", "name": session,
-                "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
-                                Browsers send it by themselves; nothing needs to be entered here.",
-            }),
-        ),
-        (
-            "apiKey",
-            json!({
-                "type": "apiKey", "in": "header", "name": "X-API-Key",
-                "description": "An API key, `hp_...`, in the header.",
-            }),
-        ),
-        (
-            "apiKeyQuery",
-            json!({
-                "type": "apiKey", "in": "query", "name": "api_key",
-                "description": "An API key in the query. For testing: addresses end up in logs.",
-            }),
-        ),
-        (
-            "apiKeyCookie",
-            json!({
-                "type": "apiKey", "in": "cookie", "name": "api_key",
-                "description": "An API key in a cookie, for clients that can do nothing else.",
-            }),
-        ),
-    ];
-    schemes.into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
 }
 
 fn schemas() -> Map<String, Value> {
@@ -195,10 +164,17 @@ fn responses() -> Map<String, Value> {
     REFUSALS.iter().map(one).collect()
 }
 
-/// A protected operation can refuse credentials, one with a body can refuse the body.
-fn add_refusals(operation: &mut Map<String, Value>, root: Option<&Value>) {
-    let security = operation.get("security").or(root).and_then(Value::as_array);
-    let protected = security.is_some_and(|alternatives| !alternatives.is_empty());
+/// What an operation can answer besides what its handler says follows from its `security` and its body.
+fn add_refusals(operation: &mut Map<String, Value>, security: &[Value], schemes: &Value) {
+    let protected = !security.is_empty();
+    let forbids = security.iter().filter_map(Value::as_object).any(|alternative| {
+        alternative.len() > 1
+            || alternative.iter().any(|(name, list)| {
+                let in_cookie =
+                    schemes.pointer(&format!("/{name}/in")).is_some_and(|place| place == "cookie");
+                in_cookie || list.as_array().is_some_and(|list| !list.is_empty())
+            })
+    });
     let has_body = operation.contains_key("requestBody");
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
@@ -206,12 +182,28 @@ fn add_refusals(operation: &mut Map<String, Value>, root: Option<&Value>) {
     for (status, name, ..) in REFUSALS {
         let possible = match status {
             400 => protected || has_body,
-            401 | 403 => protected,
+            401 => protected,
+            403 => forbids,
             _ => has_body,
         };
         if possible && !answers.contains_key(&status.to_string()) {
             let reference = json!({ "$ref": format!("#/components/responses/{name}") });
             answers.insert(status.to_string(), reference);
+        }
+    }
+}
+
+/// Scopes that operations demand under our `oauth2` scheme are declared in its flows: nobody writes them twice.
+fn declare_scopes(document: &mut Value, demanded: Vec<Value>) {
+    let scopes =
+        demanded.iter().filter_map(|requirement| requirement.get("oauth2")?.as_array()).flatten();
+    let scopes: Vec<String> = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+    for flow in ["clientCredentials", "password"] {
+        let flow = ["components", "securitySchemes", "oauth2", "flows", flow, "scopes"];
+        if let Some(declared) = object_in(document, &flow) {
+            for scope in &scopes {
+                declared.entry(scope).or_insert_with(|| json!(""));
+            }
         }
     }
 }

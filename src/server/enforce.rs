@@ -3,7 +3,10 @@
 //!
 //! Must not know bcrypt, JWT or any single operation.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use actix_web::{
     Error, HttpMessage,
@@ -34,6 +37,35 @@ pub(super) struct Enforcement {
     pub(super) policy: Arc<Policy>,
     pub(super) sources: Sources,
     pub(super) session_cookie: String,
+    /// For every path without parameters, whether the router agrees: asked once, since the routes stay.
+    agreed: HashMap<String, OnceLock<bool>>,
+}
+
+impl Enforcement {
+    /// Enforces `policy`, whose schemes take tokens of `sources`; `session_cookie` is the cookie that holds a token.
+    pub(super) fn new(
+        authority: Arc<Authority>,
+        policy: Policy,
+        sources: Sources,
+        session_cookie: String,
+    ) -> Self {
+        let concrete = policy.operations().filter(|operation| !operation.path.contains('{'));
+        let agreed = concrete.map(|operation| (operation.path.clone(), OnceLock::new())).collect();
+        Self { authority, policy: Arc::new(policy), sources, session_cookie, agreed }
+    }
+
+    /// Whether the router takes this path for the operation's. It takes what was registered first, documented or
+    /// not, and the policy what is most specific: where they differ, a handler would run under the requirement
+    /// of another operation.
+    fn router_agrees(&self, operation: &Operation, request: &ServiceRequest, path: &str) -> bool {
+        let ask = || {
+            request
+                .resource_map()
+                .match_pattern(path)
+                .is_some_and(|pattern| pattern == operation.path)
+        };
+        self.agreed.get(&operation.path).map_or_else(ask, |known| *known.get_or_init(ask))
+    }
 }
 
 /// Lets a request pass to its handler if the document allows it; a denial is a response like any other.
@@ -58,7 +90,7 @@ pub(super) async fn enforce<B: MessageBody + 'static>(
 
 /// Whether the operation is a protected one; a request that may not pass is refused.
 async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Result<bool, Refusal> {
-    let operation = find(&enforcement.policy, request)?;
+    let operation = find(enforcement, request)?;
     // Undocumented, HEAD is GET without the body: the codec leaves the body out, the router knows only GET.
     if *request.method() == Method::HEAD && operation.method == "GET" {
         request.head_mut().method = Method::GET;
@@ -88,15 +120,15 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
 
 /// The document's operation for the request, by the very path that the router uses: it is decoded once,
 /// and `%65` in it is an `e` for both.
-fn find<'p>(policy: &'p Policy, request: &ServiceRequest) -> Result<&'p Operation, Refusal> {
+fn find<'e>(
+    enforcement: &'e Enforcement,
+    request: &ServiceRequest,
+) -> Result<&'e Operation, Refusal> {
     let path = request.match_info().get_ref().path();
-    match policy.find(request.method().as_str(), path) {
-        Found::Operation(operation)
-            if operation.overlaps && !router_agrees(operation, request, path) =>
-        {
+    match enforcement.policy.find(request.method().as_str(), path) {
+        Found::Operation(operation) if !enforcement.router_agrees(operation, request, path) => {
             log::error!(
-                "{} is shadowed by a path that was registered before it and is not served: \
-                 register concrete paths first",
+                "{} is not served: the router takes {path} for another route; register concrete paths first",
                 operation.path
             );
             Err(not_found())
@@ -115,10 +147,4 @@ fn not_found() -> Refusal {
         Code::NotFound,
         "There is nothing at this path; /openapi.json lists what there is.",
     )
-}
-
-/// Where two templates fit one path, the router takes the one that was registered first and the policy the
-/// more specific one. If these differ, one operation's handler would run under the other's requirement.
-fn router_agrees(operation: &Operation, request: &ServiceRequest, path: &str) -> bool {
-    request.resource_map().match_pattern(path).is_some_and(|pattern| pattern == operation.path)
 }

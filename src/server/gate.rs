@@ -22,7 +22,7 @@ use crate::{
     config::{Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::Issuer,
+    roster::{Issuer, Source},
 };
 
 use super::{
@@ -33,6 +33,7 @@ use super::{
     refusal::Refusal,
     routes,
     sources::Sources,
+    watch::Watch,
 };
 
 /// The largest body that an operation of ours takes, in bytes.
@@ -53,6 +54,7 @@ struct Inner {
     issuers: Vec<Issuer>,
     published: OnceLock<Published>,
     stopping: AtomicBool,
+    watch: OnceLock<Watch>,
 }
 
 /// hallpass in an application: routes to register, and the middleware that enforces the document.
@@ -71,22 +73,28 @@ impl Gate {
             settings,
             published: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            watch: OnceLock::new(),
         }))
     }
 
-    /// The gate that environment and `.env` describe, for an application that listens by itself.
+    /// The gate that environment and `.env` describe, for an application that listens by itself. It watches the
+    /// roster file as long as it lives.
     ///
     /// # Errors
-    /// Every problem of settings and roster at once.
+    /// Every problem of settings and roster at once, or one of the state file.
     pub fn from_env() -> Result<Self, Problems> {
-        let prepared = prepare(&Raw::from_env()?)?;
+        let prepared = prepare(&Raw::gather())?;
         prepared.warn();
         let base_url = format!("http://{}", prepared.settings.bind);
-        Ok(prepared.gate(&base_url))
+        prepared.gate(&base_url)
     }
 
     /// Who proves credentials and issues tokens here.
     pub fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    pub(super) fn shared_authority(&self) -> &Arc<Authority> {
         &self.0.authority
     }
 
@@ -140,18 +148,31 @@ impl Gate {
         let yaml = yaml_serde::to_string(&document).map_err(|error| unreadable(&error))?;
         // Every worker of an application compiles the same document: the first one is published.
         self.0.published.get_or_init(|| Published { json, yaml });
-        Ok(Compiled(Arc::new(Enforcement {
-            authority: Arc::clone(&self.0.authority),
-            policy: Arc::new(policy),
-            sources,
-            session_cookie: self.settings().surface.cookie_name.clone(),
-        })))
+        let cookie = self.settings().surface.cookie_name.clone();
+        let authority = Arc::clone(&self.0.authority);
+        Ok(Compiled(Arc::new(Enforcement::new(authority, policy, sources, cookie))))
     }
 
     pub(super) fn published(&self) -> Result<&Published, Refusal> {
         let unpublished =
             || Refusal::internal("routes() is registered, but enforce() never ran".to_owned());
         self.0.published.get().ok_or_else(unpublished)
+    }
+
+    /// Follows the changes of a roster file, of one at most.
+    pub(super) fn watch(&self, source: Source) {
+        match Watch::start(source, &self.0.authority) {
+            Ok(watch) => drop(self.0.watch.set(watch)),
+            Err(error) => log::error!("the roster is not watched, changes need a restart: {error}"),
+        }
+    }
+
+    /// Has the roster file read at once, as on SIGHUP; returns before that is done. Does nothing where the
+    /// roster came from no file.
+    pub fn reload(&self) {
+        if let Some(watch) = self.0.watch.get() {
+            watch.read_now();
+        }
     }
 
     /// Makes `/health/ready` answer 503.

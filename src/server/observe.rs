@@ -13,7 +13,7 @@ use actix_web::{
 };
 use rand::distr::{Alphanumeric, SampleString};
 
-use super::refusal::Refusal;
+use super::{refusal::Refusal, routes};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -70,8 +70,8 @@ pub(super) fn shape<B: MessageBody>(
 /// Errors of other layers (CORS, the router, actix-web itself) come as plain text or nothing.
 fn is_foreign_error<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
-    let shaped =
-        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let kind = response.headers().get(CONTENT_TYPE);
+    let shaped = kind.is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
     (status.is_client_error() || status.is_server_error()) && !shaped
 }
 
@@ -86,8 +86,9 @@ fn reshape<B: MessageBody>(
         None => return response.map_into_left_body(),
     };
     audit_refusal(response.request(), &refusal, id);
+    let shape = routes::refusal_shape(response.request().match_info().get_ref().path());
     let (request, _) = response.into_parts();
-    ServiceResponse::new(request, refusal.respond(&id.0)).map_into_right_body()
+    ServiceResponse::new(request, refusal.respond(shape, &id.0)).map_into_right_body()
 }
 
 fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: &RequestId) {

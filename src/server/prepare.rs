@@ -2,6 +2,8 @@
 //!
 //! Must not know sockets.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -9,8 +11,8 @@ use crate::{
     config::{KeySource, Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::{Checked, KeyRecord, Roster},
-    tokens::{Keyring, Revocations, Tokens},
+    roster::{Checked, KeyRecord, Source},
+    tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
 use super::{Gate, document::own_document, issuer_schemes};
@@ -23,54 +25,103 @@ pub struct Prepared {
     /// The roster, with what is worth a warning.
     pub checked: Checked,
     keyring: Keyring,
+    /// The roster file, unless the roster came from elsewhere.
+    source: Option<Source>,
 }
 
-/// Reads settings and roster.
+/// Reads settings, signing keys and roster.
 ///
 /// # Errors
-/// The problems of both, and of the document, in one list.
+/// The problems of all of them, and of the document, in one list.
 pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
-    assemble(raw, Roster::load(&raw.roster()))
+    let (source, roster) = Source::open(&raw.roster());
+    let prepared = assemble(raw, roster)?;
+    Ok(Prepared { source: Some(source), ..prepared })
 }
 
-/// The same with a roster that is at hand.
+/// The same with a roster that is at hand, and no file to watch.
 ///
 /// # Errors
 /// As [`prepare`].
 pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
-    match (Settings::resolve(raw), roster) {
-        (Ok(settings), Ok(mut checked)) => {
-            let issuers: Vec<_> = checked.roster.issuers().cloned().collect();
-            let document = issuer_schemes::add(own_document(&settings.surface), &issuers)?;
-            Policy::compile(&document, &Reading::own())?;
-            let keyring = keyring(&settings)?;
+    let mut problems = Problems::default();
+    let settings = problems.keep(Settings::resolve(raw));
+    let issuers = roster.iter().flat_map(|checked| checked.roster.issuers());
+    let issuers: Vec<_> = issuers.cloned().collect();
+    let keyring = match &settings {
+        Some(settings) => {
+            let document = issuer_schemes::add(own_document(&settings.surface), &issuers);
+            let policy = document.and_then(|document| Policy::compile(&document, &Reading::own()));
+            problems.keep(policy);
+            problems.keep(settings.state.as_deref().map_or(Ok(()), |path| reachable(raw, path)));
+            problems.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
+        }
+        // What cannot even be read is among the problems already.
+        None => Settings::signing_keys(raw)
+            .ok()
+            .and_then(|(current, previous)| problems.keep(keyring(raw, &current, &previous))),
+    };
+    let checked = problems.keep(roster);
+    match (settings, keyring, checked) {
+        (Some(settings), Some(keyring), Some(mut checked)) if problems.is_empty() => {
             checked.warnings.extend(raw.unknown());
-            Ok(Prepared { settings, checked, keyring })
+            Ok(Prepared { settings, checked, keyring, source: None })
         }
-        (settings, roster) => {
-            let mut problems = settings.err().unwrap_or_default();
-            problems.extend(roster.err().unwrap_or_default());
-            Err(problems)
-        }
+        _ => Err(problems),
     }
 }
 
-fn keyring(settings: &Settings) -> Result<Keyring, Problems> {
-    let secret = |source: &KeySource| match source {
-        KeySource::Secret(secret) => Some(secret.clone()),
-        KeySource::Pem { .. } => None,
+/// The state file is opened by whoever serves; whether that could work can be said before.
+fn reachable(raw: &Raw, state: &Path) -> Result<(), Problems> {
+    let place = raw.place("HALLPASS_STATE");
+    let problem = |error| Problem::new(place, format!("HALLPASS_STATE: {error}"));
+    Ok(Revocations::check(state).map_err(problem)?)
+}
+
+/// All keys that sign or verify; every one of them is looked at.
+fn keyring(raw: &Raw, current: &KeySource, previous: &[KeySource]) -> Result<Keyring, Problems> {
+    let mut problems = Problems::default();
+    let now = ["HALLPASS_SECRET_KEY", "HALLPASS_SIGNING_KEY"];
+    let former = ["HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"];
+    let current = problems.keep(signing_key(raw, now, current));
+    let previous: Vec<_> =
+        previous.iter().filter_map(|key| problems.keep(signing_key(raw, former, key))).collect();
+    match current {
+        Some(current) if problems.is_empty() => Keyring::new(current, previous)
+            .map_err(|error| Problem::new("signing keys", format!("one {error}")).into()),
+        _ => Err(problems),
+    }
+}
+
+/// A key from a secret or a PEM; `variables` are the names of the settings for the one and the other.
+fn signing_key(
+    raw: &Raw,
+    [secrets, pems]: [&str; 2],
+    source: &KeySource,
+) -> Result<SigningKey, Problems> {
+    let (variable, key, subject) = match source {
+        KeySource::Secret(secret) => (secrets, SigningKey::from_secret(secret), secrets.to_owned()),
+        KeySource::Pem { path, pem } => {
+            let subject = format!("{pems} names {}, which", path.display());
+            (pems, SigningKey::from_pem(pem), subject)
+        }
     };
-    let previous: Vec<_> = settings.previous_keys.iter().filter_map(secret).collect();
-    let current = secret(&settings.signing_key).unwrap_or_default();
-    Keyring::from_secrets(&current, &previous).map_err(|error| {
-        Problem::new("HALLPASS_SECRET_KEY", format!("cannot sign: {error}")).into()
-    })
+    key.map_err(|error| Problem::new(raw.place(variable), format!("{subject} {error}")).into())
 }
 
 impl Prepared {
-    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
-    pub fn gate(self, base_url: &str) -> Gate {
+    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
+    /// state file, and holds it and watches the roster file for as long as the gate lives.
+    ///
+    /// # Errors
+    /// A state file that is in use, no state file, damaged or out of reach.
+    pub fn gate(self, base_url: &str) -> Result<Gate, Problems> {
         let settings = self.settings;
+        let revocations = match &settings.state {
+            None => Revocations::in_memory(),
+            Some(path) => Revocations::open(path, Timestamp::now())
+                .map_err(|error| Problem::new("HALLPASS_STATE", error.to_string()))?,
+        };
         let issuer = settings.issuer.clone().unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
             keyring: self.keyring,
@@ -78,9 +129,13 @@ impl Prepared {
             issuer,
             lifetime: settings.token_lifetime,
             leeway: settings.leeway,
-            revocations: Revocations::default(),
+            revocations,
         };
-        Gate::new(Authority::new(self.checked.roster, tokens), settings)
+        let gate = Gate::new(Authority::new(self.checked.roster, tokens), settings);
+        if let Some(source) = self.source {
+            gate.watch(source);
+        }
+        Ok(gate)
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.

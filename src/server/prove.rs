@@ -4,14 +4,12 @@
 
 use std::sync::Arc;
 
-use actix_web::web;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::{
     policy::{Decision, Evidence, Evidences, Requirement, Scheme},
     principal::Principal,
-    roster::ApiKey,
     tokens::{IssuerRefusal, TokenRefusal},
 };
 
@@ -20,6 +18,7 @@ use super::{
     credentials::{Credential, Credentials, Presented, takes_token},
     enforce::Enforcement,
     refusal::Refusal,
+    secrets::{KeyFault, prove_key},
     sources::Foreign,
 };
 
@@ -119,26 +118,15 @@ impl<'e> Prover<'e> {
         evidence
     }
 
-    /// Hashes on the blocking pool; a key that is no key costs nothing.
     async fn prove_key(
         &mut self,
         scheme: &Scheme,
         text: &str,
         name: Option<&str>,
     ) -> Result<Evidence, Refusal> {
-        let Ok(key) = ApiKey::parse(text) else {
-            return Ok(self.fault(scheme, BAD_KEY, "the API key is malformed".to_owned(), None));
-        };
-        let key_id = key.id().to_string();
-        let authority = Arc::clone(&self.enforcement.authority);
-        let proven = web::block(move || authority.authenticate_key(&key, Timestamp::now())).await;
-        match proven.map_err(|_| Refusal::internal("the blocking pool is gone".to_owned()))? {
-            Ok(principal) if name.is_some_and(|name| name != principal.subject()) => {
-                let reason = "the API key belongs to another client than the one named";
-                Ok(self.fault(scheme, BAD_KEY, reason.to_owned(), Some(key_id)))
-            }
+        match prove_key(&self.enforcement.authority, text, name).await? {
             Ok(principal) => Ok(Evidence::Proven(Arc::new(principal))),
-            Err(refusal) => Ok(self.fault(scheme, BAD_KEY, refusal.to_string(), Some(key_id))),
+            Err(KeyFault { reason, key_id }) => Ok(self.fault(scheme, BAD_KEY, reason, key_id)),
         }
     }
 

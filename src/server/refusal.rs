@@ -14,6 +14,8 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::oauth::ErrorCode;
+
 /// What a caller learns about a refusal, as a word that programs can match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +53,26 @@ pub enum Code {
 }
 
 impl Code {
+    /// The word that OAuth2 endpoints say instead (RFC 6749 §5.2).
+    fn as_oauth(self) -> ErrorCode {
+        match self {
+            Self::MissingCredentials | Self::InvalidApiKey | Self::InvalidToken => {
+                ErrorCode::InvalidClient
+            }
+            Self::InsufficientScope | Self::CrossSiteRequest | Self::SubjectMismatch => {
+                ErrorCode::UnauthorizedClient
+            }
+            Self::InvalidScope => ErrorCode::InvalidScope,
+            Self::Unavailable | Self::InternalError => ErrorCode::ServerError,
+            Self::AmbiguousCredentials
+            | Self::InvalidRequest
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::PayloadTooLarge
+            | Self::UnsupportedMediaType => ErrorCode::InvalidRequest,
+        }
+    }
+
     /// The HTTP status that goes with the code.
     pub fn status(self) -> StatusCode {
         match self {
@@ -96,10 +118,31 @@ pub struct Problem {
     pub request_id: String,
 }
 
+/// The body of a refusal at an OAuth2 endpoint (RFC 6749 §5.2).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct OAuthError {
+    /// What happened, for programs.
+    #[schema(value_type = String, example = "invalid_client", max_length = 64)]
+    pub error: ErrorCode,
+    /// What happened and how to mend it, for people.
+    #[schema(example = "The client could not be authenticated.", max_length = 1024)]
+    pub error_description: String,
+}
+
+/// In which shape a refusal is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// [`Problem`].
+    Problem,
+    /// [`OAuthError`].
+    OAuth,
+}
+
 /// A refused request: what the caller learns, and what only the log learns.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     pub(super) code: Code,
+    oauth: Option<ErrorCode>,
     detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Why, for the log: never a secret.
@@ -111,7 +154,19 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with this code; `detail` says what happened and how to mend it.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), headers: Vec::new(), reason: None, key_id: None }
+        Self {
+            code,
+            oauth: None,
+            detail: detail.into(),
+            headers: Vec::new(),
+            reason: None,
+            key_id: None,
+        }
+    }
+
+    /// A refusal of an OAuth2 endpoint with a word that has no [`Code`] of its own.
+    pub(super) fn oauth(error: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { oauth: Some(error), ..Self::new(Code::InvalidRequest, detail) }
     }
 
     /// Adds a header; one that no header can hold is left out.
@@ -171,15 +226,27 @@ impl Refusal {
         }
     }
 
+    fn oauth_error(&self) -> OAuthError {
+        OAuthError {
+            error: self.oauth.unwrap_or(self.code.as_oauth()),
+            error_description: self.detail.clone().into_owned(),
+        }
+    }
+
     /// The answer, complete with the request's name.
-    pub(super) fn respond(&self, request_id: &str) -> HttpResponse {
+    pub(super) fn respond(&self, shape: Shape, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
         }
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        response.content_type("application/problem+json");
-        response.body(serde_json::to_vec(&self.problem(request_id)).unwrap_or_default())
+        match shape {
+            Shape::OAuth => response.json(self.oauth_error()),
+            Shape::Problem => {
+                response.content_type("application/problem+json");
+                response.body(serde_json::to_vec(&self.problem(request_id)).unwrap_or_default())
+            }
+        }
     }
 }
 
@@ -197,6 +264,6 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.respond("")
+        self.respond(Shape::Problem, "")
     }
 }

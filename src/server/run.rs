@@ -23,10 +23,10 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The document cannot be enforced.
-    #[error("{0}")]
+    #[error(transparent)]
     Document(#[from] Problems),
     /// The listener failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Listener(#[from] std::io::Error),
 }
 

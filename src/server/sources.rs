@@ -18,8 +18,8 @@ use crate::{
     tokens::{IssuerRefusal, Refresh},
 };
 
-/// Our own discovery, as a document that we serve ourselves writes it.
-const OWN_DISCOVERY: &str = "/.well-known/openid-configuration";
+/// Our own discovery, seen from a document at the top of our addresses.
+const OWN_DISCOVERY: &str = ".well-known/openid-configuration";
 
 /// For each scheme that takes another issuer's tokens, that issuer; all other schemes take ours.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Sources {
         authority: &Authority,
     ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let own = format!("{}{OWN_DISCOVERY}", authority.issuer().trim_end_matches('/'));
+        let own = format!("{}/{OWN_DISCOVERY}", authority.issuer().trim_end_matches('/'));
         for issuer in issuers.iter().filter(|issuer| issuer.url.discovery() == own) {
             let what =
                 "`url` is this service's own issuer, whose tokens are welcome anyway; remove it";
@@ -45,7 +45,8 @@ impl Sources {
         let mut foreign = Vec::new();
         for scheme in policy.schemes() {
             let SchemeKind::OpenIdConnect { url } = &scheme.kind else { continue };
-            if *url == own || url.trim_start_matches('.') == OWN_DISCOVERY {
+            let relative = url.strip_prefix("./").or(url.strip_prefix('/')).unwrap_or(url);
+            if *url == own || relative == OWN_DISCOVERY {
                 continue;
             }
             match issuers.iter().find(|issuer| issuer.url.discovery() == *url) {
@@ -142,10 +143,8 @@ mod tests {
     use crate::{
         policy::Reading,
         roster::Roster,
-        tokens::{Keyring, Revocations, Tokens},
+        tokens::{Keyring, Revocations, SigningKey, Tokens},
     };
-
-    const DISCOVERY: &str = ".well-known/openid-configuration";
 
     fn roster(url: &str) -> Roster {
         let text = format!("[issuers.corp]\nurl = \"{url}\"\naudience = \"here\"\n");
@@ -163,9 +162,9 @@ mod tests {
             "components": { "securitySchemes": schemes },
         });
         let policy = Policy::compile(&document, &Reading::own()).unwrap();
-        let secret = "a secret of the tests, 32 bytes and more".into();
+        let key = SigningKey::from_secret(&"x".repeat(32).into()).unwrap();
         let tokens = Tokens {
-            keyring: Keyring::from_secrets(&secret, &[]).unwrap(),
+            keyring: Keyring::new(key, Vec::new()).unwrap(),
             issuer: "http://127.0.0.1:8080/base/".to_owned(),
             audience: "here".to_owned(),
             lifetime: Duration::from_secs(60),
@@ -186,22 +185,23 @@ mod tests {
     fn an_issuers_scheme_takes_its_tokens_and_all_others_take_ours() {
         let schemes = [
             json!({ "type": "http", "scheme": "bearer" }),
-            openid(&format!("/{DISCOVERY}")),
-            openid(&format!("./{DISCOVERY}")),
-            openid(&format!("http://127.0.0.1:8080/base/{DISCOVERY}")),
-            openid(&format!("https://corp.test/{DISCOVERY}")),
+            openid(&format!("/{OWN_DISCOVERY}")),
+            openid(OWN_DISCOVERY),
+            openid(&format!("./{OWN_DISCOVERY}")),
+            openid(&format!("http://127.0.0.1:8080/base/{OWN_DISCOVERY}")),
+            openid(&format!("https://corp.test/{OWN_DISCOVERY}")),
         ];
         let foreign = sources("https://corp.test/", &schemes).unwrap();
-        assert_eq!(foreign, [false, false, false, false, true]);
+        assert_eq!(foreign, [false, false, false, false, false, true]);
     }
 
     #[test]
     fn an_unknown_discovery_url_is_a_problem_that_names_the_scheme() {
         for url in [
-            format!("https://other.test/{DISCOVERY}"),
-            format!("https://corp.test//{DISCOVERY}"),
-            format!("http://corp.test/{DISCOVERY}"),
-            format!("/elsewhere/{DISCOVERY}"),
+            format!("https://other.test/{OWN_DISCOVERY}"),
+            format!("https://corp.test//{OWN_DISCOVERY}"),
+            format!("http://corp.test/{OWN_DISCOVERY}"),
+            format!("/elsewhere/{OWN_DISCOVERY}"),
             "https://corp.test".to_owned(),
         ] {
             let problems = sources("https://corp.test", &[openid(&url)]).unwrap_err();

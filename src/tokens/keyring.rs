@@ -2,14 +2,13 @@
 //!
 //! Must not know claims.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::TokenRefusal;
+use super::{JwkSet, KeyError, SigningKey, TokenRefusal};
 
 /// The `typ` of an access token (RFC 9068 §2.1).
 const TYPE: &str = "at+jwt";
@@ -33,6 +32,7 @@ pub struct Keyring {
     header: Header,
     signing: EncodingKey,
     verifying: HashMap<String, VerifyingKey>,
+    jwks: JwkSet,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -42,27 +42,42 @@ impl std::fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// A ring of HS256 secrets: `current` signs, it and `previous` verify.
+    /// A ring in which `current` signs, and it and `previous` verify. Every key signs and verifies a probe here;
+    /// the private halves of `previous` are wiped afterwards.
     ///
     /// # Errors
-    /// When the cryptographic library refuses a secret.
-    pub fn from_secrets(
-        current: &SecretString,
-        previous: &[SecretString],
-    ) -> Result<Self, jsonwebtoken::errors::Error> {
-        let algorithm = Algorithm::HS256;
-        let mut verifying = HashMap::new();
-        for secret in previous.iter().chain([current]) {
-            let bytes = secret.expose_secret().as_bytes();
-            let key = DecodingKey::from_secret(bytes);
-            let kid = secret_kid(&EncodingKey::from_secret(bytes))?;
-            verifying.insert(kid, VerifyingKey { algorithm, key });
-        }
-        let signing = EncodingKey::from_secret(current.expose_secret().as_bytes());
-        let mut header = Header::new(algorithm);
+    /// [`KeyError::Broken`] for a key that does not verify what it signs.
+    pub fn new(current: SigningKey, previous: Vec<SigningKey>) -> Result<Self, KeyError> {
+        let mut header = Header::new(current.algorithm);
         header.typ = Some(TYPE.to_owned());
-        header.kid = Some(secret_kid(&signing)?);
-        Ok(Self { header, signing, verifying })
+        header.kid = Some(current.kid.clone());
+        let signing = current.signing.clone();
+        let mut verifying = HashMap::new();
+        let mut jwks = JwkSet::default();
+        for key in std::iter::once(current).chain(previous) {
+            key.prove()?;
+            // A kid that is there already names the same key: the first, the current one, stays.
+            if let Entry::Vacant(place) = verifying.entry(key.kid) {
+                place.insert(VerifyingKey { algorithm: key.algorithm, key: key.verifying });
+                jwks.keys.extend(key.public);
+            }
+        }
+        Ok(Self { header, signing, verifying, jwks })
+    }
+
+    /// The public keys of the ring (RFC 7517 §5), the current one first; secrets are not among them.
+    pub fn jwks(&self) -> &JwkSet {
+        &self.jwks
+    }
+
+    /// The algorithm that signs (RFC 7518 §3.1).
+    pub fn algorithm(&self) -> &'static str {
+        match self.header.alg {
+            Algorithm::EdDSA => "EdDSA",
+            Algorithm::ES256 => "ES256",
+            Algorithm::RS256 => "RS256",
+            _ => "HS256",
+        }
     }
 
     /// Signs `claims` (RFC 7515 §5.1).
@@ -98,11 +113,4 @@ impl Keyring {
 
 pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenRefusal> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenRefusal::Malformed)
-}
-
-/// A name for a secret that reveals nothing of it: 128 bits of an HMAC under the secret itself.
-fn secret_kid(key: &EncodingKey) -> Result<String, jsonwebtoken::errors::Error> {
-    let mut kid = crypto::sign(b"hallpass kid", key, Algorithm::HS256)?;
-    kid.truncate(22);
-    Ok(kid)
 }

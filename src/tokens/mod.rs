@@ -4,8 +4,15 @@
 
 mod claims;
 mod issuers;
+mod journal;
+mod jwk;
+mod key_error;
 mod keyring;
+mod pem;
+mod pkcs8;
 mod revocations;
+mod signing_key;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +30,20 @@ pub use issuers::{
     FetchFault, IssuerRefusal, IssuerSettings, IssuerStatus, Issuers, Refresh, TrustedIssuer,
     VerifiedForeignToken,
 };
+pub use jwk::{JwkSet, PublicJwk};
+pub use key_error::KeyError;
 pub use keyring::Keyring;
 use keyring::decode;
 pub use revocations::Revocations;
+pub use signing_key::SigningKey;
+pub use state::{StateError, StateFault};
 
 /// Longer tokens are refused unread: ours are a tenth of that.
 const LONGEST: usize = 8 * 1024;
+
+/// How long a revocation is remembered after `exp`, at least. A restart may bring a larger leeway, which would
+/// accept the token again: this is the largest that can be set.
+const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
 /// Why a token is refused: for the log, more than the caller learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +164,19 @@ impl Tokens {
     /// # Errors
     /// The first reason to refuse it, in this order.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
+        let token = self.examine(token, now)?;
+        if self.revocations.holds(token.id()) { Err(TokenRefusal::Revoked) } else { Ok(token) }
+    }
+
+    /// Proves that a token was issued by us and is alive, though it may be revoked.
+    ///
+    /// # Errors
+    /// The first reason to refuse it.
+    pub(crate) fn examine(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenRefusal> {
         if token.len() > LONGEST {
             return Err(TokenRefusal::Malformed);
         }
@@ -163,9 +191,6 @@ impl Tokens {
         self.check_times(&claims, now)?;
         if claims.jti.is_empty() {
             return Err(TokenRefusal::Claims);
-        }
-        if self.revocations.holds(&claims.jti) {
-            return Err(TokenRefusal::Revoked);
         }
         VerifiedToken::new(claims).ok_or(TokenRefusal::Claims)
     }
@@ -182,10 +207,20 @@ impl Tokens {
         Ok(())
     }
 
-    /// Ends a token before its time; takes the `jti` and `exp` of one that was proven.
-    pub fn revoke(&self, id: &str, expires_at: Timestamp, now: Timestamp) {
-        // Seconds are compared with `>=`, and the leeway still accepts: remember a little longer than that.
-        let until = expires_at.saturating_add(self.leeway + Duration::from_secs(1));
-        self.revocations.add(id, until.unwrap_or(Timestamp::MAX), now);
+    /// Ends a token before its time; takes the `jti` and `exp` of one that was proven. It is refused at once, and
+    /// when this returns, for good. It waits for the disk, so call it where blocking is fine.
+    ///
+    /// # Errors
+    /// When a restart may forget it; until then it is refused all the same.
+    pub fn revoke(
+        &self,
+        id: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        // Seconds are compared with `>=`: remember a little longer than that.
+        let longer = self.leeway.max(REMEMBERED) + Duration::from_secs(1);
+        let until = expires_at.saturating_add(longer).unwrap_or(Timestamp::MAX);
+        self.revocations.add(id, until, now)
     }
 }

@@ -142,15 +142,6 @@ fn templates_that_differ_only_in_names_or_encoding_are_a_fault() {
 }
 
 #[test]
-fn overlapping_templates_are_marked_on_both_sides() {
-    let paths = ["/u/me", "/u/{id}", "/v/{id}", "/v/{id}/w", "/x.{a}/b", "/{y}.z/c", "/x.q/{d}"];
-    let policy = own(&public(&paths));
-    let marked: Vec<_> =
-        policy.operations().filter(|one| one.overlaps).map(|one| one.path.as_str()).collect();
-    assert_eq!(marked, ["/u/me", "/u/{id}", "/x.{a}/b", "/x.q/{d}"]);
-}
-
-#[test]
 fn a_template_is_looked_up_by_its_text_and_any_other_path_by_matching() {
     let policy = own(&public(&["/f/{n}", "/f/{n}.{e}", "/u/{x}"]));
     for (text, wanted) in [

@@ -3,9 +3,12 @@
 //! Must not know what is tested with them.
 
 mod editing;
+mod looking;
+mod passwords;
 mod proving;
 mod reading;
 mod replacing;
+mod users;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;

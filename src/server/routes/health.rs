@@ -14,12 +14,13 @@ use crate::server::{
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok`, or `degraded`: requests are welcome, but not everything works.
+    /// `ok`; or `degraded`, while the roster file cannot be read or has faults and the last good roster is in
+    /// use, or while the keys of another issuer cannot be fetched. Only `/health/ready` says so.
     #[schema(example = "ok", max_length = 32)]
     status: String,
 }
 
-fn answer(status: &str) -> HttpResponse {
+fn healthy(status: &str) -> HttpResponse {
     let no_store = (header::CACHE_CONTROL, "no-store");
     HttpResponse::Ok().insert_header(no_store).json(Health { status: status.to_owned() })
 }
@@ -35,13 +36,14 @@ fn answer(status: &str) -> HttpResponse {
 )]
 #[get("/health/live")]
 pub(super) async fn live() -> HttpResponse {
-    answer("ok")
+    healthy("ok")
 }
 
 /// Say whether requests are welcome
 ///
-/// 503 from the moment that the process is told to stop. `degraded` while the keys of another issuer cannot be
-/// fetched; the log says why.
+/// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file is
+/// broken, and the last good roster answers, or while the keys of another issuer cannot be fetched: the log says
+/// what to mend.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
@@ -56,6 +58,7 @@ pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal
     if gate.is_stopping() {
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }
-    let is_degraded = gate.authority().has_failing_issuer();
-    Ok(answer(if is_degraded { "degraded" } else { "ok" }))
+    let authority = gate.authority();
+    let is_degraded = authority.roster_status().broken.is_some() || authority.has_failing_issuer();
+    Ok(healthy(if is_degraded { "degraded" } else { "ok" }))
 }

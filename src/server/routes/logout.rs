@@ -2,6 +2,8 @@
 //!
 //! Must not know how revocations are kept.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, Accept, Header},
@@ -11,12 +13,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::server::{
-    Gate,
-    admitted::Admitted,
-    cookie,
-    observe::RequestId,
-    refusal::{Code, Refusal},
+use crate::{
+    authority::RevokeError,
+    server::{
+        Gate,
+        admitted::Admitted,
+        cookie,
+        observe::RequestId,
+        refusal::{Code, Refusal},
+    },
 };
 
 /// Says that it is done.
@@ -46,9 +51,7 @@ pub(super) async fn logout(
     gate: web::Data<Gate>,
     admitted: Admitted,
 ) -> Result<HttpResponse, Refusal> {
-    gate.authority()
-        .revoke(&admitted.principal, Timestamp::now())
-        .map_err(|error| Refusal::new(Code::InvalidRequest, format!("Not possible: {error}.")))?;
+    revoke(&gate, &admitted).await?;
     log::info!(
         target: "audit",
         "logout sub={} key_id={} request_id={}",
@@ -63,6 +66,21 @@ pub(super) async fn logout(
     }
     let message = "Logged out: the token is revoked.".to_owned();
     Ok(HttpResponse::Ok().cookie(deletion).json(LogoutResponse { message }))
+}
+
+/// Answers once the disk has it: whoever reads the answer may rely on it whatever happens next.
+async fn revoke(gate: &web::Data<Gate>, admitted: &Admitted) -> Result<(), Refusal> {
+    let (gate, principal) = (gate.clone(), Arc::clone(&admitted.principal));
+    let done = web::block(move || gate.authority().revoke(&principal, Timestamp::now())).await;
+    match done {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(RevokeError::NoToken)) => {
+            let detail = format!("Not possible: {}.", RevokeError::NoToken);
+            Err(Refusal::new(Code::InvalidRequest, detail))
+        }
+        Ok(Err(error)) => Err(Refusal::internal(error.to_string())),
+        Err(error) => Err(Refusal::internal(error.to_string())),
+    }
 }
 
 /// Browsers name `text/html` before anything else; curl and SDKs name JSON or `*/*`.

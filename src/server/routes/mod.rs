@@ -3,14 +3,21 @@
 //! Must not know who may do what: every operation's `security` says so.
 
 mod clients;
+mod discovery;
 mod documents;
 mod health;
+mod introspect;
+mod jwks;
 mod login;
 mod logout;
+mod revoke;
 mod swagger;
+mod token;
 mod whoami;
 
 use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::refusal::Shape;
 
 /// Registers hallpass' own operations.
 pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
@@ -19,6 +26,12 @@ pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
         .service(whoami::whoami)
         .service(clients::list_clients)
         .service(logout::logout)
+        .service(token::token)
+        .service(introspect::introspect)
+        .service(revoke::revoke)
+        .service(discovery::oauth)
+        .service(discovery::openid)
+        .service(jwks::jwks)
         .service(health::live)
         .service(health::ready)
         .service(documents::json)
@@ -27,4 +40,9 @@ pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
     if docs {
         config.service(swagger::without_slash).service(swagger::page).service(swagger::file);
     }
+}
+
+/// The shape in which refusals at this path are answered: OAuth2 endpoints have their own (RFC 6749 §5.2).
+pub(super) fn refusal_shape(path: &str) -> Shape {
+    if matches!(path, "/token" | "/introspect" | "/revoke") { Shape::OAuth } else { Shape::Problem }
 }

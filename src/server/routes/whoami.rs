@@ -64,7 +64,13 @@ pub(super) struct WhoAmI {
     tag = "tokens",
     operation_id = "whoami",
     responses((status = 200, description = "The principal.", body = WhoAmI)),
-    security(("bearer" = []), ("session" = []), ("apiKey" = [])),
+    security(
+        ("bearer" = []),
+        ("session" = []),
+        ("oauth2" = []),
+        ("openIdConnect" = []),
+        ("apiKey" = []),
+    ),
 )]
 #[get("/request")]
 pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {

@@ -1,0 +1,65 @@
+//! Taking over a roster that was read again, as a whole or not at all.
+//!
+//! Must not know when or why the roster was read.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Authority;
+use crate::{problem::Problems, roster::Checked};
+
+/// How the roster in use stands to its file. The default is a roster as it was at the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RosterStatus {
+    /// When the roster in use was taken over; `None`, if it is still the first.
+    pub reloaded: Option<Timestamp>,
+    /// What is wrong with the file, which is why the roster in use is an older one.
+    pub broken: Option<BrokenRoster>,
+}
+
+/// A roster file that cannot be taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenRoster {
+    /// When that was first found.
+    pub since: Timestamp,
+    /// All its faults as they were found last.
+    pub problems: Problems,
+}
+
+impl Authority {
+    /// Takes over a roster that was read again, for everything that is asked from now on; one with faults is
+    /// noted, and the roster in use stays. Returns what is worth a warning.
+    ///
+    /// # Errors
+    /// The faults, given back.
+    pub fn reload(
+        &self,
+        read: Result<Checked, Problems>,
+        now: Timestamp,
+    ) -> Result<Problems, Problems> {
+        match read {
+            Ok(Checked { roster, warnings }) => {
+                self.roster.store(Arc::new(roster));
+                let status = RosterStatus { reloaded: Some(now), broken: None };
+                self.roster_status.store(Arc::new(status));
+                Ok(warnings)
+            }
+            Err(problems) => {
+                self.roster_status.rcu(|before| RosterStatus {
+                    reloaded: before.reloaded,
+                    broken: Some(BrokenRoster {
+                        since: before.broken.as_ref().map_or(now, |broken| broken.since),
+                        problems: problems.clone(),
+                    }),
+                });
+                Err(problems)
+            }
+        }
+    }
+
+    /// How the roster in use stands to its file.
+    pub fn roster_status(&self) -> Arc<RosterStatus> {
+        self.roster_status.load_full()
+    }
+}

@@ -1,0 +1,178 @@
+//! `hallpass user`: adds and removes users, and asks for their passwords.
+//!
+//! Must not know how the roster file is written or how a password is hashed.
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    oauth::{Role, Scope, Subject},
+    roster::{
+        PASSWORD_COST, Roster,
+        file::{self, EditError, Grants},
+    },
+};
+
+/// Passwords end long before; a file that was piped in by mistake should not be read whole.
+const LONGEST_LINE: u64 = 4096;
+
+/// What is to be done with users.
+#[derive(Debug, Clone, Subcommand)]
+pub enum UserCommand {
+    /// Add a user; asks for the password
+    ///
+    /// On a terminal the password is asked for twice and not shown; elsewhere it is the first line of stdin.
+    /// The roster keeps only its hash. A missing roster is made.
+    Add {
+        /// Name of the user: 1 to 64 of A-Z a-z 0-9 . _ -
+        #[arg(value_parser = Subject::parse)]
+        name: Subject,
+        /// A role of the user; may be repeated
+        #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
+        roles: Vec<Role>,
+        /// A scope of the user; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = Scope::parse)]
+        scopes: Vec<Scope>,
+    },
+    /// Remove a user, whose tokens end at once
+    Remove {
+        /// Name of the user
+        #[arg(value_parser = Subject::parse)]
+        name: Subject,
+    },
+}
+
+/// Runs a command on the roster file. `ask` gives the password of a user, whose name it takes; what a person
+/// should know goes to `err`.
+///
+/// # Errors
+/// Why the command was refused; the roster is then as before.
+pub fn run(
+    command: UserCommand,
+    roster: &Path,
+    ask: impl FnOnce(&Subject) -> anyhow::Result<SecretString>,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        UserCommand::Add { name, roles, scopes } => {
+            // Nobody should type a password twice to be told this.
+            if Roster::load(roster).is_ok_and(|checked| checked.roster.user(&name).is_some()) {
+                return Err(EditError::UserExists(name).into());
+            }
+            let grants =
+                Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
+            file::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST)?;
+            writeln!(err, "Added the user {name} to {}.", roster.display())?;
+        }
+        UserCommand::Remove { name } => {
+            file::remove_user(roster, &name)?;
+            writeln!(err, "Removed the user {name}, whose tokens end with this.")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks a person twice for the password of `name`, without echo; where stdin is no terminal, reads one line.
+///
+/// # Errors
+/// When there is nothing to read, or the person typed two different passwords.
+pub fn ask(name: &Subject) -> anyhow::Result<SecretString> {
+    if !io::stdin().is_terminal() {
+        return first_line(io::stdin().lock());
+    }
+    let typed = |prompt: &str| {
+        let typed = rpassword::prompt_password(prompt).context("cannot ask for the password")?;
+        anyhow::Ok(SecretString::from(typed))
+    };
+    let password = typed(&format!("Password of {name}: "))?;
+    let again = typed("The same again: ")?;
+    if password.expose_secret() != again.expose_secret() {
+        bail!("these were two different passwords; nothing was changed");
+    }
+    Ok(password)
+}
+
+/// The first line, without its end.
+fn first_line(input: impl BufRead) -> anyhow::Result<SecretString> {
+    let mut line = String::new();
+    input.take(LONGEST_LINE).read_line(&mut line).context("cannot read the password from stdin")?;
+    let length = line.trim_end_matches(['\n', '\r']).len();
+    line.truncate(length);
+    Ok(line.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: UserCommand,
+    }
+
+    /// What a command line of `hallpass user` writes to stderr; the password is typed where it is asked for.
+    fn run_line(roster: &Path, line: &str, password: &str) -> anyhow::Result<String> {
+        let command = Line::try_parse_from(std::iter::once("user").chain(line.split(' ')))?.command;
+        let mut err = Vec::new();
+        run(command, roster, |_| Ok(password.into()), &mut err)?;
+        Ok(String::from_utf8(err)?)
+    }
+
+    #[test]
+    fn a_user_is_added_with_a_dear_hash_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        let err = run_line(&path, "add alice --role admin --scope a:b", "open sesame").unwrap();
+        assert!(err.contains("alice") && !err.contains("sesame"));
+        assert!(std::fs::read_to_string(&path).unwrap().contains("$2b$12$"));
+        let roster = Roster::load(&path).unwrap().roster;
+        let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
+        assert_eq!(proof.roles().len(), 1);
+        assert_eq!(proof.scopes().to_string(), "a:b");
+        run_line(&path, "remove alice", "").unwrap();
+        assert_eq!(Roster::load(&path).unwrap().roster.users().count(), 0);
+        assert!(run_line(&path, "remove alice", "").is_err());
+    }
+
+    #[test]
+    fn who_exists_already_is_not_asked_for_a_password() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        run_line(&path, "add alice", "open sesame").unwrap();
+        let command = Line::try_parse_from(["user", "add", "alice"]).unwrap().command;
+        let refused = run(command, &path, |_| panic!("asked"), &mut Vec::new()).unwrap_err();
+        assert!(refused.to_string().contains("hallpass user remove alice"));
+    }
+
+    #[test]
+    fn the_first_line_of_stdin_is_the_password_to_its_last_space() {
+        let read = |text: &str| first_line(text.as_bytes()).unwrap().expose_secret().to_owned();
+        assert_eq!(read(" open sesame \nmore\n"), " open sesame ");
+        assert_eq!(read("windows\r\n"), "windows");
+        assert_eq!(read("no end"), "no end");
+        assert_eq!(read(""), "");
+        assert_eq!(read(&"x".repeat(10_000)).len(), 4096);
+        assert!(first_line(&b"\xff\n"[..]).is_err());
+    }
+
+    #[test]
+    fn wrong_usage_is_told_apart_from_refusals() {
+        let path = Path::new("no/such/roster.toml");
+        for line in ["add a/b", "add a --role é", "remove", "list"] {
+            assert!(run_line(path, line, "x").unwrap_err().is::<clap::Error>(), "{line}");
+        }
+        for line in ["add a", "remove a"] {
+            assert!(!run_line(path, line, "x").unwrap_err().is::<clap::Error>(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Passwords against rosters: what is proven, what is refused, and that every answer costs one bcrypt.
+//!
+//! Must not know files.
+
+use super::{
+    super::{
+        PASSWORD_COST, PasswordRefusal, Roster, User,
+        secret_hash::{HASHED, SecretHash},
+    },
+    COST, demo, name, roles, scopes,
+};
+
+fn user(text: &str, password: &str, cost: u32) -> User {
+    let password = SecretHash::of(&password.into(), cost).unwrap();
+    let (roles, scopes) = (roles(&["admin"]), scopes(&["a:b"]));
+    User { name: name(text), roles, scopes, disabled: false, password }
+}
+
+fn roster(users: Vec<User>) -> Roster {
+    Roster::new(demo().0.clients, users, Vec::new())
+}
+
+fn refused(roster: &Roster, name: &str, password: &str) -> PasswordRefusal {
+    roster.verify_password(name, &password.into()).unwrap_err()
+}
+
+#[test]
+fn the_right_password_proves_its_user() {
+    let roster = roster(vec![user("alice", "open sesame", COST), user("bob", "x", COST)]);
+    let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
+    assert_eq!(proof.user(), &name("alice"));
+    assert_eq!((proof.roles(), proof.scopes()), (&roles(&["admin"]), &scopes(&["a:b"])));
+    assert!(!format!("{roster:?} {proof:?}").contains("$2b$"));
+}
+
+#[test]
+fn wrong_passwords_and_unknown_or_malformed_names_are_refused() {
+    let roster = roster(vec![user("alice", "open sesame", COST), user("bob", "x", COST)]);
+    for wrong in ["", "x", "open sesame ", "Open sesame", "open sesame\0open sesame"] {
+        assert_eq!(refused(&roster, "alice", wrong), PasswordRefusal::WrongPassword, "{wrong:?}");
+    }
+    for stranger in ["", "Alice", "alice ", "a/b", "billing", &"a".repeat(65)] {
+        assert_eq!(refused(&roster, stranger, "open sesame"), PasswordRefusal::UnknownUser);
+    }
+    assert_eq!(refused(&Roster::default(), "alice", "x"), PasswordRefusal::UnknownUser);
+}
+
+#[test]
+fn no_password_is_proven_by_a_part_of_it() {
+    let longest = "é".repeat(35) + "x";
+    let roster = roster(vec![user("alice", &longest, COST)]);
+    assert!(roster.verify_password("alice", &longest.clone().into()).is_ok());
+    for wrong in [longest.clone() + "y", longest.repeat(2), longest[..70].to_owned()] {
+        assert_eq!(refused(&roster, "alice", &wrong), PasswordRefusal::WrongPassword);
+    }
+}
+
+#[test]
+fn the_empty_password_and_what_bcrypt_takes_for_another_prove_nobody() {
+    // Hashes that somebody wrote by hand; bcrypt itself would let both in.
+    let roster = roster(vec![user("alice", "", COST), user("bob", "x", COST)]);
+    assert_eq!(refused(&roster, "alice", ""), PasswordRefusal::WrongPassword);
+    assert_eq!(refused(&roster, "bob", "x\0x"), PasswordRefusal::WrongPassword);
+}
+
+#[test]
+fn only_who_knows_the_password_learns_that_the_user_is_disabled() {
+    let disabled = User { disabled: true, ..user("alice", "right", COST) };
+    let roster = roster(vec![disabled]);
+    assert_eq!(refused(&roster, "alice", "right"), PasswordRefusal::Disabled);
+    assert_eq!(refused(&roster, "alice", "wrong"), PasswordRefusal::WrongPassword);
+}
+
+#[test]
+fn what_was_made_from_a_password_lives_as_long_as_user_and_client_may_come_in() {
+    let mut roster = roster(vec![user("alice", "x", COST), user("bob", "x", COST)]);
+    let (alice, billing) = (name("alice"), name("billing"));
+    assert_eq!(roster.check_user(&alice, &alice).unwrap().name, alice);
+    assert!(roster.check_user(&alice, &billing).is_ok());
+    let gone = |refused: Result<&User, PasswordRefusal>| refused.unwrap_err();
+    assert_eq!(gone(roster.check_user(&billing, &billing)), PasswordRefusal::UnknownUser);
+    assert_eq!(gone(roster.check_user(&alice, &name("nobody"))), PasswordRefusal::Disabled);
+    assert_eq!(gone(roster.check_user(&alice, &name("bob"))), PasswordRefusal::Disabled);
+    roster.clients[0].disabled = true;
+    assert_eq!(gone(roster.check_user(&alice, &billing)), PasswordRefusal::Disabled);
+    assert!(roster.check_user(&alice, &alice).is_ok());
+    roster.users[0].disabled = true;
+    assert_eq!(gone(roster.check_user(&alice, &alice)), PasswordRefusal::Disabled);
+}
+
+#[test]
+fn every_answer_takes_one_bcrypt_of_the_highest_cost() {
+    assert_eq!(Roster::default().highest_password_cost, PASSWORD_COST);
+    assert_eq!(roster(Vec::new()).highest_password_cost, PASSWORD_COST);
+    let disabled = User { disabled: true, ..user("eve", "right", 9) };
+    let roster = roster(vec![user("cheap", "x", COST), user("alice", "right", 9), disabled]);
+    assert_eq!(roster.highest_password_cost, 9);
+
+    let long = "x".repeat(100);
+    let attempts = [
+        ("alice", "right"),
+        ("alice", "wrong"),
+        ("alice", long.as_str()),
+        ("alice", ""),
+        ("nobody", "right"),
+        ("nobody", &long),
+        ("no/name", "right"),
+        ("eve", "right"),
+    ];
+    for (name, password) in attempts {
+        HASHED.take();
+        let _answer = roster.verify_password(name, &password.into());
+        assert_eq!(HASHED.take(), [9], "{name:?} {password:?}");
+    }
+    HASHED.take();
+    let _answer = roster.verify_password("cheap", &"wrong".into());
+    assert_eq!(HASHED.take(), [COST]);
+}

@@ -1,0 +1,116 @@
+//! The form bodies of OAuth2 endpoints (RFC 6749 §3.2, appendix B).
+//!
+//! Must not know what a parameter means.
+
+use std::collections::HashMap;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, mime, web::Bytes};
+use futures_util::future::LocalBoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::refusal::{Code, Refusal};
+
+/// Parameters that belong into the body: in the query they would end up in logs.
+const BODY_ONLY: &[&str] =
+    &["client_secret", "password", "token", "client_id", "username", "grant_type"];
+
+/// The parameters of a form, none of them twice; empty ones count as left out.
+#[derive(Debug)]
+pub(super) struct Form(HashMap<String, SecretString>);
+
+impl Form {
+    /// A parameter.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.secret(name).map(ExposeSecret::expose_secret)
+    }
+
+    /// A parameter that must not be printed.
+    pub(super) fn secret(&self, name: &str) -> Option<&SecretString> {
+        self.0.get(name)
+    }
+
+    /// A parameter that must be there.
+    ///
+    /// # Errors
+    /// `invalid_request` where it is not.
+    pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.text(name).ok_or_else(|| {
+            Refusal::new(
+                Code::InvalidRequest,
+                format!("The parameter {name} is missing from the form."),
+            )
+        })
+    }
+
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let mut parameters = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            if value.is_empty() {
+                continue;
+            }
+            let repeated = parameters.insert(name.to_string(), value.into_owned().into()).is_some();
+            if repeated {
+                let what: String = name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
+                let detail = format!("The parameter {what} is there more than once.");
+                return Err(Refusal::new(Code::InvalidRequest, detail));
+            }
+        }
+        Ok(Self(parameters))
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = check(request);
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            checked?;
+            let body = body
+                .await
+                .map_err(|error| Refusal::from_status(error.as_response_error().status_code()))?;
+            Self::read(&body)
+        })
+    }
+}
+
+fn check(request: &HttpRequest) -> Result<(), Refusal> {
+    let query = url::form_urlencoded::parse(request.query_string().as_bytes());
+    for (name, _) in query {
+        if BODY_ONLY.contains(&name.as_ref()) {
+            let detail = format!("Send {name} in the body: addresses end up in logs.");
+            return Err(Refusal::new(Code::InvalidRequest, detail));
+        }
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.parse::<mime::Mime>().ok());
+    if kind.is_some_and(|kind| {
+        kind.essence_str() == mime::APPLICATION_WWW_FORM_URLENCODED.essence_str()
+    }) {
+        Ok(())
+    } else {
+        let detail = "Send the body as application/x-www-form-urlencoded.";
+        Err(Refusal::new(Code::UnsupportedMediaType, detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_empty_ones_are_none() {
+        let form = Form::read(b"a=hp%5F1&b=&c=x+y").unwrap();
+        assert_eq!(form.text("a"), Some("hp_1"));
+        assert_eq!(form.text("b"), None);
+        assert_eq!(form.text("c"), Some("x y"));
+        assert!(form.required("b").is_err());
+    }
+
+    #[test]
+    fn a_parameter_that_is_there_twice_is_refused() {
+        assert!(Form::read(b"a=1&a=1").is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! `/.well-known/oauth-authorization-server` (RFC 8414) and `/.well-known/openid-configuration`
+//! (OpenID Connect Discovery): where everything is, for clients that configure themselves.
+//!
+//! Must not know how anything named here works.
+
+use actix_web::{HttpResponse, get, http::header, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{oauth::GrantType, server::Gate};
+
+/// What this server offers, and where.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ServerMetadata {
+    /// `iss` of every token, and what stands before every address here.
+    #[schema(example = "http://127.0.0.1:8080", max_length = 2048)]
+    issuer: String,
+    /// Where tokens are asked for.
+    #[schema(example = "http://127.0.0.1:8080/token", max_length = 2048)]
+    token_endpoint: String,
+    /// Where the public signing keys are.
+    #[schema(example = "http://127.0.0.1:8080/.well-known/jwks.json", max_length = 2048)]
+    jwks_uri: String,
+    /// Where one asks what a token is worth.
+    #[schema(example = "http://127.0.0.1:8080/introspect", max_length = 2048)]
+    introspection_endpoint: String,
+    /// Where tokens are ended.
+    #[schema(example = "http://127.0.0.1:8080/revoke", max_length = 2048)]
+    revocation_endpoint: String,
+    /// The document that describes everything.
+    #[schema(example = "http://127.0.0.1:8080/openapi.json", max_length = 2048)]
+    service_documentation: String,
+    /// The grants that `/token` gives.
+    #[schema(value_type = Vec<String>, example = json!(["client_credentials", "password"]), max_items = 8)]
+    grant_types_supported: Vec<GrantType>,
+    /// None: there is no authorization endpoint.
+    #[schema(example = json!([]), max_items = 8)]
+    response_types_supported: Vec<String>,
+    /// Every client sees the same `sub`.
+    #[schema(example = json!(["public"]), max_items = 8)]
+    subject_types_supported: Vec<String>,
+    /// The algorithm that signs; discovery demands the field, though ID tokens are not issued.
+    #[schema(example = json!(["EdDSA"]), max_items = 8)]
+    id_token_signing_alg_values_supported: Vec<String>,
+    /// How clients authenticate at `/token`.
+    #[schema(example = json!(["client_secret_basic", "client_secret_post"]), max_items = 8)]
+    token_endpoint_auth_methods_supported: Vec<String>,
+    /// How clients authenticate at `/introspect`.
+    #[schema(example = json!(["client_secret_basic"]), max_items = 8)]
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// How clients authenticate at `/revoke`.
+    #[schema(example = json!(["client_secret_basic"]), max_items = 8)]
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+}
+
+fn metadata(gate: &Gate) -> HttpResponse {
+    let issuer = gate.authority().issuer();
+    let at = |path: &str| format!("{}{path}", issuer.trim_end_matches('/'));
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let metadata = ServerMetadata {
+        issuer: issuer.to_owned(),
+        token_endpoint: at("/token"),
+        jwks_uri: at("/.well-known/jwks.json"),
+        introspection_endpoint: at("/introspect"),
+        revocation_endpoint: at("/revoke"),
+        service_documentation: at("/openapi.json"),
+        grant_types_supported: vec![GrantType::ClientCredentials, GrantType::Password],
+        response_types_supported: Vec::new(),
+        subject_types_supported: words(&["public"]),
+        id_token_signing_alg_values_supported: words(&[gate.authority().signing_algorithm()]),
+        token_endpoint_auth_methods_supported: words(&[
+            "client_secret_basic",
+            "client_secret_post",
+        ]),
+        introspection_endpoint_auth_methods_supported: words(&["client_secret_basic"]),
+        revocation_endpoint_auth_methods_supported: words(&["client_secret_basic"]),
+    };
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(metadata)
+}
+
+/// Find everything, as OAuth2 clients do
+///
+/// Authorization server metadata (RFC 8414).
+#[utoipa::path(
+    tag = "discovery",
+    operation_id = "oauth_metadata",
+    responses((status = 200, description = "What is offered, and where.", body = ServerMetadata)),
+    security(),
+)]
+#[get("/.well-known/oauth-authorization-server")]
+pub(super) async fn oauth(gate: web::Data<Gate>) -> HttpResponse {
+    metadata(&gate)
+}
+
+/// Find everything, as OpenID Connect clients do
+///
+/// The same metadata at the place where OpenID Connect Discovery looks for it.
+#[utoipa::path(
+    tag = "discovery",
+    operation_id = "openid_configuration",
+    responses((status = 200, description = "What is offered, and where.", body = ServerMetadata)),
+    security(),
+)]
+#[get("/.well-known/openid-configuration")]
+pub(super) async fn openid(gate: web::Data<Gate>) -> HttpResponse {
+    metadata(&gate)
+}

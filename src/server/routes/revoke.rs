@@ -1,0 +1,69 @@
+//! `POST /revoke`: ends a token before its time (RFC 7009), for the client that it was issued to.
+//!
+//! Must not know whose token it is: `authority` says.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::{
+    authority::RevokeError,
+    oauth::ErrorCode,
+    server::{
+        Gate,
+        admitted::Admitted,
+        form::Form,
+        observe::RequestId,
+        refusal::{OAuthError, Refusal},
+        routes::introspect::TokenForm,
+    },
+};
+
+/// End a token of one's own
+///
+/// A client ends tokens that were issued to it. A token that is unknown or over already is no error: the aim is
+/// reached.
+#[utoipa::path(
+    tag = "oauth2",
+    operation_id = "revoke",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded", description = "The token."),
+    responses(
+        (status = 200, description = "The token is worth nothing any more."),
+        (status = 400, description = "The request is malformed, or the token is another client's.", body = OAuthError),
+        (status = 401, description = "The client could not be authenticated.", body = OAuthError,
+            headers(("WWW-Authenticate" = String, description = "A challenge for every scheme that would do."))),
+        (status = 413, description = "The body is larger than this operation takes.", body = OAuthError),
+        (status = 415, description = "The body is no form.", body = OAuthError),
+    ),
+    security(("basic" = []), ("apiKey" = [])),
+)]
+#[post("/revoke")]
+pub(super) async fn revoke(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    caller: Admitted,
+    form: Result<Form, Refusal>,
+) -> Result<HttpResponse, Refusal> {
+    let form = form?;
+    let token: SecretString = form.required("token")?.into();
+    let authority = gate.shared_authority().clone();
+    let principal = caller.principal.clone();
+    // The revocation is written to disk before the answer: not on the thread that serves others.
+    let revoked =
+        web::block(move || authority.revoke_token(&principal, &token, Timestamp::now())).await;
+    match revoked.map_err(|_| Refusal::internal("the blocking pool is gone".to_owned()))? {
+        Ok(jti) => log::info!(
+            target: "audit",
+            "revoke sub={} jti={} request_id={}",
+            caller.principal.subject(),
+            jti.as_deref().unwrap_or("-"),
+            RequestId::of(&request).0,
+        ),
+        Err(RevokeError::NotYours) => {
+            let detail = "The token was issued to another client.";
+            return Err(Refusal::oauth(ErrorCode::UnauthorizedClient, detail));
+        }
+        Err(error) => return Err(Refusal::internal(error.to_string())),
+    }
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}

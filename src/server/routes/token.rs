@@ -1,0 +1,203 @@
+//! `POST /token`: OAuth2 access tokens for clients and users (RFC 6749 §4.3, §4.4).
+//!
+//! Must not know how secrets are checked.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, WWW_AUTHENTICATE},
+    post, web,
+};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    authority::{IssueRefusal, Wish},
+    oauth::{ErrorCode, GrantType, Scopes},
+    principal::Principal,
+    server::{
+        Gate,
+        admitted::Admitted,
+        form::Form,
+        observe::RequestId,
+        refusal::{Code, OAuthError, Refusal},
+        secrets::{prove_client, prove_user},
+    },
+};
+
+/// What is sent to `/token`, as a form.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "grant_type": "client_credentials" }))]
+#[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
+pub(super) struct TokenRequest {
+    /// `client_credentials` or `password`.
+    #[schema(value_type = String, pattern = "^(client_credentials|password)$", max_length = 32)]
+    grant_type: String,
+    /// Only these scopes, separated by spaces. Left out: all that were granted.
+    #[schema(max_length = 4096)]
+    scope: Option<String>,
+    /// The client's name, where it does not authenticate by Basic.
+    #[schema(max_length = 64)]
+    client_id: Option<String>,
+    /// The client's API key, where it does not authenticate by Basic.
+    #[schema(max_length = 128, format = Password)]
+    client_secret: Option<String>,
+    /// The user's name, for `password`.
+    #[schema(max_length = 64)]
+    username: Option<String>,
+    /// The user's password, for `password`.
+    #[schema(max_length = 128, format = Password)]
+    password: Option<String>,
+}
+
+/// An access token (RFC 6749 §5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokenResponse {
+    /// The access token: send it as `Authorization: Bearer`.
+    #[schema(example = "eyJhbGciOi...", max_length = 8192)]
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer", max_length = 16)]
+    token_type: String,
+    /// How long the token lives, in seconds.
+    #[schema(example = 1800, minimum = 0, maximum = 31_622_400)]
+    expires_in: u64,
+    /// The scopes that the token allows, separated by spaces.
+    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
+    scope: Scopes,
+}
+
+/// Ask for an access token as OAuth2 does
+///
+/// With `client_credentials` a client asks for itself: `client_id` is its name, `client_secret` one of its API
+/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form.
+#[utoipa::path(
+    tag = "oauth2",
+    operation_id = "token",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded", description = "The grant."),
+    responses(
+        (status = 200, description = "The token.", body = TokenResponse),
+        (status = 400, description = "The request is malformed, or the grant is refused.", body = OAuthError),
+        (status = 401, description = "The client could not be authenticated.", body = OAuthError,
+            headers(("WWW-Authenticate" = String, description = "`Basic`."))),
+        (status = 413, description = "The body is larger than this operation takes.", body = OAuthError),
+        (status = 415, description = "The body is no form.", body = OAuthError),
+    ),
+    security(("basic" = []), ()),
+)]
+#[post("/token")]
+pub(super) async fn token(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    basic: Option<Admitted>,
+    form: Result<Form, Refusal>,
+) -> Result<HttpResponse, Refusal> {
+    let form = form?;
+    let grant = grant_type(form.required("grant_type")?)?;
+    let client = client(&gate, basic, &form).await?;
+    let principal = match (grant, client) {
+        (GrantType::ClientCredentials, Some(client)) => client,
+        (GrantType::ClientCredentials, None) => {
+            return Err(invalid_client(
+                "Send the client's name and API key, by Basic or in the form.",
+            ));
+        }
+        (GrantType::Password, client) => user(&gate, &form, client.as_ref()).await?,
+    };
+    let scopes = form.text("scope").map(Scopes::parse).transpose();
+    let scopes = scopes
+        .map_err(|error| Refusal::oauth(ErrorCode::InvalidScope, format!("The scope: {error}.")))?;
+    answer(&request, &gate, &principal, scopes)
+}
+
+fn grant_type(text: &str) -> Result<GrantType, Refusal> {
+    serde_json::from_value(text.into()).map_err(|_| {
+        let detail = "The grant_type must be client_credentials or password.";
+        Refusal::oauth(ErrorCode::UnsupportedGrantType, detail)
+    })
+}
+
+fn invalid_client(detail: &'static str) -> Refusal {
+    let basic = "Basic realm=\"hallpass\", charset=\"UTF-8\"";
+    Refusal::new(Code::MissingCredentials, detail).header(WWW_AUTHENTICATE, basic)
+}
+
+/// The client that authenticates itself, by Basic (proven by the middleware) or in the form, not by both.
+async fn client(
+    gate: &Gate,
+    basic: Option<Admitted>,
+    form: &Form,
+) -> Result<Option<Principal>, Refusal> {
+    let (id, secret) = (form.text("client_id"), form.secret("client_secret"));
+    match (basic, id, secret) {
+        (Some(_), _, Some(_)) => Err(Refusal::new(
+            Code::InvalidRequest,
+            "The client authenticates itself twice, by Basic and in the form: send one.",
+        )),
+        (Some(admitted), Some(id), None) if id != admitted.principal.subject() => Err(
+            Refusal::new(Code::InvalidRequest, "client_id names another client than Basic does."),
+        ),
+        (Some(admitted), _, None) => Ok(Some(Principal::clone(&admitted.principal))),
+        (None, Some(id), Some(secret)) => {
+            let proven = prove_client(gate.shared_authority(), id, secret.expose_secret()).await?;
+            proven.map(Some).map_err(|fault| {
+                invalid_client("The client could not be authenticated.")
+                    .because(Some(fault.reason), fault.key_id)
+            })
+        }
+        (None, None, Some(_)) => {
+            Err(Refusal::new(Code::InvalidRequest, "client_secret comes without client_id."))
+        }
+        (None, _, None) => Ok(None),
+    }
+}
+
+async fn user(gate: &Gate, form: &Form, client: Option<&Principal>) -> Result<Principal, Refusal> {
+    let name = form.required("username")?;
+    form.required("password")?;
+    let password = form.secret("password").cloned().unwrap_or_else(SecretString::default);
+    match prove_user(gate.shared_authority(), name, password).await? {
+        Ok(user) => Ok(client.iter().fold(user, |user, client| user.through(client))),
+        Err(reason) => {
+            let detail = "The name or the password is wrong.";
+            Err(Refusal::oauth(ErrorCode::InvalidGrant, detail).because(Some(reason), None))
+        }
+    }
+}
+
+fn answer(
+    request: &HttpRequest,
+    gate: &Gate,
+    principal: &Principal,
+    scopes: Option<Scopes>,
+) -> Result<HttpResponse, Refusal> {
+    let now = Timestamp::now();
+    let wish = Wish { scopes, lifetime: None };
+    let granted =
+        gate.authority().issue(principal, wish, now).map_err(|refusal| match refusal {
+            IssueRefusal::Scope(_) => {
+                Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
+            }
+            other => Refusal::internal(other.to_string()),
+        })?;
+    log::info!(
+        target: "audit",
+        "token sub={} client_id={} key_id={} jti={} request_id={}",
+        principal.subject(),
+        principal.client_id().unwrap_or("-"),
+        principal.key_id().map_or("-", |id| id.as_str()),
+        granted.issued.id,
+        RequestId::of(request).0,
+    );
+    let left = granted.issued.expires_at.as_second() - now.as_second();
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .json(TokenResponse {
+            access_token: granted.issued.token.expose_secret().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: left.try_into().unwrap_or_default(),
+            scope: granted.scopes,
+        }))
+}

@@ -1,0 +1,62 @@
+//! Takes the one private key out of a PEM (RFC 7468 §10), and knows what else people put there by mistake.
+//!
+//! Must not know what a key is made of.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
+
+use super::KeyError;
+
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END PRIVATE KEY-----";
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+/// `openssl ecparam` writes it before a key, which names its curve itself.
+const PARAMETERS: &str = "EC PARAMETERS";
+
+/// The DER of the PKCS#8 private key in `text`; it is wiped when dropped.
+///
+/// # Errors
+/// For anything but exactly one unencrypted PKCS#8 block.
+pub(super) fn private_key(text: &SecretString) -> Result<SecretBox<Vec<u8>>, KeyError> {
+    let text = text.expose_secret();
+    let labels = || text.lines().filter_map(label).filter(|label| *label != PARAMETERS);
+    if let Some(refusal) = labels().find_map(refusal) {
+        return Err(refusal);
+    }
+    match labels().count() {
+        0 => Err(KeyError::NoPem),
+        1 => decode(text).ok_or(KeyError::Damaged),
+        _ => Err(KeyError::Several),
+    }
+}
+
+fn label(line: &str) -> Option<&str> {
+    Some(line.trim().strip_prefix(BEGIN)?.trim_end_matches('-'))
+}
+
+/// The label itself never gets into the refusal: a PEM on one line holds the key there.
+fn refusal(label: &str) -> Option<KeyError> {
+    Some(match label {
+        PRIVATE_KEY => return None,
+        "RSA PRIVATE KEY" => KeyError::OldForm("RSA PRIVATE KEY (PKCS#1)"),
+        "EC PRIVATE KEY" => KeyError::OldForm("EC PRIVATE KEY (SEC1)"),
+        "DSA PRIVATE KEY" => KeyError::Algorithm,
+        "ENCRYPTED PRIVATE KEY" => KeyError::Encrypted,
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => KeyError::PublicKey,
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => KeyError::Certificate,
+        _ => KeyError::OtherPem,
+    })
+}
+
+fn decode(text: &str) -> Option<SecretBox<Vec<u8>>> {
+    let begin = text.find("-----BEGIN PRIVATE KEY-----")?;
+    let (_, rest) = text.get(begin..)?.split_once('\n')?;
+    let (body, _) = rest.split_once(END)?;
+    // Both are as long as they will ever be before the key comes in: growing would leave copies behind.
+    let mut plain = SecretBox::new(Box::new(String::with_capacity(body.len())));
+    plain.expose_secret_mut().extend(body.split_ascii_whitespace());
+    let mut der = SecretBox::new(Box::new(Vec::with_capacity(body.len())));
+    STANDARD.decode_vec(plain.expose_secret(), der.expose_secret_mut()).ok()?;
+    Some(der)
+}

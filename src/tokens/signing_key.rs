@@ -1,0 +1,134 @@
+//! One signing key: its algorithm, its name, and its halves that sign and verify.
+//!
+//! Must not know tokens.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+    RsaPublicKeyComponents,
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    KeyError,
+    jwk::{PublicJwk, PublicKey},
+    pem,
+    pkcs8::{self, PrivateKey},
+};
+
+/// The shortest secret of HS256, in bytes (RFC 7518 §3.2).
+const SHORTEST_SECRET: usize = 32;
+
+/// Signed and verified once before a key is trusted with tokens.
+const PROBE: &[u8] = b"hallpass probe";
+
+/// A key that signs and verifies tokens with exactly one algorithm. It cannot be printed and is wiped when dropped.
+pub struct SigningKey {
+    pub(super) kid: String,
+    pub(super) algorithm: Algorithm,
+    pub(super) signing: EncodingKey,
+    pub(super) verifying: DecodingKey,
+    pub(super) public: Option<PublicJwk>,
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("SigningKey");
+        shown.field("kid", &self.kid).field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+impl SigningKey {
+    /// A key of HS256 (RFC 7518 §3.2). It is never published.
+    ///
+    /// # Errors
+    /// For a secret under 32 bytes.
+    pub fn from_secret(secret: &SecretString) -> Result<Self, KeyError> {
+        let bytes = secret.expose_secret().as_bytes();
+        if bytes.len() < SHORTEST_SECRET {
+            return Err(KeyError::ShortSecret);
+        }
+        let signing = EncodingKey::from_secret(bytes);
+        let verifying = DecodingKey::from_secret(bytes);
+        let kid = secret_kid(&signing).map_err(|_| KeyError::Damaged)?;
+        Ok(Self { kid, algorithm: Algorithm::HS256, signing, verifying, public: None })
+    }
+
+    /// A key from a PKCS#8 PEM (RFC 5958, RFC 7468 §10): Ed25519 signs EdDSA (RFC 8037), P-256 signs ES256,
+    /// RSA of 2048 to 8192 bits signs RS256 (RFC 7518 §3).
+    ///
+    /// # Errors
+    /// For every other key and every other PEM; it says how to mend it.
+    pub fn from_pem(pem: &SecretString) -> Result<Self, KeyError> {
+        let der = pem::private_key(pem)?;
+        let der = der.expose_secret();
+        let key = PrivateKey::read(der).ok_or(KeyError::Damaged)?;
+        match key.algorithm {
+            pkcs8::ED25519 => Self::ed25519(der),
+            pkcs8::EC if key.parameters == pkcs8::P256 => Self::p256(der),
+            pkcs8::EC => Err(KeyError::Curve),
+            pkcs8::RSA => Self::rsa(&key),
+            _ => Err(KeyError::Algorithm),
+        }
+    }
+
+    fn ed25519(der: &[u8]) -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Damaged)?;
+        let x = pair.public_key().as_ref();
+        let halves = (EncodingKey::from_ed_der(der), DecodingKey::from_ed_der(x));
+        Ok(Self::published(PublicKey::ed25519(x), halves))
+    }
+
+    fn p256(der: &[u8]) -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+            .map_err(|_| KeyError::Damaged)?;
+        let point = pair.public_key().as_ref();
+        // 0x04 and both coordinates (SEC1 §2.3.3); the library never gives the compressed form.
+        let coordinates = point.strip_prefix(&[0x04]).and_then(|xy| xy.split_at_checked(32));
+        let (x, y) = coordinates.ok_or(KeyError::Damaged)?;
+        let halves = (EncodingKey::from_ec_der(der), DecodingKey::from_ec_der(point));
+        Ok(Self::published(PublicKey::p256(x, y), halves))
+    }
+
+    fn rsa(key: &PrivateKey<'_>) -> Result<Self, KeyError> {
+        let bits = key.modulus_bits().ok_or(KeyError::Damaged)?;
+        if !(2048..=8192).contains(&bits) {
+            return Err(KeyError::RsaSize(bits));
+        }
+        let pair = RsaKeyPair::from_der(key.content).map_err(|_| KeyError::Damaged)?;
+        let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+        let halves = (
+            EncodingKey::from_rsa_der(key.content),
+            DecodingKey::from_rsa_der(pair.public_key().as_ref()),
+        );
+        Ok(Self::published(PublicKey::rsa(&public.n, &public.e), halves))
+    }
+
+    fn published(key: PublicKey, (signing, verifying): (EncodingKey, DecodingKey)) -> Self {
+        let algorithm = key.algorithm();
+        let public = PublicJwk::new(key);
+        let kid = public.kid().to_owned();
+        Self { kid, algorithm, signing, verifying, public: Some(public) }
+    }
+
+    /// Signs and verifies once, so that a broken key stops the start and not the first login.
+    ///
+    /// # Errors
+    /// When the halves do not belong together, or the cryptographic library cannot use them.
+    pub(super) fn prove(&self) -> Result<(), KeyError> {
+        let verified = crypto::sign(PROBE, &self.signing, self.algorithm).and_then(|signature| {
+            crypto::verify(&signature, PROBE, &self.verifying, self.algorithm)
+        });
+        match verified {
+            Ok(true) => Ok(()),
+            _ => Err(KeyError::Broken(self.kid.clone())),
+        }
+    }
+}
+
+/// A name for a secret that reveals nothing of it: 128 bits of an HMAC under the secret itself.
+fn secret_kid(key: &EncodingKey) -> Result<String, jsonwebtoken::errors::Error> {
+    let mut kid = crypto::sign(b"hallpass kid", key, Algorithm::HS256)?;
+    kid.truncate(22);
+    Ok(kid)
+}

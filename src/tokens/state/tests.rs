@@ -1,0 +1,94 @@
+//! State files that are whole, foreign, damaged, in use.
+//!
+//! Must not know revocations: ids with a second are all it takes.
+
+use redb::MultimapTableDefinition;
+
+use super::*;
+
+fn fault(path: &Path) -> StateFault {
+    let error = StateFile::open(path).unwrap_err();
+    assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    error.fault
+}
+
+#[test]
+fn what_is_no_state_file_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    for foreign in ["x", "[clients]\n", &"a longer text\n".repeat(10_000), &"\0".repeat(70_000)] {
+        fs::write(&path, foreign).unwrap();
+        let found = fault(&path);
+        assert!(matches!(found, StateFault::Foreign(_)), "{} bytes: {found}", foreign.len());
+        assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
+    }
+    assert!(matches!(fault(folder.path()), StateFault::Foreign(_)));
+    assert!(matches!(fault(&folder.path().join("no/folder")), StateFault::Unusable(_)));
+}
+
+#[test]
+fn the_store_of_another_program_or_of_another_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str, multimap: bool| {
+        let path = folder.path().join(name);
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        if multimap {
+            drop(transaction.open_multimap_table(MultimapTableDefinition::<u8, u8>::new(name)));
+        } else {
+            drop(transaction.open_table(TableDefinition::<u8, u8>::new(name)));
+        }
+        transaction.commit().unwrap();
+        path
+    };
+    assert!(matches!(fault(&made("songs", false)), StateFault::Foreign(_)));
+    assert!(matches!(fault(&made("albums", true)), StateFault::Foreign(_)));
+    assert!(matches!(fault(&made("revocations_v2", false)), StateFault::Version(_)));
+    let error = StateFile::open(&made("revocations_v1", false)).unwrap().load(0).unwrap_err();
+    assert!(error.to_string().contains("revocations_v1"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let entries: Vec<_> = (0..2000).map(|index| (index, format!("id {index}"))).collect();
+    StateFile::open(&path).unwrap().write(&entries, None).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let place = whole.windows(7).position(|seven| seven == b"id 1500").unwrap();
+    let mut damaged = whole.clone();
+    damaged[place + 3] = b'9';
+    for bytes in [&damaged[..], &whole[..whole.len() / 2], &whole[..100]] {
+        fs::write(&path, bytes).unwrap();
+        let found = fault(&path);
+        assert!(matches!(found, StateFault::Damaged(_) | StateFault::Foreign(_)), "{found}");
+    }
+    fs::write(&path, whole).unwrap();
+    assert_eq!(StateFile::open(&path).unwrap().load(-1).unwrap().len(), 2000);
+}
+
+#[test]
+fn checking_makes_nothing_and_locks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    check(&path).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let held = StateFile::open(&path).unwrap();
+    check(&path).unwrap();
+    assert_eq!(fault(&path), StateFault::InUse);
+    drop(held);
+    StateFile::open(&path).unwrap();
+    assert!(check(folder.path()).is_err());
+    assert!(check(&folder.path().join("no/folder")).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_a_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    drop(StateFile::open(&path).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+}

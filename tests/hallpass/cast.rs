@@ -1,0 +1,94 @@
+//! The clients of every test's roster and their API keys.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use hallpass::roster::ApiKey;
+use secrecy::ExposeSecret;
+
+/// The cheapest cost that a roster takes: the tests are about doors, not about slowness.
+const COST: u32 = 4;
+
+/// The name, what the roster says of the client, what it says of the client's key.
+const CLIENTS: &[(&str, &str, &str)] = &[
+    ("admin", "roles = ['admin', 'reader']", ""),
+    ("reader", "roles = ['reader']", ""),
+    ("scoped", "scopes = ['invoices:read', 'invoices:write']", ""),
+    ("disabled", "roles = ['admin', 'reader']\ndisabled = true", ""),
+    ("expired", "roles = ['admin', 'reader']", "expires = 2021-01-01T00:00:00Z"),
+    ("ending", "roles = ['reader']", "expires = 2199-01-01T00:00:00Z"),
+    ("soon", "roles = ['reader']", "expires = IN_A_MINUTE"),
+];
+
+/// Who plays: a roster and what must stay secret in it.
+#[derive(Debug)]
+pub(crate) struct Cast {
+    /// The text of the roster file.
+    pub(crate) roster: String,
+    keys: BTreeMap<&'static str, String>,
+    hashes: Vec<String>,
+}
+
+impl Cast {
+    pub(crate) fn new() -> Self {
+        let mut cast = Self { roster: String::new(), keys: BTreeMap::new(), hashes: Vec::new() };
+        let now = jiff::Timestamp::now().as_second();
+        let soon = jiff::Timestamp::from_second(now + 60).unwrap().to_string();
+        for (name, of_client, of_key) in CLIENTS {
+            let of_key = of_key.replace("IN_A_MINUTE", &soon);
+            let key = ApiKey::generate().expose().expose_secret().to_owned();
+            let hash = bcrypt::hash(secret_of(&key), COST).unwrap();
+            let id = id_of(&key);
+            writeln!(
+                cast.roster,
+                "[clients.{name}]\n{of_client}\n[[clients.{name}.keys]]\nid = '{id}'\nhash = '{hash}'\n\
+                 created = 2020-01-01T00:00:00Z\n{of_key}\n"
+            )
+            .unwrap();
+            cast.keys.insert(name, key);
+            cast.hashes.push(hash);
+        }
+        cast
+    }
+
+    /// The API key of a client.
+    pub(crate) fn key(&self, client: &str) -> &str {
+        &self.keys[client]
+    }
+
+    /// What no answer and no log line may hold, each with its name.
+    pub(crate) fn secrets(&self) -> Vec<(String, String)> {
+        let keys = self.keys.iter().map(|(name, key)| (format!("the API key of {name}"), key));
+        let keys = keys.map(|(name, key)| (name, secret_of(key).to_owned()));
+        let hashes = self.hashes.iter().map(|hash| ("a hash".to_owned(), hash.clone()));
+        keys.chain(hashes).collect()
+    }
+}
+
+/// The public part of an API key.
+pub(crate) fn id_of(key: &str) -> &str {
+    &key[3..15]
+}
+
+/// The 43 characters that are secret.
+fn secret_of(key: &str) -> &str {
+    &key[16..59]
+}
+
+/// A key that nobody has, of the right form.
+pub(crate) fn unknown_key() -> String {
+    ApiKey::generate().expose().expose_secret().to_owned()
+}
+
+/// The id of one key and the secret of another, with the checksum that fits: only bcrypt can tell.
+pub(crate) fn with_wrong_secret(key: &str) -> String {
+    let other = unknown_key();
+    let body = format!("hp_{}_{}", id_of(key), secret_of(&other));
+    let mut rest = crc32fast::hash(body.as_bytes()) as usize;
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut sum = Vec::new();
+    for _ in 0..6 {
+        sum.insert(0, digits[rest % 62]);
+        rest /= 62;
+    }
+    body + &String::from_utf8(sum).unwrap()
+}

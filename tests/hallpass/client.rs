@@ -1,0 +1,186 @@
+//! A client that states what it expects and looks for slips in every answer that it gets.
+
+use serde_json::Value;
+
+use crate::{
+    server::Server,
+    wire::{Request, Response},
+};
+
+/// Every header that an answer may have; anything else was added by mistake.
+const ALLOWED_HEADERS: &[&str] = &[
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "allow",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "date",
+    "location",
+    "pragma",
+    "retry-after",
+    "set-cookie",
+    "vary",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-request-id",
+];
+
+/// Operations whose errors RFC 6749 shapes.
+const OAUTH_PATHS: &[&str] = &["/token", "/introspect", "/revoke"];
+
+/// Somebody who talks to the server: anonymous, with an API key or with a token.
+pub(crate) struct Client<'s> {
+    server: &'s Server,
+    credential: Option<(String, String)>,
+}
+
+/// A request on its way.
+#[must_use]
+pub(crate) struct Ask<'s> {
+    server: &'s Server,
+    request: Request,
+}
+
+impl<'s> Client<'s> {
+    pub(crate) fn new(server: &'s Server, credential: Option<(String, String)>) -> Self {
+        Self { server, credential }
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Ask<'s> {
+        self.ask("GET", target)
+    }
+
+    pub(crate) fn post(&self, target: &str) -> Ask<'s> {
+        self.ask("POST", target)
+    }
+
+    pub(crate) fn ask(&self, method: &str, target: &str) -> Ask<'s> {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        let credential = self.credential.iter();
+        let headers = credential.map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+        let request = Request { method, target, headers: headers.collect(), body: None };
+        Ask { server: self.server, request }
+    }
+}
+
+impl Ask<'_> {
+    /// Adds a header, even one that is there already.
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.request.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds headers.
+    pub(crate) fn headers(self, headers: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> Self {
+        headers.iter().fold(self, |ask, (name, value)| ask.header(name.as_ref(), value))
+    }
+
+    /// Adds to the query.
+    pub(crate) fn query(mut self, pair: &str) -> Self {
+        let mark = if self.request.target.contains('?') { '&' } else { '?' };
+        self.request.target = format!("{}{mark}{pair}", self.request.target);
+        self
+    }
+
+    /// Sets a body without saying what it is.
+    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.request.body = Some(body.as_ref().to_vec());
+        self
+    }
+
+    /// Sets a JSON body.
+    pub(crate) fn json(self, body: impl ToString) -> Self {
+        self.header("Content-Type", "application/json").body(body.to_string())
+    }
+
+    /// Sends the request; fails unless the answer has this status and no slip.
+    pub(crate) fn expect(self, status: u16) -> Response {
+        let (said, response) = self.send();
+        assert_eq!(response.status, status, "{said}\n{:?}\n{}", response.headers, response.text());
+        response
+    }
+
+    /// As `expect`, and a problem with this code.
+    pub(crate) fn refused(self, status: u16, code: &str) -> Response {
+        let said = format!("{} {}", self.request.method, self.request.target);
+        let response = self.expect(status);
+        assert_eq!(response.code(), code, "{said}: {}", response.text());
+        response
+    }
+
+    /// Sends the request; the answer may have any status that input can cause, and no slip.
+    pub(crate) fn answer(self) -> Response {
+        self.send().1
+    }
+
+    fn send(self) -> (String, Response) {
+        let Self { server, request } = self;
+        let said: String =
+            format!("{} {}", request.method, request.target).chars().take(200).collect();
+        let response = request.send(server.address);
+        inspect(server, &said, &request, &response);
+        if said.starts_with("POST /login") && response.status == 200 {
+            let token = response.json()["access_token"].as_str().unwrap().to_owned();
+            server.plant("a token", &token);
+        }
+        (said, response)
+    }
+}
+
+/// What must be true of every answer, whatever was asked.
+fn inspect(server: &Server, said: &str, request: &Request, response: &Response) {
+    let status = response.status;
+    let place = format!("the answer {status} to {said}");
+    for (name, value) in &response.headers {
+        assert!(ALLOWED_HEADERS.contains(&name.as_str()), "{place} has {name}: {value}");
+        server.assert_no_secret(&place, value);
+    }
+    server.assert_no_secret(&place, &response.text());
+    assert!(status < 500 || status == 503, "{place}: {}", response.text());
+    let id = response.header("x-request-id").unwrap_or_else(|| panic!("{place} has no name"));
+    assert!(!id.is_empty() && id.len() <= 64, "{place}: {id:?}");
+    if request.method == "HEAD" {
+        assert!(response.body.is_empty(), "{place} has a body");
+    } else {
+        let length = response.body.len().to_string();
+        assert_eq!(response.header("content-length").unwrap_or("0"), length, "{place}");
+    }
+    if status >= 400 {
+        inspect_refusal(&place, id, request, response);
+    }
+    assert_eq!(status == 401, !response.challenges().is_empty() && status != 403, "{place}");
+    if status == 405 {
+        assert!(response.header("allow").is_some_and(|allow| !allow.is_empty()), "{place}");
+    }
+    if response.text().contains("\"access_token\":\"ey") {
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{place} may be kept");
+    }
+}
+
+fn inspect_refusal(place: &str, id: &str, request: &Request, response: &Response) {
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{place} may be kept");
+    if request.method == "HEAD" {
+        return;
+    }
+    let body = response.json();
+    let path = request.target.split('?').next().unwrap_or_default();
+    if OAUTH_PATHS.contains(&path) && body["code"].is_null() {
+        assert!(body["error"].is_string(), "{place}: {body}");
+        return;
+    }
+    assert_eq!(response.header("content-type"), Some("application/problem+json"), "{place}");
+    let names: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["type", "title", "status", "detail", "code", "request_id"], "{place}");
+    let texts = ["type", "title", "detail", "code", "request_id"];
+    let said = |name: &&str| body[*name].as_str().is_some_and(|text| !text.is_empty());
+    assert!(texts.iter().all(said), "{place}: {body}");
+    assert_eq!(body["status"], Value::from(response.status), "{place}");
+    assert_eq!(body["request_id"], Value::from(id), "{place}");
+}

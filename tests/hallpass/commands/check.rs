@@ -1,0 +1,154 @@
+//! `hallpass check`, and that `serve` refuses what it refuses: every problem of everything, in one run.
+
+use super::{Folder, Outcome, SECRET, TAIL};
+
+/// A roster with faults of many kinds, and the lines that they are in.
+fn faulty() -> (String, Vec<usize>) {
+    let lines = [
+        ("[clients.'bad name']".to_owned(), true),
+        ("roles = 'reader'".to_owned(), true),
+        ("[clients.billing]".to_owned(), false),
+        ("rolls = ['reader']".to_owned(), true),
+        ("scopes = ['a b']".to_owned(), true),
+        ("disabled = 'no'".to_owned(), true),
+        ("[[clients.billing.keys]]".to_owned(), false),
+        ("id = '4fQz81LmXc0a'".to_owned(), false),
+        ("hash = 'plain'".to_owned(), true),
+        ("created = 2026-11-23T00:00:00Z".to_owned(), false),
+        ("[[clients.billing.keys]]".to_owned(), false),
+        ("id = '4fQz81LmXc0a'".to_owned(), true),
+        (format!("hash = '$2b$03${TAIL}'"), true),
+        ("created = 'yesterday'".to_owned(), true),
+        ("[[clients.billing.keys]]".to_owned(), true),
+        (format!("hash = '$2b$15${TAIL}'"), true),
+        ("created = 2026-11-23".to_owned(), true),
+        ("[users.alice]".to_owned(), true),
+        ("[issuers.corp]".to_owned(), true),
+        ("url = 'ftp:'".to_owned(), true),
+    ];
+    let wrong = lines.iter().enumerate().filter(|(_, (_, wrong))| *wrong);
+    let wrong = wrong.map(|(index, _)| index + 1).collect();
+    (lines.map(|(line, _)| line + "\n").concat(), wrong)
+}
+
+/// The places that begin the lines, each of which must go on with what is wrong.
+fn places(outcome: &Outcome) -> Vec<&str> {
+    let place = |line| str::split_once(line, ": ").unwrap_or_else(|| panic!("{line:?}")).0;
+    outcome.out.lines().map(place).collect()
+}
+
+#[test]
+fn every_fault_of_a_roster_is_on_a_line_with_its_place() {
+    let (text, wrong) = faulty();
+    let folder = Folder::with_roster(&text);
+    let outcome = folder.run_with(&[SECRET], "check").ended_with(1);
+    assert!(outcome.err.is_empty(), "{}", outcome.err);
+    let mut found = places(&outcome);
+    found.dedup();
+    let expected: Vec<_> = wrong.iter().map(|line| format!("roster.toml:{line}")).collect();
+    assert_eq!(found, expected, "{}", outcome.out);
+}
+
+#[test]
+fn faults_of_settings_and_roster_are_found_in_one_run() {
+    let (text, wrong) = faulty();
+    let folder = Folder::with_roster(&text);
+    folder.write(
+        ".env",
+        "# settings\nHALLPASS_BIND=8080\n\nexport HALLPASS_DOCS = maybe\nHALLPASS_LEEWAY=1y\n",
+    );
+    let environment = [("HALLPASS_WORKERS", "0"), ("HALLPASS_LOG", "loud")];
+    let outcome = folder.run_with(&environment, "check --bind nowhere").ended_with(1);
+    for line in [
+        "--bind: HALLPASS_BIND ",
+        ".env:4: HALLPASS_DOCS ",
+        ".env:5: HALLPASS_LEEWAY ",
+        "environment: HALLPASS_WORKERS ",
+        "environment: HALLPASS_LOG ",
+        "environment: HALLPASS_SECRET_KEY is missing",
+        "roster.toml:1: ",
+        "roster.toml:20: ",
+    ] {
+        assert!(outcome.out.lines().any(|found| found.starts_with(line)), "{line} {outcome:#?}");
+    }
+    assert!(outcome.out.lines().count() >= 6 + wrong.len(), "{outcome:#?}");
+}
+
+#[test]
+fn lines_of_env_that_cannot_be_read_have_their_numbers_and_hide_nothing() {
+    let fault = "is not NAME=VALUE";
+    for (env, line) in [
+        ("HALLPASS_DOCS=on\nfoo bar\n", 2),
+        ("\n# two words\ntwo words\n", 3),
+        ("HALLPASS_ISSUER=two words\n", 1),
+        ("HALLPASS_ISSUER='never closed\nHALLPASS_DOCS=on\n", 1),
+        ("  indented words  \n", 1),
+        ("A='on\ntwo lines'\nfoo bar\n", 3),
+        ("HALLPASS_DOCS=on\r\nfoo bar\r\n", 2),
+        ("\u{feff}HALLPASS_DOCS=on\nfoo bar\n", 2),
+    ] {
+        let folder = Folder::with_roster("rolls = 1\n");
+        folder.write(".env", env);
+        let outcome = folder.run_with(&[("HALLPASS_WORKERS", "0")], "check").ended_with(1);
+        let outcome = outcome.shows(&[&format!(".env:{line}: {fault}"), "HALLPASS_WORKERS"]);
+        let outcome = outcome.shows(&["roster.toml:1: "]);
+        assert_eq!(outcome.out.matches(fault).count(), 1, "{env:?}: {}", outcome.out);
+    }
+    let folder = Folder::with_roster("");
+    folder.write(".env", "same words\nHALLPASS_DOCS=on\nsame words\n");
+    folder.run_with(&[SECRET], "check").ended_with(1).shows(&[".env:1: ", ".env:3: "]);
+}
+
+#[test]
+fn what_is_unwise_is_said_and_fails_nothing() {
+    let folder = Folder::with_roster(&format!(
+        "[clients.billing]\n[[clients.billing.keys]]\nid = '4fQz81LmXc0a'\n\
+         hash = '$2b$09${TAIL}'\ncreated = 2026-11-23T00:00:00Z\n"
+    ));
+    folder.write(".env", "HALLPASS_DCOS=off\n");
+    let environment = [SECRET, ("HALLPASS_PORT", "1")];
+    folder.run_with(&environment, "check").done().shows(&[
+        "roster.toml:4: ",
+        "cost 9",
+        ".env:1: HALLPASS_DCOS",
+        "environment: HALLPASS_PORT",
+    ]);
+    folder.write("roster.toml", &folder.read("roster.toml").replace("$2b$09", "$2b$10"));
+    folder.write(".env", "");
+    let out = folder.run_with(&[SECRET], "check").done().out;
+    assert_eq!(out.lines().count(), 1, "nothing to warn about: {out}");
+}
+
+#[test]
+fn values_that_are_no_text_are_problems_and_not_overlooked() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = Folder::with_roster("");
+    let mut command = folder.command("check");
+    command.env(SECRET.0, SECRET.1).env("HALLPASS_LEEWAY", OsStr::from_bytes(b"\xff"));
+    let outcome = Outcome::of("check", command.output().unwrap()).ended_with(1);
+    outcome.shows(&["environment: HALLPASS_LEEWAY"]);
+    let mut command = folder.command("key add fresh --roster");
+    command.arg(OsStr::from_bytes(b"\xff.toml"));
+    Outcome::of("key add", command.output().unwrap()).refused().complains(&["--roster"]);
+    assert_eq!(folder.names(), ["roster.toml"], "no file of a similar name is made");
+}
+
+#[test]
+fn serve_refuses_exactly_what_check_refuses_and_never_listens() {
+    let (text, _) = faulty();
+    for (roster, env, environment) in [
+        (None, "", &[][..]),
+        (None, "", &[SECRET]),
+        (Some(""), "", &[]),
+        (Some(&*text), "HALLPASS_DOCS=maybe\n", &[("HALLPASS_SECRET_KEY", "short")]),
+        (Some(&*text), "no line\n", &[SECRET]),
+        (Some(""), "HALLPASS_COOKIE_NAME=__Host-a\nHALLPASS_COOKIE_SECURE=off\n", &[SECRET]),
+    ] {
+        let folder = Folder::new();
+        roster.inspect(|text| folder.write("roster.toml", text));
+        folder.write(".env", env);
+        let check = folder.run_with(environment, "check --bind 127.0.0.1:0").ended_with(1);
+        let serve = folder.run_with(environment, "serve --bind 127.0.0.1:0").refused();
+        assert_eq!(serve.err, check.out);
+    }
+}

@@ -1,0 +1,130 @@
+//! What edits do to the roster file: all that is not theirs stays, whoever else is editing.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use hallpass::roster::{ApiKey, Roster};
+
+use super::{Folder, Outcome, TAIL};
+
+/// A roster that somebody has written by hand, with a key of cost 4.
+fn handwritten() -> String {
+    format!(
+        "# Billing first: it pays for the rest.\n\
+         [clients.zulu] # last in the alphabet\n\
+         roles = [ 'reader',   \"admin\" ]\n\
+         \n\
+         # made by hand\n\
+         [[clients.zulu.keys]]\n\
+         id = \"4fQz81LmXc0a\" # on the old server\n\
+         hash = '$2b$04${TAIL}'\n\
+         created = 2026-01-01T00:00:00+02:00\n\
+         \n\
+         [users.alice] # a person\n\
+         password = '$2b$04${TAIL}'\n\
+         \n\
+         [clients.alpha]\n\
+         # the end\n"
+    )
+}
+
+#[test]
+fn an_added_key_leaves_every_line_that_was_there_in_its_order() {
+    for client in ["zulu", "alpha", "fresh"] {
+        let folder = Folder::with_roster(&handwritten());
+        folder.run(&format!("key add {client}")).done();
+        let after = folder.read("roster.toml");
+        let mut rest = after.lines();
+        for line in handwritten().lines() {
+            assert!(rest.any(|found| found == line), "{line:?} is lost in:\n{after}");
+        }
+        folder.run_with(&[super::SECRET], "check").done();
+    }
+}
+
+#[test]
+fn rotate_and_revoke_keep_what_is_not_the_key() {
+    let folder = Folder::with_roster(&handwritten());
+    folder.run("key rotate zulu").done();
+    folder.run("key revoke 4fQz81LmXc0a").done();
+    let after = folder.read("roster.toml");
+    for kept in [
+        "# Billing first: it pays for the rest.\n[clients.zulu] # last in the alphabet\n",
+        "roles = [ 'reader',   \"admin\" ]\n",
+        "[users.alice] # a person\n",
+        "[clients.alpha]\n# the end\n",
+    ] {
+        assert!(after.contains(kept), "{kept:?} is lost in:\n{after}");
+    }
+    assert!(!after.contains("4fQz81LmXc0a") && after.matches("hash = ").count() == 1, "{after}");
+}
+
+#[test]
+fn an_edited_roster_is_for_its_owner_alone() {
+    let folder = Folder::with_roster(&handwritten());
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(folder.path("roster.toml"), open).unwrap();
+    folder.run("key add fresh").done();
+    assert_eq!(folder.mode("roster.toml"), 0o600);
+    assert_eq!(folder.mode("roster.toml.lock"), 0o600);
+    assert_eq!(folder.names(), ["roster.toml", "roster.toml.lock"]);
+}
+
+#[test]
+fn a_link_to_the_roster_is_written_through() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("data")).unwrap();
+    folder.write("data/real.toml", &handwritten());
+    symlink("data/real.toml", folder.path("roster.toml")).unwrap();
+    folder.run("key add fresh").done();
+    let link = std::fs::read_link(folder.path("roster.toml")).unwrap();
+    assert_eq!(link.to_str(), Some("data/real.toml"), "the link is still one");
+    assert!(folder.read("data/real.toml").contains("[clients.fresh]"));
+}
+
+#[test]
+fn ten_that_add_keys_at_once_lose_nothing() {
+    let folder = Folder::new();
+    let started: Vec<_> = (0..10)
+        .map(|number| {
+            // Some meet in one client, some make their own.
+            let line = format!("key add {}", ["shared", "one", "two"][number % 3]);
+            (folder.command(&line).spawn().unwrap(), line)
+        })
+        .collect();
+    let keys = Vec::from_iter(started.into_iter().map(|(child, line)| {
+        let outcome = Outcome::of(&line, child.wait_with_output().unwrap()).done();
+        ApiKey::parse(outcome.out.trim_end()).unwrap()
+    }));
+    let roster = Roster::load(&folder.path("roster.toml")).unwrap().roster;
+    assert_eq!(roster.clients().map(|client| client.keys.len()).sum::<usize>(), 10);
+    assert!(keys.iter().all(|key| roster.key(key.id()).is_some()));
+    assert_eq!(folder.names(), ["roster.toml", "roster.toml.lock"]);
+}
+
+#[test]
+fn a_broken_roster_is_refused_and_left_as_it_is() {
+    for broken in [
+        "[clients.billing\n",
+        "[clients.billing]\nrolls = []\n",
+        "[clients.'not a name']\n",
+        "[clients]\n[clients]\n",
+    ] {
+        for line in ["key add fresh", "key rotate billing", "key revoke 4fQz81LmXc0a"] {
+            let folder = Folder::with_roster(broken);
+            folder.run(line).refused().complains(&["roster.toml:"]);
+            assert_eq!(folder.read("roster.toml"), broken, "{line}");
+        }
+        Folder::with_roster(broken).run("key list").refused().complains(&["roster.toml:"]);
+    }
+}
+
+#[test]
+fn a_fault_of_the_file_system_is_said_once() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    for roster in ["folder", "no/such/roster.toml"] {
+        let outcome = folder.run(&format!("key add fresh --roster {roster}")).refused();
+        assert_eq!(outcome.err.matches("os error").count(), 1, "{}", outcome.err);
+        assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
+    }
+}

@@ -1,0 +1,130 @@
+//! `kill -9` in the middle of `key add`: the roster is the old or the new one, never less.
+
+use std::{
+    process::Child,
+    thread,
+    time::{Duration, Instant},
+};
+
+use hallpass::roster::{ApiKey, Roster};
+use jiff::Timestamp;
+
+use super::{Folder, Outcome};
+
+const NEW: &str = ".roster.toml.new";
+
+/// A roster that has been through many kills, and the keys that people have seen.
+struct Victim {
+    folder: Folder,
+    seen: Vec<ApiKey>,
+    keys: usize,
+}
+
+impl Victim {
+    fn new() -> Self {
+        let folder = Folder::new();
+        // The first is not killed, and long enough that writing takes its time.
+        let comment = "# a roster that has grown over the years\n".repeat(400);
+        folder.write("roster.toml", &format!("{comment}[clients.billing]\n"));
+        Self { folder, seen: Vec::new(), keys: 0 }
+    }
+
+    /// Starts `key add`, kills it when `moment` returns, and looks at what is left.
+    fn strike(&mut self, moment: impl FnOnce(&Folder, &mut Child)) {
+        let mut child = self.folder.command("key add billing").spawn().unwrap();
+        moment(&self.folder, &mut child);
+        // It fails where the command was faster.
+        let _ended_before = child.kill();
+        let output = child.wait_with_output().unwrap();
+        let roster = Roster::load(&self.folder.path("roster.toml")).unwrap().roster;
+        let before = self.keys;
+        self.keys = roster.clients().map(|client| client.keys.len()).sum();
+        assert!((before..=before + 1).contains(&self.keys), "{before} became {}", self.keys);
+        // What was printed to the end of the line is a key that somebody holds.
+        let out = String::from_utf8(output.stdout).unwrap();
+        if let Some(text) = out.strip_suffix('\n') {
+            let key = ApiKey::parse(text).unwrap();
+            assert!(roster.verify(&key, Timestamp::now()).is_ok(), "{} is lost", key.id());
+            self.seen.push(key);
+        }
+        assert!(self.seen.iter().all(|key| roster.key(key.id()).is_some()), "a key was lost");
+        let mut names = self.folder.names();
+        names.retain(|name| !["roster.toml", "roster.toml.lock", NEW].contains(&&**name));
+        assert!(names.is_empty(), "strays: {names:?}");
+    }
+
+    /// The next edit works, whatever a kill has left behind, and tidies up.
+    fn recovers(&self) {
+        let outcome = self.folder.run("key add billing").done();
+        let key = ApiKey::parse(outcome.out.trim_end()).unwrap();
+        let roster = Roster::load(&self.folder.path("roster.toml")).unwrap().roster;
+        assert!(roster.verify(&key, Timestamp::now()).is_ok());
+        assert_eq!(roster.clients().map(|client| client.keys.len()).sum::<usize>(), self.keys + 1);
+        assert_eq!(self.folder.names(), ["roster.toml", "roster.toml.lock"]);
+        assert_eq!(self.folder.mode("roster.toml"), 0o600);
+    }
+}
+
+/// How long `key add` takes here and now.
+fn duration_of_key_add() -> Duration {
+    let folder = Folder::new();
+    let started = Instant::now();
+    folder.run("key add billing").done();
+    started.elapsed()
+}
+
+#[test]
+fn a_kill_at_any_moment_of_key_add_loses_no_key_that_was_shown() {
+    let whole = duration_of_key_add() * 6 / 5;
+    let mut victim = Victim::new();
+    for part in 0..50 {
+        victim.strike(|_, _| thread::sleep(whole * part / 50));
+    }
+    victim.recovers();
+}
+
+#[test]
+fn a_kill_while_the_new_roster_is_written_leaves_the_old_or_the_new_one() {
+    let mut victim = Victim::new();
+    let mut caught = 0;
+    for part in 0..50 {
+        victim.strike(|folder, child| {
+            // Sleeping would miss the moment, which is short: ask again and again.
+            let new = folder.path(NEW);
+            let before = new.symlink_metadata().ok().map(|found| found.modified().unwrap());
+            while child.try_wait().unwrap().is_none() {
+                let now = new.symlink_metadata().ok().map(|found| found.modified().unwrap());
+                if now.is_some() && now != before {
+                    caught += 1;
+                    break;
+                }
+            }
+            let seen = Instant::now();
+            while seen.elapsed() < Duration::from_micros(part * 40) {
+                thread::yield_now();
+            }
+        });
+    }
+    assert!(caught > 0, "not one kill came while the file was written");
+    victim.recovers();
+}
+
+#[test]
+fn a_kill_while_waiting_for_the_lock_harms_nobody() {
+    let folder = Folder::with_roster("[clients.billing]\n");
+    folder.run("key add billing").done();
+    let before = folder.read("roster.toml");
+    let lock = std::fs::File::open(folder.path("roster.toml.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut waiting = folder.command("key add billing").spawn().unwrap();
+    thread::sleep(duration_of_key_add() * 2);
+    assert!(waiting.try_wait().unwrap().is_none(), "it waits for the lock");
+    waiting.kill().unwrap();
+    let killed = waiting.wait_with_output().unwrap();
+    assert!(killed.stdout.is_empty());
+    assert_eq!(folder.read("roster.toml"), before);
+    let patient = folder.command("key add billing").spawn().unwrap();
+    drop(lock);
+    Outcome::of("key add", patient.wait_with_output().unwrap()).done();
+    assert_eq!(Roster::load(&folder.path("roster.toml")).unwrap().roster.clients().count(), 1);
+}

@@ -1,0 +1,76 @@
+//! `hallpass key list`: everything about the keys but the keys.
+
+use super::{Folder, TAIL};
+
+fn folder() -> Folder {
+    let key = |id: &str, expires: &str| {
+        format!(
+            "[[clients.billing.keys]]\nid = '{id}'\nhash = '$2b$04${TAIL}'\n\
+             created = 2026-01-01T00:00:00Z\n{expires}"
+        )
+    };
+    Folder::with_roster(&format!(
+        "[clients.off]\ndisabled = true\n[clients.new]\n\
+         [clients.billing]\nroles = ['reader', 'admin']\nscopes = ['invoices:read']\n{}{}",
+        key("AAAAAAAAAAAA", "expires = 2026-02-01T00:00:00Z\n"),
+        key("BBBBBBBBBBBB", ""),
+    ))
+}
+
+#[test]
+fn the_table_has_a_line_for_each_key_and_each_client_without_one() {
+    let outcome = folder().run("key list").done();
+    let cells = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).count();
+    let lines: Vec<_> = outcome.out.lines().collect();
+    assert!(lines.iter().all(|line| cells(line) == 7), "{}", outcome.out);
+    for (line, parts) in [
+        (0, &["CLIENT", "ROLES", "SCOPES", "KEY ID", "CREATED", "EXPIRES", "STATE"][..]),
+        (1, &["billing", "admin reader", "invoices:read", "AAAAAAAAAAAA", "2026-02-01", "expired"]),
+        (2, &["billing", "BBBBBBBBBBBB", "2026-01-01", "active"]),
+        (3, &["new", "no key"]),
+        (4, &["off", "disabled"]),
+    ] {
+        for part in parts {
+            assert!(lines[line].contains(part), "{part} in line {line} of\n{}", outcome.out);
+        }
+    }
+    assert_eq!(lines.len(), 5);
+}
+
+#[test]
+fn the_json_says_the_same_to_programs() {
+    let outcome = folder().run("key list --json").done();
+    let clients: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(
+        clients[0],
+        serde_json::json!({
+            "client": "billing", "roles": ["admin", "reader"], "scopes": ["invoices:read"],
+            "disabled": false, "keys": [
+                {"key_id": "AAAAAAAAAAAA", "created": "2026-01-01T00:00:00Z",
+                 "expires": "2026-02-01T00:00:00Z", "state": "expired"},
+                {"key_id": "BBBBBBBBBBBB", "created": "2026-01-01T00:00:00Z",
+                 "expires": null, "state": "active"},
+            ],
+        })
+    );
+    assert_eq!(clients[1]["client"], "new");
+    assert_eq!(clients[2]["disabled"], true);
+    assert_eq!(clients.as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn no_hash_and_no_part_of_one_is_listed_and_cheap_ones_are_warned_about() {
+    for line in ["key list", "key list --json"] {
+        let outcome = folder().run(line).done().complains(&["roster.toml:9: ", "cost 4"]);
+        for secret in ["$2b$", &TAIL[..10]] {
+            assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret), "{line}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_roster_lists_nothing() {
+    let folder = Folder::with_roster("# nobody yet\n");
+    assert_eq!(folder.run("key list").done().out.lines().count(), 1);
+    assert_eq!(folder.run("key list --json").done().out, "[]\n");
+}

@@ -1,0 +1,149 @@
+//! The command line, tested as a person meets it: the real program in a folder of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+mod check;
+mod edits;
+mod init;
+mod keys;
+mod kills;
+mod list;
+mod pipes;
+mod policy;
+mod precedence;
+mod secrets;
+mod serve;
+mod serving;
+mod usage;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// What `serve` and `check` need beside a roster.
+const SECRET: (&str, &str) = ("HALLPASS_SECRET_KEY", "0123456789abcdefghijABCDEFGHIJ-_.~!");
+
+/// The part of a bcrypt hash behind the cost; from the test suite of jBCrypt.
+const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+
+/// A working directory, deleted at the end, with nothing of the environment of the tests.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A folder with a roster of this text.
+    fn with_roster(text: &str) -> Self {
+        let folder = Self::new();
+        folder.write("roster.toml", text);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Who may do what with the file, as in 0o600.
+    fn mode(&self, name: &str) -> u32 {
+        fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o777
+    }
+
+    /// The names of all files, in order.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program with the words of `line` as arguments, ready to be started.
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hallpass"));
+        command.args(line.split_whitespace()).env_clear().current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, line: &str) -> Outcome {
+        self.run_with(&[], line)
+    }
+
+    fn run_with(&self, environment: &[(&str, &str)], line: &str) -> Outcome {
+        let mut command = self.command(line);
+        Outcome::of(line, command.envs(environment.iter().copied()).output().unwrap())
+    }
+}
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+struct Outcome {
+    line: String,
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Outcome {
+    fn of(line: &str, output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("people can read it");
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        assert!(!err.contains("panicked"), "{line}: {err}");
+        Self { line: line.to_owned(), code: output.status.code(), out, err }
+    }
+
+    fn ended_with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}: {self:#?}", self.line);
+        self
+    }
+
+    fn done(self) -> Self {
+        self.ended_with(0)
+    }
+
+    /// Found problems or refused: says so, on stderr.
+    fn refused(self) -> Self {
+        assert!(self.out.is_empty() && !self.err.is_empty(), "{self:#?}");
+        self.ended_with(1)
+    }
+
+    fn misused(self) -> Self {
+        assert!(self.out.is_empty() && !self.err.is_empty(), "{self:#?}");
+        self.ended_with(2)
+    }
+
+    /// Asserts that stdout holds all of these.
+    fn shows(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.out.contains(part), "no {part:?} on stdout: {self:#?}");
+        }
+        self
+    }
+
+    /// Asserts that stderr holds all of these.
+    fn complains(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.err.contains(part), "no {part:?} on stderr: {self:#?}");
+        }
+        self
+    }
+}

@@ -1,0 +1,54 @@
+//! Flags beat the environment, the environment beats `.env`, `.env` beats defaults.
+
+use super::{Folder, SECRET};
+
+#[test]
+fn the_address_is_taken_from_the_strongest_place_that_names_one() {
+    let environment = [("HALLPASS_BIND", "127.0.0.1:3")];
+    let blank = [("HALLPASS_BIND", " ")];
+    let flag = "--bind 127.0.0.1:4";
+    for (env, environment, flag, port) in [
+        ("", &[][..], "", 8080),
+        ("HALLPASS_BIND=127.0.0.1:2\n", &[], "", 2),
+        ("HALLPASS_BIND=127.0.0.1:1\nHALLPASS_BIND=127.0.0.1:2\n", &[], "", 2),
+        ("HALLPASS_BIND=127.0.0.1:2\n", &environment, "", 3),
+        ("HALLPASS_BIND=127.0.0.1:2\n", &environment, flag, 4),
+        ("", &environment, flag, 4),
+        ("HALLPASS_BIND=127.0.0.1:2\n", &[], flag, 4),
+        ("", &blank, "", 8080),
+    ] {
+        let folder = Folder::new();
+        folder.write(".env", env);
+        let outcome = folder.run_with(environment, &format!("explain {flag} GET /clients")).done();
+        outcome.shows(&[&format!("http://127.0.0.1:{port}/clients")]);
+    }
+}
+
+#[test]
+fn the_roster_is_taken_from_the_strongest_place_that_names_one() {
+    let environment = [SECRET, ("HALLPASS_ROSTER", "environment.toml")];
+    let env = "HALLPASS_ROSTER=env.toml\n";
+    for (env, environment, flag, name) in [
+        ("", &[SECRET][..], "", "roster.toml"),
+        (env, &[SECRET], "", "env.toml"),
+        (env, &environment, "", "environment.toml"),
+        (env, &environment, "--roster flag.toml", "flag.toml"),
+    ] {
+        let folder = Folder::new();
+        folder.write(".env", env);
+        folder.write(name, "[clients.billing]\n");
+        // Where only one file exists, every command must find that one.
+        for line in ["check", "key list"] {
+            folder.run_with(environment, &format!("{line} {flag}")).done();
+        }
+        folder.run_with(environment, &format!("key {flag} list")).done().shows(&["billing"]);
+    }
+}
+
+#[test]
+fn a_wrong_value_that_is_beaten_is_no_problem() {
+    let folder = Folder::with_roster("");
+    folder.write(".env", "HALLPASS_SECRET_KEY=short\nHALLPASS_BIND=wrong\n");
+    let environment = [SECRET, ("HALLPASS_BIND", "wrong")];
+    folder.run_with(&environment, "check --bind 127.0.0.1:0").done();
+}

@@ -1,0 +1,81 @@
+//! Problems are read by many eyes and kept in logs: no secret is ever in one.
+
+use super::{Folder, SECRET, TAIL};
+
+const KEY: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
+
+/// Runs `check` and `serve`, which must refuse, and looks for the secret in all that they say.
+fn refused_without(folder: &Folder, environment: &[(&str, &str)], secret: &str) {
+    for line in ["check --bind 127.0.0.1:0", "serve --bind 127.0.0.1:0"] {
+        let outcome = folder.run_with(environment, line).ended_with(1);
+        assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn secrets_among_the_settings_stay_out_of_problems_wherever_they_are_written() {
+    let pem = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2VwBCIEIHide-----END PRIVATE KEY-----";
+    let long = "hide-me-0123456789-0123456789-0123456789";
+    for (name, value, secret) in [
+        ("HALLPASS_SECRET_KEY", "hide-me", "hide-me"),
+        ("HALLPASS_SECRET_KEY", pem, "MC4CAQ"),
+        ("HALLPASS_SIGNING_KEY", pem, "MC4CAQ"),
+        ("HALLPASS_PREVIOUS_SECRET_KEYS", "hide-me", "hide-me"),
+        ("HALLPASS_PREVIOUS_SIGNING_KEYS", pem, "MC4CAQ"),
+        ("HALLPASS_PREVIOUS_SECRET_KEYS", &format!("{long},short"), "hide-me"),
+    ] {
+        let folder = Folder::with_roster("");
+        refused_without(&folder, &[SECRET, (name, value)], secret);
+        for quoted in [format!("{name}='{value}'\n"), format!("{name}={value} {value}\n")] {
+            folder.write(".env", &quoted);
+            refused_without(&folder, &[("HALLPASS_DOCS", "maybe")], secret);
+        }
+    }
+}
+
+#[test]
+fn a_pem_pasted_into_env_over_several_lines_stays_out_of_problems() {
+    let folder = Folder::with_roster("");
+    let pem =
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQ AwBQYDK2Vw\nBCIEIHide==\n-----END PRIVATE KEY-----";
+    for quote in ["", "'", "\""] {
+        folder.write(".env", &format!("HALLPASS_SECRET_KEY={quote}{pem}{quote}\n"));
+        for secret in ["MC4CAQ", "BCIEI"] {
+            refused_without(&folder, &[], secret);
+        }
+    }
+}
+
+#[test]
+fn secrets_in_a_wrong_place_of_the_roster_stay_out_of_problems() {
+    let secret = &KEY[16..40];
+    for line in [
+        format!("id = '{KEY}'"),
+        format!("hash = '{KEY}'"),
+        format!("created = '{KEY}'"),
+        format!("created = {KEY}"),
+        format!("'{KEY}"),
+        KEY.to_owned(),
+    ] {
+        let text = format!("[clients.billing]\n[[clients.billing.keys]]\n{line}\n");
+        refused_without(&Folder::with_roster(&text), &[SECRET], secret);
+    }
+    let hash = format!("[users.alice]\npassword = '$2b$31${TAIL}'\n");
+    refused_without(&Folder::with_roster(&hash), &[SECRET], &TAIL[..12]);
+}
+
+#[test]
+fn a_good_secret_is_not_in_what_serve_and_check_say() {
+    let folder = Folder::with_roster("");
+    let environment = [SECRET, ("HALLPASS_LOG", "trace")];
+    let mut serve = folder.command("serve --bind 127.0.0.1:0");
+    let mut child = serve.envs(environment).spawn().unwrap();
+    let mut first = String::new();
+    let stdout = child.stdout.as_mut().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut first).unwrap();
+    super::serving::signal(&child, "TERM");
+    let served = child.wait_with_output().unwrap();
+    assert!(!String::from_utf8_lossy(&served.stderr).contains(SECRET.1));
+    let checked = folder.run_with(&environment, "check").done();
+    assert!(!checked.out.contains(SECRET.1) && !checked.err.contains(SECRET.1));
+}

@@ -1,0 +1,127 @@
+//! `hallpass serve`: how it starts, what it says first, how it ends.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::Stdio,
+};
+
+use super::{
+    Folder, SECRET,
+    serving::{Serving, end_of, signal},
+};
+
+#[test]
+fn without_a_roster_it_refuses_and_names_init() {
+    let folder = Folder::new();
+    let outcome = folder.run_with(&[SECRET], "serve --bind 127.0.0.1:0").refused();
+    outcome.complains(&["roster.toml: ", "`hallpass init`"]);
+    assert!(folder.names().is_empty());
+}
+
+#[test]
+fn dev_says_where_then_the_key_then_what_to_paste_and_leaves_no_file() {
+    let folder = Folder::new();
+    let mut serving = Serving::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    let address = serving.address.clone();
+    let second = serving.line();
+    let key = second.strip_prefix("api key: ").expect("the key is next").trim_end();
+    assert_eq!(serving.line(), format!("swagger ui: {address}/docs/\n"));
+    let lines: Vec<_> = std::iter::repeat_with(|| serving.line()).take(7).collect();
+    let curls: Vec<_> = lines.iter().filter(|line| line.contains("curl ")).collect();
+    assert!(curls.len() >= 3 && curls.iter().all(|line| line.contains(&address)), "{lines:?}");
+    assert!(curls[0].contains(key) && curls[0].contains("/login"), "{lines:?}");
+
+    let mut answer = ureq::post(format!("{address}/login"))
+        .header("X-API-Key", key)
+        .send_empty()
+        .expect("the printed key logs in");
+    let body = answer.body_mut().read_to_string().unwrap();
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["roles"], serde_json::json!(["admin", "reader"]));
+    let token = format!("Bearer {}", body["access_token"].as_str().unwrap());
+    let clients = ureq::get(format!("{address}/clients")).header("Authorization", token);
+    assert_eq!(clients.call().unwrap().status(), 200);
+    assert_eq!(ureq::get(format!("{address}/docs/")).call().unwrap().status(), 200);
+
+    assert!(folder.names().is_empty(), "while it runs: {:?}", folder.names());
+    assert_eq!(serving.stopped_by("INT").code(), Some(0));
+    assert!(folder.names().is_empty(), "afterwards: {:?}", folder.names());
+}
+
+#[test]
+fn the_curl_lines_of_dev_work_when_they_are_pasted_into_a_shell() {
+    let has_curl = std::process::Command::new("curl").arg("--version").output();
+    if has_curl.is_err() {
+        return;
+    }
+    let folder = Folder::new();
+    let mut serving = Serving::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    let lines: Vec<_> = std::iter::repeat_with(|| serving.line()).take(9).collect();
+    let script: String = lines.iter().filter(|line| line.contains("curl ")).cloned().collect();
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(r#""sub":"demo""#), "{script}\n{said}");
+    assert!(!said.contains("\"status\":4"), "{script}\n{said}");
+}
+
+#[test]
+fn two_dev_services_have_different_keys() {
+    let folder = Folder::new();
+    let line = "serve --dev --bind 127.0.0.1:0";
+    let keys = [0, 1].map(|_| Serving::start(&folder, line).line());
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[test]
+fn a_port_in_use_is_refused_with_a_way_on() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = Folder::with_roster("");
+    for dev in ["--dev", ""] {
+        let outcome = folder.run_with(&[SECRET], &format!("serve {dev} --bind {address}"));
+        outcome.refused().complains(&["cannot listen", &address, "--bind 127.0.0.1:0"]);
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_with_an_example() {
+    let folder = Folder::with_roster("");
+    for bind in ["8080", "localhost", "127.0.0.1", "127.0.0.1:65536", "999.1.1.1:1", "[::1:80"] {
+        for dev in ["--dev", ""] {
+            let outcome = folder.run_with(&[SECRET], &format!("serve {dev} --bind {bind}"));
+            outcome.refused().complains(&["--bind: ", bind, "127.0.0.1:8080"]);
+        }
+    }
+    folder.run("serve --bind").misused();
+}
+
+#[test]
+fn a_signal_right_after_the_first_line_ends_it_well() {
+    let folder = Folder::new();
+    for name in ["TERM", "INT", "TERM", "INT"] {
+        let mut serving = Serving::start(&folder, "serve --dev --bind 127.0.0.1:0");
+        assert_eq!(serving.stopped_by(name).code(), Some(0), "SIG{name}");
+    }
+}
+
+#[test]
+fn a_closed_stdout_does_not_end_it() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let folder = Folder::new();
+    let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
+    // Its own first line cannot be read, so actix must say where it listens.
+    command.env("HALLPASS_LOG", "info,actix_server=info");
+    let mut child = command.stdout(Stdio::from(writer)).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = log.lines().map(Result::unwrap);
+    let address = said.find_map(|line| Some(line.split_once("listening on: ")?.1.to_owned()));
+    let address = address.expect("it listens");
+    let answer = ureq::get(format!("http://{address}/health/live")).call().unwrap();
+    assert_eq!(answer.status(), 200);
+    signal(&child, "TERM");
+    let rest = std::thread::spawn(move || said.count());
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    rest.join().unwrap();
+}

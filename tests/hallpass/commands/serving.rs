@@ -1,0 +1,77 @@
+//! A running `hallpass serve` that ends with its test.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::Folder;
+
+/// Longer than anything here takes; only a hang meets it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) struct Serving {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What the first line on stdout says.
+    pub(super) address: String,
+}
+
+impl Serving {
+    /// Starts the command and waits for the line that says where it listens.
+    pub(super) fn start(folder: &Folder, line: &str) -> Self {
+        let mut child = folder.command(line).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        let Some(address) = first.strip_prefix("listening on ") else {
+            let output = child.wait_with_output().unwrap();
+            panic!("{first:?} {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let address = address.trim_end().to_owned();
+        Self { child, stdout, address }
+    }
+
+    /// The next line on stdout; waits for it.
+    pub(super) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Sends a signal and waits for the end.
+    pub(super) fn stopped_by(&mut self, name: &str) -> ExitStatus {
+        signal(&self.child, name);
+        end_of(&mut self.child)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ended_before = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal as an operator would; the standard library knows only KILL.
+pub(super) fn signal(child: &Child, name: &str) {
+    let script = format!("kill -{name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+}
+
+/// Waits for the end; what does not end fails the test instead of holding it up.
+pub(super) fn end_of(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if started.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("it did not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,69 @@
+//! Wrong usage is told apart from refusals, and every command says how it is used.
+
+use super::Folder;
+
+#[test]
+fn wrong_usage_is_exit_code_two_with_help_on_stderr() {
+    let folder = Folder::new();
+    for (line, part) in [
+        ("", "Usage: hallpass"),
+        ("nope", "nope"),
+        ("--nope", "--nope"),
+        ("serve --nope", "--nope"),
+        ("serve extra", "extra"),
+        ("init extra", "extra"),
+        ("check extra", "extra"),
+        ("openapi extra", "extra"),
+        ("key", "Usage: hallpass key"),
+        ("key nope", "nope"),
+        ("key list --nope", "--nope"),
+        ("check --roster", "--roster"),
+        ("check --bind 127.0.0.1:1 --bind 127.0.0.1:2", "--bind"),
+    ] {
+        folder.run(line).misused().complains(&[part]);
+    }
+    assert!(folder.names().is_empty());
+}
+
+#[test]
+fn the_help_of_every_command_names_its_flags() {
+    let folder = Folder::new();
+    for (line, parts) in [
+        ("", &["serve", "init", "key", "check", "openapi", "explain", "--version"][..]),
+        ("serve", &["--dev", "--roster", "--bind"]),
+        ("init", &["--example", "--roster"]),
+        ("check", &["--roster", "--bind"]),
+        ("key", &["add", "list", "rotate", "revoke", "--roster"]),
+        ("key add", &["<CLIENT>", "--role", "--scope", "--expires", "--roster"]),
+        ("key list", &["--json", "--roster"]),
+        ("key rotate", &["<CLIENT>", "--overlap", "24h", "--roster"]),
+        ("key revoke", &["<KEY_ID>", "--roster"]),
+        ("openapi", &["--format", "json", "yaml"]),
+        ("explain", &["[METHOD]", "[PATH]", "--bind"]),
+    ] {
+        for help in ["--help", "-h"] {
+            let outcome = folder.run(&format!("{line} {help}")).done().shows(parts);
+            assert!(outcome.err.is_empty() && outcome.out.contains("Usage: hallpass"));
+        }
+    }
+}
+
+#[test]
+fn every_command_of_the_help_has_help() {
+    let folder = Folder::new();
+    let help = folder.run("--help").done().out;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<_> = commands.map_while(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() >= 6, "{help}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        folder.run(&format!("{command} --help")).done();
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_crate() {
+    let version = format!("hallpass {}\n", env!("CARGO_PKG_VERSION"));
+    for flag in ["--version", "-V"] {
+        assert_eq!(Folder::new().run(flag).done().out, version);
+    }
+}

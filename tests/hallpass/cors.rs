@@ -1,0 +1,100 @@
+//! CORS: pages of the configured origins may call, and those of no other.
+
+use crate::server::Server;
+
+const OURS: &str = "https://app.example.com";
+const FOREIGN: &str = "https://evil.example";
+
+fn server() -> Server {
+    Server::with(&[("HALLPASS_CORS_ORIGINS", "https://app.example.com, http://localhost:3000")])
+}
+
+#[test]
+fn a_genuine_preflight_is_answered_without_a_credential() {
+    let server = server();
+    for (method, path) in [("GET", "/clients"), ("POST", "/login"), ("POST", "/logout")] {
+        for origin in [OURS, "http://localhost:3000"] {
+            let answer = server
+                .anonymous()
+                .ask("OPTIONS", path)
+                .header("Origin", origin)
+                .header("Access-Control-Request-Method", method)
+                .header("Access-Control-Request-Headers", "authorization, x-api-key, content-type")
+                .expect(200);
+            assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+            let methods = answer.header("access-control-allow-methods").unwrap();
+            assert!(methods.contains(method), "{methods}");
+            let headers =
+                answer.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+            for name in ["authorization", "x-api-key", "content-type"] {
+                assert!(headers.contains(name), "{headers}");
+            }
+            assert!(answer.body.is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_preflight_gets_no_further_than_any_other_request() {
+    let server = server();
+    let options = |path: &str| server.anonymous().ask("OPTIONS", path);
+    options("/clients").expect(405);
+    options("/clients").header("Origin", OURS).expect(405);
+    // Half a preflight is none: the CORS layer misses the origin before anything else is looked at.
+    options("/clients").header("Access-Control-Request-Method", "GET").expect(400);
+    options("/nothing").header("Origin", OURS).expect(404);
+}
+
+#[test]
+fn a_page_of_ours_can_read_every_answer_a_refusal_too() {
+    let server = server();
+    let anonymous = server.anonymous();
+    let admin = server.token("admin");
+    let asks = [
+        (anonymous.get("/clients"), 401),
+        (server.token("reader").get("/clients"), 403),
+        (admin.get("/clients"), 200),
+        (anonymous.get("/nothing"), 404),
+        (anonymous.ask("PUT", "/clients"), 405),
+        (admin.get("/clients").header("Authorization", "x"), 400),
+        (server.key("reader").post("/login").json("x"), 400),
+    ];
+    for (ask, status) in asks {
+        let answer = ask.header("Origin", OURS).expect(status);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(OURS), "{status}");
+        let exposed = answer.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
+        assert!(
+            exposed.contains("www-authenticate") && exposed.contains("x-request-id"),
+            "{exposed}"
+        );
+        assert!(answer.header("vary").unwrap().to_ascii_lowercase().contains("origin"));
+    }
+}
+
+#[test]
+fn a_foreign_page_reads_nothing() {
+    let server = server();
+    let token = server.token("admin");
+    for origin in
+        [FOREIGN, "null", "https://app.example.com.evil.example", "http://app.example.com"]
+    {
+        for ask in [token.get("/clients"), server.anonymous().get("/clients")] {
+            let answer = ask.header("Origin", origin).answer();
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        }
+        let preflight = token.ask("OPTIONS", "/clients").header("Origin", origin);
+        let answer = preflight.header("Access-Control-Request-Method", "GET").answer();
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        assert!(answer.status >= 400, "{origin}: {}", answer.status);
+    }
+}
+
+#[test]
+fn without_the_setting_there_is_no_cors() {
+    let server = Server::start();
+    let ask = server.anonymous().ask("OPTIONS", "/clients").header("Origin", OURS);
+    let answer = ask.header("Access-Control-Request-Method", "GET").expect(405);
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+    let answer = server.token("admin").get("/clients").header("Origin", OURS).expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}

@@ -1,0 +1,197 @@
+//! How credentials are read: once, from their place, and alike whatever is wrong with them.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::{
+    cast::{unknown_key, with_wrong_secret},
+    server::Server,
+};
+
+#[test]
+fn a_place_that_is_filled_twice_is_refused_even_with_the_same_value() {
+    let server = Server::start();
+    let (key, other) = (server.cast.key("admin"), server.cast.key("reader"));
+    let token = server.login("admin");
+    let bearer = format!("Bearer {token}");
+    let basic = format!("Basic {}", STANDARD.encode("a:b"));
+    for second in [key, other, "x", ""] {
+        let login = |target: &str| server.anonymous().post(target);
+        let asks = [
+            login("/login").header("X-API-Key", key).header("x-api-key", second),
+            login("/login").header("X-API-Key", second).header("X-Api-Key", key),
+            login(&format!("/login?api_key={key}&api_key={second}")),
+            login(&format!("/login?api_key={second}&x=1&%61pi_key={key}")),
+            login("/login").header("Cookie", format!("api_key={key}; api_key={second}")),
+            login("/login")
+                .header("Cookie", format!("api_key={key}"))
+                .header("Cookie", format!("api_key={second}")),
+        ];
+        for ask in asks {
+            ask.refused(400, "ambiguous_credentials");
+        }
+    }
+    for second in [&bearer, "Bearer x", &basic, "Digest x"] {
+        let ask = server.anonymous().get("/request").header("Authorization", &bearer);
+        ask.header("authorization", second).refused(400, "ambiguous_credentials");
+    }
+    let cookies = format!("access_token={token}; access_token={token}");
+    let ask = server.anonymous().get("/request").header("Cookie", cookies);
+    ask.refused(400, "ambiguous_credentials");
+}
+
+#[test]
+fn one_key_in_two_places_is_one_key_and_two_keys_are_refused() {
+    let server = Server::start();
+    let key = server.cast.key("reader");
+    let cookie = format!("api_key={key}");
+    let all = server.key("reader").post(&format!("/login?api_key={key}"));
+    all.header("Cookie", &cookie).expect(200);
+    let other = server.cast.key("admin");
+    server
+        .key("reader")
+        .post(&format!("/login?api_key={other}"))
+        .refused(400, "ambiguous_credentials");
+    server
+        .key("admin")
+        .post("/login")
+        .header("Cookie", &cookie)
+        .refused(400, "ambiguous_credentials");
+    let two = server.anonymous().post(&format!("/login?api_key={other}"));
+    two.header("Cookie", &cookie).refused(400, "ambiguous_credentials");
+    // Only the places that the operation names are looked at.
+    server.key("reader").get(&format!("/request?api_key={other}")).expect(200);
+}
+
+#[test]
+fn explicit_credentials_beat_the_session_cookie() {
+    let server = Server::start();
+    let cookie = format!("access_token={}", server.login("admin"));
+    let me = server.token("reader").get("/request").header("Cookie", &cookie).expect(200).json();
+    assert_eq!((me["sub"].as_str(), me["scheme"].as_str()), (Some("reader"), Some("bearer")));
+    let me = server.key("reader").get("/request").header("Cookie", &cookie).expect(200).json();
+    assert_eq!((me["sub"].as_str(), me["scheme"].as_str()), (Some("reader"), Some("apiKey")));
+    server
+        .token("reader")
+        .get("/clients")
+        .header("Cookie", &cookie)
+        .refused(403, "insufficient_scope");
+    server.bearer("x").get("/clients").header("Cookie", &cookie).refused(401, "invalid_token");
+}
+
+#[test]
+fn one_good_credential_is_enough_whatever_the_others_are() {
+    let server = Server::start();
+    let me = server.key("reader").get("/request").header("Authorization", "Bearer x").expect(200);
+    assert_eq!(me.json()["scheme"], "apiKey");
+    let me = server.token("reader").get("/request").header("X-API-Key", "x").expect(200);
+    assert_eq!(me.json()["scheme"], "bearer");
+    let both = server.bearer("x").get("/request").header("X-API-Key", unknown_key());
+    both.refused(401, "invalid_token");
+}
+
+#[test]
+fn what_is_empty_or_of_another_scheme_is_no_credential() {
+    let server = Server::start();
+    let token = server.login("reader");
+    for value in ["", "Basic Og==", "Bearer", "Bearer ", "Digest x", "Basic", &token, "Token x"] {
+        let ask = server.anonymous().get("/request").header("Authorization", value);
+        ask.refused(401, "missing_credentials");
+    }
+    let empty = server.anonymous().get("/request").header("X-API-Key", "");
+    empty.header("Cookie", "access_token=").refused(401, "missing_credentials");
+    for target in ["/login?api_key=", "/login?api_key", "/login?API_KEY=x", "/login?xapi_key=x"] {
+        server.anonymous().post(target).refused(401, "missing_credentials");
+    }
+    for cookie in ["api_key=", "api_key", "xapi_key=x", "API_KEY=x", "a=api_key=x", ";;;", "=x"] {
+        let ask = server.anonymous().post("/login").header("Cookie", cookie);
+        ask.refused(401, "missing_credentials");
+    }
+    // A form that was left empty does not hide the session.
+    let cookie = format!("access_token={token}");
+    let ask = server.anonymous().get("/request").header("Authorization", "Basic Og==");
+    ask.header("Cookie", &cookie).expect(200);
+}
+
+#[test]
+fn nobody_learns_what_is_wrong_with_a_key() {
+    let server = Server::start();
+    let good = server.cast.key("reader");
+    let (unknown, wrong) = (unknown_key(), with_wrong_secret(good));
+    let keys = [
+        ("malformed", "x"),
+        ("cut", &good[..good.len() - 1]),
+        ("mistyped", &good.to_uppercase()),
+        ("long", &"x".repeat(50_000)),
+        ("unknown", &unknown),
+        ("wrong secret", &wrong),
+        ("expired", server.cast.key("expired")),
+        ("disabled", server.cast.key("disabled")),
+    ];
+    let mut seen = Vec::new();
+    for (what, key) in keys {
+        let ask = server.anonymous().post("/login").header("X-API-Key", key);
+        let answer = ask.refused(401, "invalid_api_key");
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        let kept = |(name, _): &&(String, String)| name != "date" && name != "x-request-id";
+        let mut headers: Vec<_> = answer.headers.iter().filter(kept).cloned().collect();
+        // Headers of different names have no order that means anything.
+        headers.sort();
+        seen.push((what, headers, answer.text().replace(&id, "ID")));
+    }
+    for (what, headers, body) in &seen {
+        assert_eq!((headers, body), (&seen[0].1, &seen[0].2), "{what} differs");
+    }
+}
+
+#[test]
+fn an_odd_spelling_of_a_good_credential_is_as_good() {
+    let server = Server::start();
+    let token = server.login("reader");
+    for scheme in ["bearer", "BEARER", "bEaReR", "Bearer  "] {
+        let value = format!("{scheme} {token}");
+        server.anonymous().get("/request").header("Authorization", value).expect(200);
+    }
+    let cookie = format!("a=b; access_token={token} ;c=d");
+    server.anonymous().get("/request").header("Cookie", cookie).expect(200);
+    let key = server.cast.key("reader");
+    let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    server.anonymous().post(&format!("/login?api_key={encoded}")).expect(200);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_bad_credential_and_no_fault_of_ours() {
+    let server = Server::start();
+    let bytes: &[u8] = b"\xff\xfe\x80x";
+    let ask = |name: &str, before: &[u8]| {
+        server.anonymous().get("/request").header(name, [before, bytes].concat())
+    };
+    ask("Authorization", b"Bearer ").refused(401, "invalid_token");
+    ask("X-API-Key", b"").refused(401, "invalid_api_key");
+    ask("Cookie", b"access_token=").refused(401, "invalid_token");
+    ask("Authorization", b"").refused(401, "missing_credentials");
+    ask("Sec-Fetch-Site", b"").refused(401, "missing_credentials");
+    server.anonymous().post("/login?api_key=%ff%fe%00").refused(401, "invalid_api_key");
+    server
+        .anonymous()
+        .post("/login")
+        .header("Content-Type", bytes)
+        .refused(401, "missing_credentials");
+}
+
+#[test]
+fn a_missing_credential_is_challenged_for_every_scheme_that_would_do() {
+    let server = Server::start();
+    let answer = server.anonymous().get("/request").refused(401, "missing_credentials");
+    let challenges = answer.challenges().join("\n");
+    assert!(!challenges.contains("error"), "nothing was wrong, it was missing: {challenges}");
+    for part in [
+        "Bearer realm=\"hallpass\"",
+        "in=\"cookie\", name=\"access_token\"",
+        "in=\"header\", name=\"X-API-Key\"",
+    ] {
+        assert!(challenges.contains(part), "{part} is missing in {challenges}");
+    }
+    let answer = server.anonymous().post("/login").refused(401, "missing_credentials");
+    assert_eq!(answer.challenges().len(), 3, "{:?}", answer.challenges());
+    assert!(!answer.challenges().join("").contains("Bearer"));
+}

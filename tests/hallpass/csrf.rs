@@ -1,0 +1,66 @@
+//! A page of another site cannot use the cookies of a browser that is logged in here.
+
+use crate::server::Server;
+
+/// The headers, and whether the cookie counts.
+const CASES: &[(&[(&str, &str)], bool)] = &[
+    (&[("Sec-Fetch-Site", "same-origin")], true),
+    (&[("Sec-Fetch-Site", "none")], true),
+    (&[("Sec-Fetch-Site", "cross-site")], false),
+    (&[("Sec-Fetch-Site", "same-site")], false),
+    (&[("Sec-Fetch-Site", "Same-Origin")], false),
+    (&[("Sec-Fetch-Site", "")], false),
+    (&[("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")], false),
+    (&[("Sec-Fetch-Site", "same-origin"), ("Origin", "https://evil.example")], true),
+    (&[("Sec-Fetch-Site", "cross-site"), ("Origin", "http://SELF")], false),
+    (&[("Origin", "http://SELF")], true),
+    (&[("Origin", "https://SELF")], true),
+    (&[("Origin", "https://evil.example")], false),
+    (&[("Origin", "https://evil.example@SELF")], false),
+    (&[("Origin", "http://SELF.evil.example")], false),
+    (&[("Origin", "http://evil.example/SELF")], false),
+    (&[("Origin", "http://127.0.0.1:1")], false),
+    (&[("Origin", "null")], false),
+    (&[("Origin", "")], false),
+    (&[("Origin", "SELF")], false),
+    (&[("Origin", "http://SELF"), ("Origin", "https://evil.example")], false),
+    (&[("Referer", "https://evil.example/")], true),
+    (&[], true),
+];
+
+#[test]
+fn a_session_cookie_on_an_unsafe_method_counts_only_from_our_own_pages() {
+    let server = Server::start();
+    for (headers, counts) in CASES {
+        let token = server.login("reader");
+        let own = server.address.to_string();
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, value.replace("SELF", &own))).collect();
+        let cookie = format!("access_token={token}");
+        let ask = server.anonymous().post("/logout").headers(&headers).header("Cookie", &cookie);
+        if *counts {
+            ask.expect(200);
+            continue;
+        }
+        let answer = ask.refused(403, "cross_site_request");
+        assert_eq!(answer.header("set-cookie"), None, "{headers:?}");
+        // It was refused before anything happened; reading is safe, and so is an explicit token.
+        let read = server.anonymous().get("/request").headers(&headers);
+        read.header("Cookie", &cookie).expect(200);
+        server.bearer(&token).post("/logout").headers(&headers).expect(200);
+    }
+}
+
+#[test]
+fn an_api_key_in_a_cookie_is_held_to_the_same_rule() {
+    let server = Server::start();
+    let cookie = format!("api_key={}", server.cast.key("reader"));
+    let ask = |site: &str| {
+        server.anonymous().post("/login").header("Cookie", &cookie).header("Sec-Fetch-Site", site)
+    };
+    ask("cross-site").refused(403, "cross_site_request");
+    ask("same-site").refused(403, "cross_site_request");
+    ask("same-origin").expect(200);
+    // The same key in the header is explicit.
+    ask("cross-site").header("X-API-Key", server.cast.key("reader")).expect(200);
+}

@@ -1,0 +1,118 @@
+//! The document, the example settings and Swagger UI: what is served, printed and committed is the same.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::server::{Server, program};
+
+/// What the program prints on stdout.
+fn printed(arguments: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let output = program(dir.path(), arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn committed(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+#[test]
+fn the_served_document_is_the_printed_one() {
+    let server = Server::start();
+    let served = server.anonymous().get("/openapi.json").expect(200);
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    let json: Value = serde_json::from_str(&printed(&["openapi"])).unwrap();
+    assert_eq!(served.json(), json);
+    let served = server.anonymous().get("/openapi.yaml").expect(200);
+    assert_eq!(served.header("content-type"), Some("application/yaml"));
+    let yaml = printed(&["openapi", "--format", "yaml"]);
+    assert_eq!(served.text(), yaml);
+    assert_eq!(yaml_serde::from_str::<Value>(&yaml).unwrap(), json);
+}
+
+#[test]
+fn committed_files_are_what_the_program_prints() {
+    let table: &[(&str, &[&str])] = &[
+        ("openapi/openapi.json", &["openapi"]),
+        ("openapi/openapi.yaml", &["openapi", "--format", "yaml"]),
+        (".env.example", &["init", "--example"]),
+    ];
+    for (file, arguments) in table {
+        let same = committed(file) == printed(arguments);
+        assert!(same, "{file} is old: run `hallpass {}` into it", arguments.join(" "));
+    }
+}
+
+#[test]
+fn the_example_settings_are_accepted_as_they_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    let example = printed(&["init", "--example"]);
+    let secret = "HALLPASS_SECRET_KEY=0123456789abcdef0123456789abcdef";
+    let filled: String = example
+        .lines()
+        .map(|line| match line.strip_prefix("#HALLPASS_SECRET_KEY=") {
+            Some(_) => format!("{secret}\n"),
+            None => format!(
+                "{}\n",
+                line.strip_prefix("#HALLPASS_")
+                    .map_or(line.to_owned(), |rest| format!("HALLPASS_{rest}"))
+            ),
+        })
+        .collect();
+    fs::write(dir.path().join(".env"), filled).unwrap();
+    fs::write(dir.path().join("roster.toml"), "").unwrap();
+    let output = program(dir.path(), &["check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn the_document_follows_the_name_of_the_session_cookie() {
+    let server = Server::with(&[("HALLPASS_COOKIE_NAME", "my_session")]);
+    let document = server.document();
+    assert_eq!(document["components"]["securitySchemes"]["session"]["name"], "my_session");
+    assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[test]
+fn swagger_ui_is_served_with_all_its_files_and_asks_nobody_else() {
+    let server = Server::start();
+    let anonymous = server.anonymous();
+    assert_eq!(anonymous.get("/").expect(303).header("location"), Some("docs/"));
+    assert_eq!(anonymous.get("/docs").expect(303).header("location"), Some("docs/"));
+    let page = anonymous.get("/docs/").expect(200);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'self';") && policy.contains("frame-ancestors 'none'"));
+    let text = page.text();
+    let files = text.split(['"', '\'']).filter_map(|part| part.strip_prefix("./"));
+    let mut served = 0;
+    for file in files.filter(|file| !file.is_empty()) {
+        let answer = anonymous.get(&format!("/docs/{file}")).expect(200);
+        assert!(!answer.body.is_empty(), "{file}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{file}");
+        served += 1;
+    }
+    assert!(served >= 4, "files of the page: {served}\n{text}");
+    let script = anonymous.get("/docs/swagger-initializer.js").expect(200);
+    assert!(script.header("content-type").unwrap().contains("javascript"));
+    assert!(script.text().contains("../openapi.json"), "{}", script.text());
+    assert!(script.text().contains("\"validatorUrl\": \"none\""), "{}", script.text());
+    anonymous.get("/docs/nothing.js").refused(404, "not_found");
+}
+
+#[test]
+fn without_swagger_ui_the_document_is_still_there() {
+    let server = Server::with(&[("HALLPASS_DOCS", "off")]);
+    let anonymous = server.anonymous();
+    assert_eq!(anonymous.get("/").expect(303).header("location"), Some("openapi.json"));
+    for path in ["/docs", "/docs/", "/docs/index.html", "/docs/swagger-ui.css"] {
+        anonymous.get(path).refused(404, "not_found");
+    }
+    let document = server.document();
+    assert!(document["paths"].as_object().unwrap().keys().all(|path| !path.contains("docs")));
+    anonymous.get("/openapi.yaml").expect(200);
+}

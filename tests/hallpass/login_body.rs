@@ -1,0 +1,129 @@
+//! The optional body of `/login`: what it may say, and what it may not.
+
+use serde_json::json;
+
+use crate::server::Server;
+
+#[test]
+fn a_body_that_says_nothing_is_as_good_as_none() {
+    let server = Server::start();
+    let login = || server.key("scoped").post("/login");
+    let asks = [
+        login(),
+        login().body(""),
+        login().json(""),
+        login().json(" \n"),
+        login().json("null"),
+        login().json("{}"),
+        login().json(" {} "),
+        login().json(r#"{"scope": null, "expires_in": null, "cookie": null}"#),
+        login().json(r#"{"cookie": false}"#),
+        login().header("Content-Type", "application/json; charset=utf-8").body("{}"),
+        login().header("Content-Type", "Application/JSON").body("{}"),
+        login().header("Content-Type", "text/plain"),
+    ];
+    for ask in asks {
+        let answer = ask.expect(200);
+        assert_eq!(answer.json()["scope"], "invoices:read invoices:write");
+        assert_eq!(answer.json()["expires_in"], 1800);
+        assert_eq!(answer.header("set-cookie"), None);
+    }
+}
+
+#[test]
+fn fewer_scopes_and_a_shorter_life_are_granted_and_kept() {
+    let server = Server::start();
+    let login =
+        |body: serde_json::Value| server.key("scoped").post("/login").json(body).expect(200).json();
+    let scopes = [
+        ("invoices:read", "invoices:read"),
+        ("invoices:write  invoices:read", "invoices:read invoices:write"),
+        ("", ""),
+    ];
+    for (wanted, granted) in scopes {
+        let answer = login(json!({ "scope": wanted }));
+        assert_eq!(answer["scope"], granted);
+        let token = answer["access_token"].as_str().unwrap();
+        assert_eq!(server.bearer(token).get("/request").expect(200).json()["scope"], granted);
+    }
+    for seconds in [1, 60, 1800] {
+        assert_eq!(login(json!({ "expires_in": seconds }))["expires_in"], seconds);
+    }
+}
+
+#[test]
+fn a_token_never_outlives_the_key_that_it_was_issued_for() {
+    let server = Server::start();
+    for body in ["{}", r#"{"expires_in": 1800}"#] {
+        let answer = server.key("soon").post("/login").json(body).expect(200).json();
+        let seconds = answer["expires_in"].as_u64().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds} for {body}");
+    }
+}
+
+#[test]
+fn what_was_not_granted_is_refused() {
+    let server = Server::start();
+    let login = |client: &str, scope: &str| {
+        server.key(client).post("/login").json(json!({ "scope": scope }))
+    };
+    for scope in
+        ["invoices:delete", "invoices:read x", "INVOICES:READ", "*", "a\"b", "\u{e9}", "a\tb"]
+    {
+        login("scoped", scope).refused(400, "invalid_scope");
+    }
+    login("reader", "reader").refused(400, "invalid_scope");
+    login("admin", "invoices:read").refused(400, "invalid_scope");
+}
+
+#[test]
+fn a_body_that_cannot_be_understood_is_refused_and_never_our_fault() {
+    let server = Server::start();
+    let login = || server.key("reader").post("/login");
+    let nested = "[".repeat(8000);
+    let bad = [
+        r#"{"expires_in": 0}"#,
+        r#"{"expires_in": -1}"#,
+        r#"{"expires_in": 1.5}"#,
+        r#"{"expires_in": "60"}"#,
+        r#"{"expires_in": 1801}"#,
+        r#"{"expires_in": 18446744073709551615}"#,
+        r#"{"expires_in": 18446744073709551616}"#,
+        r#"{"expires_in": 1e400}"#,
+        r#"{"scope": ["invoices:read"]}"#,
+        r#"{"scope": 1}"#,
+        r#"{"cookie": "yes"}"#,
+        r#"{"roles": ["admin"]}"#,
+        r#"{"client": "admin"}"#,
+        r#"{"cookie": false, "cookie": true}"#,
+        r#"{} x"#,
+        "{",
+        "[]",
+        "1",
+        "\"x\"",
+        "\u{feff}{}",
+        &nested,
+    ];
+    for body in bad {
+        login().json(body).refused(400, "invalid_request");
+    }
+    login().json("").body(b"\xff\xfe").refused(400, "invalid_request");
+}
+
+#[test]
+fn a_body_of_another_type_or_size_is_refused() {
+    let server = Server::start();
+    let login = || server.key("reader").post("/login");
+    login().body("{}").refused(415, "unsupported_media_type");
+    let types =
+        ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json", "x", ""];
+    for kind in types {
+        login().header("Content-Type", kind).body("{}").refused(415, "unsupported_media_type");
+    }
+    let padding = |length: usize| " ".repeat(length);
+    login().json(padding(16 * 1024)).expect(200);
+    login().json(padding(16 * 1024 + 1)).refused(413, "payload_too_large");
+    login().json(padding(1024 * 1024)).refused(413, "payload_too_large");
+    // Whoever may not log in is told that, whatever the body is.
+    server.anonymous().post("/login").json(padding(64 * 1024)).refused(401, "missing_credentials");
+}

@@ -1,0 +1,115 @@
+//! The log: who came and who was refused, once each, with names to search by and without secrets.
+
+use crate::{
+    cast::{id_of, unknown_key, with_wrong_secret},
+    server::Server,
+    wire::Response,
+};
+
+/// The lines of the log with these words, once the access line of the request is there: it comes last.
+fn lines(server: &Server, answer: &Response, target: &str) -> Vec<String> {
+    let name = format!("request_id={}", answer.header("x-request-id").unwrap());
+    let ours = |line: &&str| line.split_whitespace().any(|word| word == name);
+    let log = server.log_until("the access line", |log| {
+        log.lines().filter(ours).any(|line| line.contains(" access "))
+    });
+    let target = format!(" {target} ");
+    log.lines().filter(ours).filter(|line| line.contains(&target)).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_login_is_one_audit_line_with_client_key_and_request() {
+    let server = Server::start();
+    let answer = server.key("reader").post("/login").expect(200);
+    let audit = lines(&server, &answer, "audit");
+    assert_eq!(audit.len(), 1, "{audit:?}");
+    let key_id = format!("key_id={}", id_of(server.cast.key("reader")));
+    for word in ["login", "sub=reader", "scheme=apiKey", "peer=127.0.0.1", &key_id] {
+        assert!(audit[0].contains(word), "{word} is missing in {}", audit[0]);
+    }
+}
+
+#[test]
+fn a_logout_is_one_audit_line() {
+    let server = Server::start();
+    let answer = server.token("reader").post("/logout").expect(200);
+    let audit = lines(&server, &answer, "audit");
+    assert_eq!(audit.len(), 1, "{audit:?}");
+    assert!(audit[0].contains("logout sub=reader"), "{}", audit[0]);
+}
+
+#[test]
+fn a_refusal_is_one_audit_line_that_says_why() {
+    let server = Server::start();
+    let anonymous = server.anonymous();
+    let key = |key: &str| anonymous.post("/login").header("X-API-Key", key);
+    let good = server.cast.key("reader");
+    let (unknown, wrong) = (unknown_key(), with_wrong_secret(good));
+    let (expired, disabled) = (server.cast.key("expired"), server.cast.key("disabled"));
+    let id = |key: &str| format!("key_id={}", id_of(key));
+    let none = || "key_id=-".to_owned();
+    let table = [
+        (anonymous.get("/request"), "code=missing_credentials", none(), ""),
+        (key("x"), "code=invalid_api_key", none(), "malformed"),
+        (key(&unknown), "code=invalid_api_key", id(&unknown), "no such key id"),
+        (key(&wrong), "code=invalid_api_key", id(&wrong), "wrong secret"),
+        (key(expired), "code=invalid_api_key", id(expired), "has expired"),
+        (key(disabled), "code=invalid_api_key", id(disabled), "disabled"),
+        (server.bearer("x").get("/request"), "code=invalid_token", none(), "not a JWT"),
+        (server.token("reader").get("/clients"), "code=insufficient_scope", id(good), "sub=reader"),
+        (key("x").header("X-API-Key", "y"), "code=ambiguous_credentials", none(), ""),
+        (anonymous.get("/nothing"), "code=not_found", none(), ""),
+        (anonymous.ask("TRACE", "/request"), "code=method_not_allowed", none(), ""),
+    ];
+    for (ask, code, key_id, reason) in table {
+        let answer = ask.answer();
+        let audit = lines(&server, &answer, "audit");
+        assert_eq!(audit.len(), 1, "{code}: {audit:?}");
+        for word in ["refused", code, &key_id, reason, "peer=127.0.0.1"] {
+            assert!(audit[0].contains(word), "{word} is missing in {}", audit[0]);
+        }
+        if !reason.is_empty() && !reason.starts_with("sub=") {
+            assert!(!answer.text().contains(reason), "the caller learns why: {}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn the_access_line_has_the_path_and_never_the_query() {
+    let server = Server::start();
+    let key = server.cast.key("reader");
+    let good = server.anonymous().post(&format!("/login?api_key={key}")).expect(200);
+    let bad = server.anonymous().post("/login?api_key=planted-in-the-query").expect(401);
+    server.plant("a query", "planted-in-the-query");
+    for (answer, status) in [(good, " 200 "), (bad, " 401 ")] {
+        let access = lines(&server, &answer, "access");
+        assert_eq!(access.len(), 1, "{access:?}");
+        assert!(access[0].contains("POST /login") && access[0].contains(status), "{}", access[0]);
+        assert!(!access[0].contains('?'), "{}", access[0]);
+    }
+}
+
+#[test]
+fn what_a_caller_sends_cannot_forge_a_line() {
+    let server = Server::start();
+    let forged = "x%0a2026-01-01T00:00:00Z%20INFO%20audit%20login%20sub=admin%0d%0a%1b%5b31m";
+    let answer = server.anonymous().get(&format!("/{forged}")).expect(404);
+    lines(&server, &answer, "access");
+    let log = server.log();
+    assert!(!log.lines().any(|line| line.starts_with("2026-01-01T00:00:00Z")), "{log}");
+    assert!(!log.contains('\u{1b}') && !log.contains('\r'), "{log}");
+}
+
+#[test]
+fn even_the_most_talkative_log_holds_no_secret() {
+    // The search itself is in the server's end.
+    let server = Server::with(&[("HALLPASS_LOG", "trace")]);
+    let key = server.cast.key("reader");
+    let token = server.login("reader");
+    let cookie = format!("access_token={token}; api_key={key}");
+    server.anonymous().post(&format!("/login?api_key={key}")).expect(200);
+    server.anonymous().get("/request").header("Cookie", cookie).expect(200);
+    server.key("disabled").post("/login").json(format!("{{\"{key}\": 1}}")).expect(401);
+    server.bearer(&token).post("/logout").expect(200);
+    server.bearer(&token).get("/request").expect(401);
+}

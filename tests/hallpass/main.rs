@@ -1,0 +1,38 @@
+//! Tests of the whole program over real HTTP and at the command line, and of its library where a document must be changed.
+//!
+//! Every test has a server of its own, in a directory of its own, on a port of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod cast;
+mod client;
+mod forge;
+mod oracle;
+mod server;
+mod wire;
+
+mod commands;
+mod cors;
+mod credentials;
+mod csrf;
+mod documents;
+mod forged_tokens;
+mod login_body;
+mod logs;
+mod mutation;
+mod noise;
+mod oauth;
+mod paths;
+mod reload;
+mod rooms;
+mod state;
+mod stopping;
+mod story;
+mod table;
+mod undocumented;

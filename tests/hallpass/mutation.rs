@@ -1,0 +1,193 @@
+//! Changes `security` in the document and sees behaviour change with it, exactly there and nowhere else.
+//!
+//! The library is called directly: a running program has one document.
+
+use actix_web::{App, http::Method, test as actix_test};
+use hallpass::{
+    config::{Raw, Settings},
+    principal::Principal,
+    roster::{ApiKey, Roster},
+    server::{Gate, assemble, own_document},
+};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use utoipa_actix_web::AppExt;
+
+use crate::{
+    cast::{Cast, unknown_key},
+    oracle::{Outcome, Presented, expected},
+    server::SIGNING_SECRET,
+    table::{Documented, operations},
+};
+
+/// What is tried on every operation.
+const PRESENTED: &[Presented] = &[
+    Presented { bearer: None, key: None },
+    Presented { bearer: Some("nobody"), key: None },
+    Presented { bearer: Some("reader"), key: None },
+    Presented { bearer: Some("admin"), key: None },
+    Presented { bearer: None, key: Some("nobody") },
+    Presented { bearer: None, key: Some("reader") },
+    Presented { bearer: Some("admin"), key: Some("admin") },
+    Presented { bearer: Some("admin"), key: Some("reader") },
+];
+
+/// As many of them as show that an operation did not change.
+const FEW: &[usize] = &[0, 2, 6];
+
+/// What every operation's `security` is changed to, one after the other.
+fn mutations() -> Vec<Value> {
+    vec![
+        json!([]),
+        json!([{}]),
+        json!([{ "bearer": [] }]),
+        json!([{ "bearer": ["admin"] }]),
+        json!([{ "bearer": ["held-by-nobody"] }]),
+        json!([{ "apiKey": [] }]),
+        json!([{ "bearer": [], "apiKey": [] }]),
+        json!([{ "bearer": ["admin"] }, { "apiKey": ["reader"] }]),
+        json!([{}, { "bearer": ["admin"] }]),
+    ]
+}
+
+/// One roster and one signing secret for many gates.
+pub(crate) struct World {
+    pub(crate) cast: Cast,
+    principals: Vec<(&'static str, Principal)>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let mut world = Self { cast: Cast::new(), principals: Vec::new() };
+        let gate = world.gate();
+        for client in ["reader", "admin"] {
+            let key = ApiKey::parse(world.cast.key(client)).unwrap();
+            let principal = gate.authority().authenticate_key(&key, Timestamp::now()).unwrap();
+            world.principals.push((client, principal));
+        }
+        world
+    }
+
+    fn raw() -> Raw {
+        let mut raw = Raw::default();
+        raw.set("HALLPASS_SECRET_KEY", SIGNING_SECRET, "the test");
+        raw.set("HALLPASS_STATE", "memory", "the test");
+        raw.set("HALLPASS_RATE_LIMIT", "off", "the test");
+        raw
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        let roster = Roster::parse(&self.cast.roster, "roster.toml");
+        assemble(&Self::raw(), roster).unwrap().gate("http://127.0.0.1:8080").unwrap()
+    }
+
+    pub(crate) fn document() -> Value {
+        own_document(&Settings::resolve(&Self::raw()).unwrap().surface)
+    }
+
+    /// A fresh token, for one of the operations ends it.
+    pub(crate) fn token(&self, gate: &Gate, client: &str) -> String {
+        let found = self.principals.iter().find(|(name, _)| *name == client);
+        let Some((_, principal)) = found else { return "no.such.token".to_owned() };
+        let granted = gate.authority().issue(principal, Default::default(), Timestamp::now());
+        granted.unwrap().issued.token.expose_secret().to_owned()
+    }
+
+    fn key(&self, client: &str) -> String {
+        if client == "nobody" { unknown_key() } else { self.cast.key(client).to_owned() }
+    }
+}
+
+/// What every operation answers under this document: the one at `changed` to everybody, others to a few.
+async fn observe(world: &World, document: &Value, changed: usize) -> Vec<Vec<Outcome>> {
+    let gate = world.gate();
+    let (app, _) = App::new().into_utoipa_app().configure(gate.routes()).split_for_parts();
+    let app = actix_test::init_service(app.wrap(gate.enforce(document).unwrap())).await;
+    let mut seen = Vec::new();
+    for (position, operation) in operations(document).into_iter().enumerate() {
+        let mut row = Vec::new();
+        for presented in whoever(position == changed) {
+            let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
+            let mut request =
+                actix_test::TestRequest::with_uri(&operation.concrete()).method(method);
+            if let Some(client) = presented.bearer {
+                let token = world.token(&gate, client);
+                request = request.insert_header(("Authorization", format!("Bearer {token}")));
+            }
+            if let Some(client) = presented.key {
+                request = request.insert_header(("X-API-Key", world.key(client)));
+            }
+            let response = actix_test::call_service(&app, request.to_request()).await;
+            let status = response.status().as_u16();
+            let body = actix_test::read_body(response).await;
+            row.push(Outcome::of(status, &String::from_utf8_lossy(&body)));
+        }
+        seen.push(row);
+    }
+    seen
+}
+
+fn whoever(all: bool) -> impl Iterator<Item = &'static Presented> {
+    let tried = move |index: &usize| all || FEW.contains(index);
+    (0..PRESENTED.len()).filter(tried).map(|index| &PRESENTED[index])
+}
+
+fn security_of<'d>(document: &'d mut Value, operation: &Documented) -> &'d mut Value {
+    &mut document["paths"][&operation.path][operation.method.to_ascii_lowercase()]["security"]
+}
+
+#[actix_web::test]
+async fn behaviour_changes_exactly_with_security() {
+    let world = World::new();
+    let document = World::document();
+    for (position, operation) in operations(&document).iter().enumerate() {
+        for mutation in [vec![operation.security.clone()], mutations()].concat() {
+            let mut changed = document.clone();
+            *security_of(&mut changed, operation) = mutation.clone();
+            let seen = observe(&world, &changed, position).await;
+            for (index, other) in operations(&document).iter().enumerate() {
+                let here = index == position;
+                let security = if here { &mutation } else { &other.security };
+                let wanted: Vec<_> = whoever(here).map(|one| expected(security, one)).collect();
+                let what = format!("{} {} as {mutation}", operation.method, operation.path);
+                assert_eq!(seen[index], wanted, "{what}, seen at {} {}", other.method, other.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_document_that_cannot_be_enforced_is_refused_and_the_operation_named() {
+    let world = World::new();
+    let document = World::document();
+    for operation in operations(&document) {
+        let refused = |changed: &Value| {
+            let gate = world.gate();
+            let wrapped = gate.enforce(changed).map(|middleware| drop(App::new().wrap(middleware)));
+            let problems = wrapped.expect_err("the document is refused").to_string();
+            let method = operation.method.to_ascii_lowercase();
+            let pointer = operation.path.replace('/', "~1");
+            let named = problems.contains(&operation.path) || problems.contains(&pointer);
+            assert!(named && problems.to_ascii_lowercase().contains(&method), "{problems}");
+        };
+        let mut without = document.clone();
+        let item = &mut without["paths"][&operation.path][operation.method.to_ascii_lowercase()];
+        item.as_object_mut().unwrap().remove("security").unwrap();
+        refused(&without);
+        let wrong = [
+            json!([{ "unknown": [] }]),
+            json!([{ "bearer": [] }, { "unknown": [] }]),
+            json!([{ "bearer": "admin" }]),
+            json!([{ "bearer": [1] }]),
+            json!({ "bearer": [] }),
+            json!("bearer"),
+            Value::Null,
+        ];
+        for wrong in wrong {
+            let mut changed = document.clone();
+            *security_of(&mut changed, &operation) = wrong;
+            refused(&changed);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A running service follows its roster file; users are added and removed beside it.
+//!
+//! Must not know how a change is noticed.
+
+mod service;
+
+use std::{fs, thread, time::Duration};
+
+use hallpass::roster::Roster;
+
+use service::{Service, program, user};
+
+#[test]
+fn a_rename_and_a_write_in_place_take_effect() {
+    let service = Service::start();
+    let full = service.text();
+    service.rename("# nobody\n");
+    service.eventually("renamed", |service| service.logged_in().is_none());
+    assert_eq!(service.with_token(), 401);
+    fs::write(service.roster(), &full).unwrap();
+    service.eventually("written", |service| service.logged_in().is_some());
+    assert_eq!(service.with_token(), 200);
+}
+
+#[test]
+fn a_swapped_link_takes_effect() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("1")).unwrap();
+    fs::create_dir(at("2")).unwrap();
+    fs::write(at("1/roster.toml"), "").unwrap();
+    fs::write(at("2/roster.toml"), "# nobody\n").unwrap();
+    symlink("1", at("..data")).unwrap();
+    symlink("..data/roster.toml", at("roster.toml")).unwrap();
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    assert_eq!(service.with_token(), 200);
+    let at = |name: &str| service.directory.path().join(name);
+    symlink("2", at("..data_tmp")).unwrap();
+    fs::rename(at("..data_tmp"), at("..data")).unwrap();
+    service.eventually("swapped", |service| service.with_token() == 401);
+}
+
+#[test]
+fn a_hang_up_reloads_at_once_and_does_not_end_the_process() {
+    let service = Service::start();
+    let reloads = |service: &Service| service.log().matches("reloaded the roster").count();
+    for times in 1..4 {
+        service.hang_up();
+        service.eventually("reloaded", |service| reloads(service) == times);
+    }
+    service.rename("# nobody\n");
+    service.hang_up();
+    service.eventually("hung up", |service| service.with_token() == 401);
+}
+
+#[test]
+fn a_hang_up_means_nothing_where_there_is_no_file() {
+    let service = Service::over(tempfile::tempdir().unwrap(), &["--dev", "--bind", "127.0.0.1:0"]);
+    service.rename("[broken");
+    service.hang_up();
+    thread::sleep(Duration::from_millis(1200));
+    assert_eq!((service.with_token(), service.ready().as_str()), (200, "ok"));
+    assert!(!service.log().contains("the roster was"), "{}", service.log());
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_is_told_until_it_is_mended() {
+    let service = Service::start();
+    let good = service.text();
+    for (what, say) in [
+        (Some(format!("{good}\n[clients.x]\nrole = []\n")), "unknown field `role`"),
+        (None, "there is no roster"),
+        (Some(format!("{good}\n[clients.x\n")), "not TOML"),
+    ] {
+        match what {
+            Some(text) => service.rename(&text),
+            None => fs::remove_file(service.roster()).unwrap(),
+        }
+        service.eventually(say, |service| service.log().contains(say));
+        service.eventually(say, |service| service.ready() == "degraded");
+        assert_eq!(service.with_token(), 200);
+        assert!(service.logged_in().is_some());
+        service.rename(&good);
+        service.eventually("mended", |service| service.ready() == "ok");
+    }
+    let line = good.lines().count() + 3;
+    assert!(
+        service.log().contains(&format!("roster.toml:{line}: unknown field")),
+        "{}",
+        service.log()
+    );
+}
+
+#[test]
+fn what_is_taken_from_a_client_ends_its_living_token() {
+    let service = Service::start();
+    let good = service.text();
+    let id = &service.key[3..15];
+    let expired = good.replace("created =", "expires = 2000-01-01T00:00:00Z\ncreated =");
+    let disabled = good.replace("roles = []", "roles = []\ndisabled = true");
+    assert!(expired != good && disabled != good);
+    for text in [expired, disabled] {
+        service.rename(&text);
+        service.eventually(&text, |service| service.with_token() == 401);
+        service.rename(&good);
+        service.eventually("given back", |service| service.with_token() == 200);
+    }
+    let used = |service: &Service| service.log().matches("reloaded the roster").count();
+    assert!(used(&service) >= 4);
+    let revoked = program(&service.directory, &["key", "revoke", id]).output().unwrap();
+    assert!(revoked.status.success());
+    service.eventually("revoked", |service| service.with_token() == 401);
+    assert!(service.logged_in().is_none());
+}
+
+#[test]
+fn users_are_added_and_removed_beside_a_running_service() {
+    let service = Service::start();
+    let added =
+        user(&service.directory, &["add", "alice", "--role", "admin"], "open sesame\nmore\n");
+    assert!(added.status.success() && added.stdout.is_empty(), "{added:?}");
+    service.eventually("added", |service| service.log().contains("clients=1 users=1"));
+    let roster = Roster::load(&service.roster()).unwrap().roster;
+    let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
+    assert_eq!(proof.roles().len(), 1);
+    assert_eq!(service.with_token(), 200);
+    assert!(user(&service.directory, &["remove", "alice"], "").status.success());
+    service.eventually("removed", |service| service.log().contains("clients=1 users=0"));
+}
+
+#[test]
+fn a_removed_or_disabled_user_ends_the_living_token() {
+    let mut service = Service::start();
+    assert!(user(&service.directory, &["add", "alice"], "open sesame\n").status.success());
+    service.token = service.token_of_user("alice");
+    service.eventually("added", |service| service.with_token() == 200);
+    let good = service.text();
+    service.rename(&good.replace("[users.alice]", "[users.alice]\ndisabled = true"));
+    service.eventually("disabled", |service| service.with_token() == 401);
+    service.rename(&good);
+    service.eventually("enabled", |service| service.with_token() == 200);
+    assert!(user(&service.directory, &["remove", "alice"], "").status.success());
+    service.eventually("removed", |service| service.with_token() == 401);
+}
+
+#[test]
+fn users_that_cannot_be_are_refused_and_nothing_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let roster = directory.path().join("roster.toml");
+    assert!(user(&directory, &["add", "alice"], "x\n").status.success());
+    fs::write(&roster, fs::read_to_string(&roster).unwrap() + "\n[clients.c]\n").unwrap();
+    let before = fs::read_to_string(&roster).unwrap();
+    let long = "x".repeat(72);
+    for (arguments, stdin, code, say) in [
+        (["add", "alice"], "x\n", 1, "hallpass user remove alice"),
+        (["add", "c"], "x\n", 1, "there is a client c already"),
+        (["add", "bob"], "", 1, "the password is empty"),
+        (["add", "bob"], "\nx\n", 1, "the password is empty"),
+        (["add", "bob"], &long, 1, "72 bytes"),
+        (["add", "b/b"], "x\n", 2, "is not a name"),
+        (["remove", "bob"], "", 1, "there is no user bob"),
+        (["remove", "c"], "", 1, "there is no user c"),
+    ] {
+        let refused = user(&directory, &arguments, stdin);
+        let err = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?} {err}");
+        assert!(err.contains(say), "{err}");
+        assert_eq!(fs::read_to_string(&roster).unwrap(), before);
+    }
+}

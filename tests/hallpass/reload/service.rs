@@ -1,0 +1,183 @@
+//! A running service whose roster is changed, and the commands beside it.
+//!
+//! Must not know what is expected of it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use base64::Engine;
+use hallpass::{oauth::Subject, roster::file};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+/// Signs the tokens of the services here.
+pub(super) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";
+/// Changes are in force after two seconds; busy machines get more.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running `hallpass serve` over a roster with the client `billing`, its key and a living token.
+pub(super) struct Service {
+    pub(super) directory: tempfile::TempDir,
+    child: Child,
+    log: Arc<Mutex<String>>,
+    base_url: String,
+    pub(super) key: String,
+    pub(super) token: String,
+}
+
+/// The program with a clean environment, in a directory.
+pub(super) fn program(directory: &tempfile::TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hallpass"));
+    command.args(arguments).current_dir(directory.path()).env_clear();
+    command
+}
+
+impl Service {
+    pub(super) fn start() -> Self {
+        Self::over(tempfile::tempdir().unwrap(), &["--bind", "127.0.0.1:0"])
+    }
+
+    pub(super) fn over(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
+        let roster = directory.path().join("roster.toml");
+        let client = Subject::parse("billing").unwrap();
+        let now = jiff::Timestamp::now();
+        let key = file::add_key(&roster, &client, &Default::default(), None, 4, now).unwrap();
+        let mut child = program(&directory, &[&["serve"], arguments].concat())
+            .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
+            .env("HALLPASS_STATE", "memory")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let base_url = first.strip_prefix("listening on ").unwrap().to_owned();
+        let key = match arguments.contains(&"--dev") {
+            true => lines.next().unwrap().unwrap().replace("api key: ", ""),
+            false => key.expose().expose_secret().to_owned(),
+        };
+        thread::spawn(move || lines.for_each(drop));
+        let log = collected(child.stderr.take().unwrap());
+        let mut service = Self { directory, child, log, base_url, key, token: String::new() };
+        service.token = service.logged_in().unwrap();
+        service
+    }
+
+    pub(super) fn roster(&self) -> PathBuf {
+        self.directory.path().join("roster.toml")
+    }
+
+    pub(super) fn text(&self) -> String {
+        fs::read_to_string(self.roster()).unwrap()
+    }
+
+    /// Puts a new file in the place of the roster.
+    pub(super) fn rename(&self, text: &str) {
+        let new = self.directory.path().join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.roster()).unwrap();
+    }
+
+    pub(super) fn hang_up(&self) {
+        let kill = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    pub(super) fn logged_in(&self) -> Option<String> {
+        let (status, body) = self.send("POST", "/login", ("X-API-Key", &self.key));
+        (status == 200).then(|| body["access_token"].as_str().unwrap().to_owned())
+    }
+
+    /// A token of a user as the service would issue it: the living token with other claims, signed again.
+    pub(super) fn token_of_user(&self, name: &str) -> String {
+        let header = jsonwebtoken::decode_header(&self.token).unwrap();
+        let payload = self.token.split('.').nth(1).unwrap();
+        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+        let mut claims: Value = serde_json::from_slice(&claims).unwrap();
+        claims["sub"] = name.into();
+        claims["client_id"] = name.into();
+        claims["jti"] = "0123456789abcdefghijkl".into();
+        claims.as_object_mut().unwrap().remove("key_id").unwrap();
+        let key = jsonwebtoken::EncodingKey::from_secret(SIGNING_SECRET.as_bytes());
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    }
+
+    /// The status that the living token gets.
+    pub(super) fn with_token(&self) -> u16 {
+        let bearer = format!("Bearer {}", self.token);
+        self.send("GET", "/request", ("Authorization", &bearer)).0
+    }
+
+    /// The status word of `/health/ready`, which is always 200 here.
+    pub(super) fn ready(&self) -> String {
+        let (status, body) = self.send("GET", "/health/ready", ("Accept", "*/*"));
+        assert_eq!((status, body.as_object().unwrap().len()), (200, 1));
+        body["status"].as_str().unwrap().to_owned()
+    }
+
+    fn send(&self, method: &str, path: &str, (name, value): (&str, &str)) -> (u16, Value) {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base_url))
+            .header(name, value)
+            .body(())
+            .unwrap();
+        let mut answer = agent.run(request).unwrap();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&body).unwrap())
+    }
+
+    pub(super) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !holds(self) {
+            assert!(start.elapsed() < DEADLINE, "{what}: not yet; log:\n{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(super) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process says, as it says it.
+fn collected(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&log);
+    thread::spawn(move || {
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = from.read(&mut part) {
+            into.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..length]));
+        }
+    });
+    log
+}
+
+/// Runs `hallpass user` with this on stdin.
+pub(super) fn user(directory: &tempfile::TempDir, arguments: &[&str], stdin: &str) -> Output {
+    let mut child = program(directory, &[&["user"], arguments].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who refuses at once does not read.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}

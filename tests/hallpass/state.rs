@@ -1,0 +1,269 @@
+//! Revocations against kill -9, a full disk and a second process.
+//!
+//! Must not know the state file: what the service answers is all that counts.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use hallpass::roster::ApiKey;
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+
+/// A folder with a roster, and the key of its one client.
+struct Home {
+    folder: TempDir,
+    key: String,
+}
+
+impl Home {
+    fn new() -> Self {
+        let key = ApiKey::generate();
+        let text = key.expose().expose_secret().to_owned();
+        let secret = &text["hp_".len() + 12 + "_".len()..][..43];
+        let (id, hash) = (key.id(), bcrypt::hash(secret, 4).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let roster = format!(
+            "[clients.billing]\n[[clients.billing.keys]]\n\
+             id = \"{id}\"\nhash = \"{hash}\"\ncreated = 2026-01-01T00:00:00Z\n"
+        );
+        fs::write(folder.path().join("roster.toml"), roster).unwrap();
+        Self { folder, key: text }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The issuer is set, since a restart binds another port and tokens are to stay good.
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HALLPASS_SECRET_KEY", "a secret of the tests, 32 bytes and more")
+            .env("HALLPASS_ISSUER", "http://issuer.test")
+            .stderr(Stdio::null());
+        command
+    }
+
+    fn hallpass(&self, arguments: &[&str]) -> Command {
+        self.command(env!("CARGO_BIN_EXE_hallpass"), arguments)
+    }
+
+    fn serve(&self) -> Service {
+        Service::start(self.hallpass(&["serve", "--bind", "127.0.0.1:0"]))
+    }
+
+    /// What a command that ends by itself leaves.
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.hallpass(arguments).stderr(Stdio::piped()).output().unwrap()
+    }
+}
+
+/// A running service; it is killed where the test leaves it.
+struct Service {
+    process: Child,
+    address: String,
+}
+
+impl Service {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
+        Self { process, address: address.unwrap_or_else(|| panic!("did not start: {line:?}")) }
+    }
+
+    fn login(&self, key: &str) -> String {
+        let (status, body) = send("POST", &self.address, "/login", ("X-API-Key", key)).unwrap();
+        assert_eq!(status, 200, "{body}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn logout(&self, token: &str) -> (u16, String) {
+        logout(&self.address, token).unwrap()
+    }
+
+    /// Whether the token is accepted; a refusal is checked to be the right one.
+    fn accepts(&self, token: &str) -> bool {
+        let bearer = format!("Bearer {token}");
+        let (status, body) =
+            send("GET", &self.address, "/request", ("Authorization", &bearer)).unwrap();
+        assert!(status == 200 || status == 401 && body.contains("\"invalid_token\""), "{body}");
+        status == 200
+    }
+}
+
+impl Drop for Service {
+    /// SIGKILL.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Status and body; an error is a connection that broke.
+fn send(
+    method: &str,
+    address: &str,
+    path: &str,
+    (name, value): (&str, &str),
+) -> Result<(u16, String), ureq::Error> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(10)))
+        .build()
+        .into();
+    let request = ureq::http::Request::builder()
+        .method(method)
+        .uri(format!("{address}{path}"))
+        .header(name, value)
+        .body(())?;
+    let mut response = agent.run(request)?;
+    Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
+}
+
+fn logout(address: &str, token: &str) -> Result<(u16, String), ureq::Error> {
+    send("POST", address, "/logout", ("Authorization", &format!("Bearer {token}")))
+}
+
+#[test]
+fn a_logout_that_was_answered_outlives_kill_9() {
+    let home = Home::new();
+    let mut service = home.serve();
+    let control = service.login(&home.key);
+    for round in 0..30 {
+        let token = service.login(&home.key);
+        assert!(service.accepts(&token));
+        assert_eq!(service.logout(&token).0, 200);
+        drop(service);
+        service = home.serve();
+        assert!(!service.accepts(&token), "round {round}");
+        assert!(service.accepts(&control), "round {round}");
+    }
+}
+
+#[test]
+fn every_logout_that_was_answered_outlives_a_kill_amid_others() {
+    let home = Home::new();
+    for answers in 1..=8 {
+        let service = home.serve();
+        let tokens: Vec<_> = (0..12).map(|_| service.login(&home.key)).collect();
+        let (sender, answered) = mpsc::channel();
+        let threads: Vec<_> = tokens
+            .into_iter()
+            .map(|token| {
+                let (sender, address) = (sender.clone(), service.address.clone());
+                thread::spawn(move || {
+                    if matches!(logout(&address, &token), Ok((200, _))) {
+                        sender.send(token).unwrap();
+                    }
+                })
+            })
+            .collect();
+        drop(sender);
+        let mut ended: Vec<_> = answered.iter().take(answers).collect();
+        drop(service);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        ended.extend(answered.iter());
+        assert!(ended.len() >= answers);
+        let service = home.serve();
+        for token in &ended {
+            assert!(!service.accepts(token), "one of {} answered", ended.len());
+        }
+    }
+}
+
+/// A limit on the size of files stands for a full disk: to lift it is to make room.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_logout_fails_and_later_makes_up_for_it() {
+    let home = Home::new();
+    let line =
+        format!("trap '' XFSZ; exec {} serve --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_hallpass"));
+    let service = Service::start(home.command("sh", &["-c", &line]));
+    let limit = |bytes: &str| {
+        let pid = service.process.id().to_string();
+        let limit = ["--pid", &pid, &format!("--fsize={bytes}:unlimited")];
+        assert!(Command::new("prlimit").args(limit).status().unwrap().success());
+    };
+    let (first, second) = (service.login(&home.key), service.login(&home.key));
+    limit("0");
+    let (status, body) = service.logout(&first);
+    assert_eq!(status, 500, "{body}");
+    assert!(body.contains("\"internal_error\"") && !body.contains("redb"), "{body}");
+    assert!(!service.accepts(&first), "it is refused all the same");
+    limit("unlimited");
+    assert_eq!(service.logout(&second).0, 200);
+    drop(service);
+    let service = home.serve();
+    assert!(!service.accepts(&first) && !service.accepts(&second));
+}
+
+#[test]
+fn two_services_do_not_share_a_state_file() {
+    let home = Home::new();
+    let service = home.serve();
+    let other = home.run(&["serve", "--bind", "127.0.0.1:0"]);
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(1));
+    assert!(said.contains("HALLPASS_STATE: hallpass.redb is in use"), "{said}");
+    assert!(other.stdout.is_empty());
+    assert!(home.run(&["check"]).status.success(), "checking needs no lock");
+    drop(service);
+    home.serve();
+}
+
+#[test]
+fn a_state_file_of_somebody_else_is_refused_and_left_as_it_is() {
+    let home = Home::new();
+    let file = home.path().join("hallpass.redb");
+    fs::write(&file, "somebody's notes").unwrap();
+    let refused = home.run(&["serve", "--bind", "127.0.0.1:0"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("HALLPASS_STATE: hallpass.redb is no state file"), "{said}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's notes");
+}
+
+#[test]
+fn check_makes_no_state_file_and_reports_a_missing_folder() {
+    let home = Home::new();
+    assert!(home.run(&["check"]).status.success());
+    assert!(!home.path().join("hallpass.redb").exists());
+    let mut check = home.hallpass(&["check"]);
+    let missing = check.env("HALLPASS_STATE", "no/folder/state").output().unwrap();
+    let said = String::from_utf8(missing.stdout).unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(said.contains("HALLPASS_STATE: no/folder/state"), "{said}");
+}
+
+#[test]
+fn memory_makes_no_file_and_forgets() {
+    let home = Home::new();
+    let serve = || {
+        let mut command = home.hallpass(&["serve", "--bind", "127.0.0.1:0"]);
+        command.env("HALLPASS_STATE", "memory");
+        Service::start(command)
+    };
+    let service = serve();
+    let token = service.login(&home.key);
+    assert_eq!(service.logout(&token).0, 200);
+    assert!(!service.accepts(&token));
+    drop(service);
+    assert!(serve().accepts(&token));
+    assert!(!home.path().join("hallpass.redb").exists());
+}

@@ -1,0 +1,62 @@
+//! The program ends when it is told to, after it has answered what it had begun.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    server::{Server, eventually},
+    wire::{connect, read_response},
+};
+
+#[test]
+fn requests_in_hand_are_answered_and_the_program_ends_well() {
+    for signal in ["TERM", "INT"] {
+        let server = Server::start();
+        let mut streams: Vec<TcpStream> = (0..8).map(|_| begin_login(&server)).collect();
+        server.signal(signal);
+        server.log_until("it was told to stop", |log| log.contains("told to stop"));
+        eventually("nobody is let in any more", || TcpStream::connect(server.address).err());
+        for stream in &mut streams {
+            stream.write_all(b"{}").unwrap();
+            let answer = read_response(stream).expect("an answer");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert!(answer.json()["access_token"].is_string());
+        }
+        assert_eq!(server.exit().code(), Some(0), "after SIG{signal}");
+    }
+}
+
+/// A login that lacks its body, and that the server has in hand: it asks for the body.
+fn begin_login(server: &Server) -> TcpStream {
+    let mut stream = connect(server.address);
+    write!(
+        stream,
+        "POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nExpect: 100-continue\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\n\r\n",
+        server.cast.key("reader")
+    )
+    .unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_the_program_up() {
+    let server = Server::start();
+    let mut idle = connect(server.address);
+    write!(idle, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut begin = [0; 15];
+    idle.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
+    let silent = connect(server.address);
+    let told = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.exit().code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
+    drop((idle, silent));
+}
