@@ -12,7 +12,7 @@ export function load(issuer) {
   const faults = [];
   const issued = new Map(); // kid -> when the last of its tokens ends
   let stopped = false;
-  const fault = (what) => faults.push(`${what}`);
+  const fault = (what) => void faults.push(what);
 
   const workers = HOLDS.map((hold) => {
     // The hardest sort of verifier: an unknown kid does not make it look for new keys.

@@ -50,7 +50,7 @@ async function begin(lifetime) {
 let pool;
 afterEach(() => pool?.end());
 
-test("publish, sign, withdraw: nothing is refused", { timeout: 60_000 }, async (context) => {
+test("publish, sign, withdraw: nothing is refused", { timeout: 120_000 }, async (context) => {
   pool = await begin("6s");
   const { work } = pool;
   await work.learnt([A]);
@@ -68,7 +68,7 @@ test("publish, sign, withdraw: nothing is refused", { timeout: 60_000 }, async (
   assert.deepEqual([...work.issued.keys()], [A, B]);
 });
 
-test("signing with a key that was not published is noticed", { timeout: 60_000 }, async () => {
+test("signing with a key that was not published is noticed", { timeout: 120_000 }, async () => {
   pool = await begin("60s");
   await pool.step("sign", 1);
   const { faults } = pool.work;
@@ -76,7 +76,7 @@ test("signing with a key that was not published is noticed", { timeout: 60_000 }
   await eventually("a verifier lacks the key", () => faults.includes("jose: ERR_JWKS_NO_MATCHING_KEY"));
 });
 
-test("withdrawing a key before its tokens have expired is noticed", { timeout: 60_000 }, async () => {
+test("withdrawing a key before its tokens have expired is noticed", { timeout: 120_000 }, async () => {
   pool = await begin("60s");
   await pool.work.learnt([A]);
   for (const step of ["publish", "sign", "withdraw"]) await pool.step(step);
