@@ -12,7 +12,7 @@ use super::NotAWord;
 word! {
     /// The `sub` or `client_id` that another issuer gave (OpenID Connect Core 1.0 §2: ASCII, 255 at most).
     ///
-    /// It is no [`Subject`]: another issuer's `billing` must never pass for the roster's.
+    /// It is no [`Subject`](super::Subject): another issuer's `billing` must never pass for the roster's.
     ForeignName, is_foreign_name, "a name: 1 to 255 printable ASCII characters, no space at the ends"
 }
 word! {
