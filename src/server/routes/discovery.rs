@@ -33,8 +33,8 @@ pub(super) struct ServerMetadata {
     /// The grants that `/token` gives.
     #[schema(value_type = Vec<String>, example = json!(["client_credentials", "password"]), max_items = 8)]
     grant_types_supported: Vec<GrantType>,
-    /// None: there is no authorization endpoint.
-    #[schema(example = json!([]), max_items = 8)]
+    /// `none`: there is no authorization endpoint. An empty list may not be sent (RFC 8414 §3.2).
+    #[schema(example = json!(["none"]), max_items = 8)]
     response_types_supported: Vec<String>,
     /// Every client sees the same `sub`.
     #[schema(example = json!(["public"]), max_items = 8)]
@@ -65,7 +65,7 @@ fn metadata(gate: &Gate) -> HttpResponse {
         revocation_endpoint: at("/revoke"),
         service_documentation: at("/openapi.json"),
         grant_types_supported: vec![GrantType::ClientCredentials, GrantType::Password],
-        response_types_supported: Vec::new(),
+        response_types_supported: words(&["none"]),
         subject_types_supported: words(&["public"]),
         id_token_signing_alg_values_supported: words(&[gate.authority().signing_algorithm()]),
         token_endpoint_auth_methods_supported: words(&[
