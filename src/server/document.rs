@@ -46,9 +46,8 @@ fn own_head() -> Value {
         "tags": [
             { "name": "tokens", "description": "Log in, see who you are, log out." },
             { "name": "oauth2", "description": "The same for OAuth2 clients." },
-            { "name": "discovery", "description": "For clients that configure themselves." },
+            { "name": "discovery", "description": "For clients that configure themselves, and services that verify tokens." },
             { "name": "administration", "description": "For clients with the role `admin`." },
-            { "name": "discovery", "description": "For services that verify tokens by themselves." },
             { "name": "health", "description": "For whoever starts and stops processes." },
             { "name": "documents", "description": "This document and Swagger UI." },
         ],

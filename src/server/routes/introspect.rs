@@ -5,6 +5,7 @@
 use actix_web::{HttpResponse, http::header, post, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
@@ -25,56 +26,63 @@ pub(super) struct TokenForm {
     #[schema(example = "eyJhbGciOi...", max_length = 8192)]
     token: String,
     /// Not needed: there is one sort of token.
-    #[schema(example = "access_token", max_length = 64)]
-    token_type_hint: Option<String>,
+    #[schema(example = "access_token", max_length = 64, required = false)]
+    token_type_hint: String,
 }
 
-/// What a token is worth: `active`, and nothing else where it is worth nothing.
-#[derive(Debug, Default, Serialize, ToSchema)]
+/// What a token is worth: `active`, and nothing else where it is worth nothing (RFC 7662 §2.2).
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Introspection {
     /// Whether it would be accepted now.
     #[schema(example = true)]
     active: bool,
-    #[serde(flatten)]
-    #[schema(inline)]
-    claims: Option<IntrospectedClaims>,
-}
-
-/// The claims of an active token (RFC 7662 §2.2).
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct IntrospectedClaims {
     /// The scopes, separated by spaces.
-    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
+    #[schema(example = "invoices:read", max_length = 4096, value_type = String, required = false)]
     scope: Scopes,
     /// The client that it was issued to.
-    #[schema(example = "billing", max_length = 64, value_type = String)]
+    #[schema(example = "billing", max_length = 64, value_type = String, required = false)]
     client_id: Subject,
     /// Always `Bearer`.
-    #[schema(example = "Bearer", max_length = 16)]
+    #[schema(example = "Bearer", max_length = 16, required = false)]
     token_type: String,
     /// When it ends, in seconds since 1970.
-    #[schema(example = 1_800_001_800, minimum = 0, maximum = 253_402_207_200_i64)]
+    #[schema(
+        example = 1_800_001_800,
+        minimum = 0,
+        maximum = 253_402_207_200_i64,
+        required = false
+    )]
     exp: i64,
     /// When it was issued, in seconds since 1970.
-    #[schema(example = 1_800_000_000, minimum = 0, maximum = 253_402_207_200_i64)]
+    #[schema(
+        example = 1_800_000_000,
+        minimum = 0,
+        maximum = 253_402_207_200_i64,
+        required = false
+    )]
     iat: i64,
     /// From when on it is good, in seconds since 1970.
-    #[schema(example = 1_800_000_000, minimum = 0, maximum = 253_402_207_200_i64)]
+    #[schema(
+        example = 1_800_000_000,
+        minimum = 0,
+        maximum = 253_402_207_200_i64,
+        required = false
+    )]
     nbf: i64,
     /// Whom it speaks for.
-    #[schema(example = "billing", max_length = 64, value_type = String)]
+    #[schema(example = "billing", max_length = 64, value_type = String, required = false)]
     sub: Subject,
     /// For whom it is meant.
-    #[schema(example = "http://127.0.0.1:8080", max_length = 2048)]
+    #[schema(example = "http://127.0.0.1:8080", max_length = 2048, required = false)]
     aud: String,
     /// Who issued it.
-    #[schema(example = "http://127.0.0.1:8080", max_length = 2048)]
+    #[schema(example = "http://127.0.0.1:8080", max_length = 2048, required = false)]
     iss: String,
     /// Its name.
-    #[schema(example = "NGyD5fuyQyy5ekSwmiBl2x", max_length = 128)]
+    #[schema(example = "NGyD5fuyQyy5ekSwmiBl2x", max_length = 128, required = false)]
     jti: String,
     /// Its roles.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>, required = false)]
     roles: Roles,
 }
 
@@ -102,22 +110,24 @@ pub(super) async fn introspect(
     form: Result<Form, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;
-    let claims =
-        gate.authority().introspect(form.required("token")?, Timestamp::now()).map(|token| {
-            IntrospectedClaims {
-                scope: token.scopes().clone(),
-                client_id: token.client_id().clone(),
-                token_type: "Bearer".to_owned(),
-                exp: token.expires_at().as_second(),
-                iat: token.issued_at().as_second(),
-                nbf: token.issued_at().as_second(),
-                sub: token.subject().clone(),
-                aud: gate.authority().audience().to_owned(),
-                iss: gate.authority().issuer().to_owned(),
-                jti: token.id().to_owned(),
-                roles: token.roles().clone(),
-            }
-        });
-    let answer = Introspection { active: claims.is_some(), claims };
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+    let (authority, now) = (gate.authority(), Timestamp::now());
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let Some(token) = authority.introspect(form.required("token")?, now) else {
+        return Ok(answer.json(json!({ "active": false })));
+    };
+    Ok(answer.json(Introspection {
+        active: true,
+        scope: token.scopes().clone(),
+        client_id: token.client_id().clone(),
+        token_type: "Bearer".to_owned(),
+        exp: token.expires_at().as_second(),
+        iat: token.issued_at().as_second(),
+        nbf: token.issued_at().as_second(),
+        sub: token.subject().clone(),
+        aud: authority.audience().to_owned(),
+        iss: authority.issuer().to_owned(),
+        jti: token.id().to_owned(),
+        roles: token.roles().clone(),
+    }))
 }

@@ -57,13 +57,18 @@ pub(super) async fn page() -> Result<HttpResponse, Refusal> {
 #[utoipa::path(
     tag = "documents",
     operation_id = "docs_file",
-    params(("file" = String, Path, description = "The name of the file.", example = "swagger-ui.css", max_length = 64)),
-    responses((status = 200, description = "The file.", body = String, content_type = "*/*")),
+    params(("name" = String, Path, description = "The name of the file.", example = "swagger-ui.css", max_length = 64)),
+    responses((status = 200, description = "The file.", content(
+        (String = "text/css"),
+        (String = "text/javascript"),
+        (String = "text/html"),
+        (String = "image/png"),
+    ))),
     security(),
 )]
-#[get("/docs/{file}")]
-pub(super) async fn file(file: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    serve(&file)
+#[get("/docs/{name}")]
+pub(super) async fn file(name: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    serve(&name)
 }
 
 fn serve(name: &str) -> Result<HttpResponse, Refusal> {

@@ -35,20 +35,20 @@ pub(super) struct TokenRequest {
     #[schema(value_type = String, pattern = "^(client_credentials|password)$", max_length = 32)]
     grant_type: String,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
-    #[schema(max_length = 4096)]
-    scope: Option<String>,
+    #[schema(max_length = 4096, required = false)]
+    scope: String,
     /// The client's name, where it does not authenticate by Basic.
-    #[schema(max_length = 64)]
-    client_id: Option<String>,
+    #[schema(max_length = 64, required = false)]
+    client_id: String,
     /// The client's API key, where it does not authenticate by Basic.
-    #[schema(max_length = 128, format = Password)]
-    client_secret: Option<String>,
+    #[schema(max_length = 128, format = Password, required = false)]
+    client_secret: String,
     /// The user's name, for `password`.
-    #[schema(max_length = 64)]
-    username: Option<String>,
+    #[schema(max_length = 64, required = false)]
+    username: String,
     /// The user's password, for `password`.
-    #[schema(max_length = 128, format = Password)]
-    password: Option<String>,
+    #[schema(max_length = 128, format = Password, required = false)]
+    password: String,
 }
 
 /// An access token (RFC 6749 §5.1).
