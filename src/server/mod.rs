@@ -22,6 +22,7 @@ mod schemes;
 mod secrets;
 mod sources;
 mod watch;
+mod words;
 
 pub use admitted::Admitted;
 pub use document::own_document;

@@ -26,7 +26,8 @@ pub(super) struct OpenApiDocument {
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_json",
-    responses((status = 200, description = "The document as JSON.", body = OpenApiDocument, content_type = "application/json")),
+    responses((status = 200, description = "The document as JSON.", body = OpenApiDocument, content_type = "application/json",
+        example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]
 #[get("/openapi.json")]
@@ -41,7 +42,8 @@ pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal>
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_yaml",
-    responses((status = 200, description = "The document as YAML.", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "The document as YAML.", body = Object, content_type = "application/yaml",
+        example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]
 #[get("/openapi.yaml")]
