@@ -18,6 +18,7 @@ mod routes;
 mod run;
 mod schemes;
 mod watch;
+mod words;
 
 pub use admitted::Admitted;
 pub use document::own_document;

@@ -100,21 +100,25 @@ impl Code {
 pub struct Problem {
     /// Always `about:blank`: `code` tells the cases apart.
     #[serde(rename = "type")]
-    #[schema(example = "about:blank", max_length = 64)]
+    #[schema(example = "about:blank", format = "uri-reference", max_length = 64)]
     pub kind: String,
     /// The name of the HTTP status.
-    #[schema(example = "Unauthorized", max_length = 64)]
+    #[schema(example = "Unauthorized", pattern = "^[A-Za-z ]+$", max_length = 64)]
     pub title: String,
     /// The HTTP status.
     #[schema(example = 401, minimum = 400, maximum = 599)]
     pub status: u16,
     /// What happened and how to mend it, for people.
-    #[schema(example = "Present an API key or a bearer token.", max_length = 1024)]
+    #[schema(
+        example = "No credential was presented. Send Authorization: Bearer.",
+        pattern = r"^[^\x00-\x1f\x7f]*$",
+        max_length = 1024
+    )]
     pub detail: String,
     /// What happened, for programs.
     pub code: Code,
     /// Names this request in the log.
-    #[schema(example = "f3Qk81LmXc0a", max_length = 64)]
+    #[schema(example = "f3Qk81LmXc0a", pattern = "^[0-9A-Za-z]+$", max_length = 64)]
     pub request_id: String,
 }
 
@@ -122,15 +126,21 @@ pub struct Problem {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct OAuthError {
     /// What happened, for programs.
-    #[schema(value_type = String, example = "invalid_client", max_length = 64)]
     pub error: ErrorCode,
     /// What happened and how to mend it, for people.
-    #[schema(example = "The client could not be authenticated.", max_length = 1024)]
+    #[schema(
+        example = "The client could not be authenticated.",
+        pattern = r"^[ !#-\[\]-~]*$",
+        max_length = 1024
+    )]
     pub error_description: String,
 }
 
+/// The most characters of a detail; it may quote what was sent.
+const LONGEST_DETAIL: usize = 1024;
+
 /// In which shape a refusal is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shape {
     /// [`Problem`].
     Problem,
@@ -220,16 +230,20 @@ impl Refusal {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
-            detail: self.detail.clone().into_owned(),
+            detail: plain(&self.detail, |c| !c.is_control()),
             code: self.code,
             request_id: request_id.to_owned(),
         }
     }
 
-    fn oauth_error(&self) -> OAuthError {
+    /// The body, as OAuth2 endpoints say it.
+    pub(super) fn oauth_error(&self) -> OAuthError {
         OAuthError {
             error: self.oauth.unwrap_or(self.code.as_oauth()),
-            error_description: self.detail.clone().into_owned(),
+            // RFC 6749 §5.2 allows these characters and no others.
+            error_description: plain(&self.detail, |c| {
+                matches!(c, ' '..='~') && c != '\\' && c != '"'
+            }),
         }
     }
 
@@ -248,6 +262,16 @@ impl Refusal {
             }
         }
     }
+}
+
+/// At most as much of `text` as the document says, without characters that do not belong there.
+fn plain(text: &str, allowed: impl Fn(char) -> bool) -> String {
+    let clean = |c| match c {
+        c if allowed(c) => c,
+        '"' => '\'',
+        _ => '?',
+    };
+    text.chars().take(LONGEST_DETAIL).map(clean).collect()
 }
 
 impl fmt::Display for Refusal {

@@ -6,8 +6,13 @@ import re
 import names
 from tools import HERE, WORK, fresh, openapi_generator, run
 
-# `content_type_overrides`: RFC 9512 names a type that openapi-python-client has not heard of.
-SETTINGS = "package_name_override: hallpass_client\ncontent_type_overrides:\n  application/yaml: text/plain\n"
+# What openapi-python-client has not heard of: the media type of RFC 9512, and "any file".
+SETTINGS = """
+package_name_override: hallpass_client
+content_type_overrides:
+  application/yaml: text/plain
+  "*/*": application/octet-stream
+"""
 
 
 def with_openapi_generator(document, environment):

@@ -14,7 +14,7 @@ use crate::server::{Gate, refusal::Refusal};
 #[expect(dead_code, reason = "the document's words for itself")]
 pub(super) struct OpenApiDocument {
     /// The version of OpenAPI.
-    #[schema(example = "3.1.0", max_length = 16)]
+    #[schema(example = "3.1.0", pattern = r"^3\.1\.\d+$", max_length = 16)]
     openapi: String,
     #[serde(flatten)]
     rest: BTreeMap<String, serde_json::Value>,
@@ -26,7 +26,8 @@ pub(super) struct OpenApiDocument {
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_json",
-    responses((status = 200, description = "The document as JSON.", body = OpenApiDocument, content_type = "application/json")),
+    responses((status = 200, description = "The document as JSON.", body = OpenApiDocument, content_type = "application/json",
+        example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]
 #[get("/openapi.json")]
@@ -41,7 +42,8 @@ pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal>
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_yaml",
-    responses((status = 200, description = "The document as YAML.", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "The document as YAML.", body = OpenApiDocument, content_type = "application/yaml",
+        example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]
 #[get("/openapi.yaml")]

@@ -22,67 +22,71 @@ use crate::{
         form::Form,
         observe::RequestId,
         prove::{prove_client, prove_user},
-        refusal::{Code, OAuthError, Refusal},
+        refusal::{Code, Refusal},
+        words::TokenType,
     },
 };
 
 /// What is sent to `/token`, as a form.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({ "grant_type": "client_credentials" }))]
+#[schema(example = json!({ "grant_type": "client_credentials", "scope": "invoices:read" }))]
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenRequest {
-    /// `client_credentials` or `password`.
-    #[schema(value_type = String, pattern = "^(client_credentials|password)$", max_length = 32)]
-    grant_type: String,
+    /// How the token is asked for.
+    grant_type: GrantType,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
-    #[schema(max_length = 4096, required = false)]
-    scope: String,
+    #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, required = false)]
+    scope: Option<String>,
     /// The client's name, where it does not authenticate by Basic.
-    #[schema(max_length = 64, required = false)]
-    client_id: String,
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
+    client_id: Option<String>,
     /// The client's API key, where it does not authenticate by Basic.
-    #[schema(max_length = 128, format = Password, required = false)]
-    client_secret: String,
+    #[schema(max_length = 128, format = Password, value_type = String, required = false)]
+    client_secret: Option<String>,
     /// The user's name, for `password`.
-    #[schema(max_length = 64, required = false)]
-    username: String,
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
+    username: Option<String>,
     /// The user's password, for `password`.
-    #[schema(max_length = 128, format = Password, required = false)]
-    password: String,
+    #[schema(max_length = 128, format = Password, value_type = String, required = false)]
+    password: Option<String>,
 }
 
 /// An access token (RFC 6749 §5.1).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TokenResponse {
     /// The access token: send it as `Authorization: Bearer`.
-    #[schema(example = "eyJhbGciOi...", max_length = 8192)]
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
+        pattern = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
+        max_length = 8192
+    )]
     access_token: String,
     /// Always `Bearer`.
-    #[schema(example = "Bearer", max_length = 16)]
-    token_type: String,
+    token_type: TokenType,
     /// How long the token lives, in seconds.
     #[schema(example = 1800, minimum = 0, maximum = 31_622_400)]
     expires_in: u64,
     /// The scopes that the token allows, separated by spaces.
-    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
+    #[schema(example = "invoices:read", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
     scope: Scopes,
 }
 
 /// Ask for an access token as OAuth2 does
 ///
 /// With `client_credentials` a client asks for itself: `client_id` is its name, `client_secret` one of its API
-/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form.
+/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form. Parameters that
+/// are not listed are ignored (RFC 6749 §3.2); empty ones count as left out.
 #[utoipa::path(
     tag = "oauth2",
     operation_id = "token",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded", description = "The grant."),
     responses(
-        (status = 200, description = "The token.", body = TokenResponse),
-        (status = 400, description = "The request is malformed, or the grant is refused.", body = OAuthError),
-        (status = 401, description = "The client could not be authenticated.", body = OAuthError,
-            headers(("WWW-Authenticate" = String, description = "`Basic`."))),
-        (status = 413, description = "The body is larger than this operation takes.", body = OAuthError),
-        (status = 415, description = "The body is no form.", body = OAuthError),
+        (status = 200, description = "The token.", body = TokenResponse,
+            headers(("Cache-Control" = String, description = "`no-store`: the token is a secret.")),
+            example = json!({
+                "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl", "token_type": "Bearer",
+                "expires_in": 1800, "scope": "invoices:read",
+            })),
     ),
     security(("basic" = []), ()),
 )]
@@ -196,7 +200,7 @@ fn answer(
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenResponse {
             access_token: granted.issued.token.expose_secret().to_owned(),
-            token_type: "Bearer".to_owned(),
+            token_type: TokenType::Bearer,
             expires_in: left.try_into().unwrap_or_default(),
             scope: granted.scopes,
         }))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    oauth::{Roles, Scopes, Subject},
+    oauth::{Role, Roles, Scopes, Subject},
     principal::Kind,
     server::admitted::Admitted,
 };
@@ -26,21 +26,21 @@ pub(super) enum PrincipalKind {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WhoAmI {
     /// The name of the client or user.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
+    #[schema(example = "demo", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String)]
     sub: Subject,
     /// Whether that is a client or a user.
     kind: PrincipalKind,
     /// Its roles.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>)]
     roles: Roles,
     /// Its scopes, separated by spaces.
-    #[schema(example = "", max_length = 4096, value_type = String)]
+    #[schema(example = "", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
     scope: Scopes,
     /// The security scheme of the document that carried the credential.
-    #[schema(example = "bearer", max_length = 64)]
+    #[schema(example = "bearer", pattern = "^[A-Za-z0-9._-]+$", max_length = 64)]
     scheme: String,
     /// The client through which it speaks: itself, where it is a client.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
+    #[schema(example = "demo", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String)]
     client_id: Subject,
     /// When the token was issued; absent for API keys.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,11 +54,15 @@ pub(super) struct WhoAmI {
 
 /// Show whom this request speaks for
 ///
-/// The principal behind the presented credential, with its roles and scopes.
+/// Answers with the client or user behind the presented credential, with its roles and scopes and the scheme
+/// that carried it. Use it to find out whether a key or a token works, and what it may do.
 #[utoipa::path(
     tag = "tokens",
     operation_id = "whoami",
-    responses((status = 200, description = "The principal.", body = WhoAmI)),
+    responses((status = 200, description = "The principal.", body = WhoAmI, example = json!({
+        "sub": "demo", "kind": "client", "roles": ["reader"], "scope": "invoices:read", "scheme": "bearer",
+        "client_id": "demo", "issued_at": "2026-11-23T10:00:00Z", "expires_at": "2026-11-23T10:30:00Z",
+    }))),
     security(
         ("bearer" = []),
         ("session" = []),
