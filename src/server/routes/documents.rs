@@ -14,7 +14,7 @@ use crate::server::{Gate, refusal::Refusal};
 #[expect(dead_code, reason = "the document's words for itself")]
 pub(super) struct OpenApiDocument {
     /// The version of OpenAPI.
-    #[schema(example = "3.1.0", max_length = 16)]
+    #[schema(example = "3.1.0", pattern = r"^3\.1\.\d+$", max_length = 16)]
     openapi: String,
     #[serde(flatten)]
     rest: BTreeMap<String, serde_json::Value>,
@@ -42,7 +42,7 @@ pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal>
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_yaml",
-    responses((status = 200, description = "The document as YAML.", body = Object, content_type = "application/yaml",
+    responses((status = 200, description = "The document as YAML.", body = OpenApiDocument, content_type = "application/yaml",
         example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]

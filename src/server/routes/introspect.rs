@@ -5,7 +5,6 @@
 use actix_web::{HttpResponse, http::header, post, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
 use utoipa::ToSchema;
 
 use crate::{
