@@ -44,7 +44,11 @@ pub(super) struct ServerMetadata {
     #[schema(example = "http://127.0.0.1:8080/token", format = "uri", max_length = 2048)]
     token_endpoint: String,
     /// Where the public signing keys are.
-    #[schema(example = "http://127.0.0.1:8080/.well-known/jwks.json", format = "uri", max_length = 2048)]
+    #[schema(
+        example = "http://127.0.0.1:8080/.well-known/jwks.json",
+        format = "uri",
+        max_length = 2048
+    )]
     jwks_uri: String,
     /// Where one asks what a token is worth.
     #[schema(example = "http://127.0.0.1:8080/introspect", format = "uri", max_length = 2048)]
