@@ -16,7 +16,7 @@ NOISE = re.compile(
     r"OpenAPI 3\.1 support is still in beta"
     r"|Failed to get the schema name: null"
     r"|(use|type) cannot be used as a field/variable name\. Renamed to r#"
-    r"|[\w+]+ cannot be used as a model name\. Renamed to (Application|Image|Text)Slash\w+$"
+    r"|\S+ cannot be used as a model name\. Renamed to (Application|Star|Text)Slash\w+$"
 )
 
 
