@@ -53,7 +53,7 @@ impl Unproven {
             return Err(not_three(token, parts.len()));
         };
         self.header = Some(object("header", header)?);
-        self.claims = Some(object("claims", claims)?);
+        self.claims = Some(object("payload", claims)?);
         if signature.is_empty() {
             return Err(
                 "it has no signature, so anybody may have written it: log in for one that has"
