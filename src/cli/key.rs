@@ -4,12 +4,11 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 
 use super::{
+    hand_over::hand_over,
     key_list,
     key_values::{WholeKeyOrId, lifetime, overlap, spoken},
     terminal::headed,
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
-        ApiKey, DEFAULT_COST, Roster,
+        DEFAULT_COST, Roster,
         file::{self, Grants},
     },
 };
@@ -133,34 +132,6 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows a key, which cannot be done twice, and says what to do with it.
-fn hand_over(
-    key: &ApiKey,
-    lifetime: Option<Duration>,
-    base_url: &str,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let id = key.id();
-    writeln!(out, "{}", key.expose().expose_secret()).and_then(|()| out.flush()).with_context(
-        || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
-    )?;
-    let until = match lifetime {
-        Some(lifetime) => format!("is good for {}", spoken(lifetime)),
-        None => "is good until it is revoked".to_owned(),
-    };
-    writeln!(
-        err,
-        "Keep the key in a safe place now, it is not shown again. Its id is {id}; it {until}."
-    )?;
-    writeln!(
-        err,
-        "A running `hallpass serve` takes it within 2 seconds. To try it, put it into API_KEY:\n  \
-         curl -X POST -H \"X-API-Key: $API_KEY\" {base_url}/login"
-    )?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -168,6 +139,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::roster::ApiKey;
 
     #[derive(Parser)]
     struct Line {

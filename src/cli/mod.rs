@@ -5,6 +5,7 @@
 mod banner;
 mod check;
 mod explain;
+mod hand_over;
 mod init;
 pub mod key;
 mod key_list;
