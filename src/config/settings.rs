@@ -107,7 +107,7 @@ impl Settings {
     pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
         let mut reader = Reader { raw, problems: raw.faults().clone() };
         let settings = Self {
-            bind: reader.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind),
+            bind: reader.bind(),
             roster: raw.roster(),
             signing_key: reader.signing_key(),
             previous_keys: reader.previous_keys(),
@@ -125,6 +125,16 @@ impl Settings {
         };
         reader.check_cookie_prefix(&settings);
         reader.problems.or(settings)
+    }
+
+    /// The address alone, for those who only name it.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn address(raw: &Raw) -> Result<SocketAddr, Problems> {
+        let mut reader = Reader { raw, problems: Problems::default() };
+        let address = reader.bind();
+        reader.problems.or(address)
     }
 
     /// The current and the previous signing keys alone: they can be checked whatever else is wrong.
@@ -157,6 +167,10 @@ impl Reader<'_> {
                 default
             }
         }
+    }
+
+    fn bind(&mut self) -> SocketAddr {
+        self.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind)
     }
 
     fn surface(&mut self) -> Surface {
