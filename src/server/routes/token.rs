@@ -33,6 +33,7 @@ use crate::{
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenRequest {
     /// How the token is asked for.
+    #[schema(inline)] // openapi-generator's Rust cannot name the type of a form's field
     grant_type: GrantType,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
     #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, required = false)]
