@@ -6,7 +6,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 progenitor::generate_api!(spec = "plain.json", interface = Positional);
 
-use types::{Code, GrantType, LoginResponse, OAuthError, PrincipalKind, Problem, TokenRequest};
+use types::{Code, LoginResponse, OAuthError, PrincipalKind, Problem, TokenRequest, TokenRequestGrantType};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Failed> {
     assert_eq!(names, ["operator", "reader"]);
 
     let grant = TokenRequest {
-        grant_type: GrantType::ClientCredentials,
+        grant_type: TokenRequestGrantType::ClientCredentials,
         client_id: None,
         client_secret: None,
         password: None,
