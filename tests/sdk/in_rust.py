@@ -1,5 +1,6 @@
 """The two Rust SDKs, in one workspace: openapi-generator's and progenitor's."""
 
+import functools
 import json
 import re
 import shutil
@@ -31,6 +32,7 @@ def with_progenitor(document, environment):
     build_and_run("progenitor", environment)
 
 
+@functools.cache
 def prepare(document):
     """cargo reads the whole workspace, so both SDKs must be there before either is built."""
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,9 @@ use crate::{
 #[schema(example = json!({ "grant_type": "client_credentials", "scope": "invoices:read" }))]
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenRequest {
-    /// How the token is asked for.
+    // Inline, because openapi-generator's Rust cannot name the type of a form's field; and without a
+    // description of its own, from which utoipa would make an `allOf` that nothing satisfies.
+    #[schema(inline)]
     grant_type: GrantType,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
     #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, required = false)]

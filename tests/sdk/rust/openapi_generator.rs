@@ -10,7 +10,7 @@ use hallpass_sdk::{
         oauth2_api::{TokenError, token},
         tokens_api::{WhoamiError, login, logout, whoami},
     },
-    models::{Code, GrantType, LoginResponse, PrincipalKind, TokenType},
+    models::{Code, LoginResponse, OAuthErrorCode, PrincipalKind, TokenType},
 };
 
 type Failed = Box<dyn std::error::Error>;
@@ -64,11 +64,11 @@ async fn main() -> Result<(), Failed> {
     assert_eq!(names, ["operator", "reader"]);
 
     let (status, error) =
-        refused(token(&configuration()?, GrantType::ClientCredentials, None, None, None, None, None).await);
+        refused(token(&configuration()?, "client_credentials", None, None, None, None, None).await);
     let (TokenError::Status400(error) | TokenError::Status401(error)) = error else {
         panic!("not an OAuth error")
     };
-    assert_eq!((status, error.error.as_str()), (401, "invalid_client"));
+    assert_eq!((status, error.error), (401, OAuthErrorCode::InvalidClient));
 
     assert!(!logout(&reader).await?.message.is_empty());
     let (status, error) = refused(whoami(&reader).await);

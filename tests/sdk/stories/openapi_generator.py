@@ -6,7 +6,7 @@ from datetime import datetime
 import hallpass_sdk
 from hallpass_sdk import AdministrationApi, ApiClient, Configuration, Oauth2Api, TokensApi
 from hallpass_sdk.exceptions import ForbiddenException, UnauthorizedException
-from hallpass_sdk.models import Code, GrantType, OAuthError, PrincipalKind, Problem, TokenType
+from hallpass_sdk.models import Code, OAuthError, PrincipalKind, Problem, TokenType
 
 
 def client(**credentials: str) -> ApiClient:
@@ -40,7 +40,7 @@ roster = AdministrationApi(operator).list_clients()
 assert [one.name for one in roster.clients] == ["operator", "reader"], roster
 
 try:
-    Oauth2Api(client()).token(GrantType.CLIENT_CREDENTIALS)
+    Oauth2Api(client()).token("client_credentials")
     raise AssertionError("a grant without a client must be refused")
 except UnauthorizedException as refusal:
     assert isinstance(refusal.data, OAuthError), refusal.data

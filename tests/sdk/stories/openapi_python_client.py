@@ -8,8 +8,8 @@ from hallpass_client.api.administration import list_clients
 from hallpass_client.api.oauth2 import token
 from hallpass_client.api.tokens import login, logout, whoami
 from hallpass_client.models import (
-    ClientList, Code, GrantType, LoginResponse, LogoutResponse, OAuthError, PrincipalKind, Problem, TokenRequest,
-    TokenType, WhoAmI,
+    ClientList, Code, LoginResponse, LogoutResponse, OAuthError, PrincipalKind, Problem, TokenRequest,
+    TokenRequestGrantType, TokenType, WhoAmI,
 )
 
 ADDRESS = os.environ["HALLPASS"]
@@ -37,7 +37,7 @@ roster = list_clients.sync(client=log_in("ADMIN_KEY"))
 assert isinstance(roster, ClientList), roster
 assert [one.name for one in roster.clients] == ["operator", "reader"], roster
 
-error = token.sync(client=Client(ADDRESS), body=TokenRequest(grant_type=GrantType.CLIENT_CREDENTIALS))
+error = token.sync(client=Client(ADDRESS), body=TokenRequest(grant_type=TokenRequestGrantType.CLIENT_CREDENTIALS))
 assert isinstance(error, OAuthError), error
 assert error.error == "invalid_client", error
 

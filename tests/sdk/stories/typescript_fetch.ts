@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import {
-  AdministrationApi, Code, Configuration, GrantType, Oauth2Api, OAuthErrorFromJSON, PrincipalKind, ProblemFromJSON,
-  ResponseError, TokensApi, TokenType, type OAuthError, type Problem,
+  AdministrationApi, Code, Configuration, Oauth2Api, OAuthErrorFromJSON, PrincipalKind, ProblemFromJSON,
+  ResponseError, TokenGrantTypeEnum, TokensApi, TokenType, type OAuthError, type Problem,
 } from "./typescript-fetch/index.js";
 
 const basePath = process.env["HALLPASS"] ?? "";
@@ -40,7 +40,7 @@ const roster = await new AdministrationApi(await logIn("ADMIN_KEY")).listClients
 assert.deepEqual(roster.clients.map((client) => client.name), ["operator", "reader"]);
 
 const anonymous = new Oauth2Api(new Configuration({ basePath }));
-refusal = await refused(anonymous.token({ grantType: GrantType.ClientCredentials }));
+refusal = await refused(anonymous.token({ grantType: TokenGrantTypeEnum.ClientCredentials }));
 const error: OAuthError = OAuthErrorFromJSON(await refusal.json());
 assert.deepEqual([refusal.status, error.error], [401, "invalid_client"]);
 
