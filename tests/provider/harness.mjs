@@ -37,8 +37,8 @@ export async function provide(settings = {}) {
     end.then(() => reject(new Error(`the provider ended: ${complaints}`)), reject);
     createInterface(child.stdout).on('line', (line) => {
       const [, place] = line.match(/^listening on (.*)/) ?? [];
-      const [, path] = line.match(/^GET (\S+) hallpass/) ?? [];
-      if (path) fetches.push({ path, at: Date.now() });
+      const [, at, path] = line.match(/^(\d+) GET (\S+) hallpass/) ?? [];
+      if (path) fetches.push({ path, at: Number(at) });
       if (place) resolve(place);
       if (place) clearTimeout(late);
     });

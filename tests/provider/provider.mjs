@@ -8,7 +8,7 @@
 // Its keys are made at each start: start it again on the same port to change them. ALG chooses RS256, PS256,
 // ES256 or EdDSA; LIFETIME the seconds that a token lives. A resource other than that above is its token's
 // audience. The tokens of the client late are those of an hour ago. Every request is a line on stdout, with its
-// user agent.
+// time and its user agent.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -76,7 +76,7 @@ const configuration = {
 };
 
 const server = createServer((request, response) => {
-  console.log(request.method, request.url, request.headers['user-agent']);
+  console.log(Date.now(), request.method, request.url, request.headers['user-agent']);
   handle(request, response);
 });
 let handle;
