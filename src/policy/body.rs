@@ -25,6 +25,7 @@ pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
     if let Some(form) = content.field("application/x-www-form-urlencoded") {
         let fields = example(&form)?;
         let field = |(name, value): (String, Value)| match value {
+            Value::String(_) if is_secret(&form, &name) => (name, None),
             Value::String(text) => (name, whole(text)),
             Value::Null => (name, None),
             value => (name, Some(value.to_string())),
@@ -34,6 +35,14 @@ pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
         ));
     }
     example(&content.field("application/json")?).map(RequestBody::Json)
+}
+
+/// The example of a secret is nobody's.
+fn is_secret(media_type: &Node<'_>, name: &str) -> bool {
+    let schema = media_type.field("schema").and_then(last);
+    let property = schema.and_then(|schema| schema.field("properties")?.field(name));
+    let format = property.and_then(last).and_then(|property| property.field("format"));
+    format.is_some_and(|format| format.text().is_ok_and(|text| text == "password"))
 }
 
 /// `eyJhbGciOi...` shows what a value looks like, and is none.
