@@ -42,13 +42,13 @@ fn own_head() -> Value {
                             This document is the policy that is enforced: what it says of `security` is what happens.",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
-        "servers": [{ "url": "/", "description": "This server." }],
+        // Relative to the document: so it holds behind a proxy that serves under a path, too.
+        "servers": [{ "url": ".", "description": "This server." }],
         "tags": [
             { "name": "tokens", "description": "Log in, see who you are, log out." },
-            { "name": "oauth2", "description": "The same for OAuth2 clients." },
-            { "name": "discovery", "description": "For clients that configure themselves." },
             { "name": "administration", "description": "For clients with the role `admin`." },
-            { "name": "discovery", "description": "For services that verify tokens by themselves." },
+            { "name": "oauth2", "description": "The same for OAuth2 clients." },
+            { "name": "discovery", "description": "For clients that configure themselves, and services that verify tokens by themselves." },
             { "name": "health", "description": "For whoever starts and stops processes." },
             { "name": "documents", "description": "This document and Swagger UI." },
         ],

@@ -32,22 +32,22 @@ use crate::{
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenRequest {
     /// `client_credentials` or `password`.
-    #[schema(value_type = String, pattern = "^(client_credentials|password)$", max_length = 32)]
+    #[schema(value_type = String, pattern = "^(client_credentials|password)$", max_length = 32, example = "client_credentials")]
     grant_type: String,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
-    #[schema(max_length = 4096)]
+    #[schema(max_length = 4096, example = "")]
     scope: Option<String>,
     /// The client's name, where it does not authenticate by Basic.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, example = "")]
     client_id: Option<String>,
     /// The client's API key, where it does not authenticate by Basic.
-    #[schema(max_length = 128, format = Password)]
+    #[schema(max_length = 128, format = Password, example = "")]
     client_secret: Option<String>,
     /// The user's name, for `password`.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, example = "")]
     username: Option<String>,
     /// The user's password, for `password`.
-    #[schema(max_length = 128, format = Password)]
+    #[schema(max_length = 128, format = Password, example = "")]
     password: Option<String>,
 }
 
