@@ -103,11 +103,12 @@ impl TrustedIssuer {
         }
     }
 
-    /// Whether the keys are here, old, and may be fetched again.
+    /// Whether the keys are here, old or not fetched anew when they should have been, and may be fetched again.
     pub fn wants_refresh(&self, now: Timestamp) -> bool {
         let state = self.state();
         let is_old = |fetched| !(fetched <= now && now.duration_since(fetched) < FRESH);
-        state.fetched.is_some_and(is_old) && state.may_fetch(now)
+        let is_wanted = |fetched| state.fault.is_some() || is_old(fetched);
+        state.fetched.is_some_and(is_wanted) && state.may_fetch(now)
     }
 
     /// Fetches the keys, unless that happens just now or did so in the last 10 seconds: call it where blocking
