@@ -4,31 +4,53 @@
 
 use actix_web::App;
 use serde_json::{Map, Value, json};
-use utoipa::{PartialSchema, ToSchema};
-use utoipa_actix_web::AppExt;
+use utoipa::{PartialSchema, ToSchema, openapi::OpenApi};
+use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
-use crate::config::Surface;
+use crate::{
+    config::Surface,
+    problem::{self, Problems},
+};
 
 use super::{
     refusal::{Code, Problem, Refusal},
-    routes,
+    routes::{self, Optional},
     schemes::schemes,
 };
 
 /// The document of hallpass' own operations alone: what `hallpass openapi` prints.
 pub fn own_document(surface: &Surface) -> Value {
-    let app = App::new().into_utoipa_app();
-    let (_, openapi) =
-        app.configure(|config| routes::register(config, surface.docs)).split_for_parts();
-    let mut own = serde_json::to_value(openapi).unwrap_or_default();
+    let mut own = written(&own_operations(surface)).unwrap_or_default();
     if let (Some(own), Value::Object(head)) = (own.as_object_mut(), own_head()) {
         own.extend(head);
     }
+    complete(own, surface)
+}
+
+/// hallpass' own operations as utoipa collects them.
+pub(super) fn own_operations(surface: &Surface) -> OpenApi {
+    let all = Optional { docs: surface.docs, start: true };
+    collect(OpenApi::default(), |config| routes::register(config, all))
+}
+
+/// `about` with the operations that `register` registers.
+pub(super) fn collect(about: OpenApi, register: impl FnOnce(&mut ServiceConfig<'_>)) -> OpenApi {
+    App::new().into_utoipa_app().openapi(about).configure(register).split_for_parts().1
+}
+
+/// What utoipa collected, as JSON.
+pub(super) fn written(collected: &OpenApi) -> Result<Value, Problems> {
+    let mut document = serde_json::to_value(collected).map_err(unwritable)?;
     // utoipa can say "not required" only by a nullable body, which some generators cannot read.
-    if let Some(required) = own.pointer_mut("/paths/~1login/post/requestBody/required") {
+    if let Some(required) = document.pointer_mut("/paths/~1login/post/requestBody/required") {
         *required = Value::Bool(false);
     }
-    complete(own, surface)
+    Ok(document)
+}
+
+/// Nothing that utoipa collects is known to fail here.
+pub(super) fn unwritable(error: impl std::fmt::Display) -> Problems {
+    problem::Problem::new("the OpenAPI document", format!("cannot be written: {error}")).into()
 }
 
 /// What stands at the top of hallpass' own document.

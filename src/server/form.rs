@@ -4,11 +4,14 @@
 
 use std::collections::HashMap;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, mime, web::Bytes};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, mime};
 use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::refusal::{Code, Refusal};
+use super::{
+    body::Body,
+    refusal::{Code, Refusal},
+};
 
 /// Parameters that belong into the body: in the query they would end up in logs.
 const BODY_ONLY: &[&str] =
@@ -65,13 +68,10 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check(request);
-        let body = Bytes::from_request(request, payload);
+        let body = Body::from_request(request, payload);
         Box::pin(async move {
             checked?;
-            let body = body
-                .await
-                .map_err(|error| Refusal::from_status(error.as_response_error().status_code()))?;
-            Self::read(&body)
+            Self::read(&body.await?.0)
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Must not know bcrypt or JWT: `authority` proves, `policy` permits.
 
 mod admitted;
+mod body;
 mod challenge;
 mod cookie;
 mod credentials;
@@ -17,11 +18,14 @@ mod refusal;
 mod routes;
 mod run;
 mod schemes;
+mod site;
+pub mod testing;
 mod watch;
 
 pub use admitted::Admitted;
 pub use document::own_document;
-pub use gate::{Enforces, Gate};
+pub use gate::Gate;
 pub use prepare::{Prepared, assemble, prepare};
 pub use refusal::{Code, OAuthError, Problem, Refusal};
 pub use run::{RunError, run};
+pub use site::Site;

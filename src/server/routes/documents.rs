@@ -4,7 +4,7 @@
 
 use actix_web::{HttpResponse, get, http::header, web};
 
-use crate::server::{Gate, refusal::Refusal};
+use crate::server::{Gate, site::Published};
 
 /// Read the OpenAPI document
 ///
@@ -16,9 +16,8 @@ use crate::server::{Gate, refusal::Refusal};
     security(),
 )]
 #[get("/openapi.json")]
-pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
-    let published = gate.published()?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(published.json.clone()))
+pub(super) async fn json(published: web::Data<Published>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(published.json.clone())
 }
 
 /// Read the OpenAPI document as YAML
@@ -31,9 +30,8 @@ pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal>
     security(),
 )]
 #[get("/openapi.yaml")]
-pub(super) async fn yaml(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
-    let published = gate.published()?;
-    Ok(HttpResponse::Ok().content_type("application/yaml").body(published.yaml.clone()))
+pub(super) async fn yaml(published: web::Data<Published>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/yaml").body(published.yaml.clone())
 }
 
 /// Go to the documentation

@@ -16,6 +16,7 @@ use crate::{
     server::{
         Gate,
         admitted::Admitted,
+        body::Body,
         cookie,
         observe::RequestId,
         refusal::{Code, Refusal},
@@ -75,9 +76,9 @@ pub(super) async fn login(
     request: HttpRequest,
     gate: web::Data<Gate>,
     admitted: Admitted,
-    body: Result<web::Bytes, actix_web::Error>,
+    Body(body): Body,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = read(&request, body)?;
+    let asked = read(&request, &body)?;
     let now = Timestamp::now();
     let granted =
         gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
@@ -112,12 +113,7 @@ fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginRespon
 }
 
 /// The body may be absent, empty or `null`: clients that are generated from the document send all three.
-fn read(
-    request: &HttpRequest,
-    body: Result<web::Bytes, actix_web::Error>,
-) -> Result<LoginRequest, Refusal> {
-    let body =
-        body.map_err(|error| Refusal::from_status(error.as_response_error().status_code()))?;
+fn read(request: &HttpRequest, body: &[u8]) -> Result<LoginRequest, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(LoginRequest::default());
     }
@@ -126,7 +122,7 @@ fn read(
     if kind.is_none_or(|kind| kind.essence_str() != mime::APPLICATION_JSON.essence_str()) {
         return Err(Refusal::from_status(actix_web::http::StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    serde_json::from_slice::<Option<LoginRequest>>(&body).map(Option::unwrap_or_default).map_err(
+    serde_json::from_slice::<Option<LoginRequest>>(body).map(Option::unwrap_or_default).map_err(
         |error| {
             Refusal::new(
                 Code::InvalidRequest,
