@@ -88,7 +88,7 @@ async fn list_invoices(ledger: web::Data<Ledger>) -> impl Responder {
 /// For the scope `invoices:write`.
 #[utoipa::path(
     request_body = Invoice,
-    responses((status = 201, description = "Its number.", body = u32)),
+    responses((status = 201, description = "Its number.", body = u32, content_type = "application/json")),
     security(("oauth2" = ["invoices:write"])),
 )]
 #[post("")]

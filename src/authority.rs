@@ -2,6 +2,8 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
+mod grants;
+mod issuers;
 mod reload;
 #[cfg(test)]
 mod tests;
@@ -16,50 +18,16 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::reload::{BrokenRoster, RosterStatus};
+pub use self::{
+    grants::{Granted, IssueRefusal, RevokeError, Wish},
+    reload::{BrokenRoster, RosterStatus},
+};
 use crate::{
-    oauth::{KeyId, Scopes},
+    oauth::KeyId,
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
-    tokens::{Grant, Issued, JwkSet, StateError, TokenRefusal, Tokens, VerifiedToken},
+    tokens::{Grant, Issuers, JwkSet, TokenRefusal, Tokens, VerifiedToken},
 };
-
-/// What a caller may ask for beyond "a token, please".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Only these scopes; all that were granted, where nothing is said.
-    pub scopes: Option<Scopes>,
-    /// A shorter life; whole seconds.
-    pub lifetime: Option<Duration>,
-}
-
-/// Why no token is issued.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IssueRefusal {
-    /// A scope was asked for that was not granted (RFC 6749 §5.2, `invalid_scope`).
-    #[error("these scopes were not granted: {0}")]
-    Scope(Scopes),
-    /// A longer life than tokens have here was asked for.
-    #[error("a token lives {0} seconds at most")]
-    Lifetime(u64),
-    /// The cryptographic library failed.
-    #[error("the token could not be signed: {0}")]
-    Signing(String),
-}
-
-/// Why a token could not be revoked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RevokeError {
-    /// Only a token can be revoked this way, and another proof was presented.
-    #[error("no token was presented, so there is none to revoke")]
-    NoToken,
-    /// It was issued to another client.
-    #[error("the token was issued to another client")]
-    NotYours,
-    /// It is revoked until a restart, which may forget it.
-    #[error("the revocation could not be kept: {0}")]
-    State(#[from] StateError),
-}
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
 #[derive(Debug)]
@@ -67,6 +35,7 @@ pub struct Authority {
     roster: ArcSwap<Roster>,
     roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
+    issuers: Issuers,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
@@ -77,6 +46,7 @@ impl Authority {
             roster: ArcSwap::from_pointee(roster),
             roster_status: ArcSwap::default(),
             tokens,
+            issuers: Issuers::default(),
             last_used: Mutex::default(),
         }
     }
@@ -153,7 +123,10 @@ impl Authority {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
             }
-            None => roster.check_user(verified.subject(), verified.client_id()).is_ok(),
+            None => {
+                let made = verified.issued_at();
+                roster.check_user(verified.subject(), verified.client_id(), made).is_ok()
+            }
         };
         if welcome { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
     }
@@ -176,7 +149,7 @@ impl Authority {
     ) -> Result<Option<String>, RevokeError> {
         // One that is revoked already may not have reached the disk: it is written again.
         let Ok(token) = self.tokens.examine(token.expose_secret(), now) else { return Ok(None) };
-        if token.client_id() != caller.client_id() {
+        if caller.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
             return Err(RevokeError::NotYours);
         }
         self.tokens.revoke(token.id(), token.expires_at(), now)?;
@@ -193,6 +166,7 @@ impl Authority {
         wish: Wish,
         now: Timestamp,
     ) -> Result<Granted, IssueRefusal> {
+        let (subject, client_id) = to.ours().ok_or(IssueRefusal::Foreign)?;
         let scopes = match wish.scopes {
             None => to.scopes().clone(),
             Some(wanted) if wanted.is_subset(to.scopes()) => wanted,
@@ -208,17 +182,14 @@ impl Authority {
         }
         let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
         let grant = Grant {
-            subject: to.subject().clone(),
-            client_id: to.client_id().clone(),
+            subject: subject.clone(),
+            client_id: client_id.clone(),
             roles: to.roles().clone(),
             scopes: scopes.clone(),
             key_id: to.key_id().cloned(),
             expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
         };
-        let issued = self
-            .tokens
-            .issue(grant, now)
-            .map_err(|error| IssueRefusal::Signing(error.to_string()))?;
+        let issued = self.tokens.issue(grant, now)?;
         Ok(Granted { issued, scopes })
     }
 
@@ -229,7 +200,9 @@ impl Authority {
     pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
             Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
-            Proof::ApiKey { .. } | Proof::Password => Err(RevokeError::NoToken),
+            Proof::ApiKey { .. } | Proof::Password | Proof::ForeignToken { .. } => {
+                Err(RevokeError::NoToken)
+            }
         }
     }
 
@@ -242,13 +215,4 @@ impl Authority {
 /// Fractions of a second say nothing to people who look for stale keys.
 fn whole_second(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
-}
-
-/// An issued token with the scopes that it really allows.
-#[derive(Debug)]
-pub struct Granted {
-    /// The token and when it ends.
-    pub issued: Issued,
-    /// What it allows.
-    pub scopes: Scopes,
 }

@@ -119,6 +119,19 @@ pub enum ErrorCode {
     ServerError,
 }
 
+impl ErrorCode {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::InvalidScope,
+        Self::ServerError,
+    ];
+}
+
 /// How a token may be asked for (RFC 6749 §4.3, §4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,6 +142,15 @@ pub enum GrantType {
     Password,
 }
 
+impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::ClientCredentials, Self::Password];
+}
+
+mod provider;
+
+pub use provider::{ForeignName, ProviderUrl};
+
 /// The roles of a principal.
 pub type Roles = BTreeSet<Role>;
 
@@ -138,6 +160,9 @@ pub type Roles = BTreeSet<Role>;
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
+    /// The most characters that a request may fill with scopes.
+    pub const LONGEST: usize = 4096;
+
     /// Reads a space-separated list; the empty text is the empty set.
     ///
     /// # Errors

@@ -2,13 +2,13 @@
 //!
 //! Must not know how it was proven over the wire.
 
+mod proofs;
+#[cfg(test)]
+mod unproven;
+
 use jiff::Timestamp;
 
-use crate::{
-    oauth::{KeyId, Role, Roles, Scope, Scopes, Subject},
-    roster::{VerifiedKey, VerifiedPassword},
-    tokens::VerifiedToken,
-};
+use crate::oauth::{ForeignName, KeyId, Role, Roles, Scope, Scopes, Subject};
 
 /// What sort of name the subject is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Proof {
     },
     /// A user's password.
     Password,
-    /// An access token.
+    /// An access token of ours.
     Token {
         /// Its `jti`.
         id: String,
@@ -42,36 +42,84 @@ pub enum Proof {
         /// Its `exp`.
         expires_at: Timestamp,
     },
+    /// A token of another issuer.
+    ForeignToken {
+        /// Its `iat`, if it has one.
+        issued_at: Option<Timestamp>,
+        /// Its `exp`.
+        expires_at: Timestamp,
+    },
+}
+
+/// Whose names these are. Nothing turns a foreign name into one of the roster's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Names {
+    Ours { subject: Subject, client_id: Subject },
+    Foreign { issuer: Subject, subject: ForeignName, client_id: Option<ForeignName> },
 }
 
 /// Whoever a proven request speaks for; it can only be made from a proof.
 ///
 /// ```compile_fail
-/// let principal = hallpass::principal::Principal { subject: todo!() }; // its fields are private
+/// let principal = hallpass::principal::Principal { names: todo!() }; // its fields are private
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    subject: Subject,
-    client_id: Subject,
+    names: Names,
     roles: Roles,
     scopes: Scopes,
     proof: Proof,
 }
 
 impl Principal {
-    /// The name of the client or user (`sub`).
-    pub fn subject(&self) -> &Subject {
-        &self.subject
+    /// The name (`sub`) of the client or user: the roster's, or the other issuer's, which may be the same text.
+    ///
+    /// For showing; [`Principal::is_same_as`] compares, [`Principal::ours`] finds in the roster.
+    pub fn subject(&self) -> &str {
+        match &self.names {
+            Names::Ours { subject, .. } => subject.as_str(),
+            Names::Foreign { subject, .. } => subject.as_str(),
+        }
     }
 
-    /// The client through which it speaks (`client_id`): itself, where it is a client.
-    pub fn client_id(&self) -> &Subject {
-        &self.client_id
+    /// The roster's name of the other issuer that gave the names; none where they are the roster's own.
+    pub fn issuer(&self) -> Option<&Subject> {
+        match &self.names {
+            Names::Ours { .. } => None,
+            Names::Foreign { issuer, .. } => Some(issuer),
+        }
     }
 
-    /// Whether it is a client or a user: a client was proven, now or at login, by an API key.
+    /// Subject and client, if the roster holds them.
+    pub fn ours(&self) -> Option<(&Subject, &Subject)> {
+        match &self.names {
+            Names::Ours { subject, client_id } => Some((subject, client_id)),
+            Names::Foreign { .. } => None,
+        }
+    }
+
+    /// Whether both speak for the same: the same issuer's same subject.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.issuer() == other.issuer() && self.subject() == other.subject()
+    }
+
+    /// The client through which it speaks (`client_id`): itself, where it is a client. Another issuer may not
+    /// say.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.names {
+            Names::Ours { client_id, .. } => Some(client_id.as_str()),
+            Names::Foreign { client_id, .. } => client_id.as_ref().map(ForeignName::as_str),
+        }
+    }
+
+    /// Whether it is a client or a user: a client was proven, now or at login, by an API key, or speaks through
+    /// itself at another issuer.
     pub fn kind(&self) -> Kind {
-        if self.key_id().is_some() { Kind::Client } else { Kind::User }
+        let is_client = match &self.names {
+            Names::Ours { .. } => self.key_id().is_some(),
+            Names::Foreign { subject, client_id, .. } => client_id.as_ref() == Some(subject),
+        };
+        if is_client { Kind::Client } else { Kind::User }
     }
 
     /// Its roles.
@@ -105,14 +153,16 @@ impl Principal {
             Proof::ApiKey { key_id, .. } => Some(key_id),
             Proof::Password => None,
             Proof::Token { key_id, .. } => key_id.as_ref(),
+            Proof::ForeignToken { .. } => None,
         }
     }
 
-    /// When its proof was issued; unknown of API keys and passwords.
+    /// When its proof was issued; unknown of API keys, passwords and some tokens of other issuers.
     pub fn issued_at(&self) -> Option<Timestamp> {
         match &self.proof {
             Proof::ApiKey { .. } | Proof::Password => None,
             Proof::Token { issued_at, .. } => Some(*issued_at),
+            Proof::ForeignToken { issued_at, .. } => *issued_at,
         }
     }
 
@@ -121,74 +171,24 @@ impl Principal {
         match &self.proof {
             Proof::ApiKey { expires_at, .. } => *expires_at,
             Proof::Password => None,
-            Proof::Token { expires_at, .. } => Some(*expires_at),
+            Proof::Token { expires_at, .. } | Proof::ForeignToken { expires_at, .. } => {
+                Some(*expires_at)
+            }
         }
     }
 
     /// The same user, speaking through a client that was proven as well (RFC 6749 §4.3). A client speaks for
-    /// itself, and users do not speak through each other: those are left as they are.
+    /// itself, and users do not speak through each other: those are left as they are, as is whoever another
+    /// issuer names.
     #[must_use]
     pub fn through(mut self, client: &Principal) -> Self {
-        if self.kind() == Kind::User && client.kind() == Kind::Client {
-            self.client_id = client.subject.clone();
+        if self.kind() == Kind::User
+            && client.kind() == Kind::Client
+            && let (Names::Ours { client_id, .. }, Some((through, _))) =
+                (&mut self.names, client.ours())
+        {
+            *client_id = through.clone();
         }
         self
-    }
-
-    /// A principal out of nothing, for the tests of the rooms to the right.
-    #[cfg(test)]
-    pub(crate) fn unproven(subject: &str, roles: &[&str], scopes: &[&str]) -> Self {
-        let subject = Subject::parse(subject).unwrap();
-        Self {
-            client_id: subject.clone(),
-            subject,
-            roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
-            scopes: scopes.iter().map(|scope| Scope::parse(scope).unwrap()).collect(),
-            proof: Proof::ApiKey {
-                key_id: KeyId::parse("000000000000").unwrap(),
-                expires_at: None,
-            },
-        }
-    }
-}
-
-impl From<VerifiedKey> for Principal {
-    fn from(key: VerifiedKey) -> Self {
-        Self {
-            subject: key.client().clone(),
-            client_id: key.client().clone(),
-            roles: key.roles().clone(),
-            scopes: key.scopes().clone(),
-            proof: Proof::ApiKey { key_id: key.key_id().clone(), expires_at: key.expires() },
-        }
-    }
-}
-
-impl From<VerifiedPassword> for Principal {
-    fn from(password: VerifiedPassword) -> Self {
-        Self {
-            subject: password.user().clone(),
-            client_id: password.user().clone(),
-            roles: password.roles().clone(),
-            scopes: password.scopes().clone(),
-            proof: Proof::Password,
-        }
-    }
-}
-
-impl From<VerifiedToken> for Principal {
-    fn from(token: VerifiedToken) -> Self {
-        Self {
-            subject: token.subject().clone(),
-            client_id: token.client_id().clone(),
-            roles: token.roles().clone(),
-            scopes: token.scopes().clone(),
-            proof: Proof::Token {
-                id: token.id().to_owned(),
-                key_id: token.key_id().cloned(),
-                issued_at: token.issued_at(),
-                expires_at: token.expires_at(),
-            },
-        }
     }
 }

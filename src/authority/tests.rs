@@ -33,7 +33,7 @@ impl Case {
         let grants = file::Grants { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
         let key = file::add_key(&path, &name("billing"), &grants, None, 4, START).unwrap();
         for user in ["alice", "bob"] {
-            file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4).unwrap();
+            file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let tokens = Tokens {
@@ -86,7 +86,7 @@ fn a_password_makes_a_user_and_a_token_without_key_id() {
     let case = Case::new();
     let alice = case.alice();
     assert_eq!((alice.kind(), alice.proof()), (Kind::User, &Proof::Password));
-    assert_eq!(alice.client_id(), alice.subject());
+    assert_eq!(alice.client_id(), Some(alice.subject()));
     assert_eq!((alice.key_id(), alice.issued_at(), alice.expires_at()), (None, None, None));
     assert_eq!(case.authority.revoke(&alice, START), Err(RevokeError::NoToken));
     let again = case.authority.authenticate_token(&case.token_of(&alice), START).unwrap();
@@ -100,7 +100,7 @@ fn a_password_makes_a_user_and_a_token_without_key_id() {
 fn a_user_may_speak_through_a_client_and_nobody_else_through_anybody() {
     let case = Case::new();
     let through = case.alice().through(&case.client());
-    assert_eq!(through.client_id(), case.client().subject());
+    assert_eq!(through.client_id(), Some(case.client().subject()));
     assert_eq!((through.kind(), through.key_id()), (Kind::User, None));
     let bob = case.authority.authenticate_password("bob", &"open sesame".into()).unwrap();
     assert_eq!(case.alice().through(&bob), case.alice());

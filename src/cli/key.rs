@@ -54,6 +54,9 @@ pub enum KeyCommand {
         /// How long the older keys are still good; 0s ends them at once
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
         overlap: Duration,
+        /// How long the new key is good, as 90d or 12h; without it, until it is revoked
+        #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+        expires: Option<Duration>,
     },
     /// Remove a key; tokens made from it end at once
     Revoke {
@@ -82,9 +85,9 @@ pub fn run(
             let key = file::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
             hand_over(&key, expires, out, err)?;
         }
-        KeyCommand::Rotate { client, overlap } => {
-            let key = file::rotate(roster, &client, overlap, DEFAULT_COST, now)?;
-            hand_over(&key, None, out, err)?;
+        KeyCommand::Rotate { client, overlap, expires } => {
+            let key = file::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
+            hand_over(&key, expires, out, err)?;
             let overlap = spoken(overlap);
             writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
         }

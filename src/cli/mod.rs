@@ -96,8 +96,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             key::run(command, &path, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {
-            let path = roster.apply(Raw::from_env()?).roster();
-            user::run(command, &path, user::ask, &mut std::io::stderr().lock())
+            let path = roster.apply(Raw::from_env()?).sound()?.roster();
+            user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
         }
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),

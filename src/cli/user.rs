@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -57,6 +58,7 @@ pub enum UserCommand {
 pub fn run(
     command: UserCommand,
     roster: &Path,
+    now: Timestamp,
     ask: impl FnOnce(&Subject) -> anyhow::Result<SecretString>,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
@@ -68,7 +70,7 @@ pub fn run(
             }
             let grants =
                 Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
-            file::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST)?;
+            file::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST, now)?;
             writeln!(err, "Added the user {name} to {}.", roster.display())?;
         }
         UserCommand::Remove { name } => {
@@ -124,7 +126,7 @@ mod tests {
     fn run_line(roster: &Path, line: &str, password: &str) -> anyhow::Result<String> {
         let command = Line::try_parse_from(std::iter::once("user").chain(line.split(' ')))?.command;
         let mut err = Vec::new();
-        run(command, roster, |_| Ok(password.into()), &mut err)?;
+        run(command, roster, Timestamp::UNIX_EPOCH, |_| Ok(password.into()), &mut err)?;
         Ok(String::from_utf8(err)?)
     }
 
@@ -150,7 +152,9 @@ mod tests {
         let path = directory.path().join("roster.toml");
         run_line(&path, "add alice", "open sesame").unwrap();
         let command = Line::try_parse_from(["user", "add", "alice"]).unwrap().command;
-        let refused = run(command, &path, |_| panic!("asked"), &mut Vec::new()).unwrap_err();
+        let refused =
+            run(command, &path, Timestamp::UNIX_EPOCH, |_| panic!("asked"), &mut Vec::new())
+                .unwrap_err();
         assert!(refused.to_string().contains("hallpass user remove alice"));
     }
 

@@ -222,7 +222,9 @@ impl Reader<'_> {
         match std::fs::read_to_string(path) {
             Ok(pem) => Some(KeySource::Pem { path: path.into(), pem: pem.into() }),
             Err(error) => {
-                self.problem(name, &format!("names {path}, which cannot be read: {error}"));
+                // Repeated only if it looks like a file: people set the wrong variable.
+                let file = if path.ends_with(".pem") { path } else { "a file" };
+                self.problem(name, &format!("names {file}, which cannot be read: {error}"));
                 None
             }
         }

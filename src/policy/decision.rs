@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Alternative, Demand, Requirement, Scheme};
-use crate::{oauth::Subject, principal::Principal};
+use crate::principal::Principal;
 
 /// What the server found out about the credential of one scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,16 +141,16 @@ impl Requirement {
 }
 
 impl Alternative {
-    /// The first demand speaks for the request; the others must agree on the subject.
+    /// The first demand speaks for the request; the others must agree on whom, and on whose name that is.
     fn weigh<'p>(&'p self, evidences: &Evidences) -> Step<'p> {
         let mut decision = Decision::Allow { principal: None };
-        let mut subject = None;
+        let mut first = None;
         for demand in &self.demands {
             match evidences.of(&demand.scheme) {
                 None => return Step::Prove(&demand.scheme),
                 Some(evidence) => {
-                    decision = decision.or_stronger(demand.weigh(evidence, subject));
-                    subject = subject.or_else(|| evidence.subject());
+                    decision = decision.or_stronger(demand.weigh(evidence, first));
+                    first = first.or(evidence.principal());
                 }
             }
         }
@@ -159,16 +159,16 @@ impl Alternative {
 }
 
 impl Evidence {
-    fn subject(&self) -> Option<&Subject> {
+    fn principal(&self) -> Option<&Principal> {
         match self {
-            Self::Proven(principal) => Some(principal.subject()),
+            Self::Proven(principal) => Some(principal),
             Self::Missing | Self::Bad | Self::Forbidden => None,
         }
     }
 }
 
 impl Demand {
-    fn weigh(&self, evidence: &Evidence, subject: Option<&Subject>) -> Decision<'_> {
+    fn weigh(&self, evidence: &Evidence, first: Option<&Principal>) -> Decision<'_> {
         let scheme = self.scheme.as_ref();
         match evidence {
             Evidence::Missing => Decision::Challenge { bad: None },
@@ -177,7 +177,9 @@ impl Demand {
             Evidence::Proven(principal) if !self.is_met_by(principal) => {
                 Decision::Forbid(Forbidden::Insufficient { demand: self })
             }
-            Evidence::Proven(principal) if subject.is_some_and(|s| s != principal.subject()) => {
+            Evidence::Proven(principal)
+                if first.is_some_and(|first| !first.is_same_as(principal)) =>
+            {
                 Decision::Forbid(Forbidden::OtherSubject)
             }
             Evidence::Proven(principal) => {

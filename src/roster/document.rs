@@ -55,10 +55,13 @@ pub(super) fn add_user(
     name: &Subject,
     (roles, scopes): (&Roles, &Scopes),
     password: &SecretHash,
-) {
+    created: Timestamp,
+) -> Result<(), DatetimeParseError> {
     let mut user = granted(roles, scopes);
+    user.insert("created", value(written(created)?));
     user.insert("password", value(password.as_str()));
     entries::add(document, "users", name, user);
+    Ok(())
 }
 
 /// Removes a user, with the comment that stands right above.

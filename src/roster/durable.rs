@@ -25,11 +25,20 @@ impl Locked {
         let target = resolve(path)?;
         let mut name = OsString::from(target.as_os_str());
         name.push(".lock");
-        let lock = private().create(true).write(true).truncate(false).open(name)?;
-        if let Ok(found) = fs::metadata(&target) {
-            // Best effort: whoever owns the file will want to lock it as well.
-            let _denied = give_to_owner(&lock, &found);
-        }
+        let lock = match private().create_new(true).write(true).open(&name) {
+            Ok(made) => {
+                if let Ok(found) = fs::metadata(&target) {
+                    // Best effort: whoever owns the file will want to lock it as well. Only what was made here is
+                    // given away: a lock that was there may be somebody's link to a file of root's.
+                    let _denied = give_to_owner(&made, &found);
+                }
+                made
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                OpenOptions::new().write(true).open(&name)?
+            }
+            Err(error) => return Err(error),
+        };
         lock.lock()?;
         Ok(Self { target, _lock: lock })
     }

@@ -153,7 +153,8 @@ pub fn add_key(
     Ok(key)
 }
 
-/// Adds a key to a client and makes its older keys expire after `overlap`, unless they do so earlier.
+/// Adds a key to a client, good for as long as `expires` says, and makes its older keys expire after `overlap`,
+/// unless they do so earlier.
 /// Returns the new key when the file is safely on the disk; it is kept nowhere else.
 ///
 /// # Errors
@@ -163,11 +164,13 @@ pub fn rotate(
     path: &Path,
     client: &Subject,
     overlap: Duration,
+    expires: Option<Duration>,
     cost: u32,
     now: Timestamp,
 ) -> Result<ApiKey, EditError> {
     let (key, hash) = fresh(cost)?;
-    let entry = document::key_entry(&key, &hash, now, None)?;
+    let expires = expires.map(|lifetime| later(now, lifetime));
+    let entry = document::key_entry(&key, &hash, now, expires)?;
     let end = document::whole_seconds(later(now, overlap));
     edit(path, Missing::IsError, |roster, text| {
         let found =

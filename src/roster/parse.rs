@@ -15,7 +15,7 @@ use super::{
     secret_hash::SecretHash,
 };
 use crate::{
-    oauth::{KeyId, Role, Scope, Subject},
+    oauth::{KeyId, ProviderUrl, Role, Scope, Subject},
     problem::Problems,
 };
 
@@ -28,7 +28,12 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Checked, Problems> {
     faults.syntax(errors);
     let root = Fields::root(document.get_ref());
     root.only(&["clients", "users", "issuers"], &mut faults);
-    let mut reader = Reader { faults, key_ids: HashMap::new(), clients: HashMap::new() };
+    let mut reader = Reader {
+        faults,
+        key_ids: HashMap::new(),
+        clients: HashMap::new(),
+        issuer_urls: HashMap::new(),
+    };
     let clients = reader.things(root, "clients", "client", Reader::client);
     let users = reader.things(root, "users", "user", Reader::user);
     let issuers = reader.things(root, "issuers", "issuer", Reader::issuer);
@@ -44,6 +49,8 @@ struct Reader<'a> {
     key_ids: HashMap<KeyId, Offset>,
     /// Where each client is named first.
     clients: HashMap<Subject, Offset>,
+    /// Where each issuer's address was seen first.
+    issuer_urls: HashMap<ProviderUrl, Offset>,
 }
 
 impl Reader<'_> {
@@ -171,13 +178,14 @@ impl Reader<'_> {
 
     fn user(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<User> {
         let faults = &mut self.faults;
-        fields.only(&["roles", "scopes", "disabled", "password"], faults);
+        fields.only(&["roles", "scopes", "disabled", "created", "password"], faults);
         fields.needs("password", "set one with `hallpass user add`", faults);
         let roles = fields.words("roles", Role::parse, faults);
         let scopes = fields.words("scopes", Scope::parse, faults);
         let disabled = fields.flag("disabled", faults);
+        let created = fields.moment("created", faults);
         let password = self.hash(fields, "password")?;
-        Some(User { name, roles, scopes, disabled, password })
+        Some(User { name, roles, scopes, disabled, created, password })
     }
 
     fn issuer(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<Issuer> {
@@ -185,15 +193,33 @@ impl Reader<'_> {
         fields.only(&["url", "audience", "roles_claim"], faults);
         fields.needs("url", "write the `iss` of its tokens, as https://login.example.com", faults);
         fields.needs("audience", "write the `aud` that its tokens must carry", faults);
-        let url = fields.text("url", faults);
-        if let Some((url, at)) = url
-            && !is_web_address(url)
-        {
-            faults.fault(at, "`url` must begin with https:// or http:// and name a host");
-        }
+        let url = self.issuer_url(fields);
         let audience = self.filled(fields, "audience");
         let roles_claim = self.filled(fields, "roles_claim");
-        Some(Issuer { name, url: url?.0.to_owned(), audience: audience?, roles_claim })
+        Some(Issuer { name, url: url?, audience: audience?, roles_claim })
+    }
+
+    fn issuer_url(&mut self, fields: Fields<'_, '_>) -> Option<ProviderUrl> {
+        let (text, at) = fields.text("url", &mut self.faults)?;
+        let Some(url) = ProviderUrl::parse(text).ok().filter(|_| !text.contains('?')) else {
+            let mend = "`url` must begin with https:// and name a host, without user, query and \
+                        fragment (http:// is fine on 127.0.0.1, [::1] and localhost)";
+            self.faults.fault(at, mend);
+            return None;
+        };
+        match self.issuer_urls.entry(url.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(at)),
+            Entry::Occupied(mut entry) => {
+                // Issuers are read by name, so what is read later may stand earlier.
+                let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
+                entry.insert(first);
+                let line = self.faults.line(first);
+                let what =
+                    format!("`url` is already that of the issuer in line {line}: a token of it ");
+                self.faults.fault(second, format_args!("{what}could not be told from the other's"));
+            }
+        }
+        Some(url)
     }
 
     /// A text that must not be empty where it is there at all.
@@ -204,10 +230,4 @@ impl Reader<'_> {
         }
         Some(text.to_owned())
     }
-}
-
-fn is_web_address(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-        && url.bytes().all(|b| b.is_ascii_graphic())
 }

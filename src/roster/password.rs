@@ -2,6 +2,7 @@
 //!
 //! Must not know where the password came from.
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Roster, User, secret_hash::SecretHash};
@@ -55,6 +56,9 @@ impl VerifiedPassword {
 /// Why a password is refused: for the log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRefusal {
+    /// The password was set later than the proof was made from it.
+    #[error("the user was added again since")]
+    Newer,
     /// The roster has no user of this name, or the name is none.
     #[error("no such user in the roster")]
     UnknownUser,
@@ -99,13 +103,22 @@ impl Roster {
         })
     }
 
-    /// Whether what was once made from a password may live on: the user is still there and enabled, and so is
+    /// Whether what was made from a password at `issued_at` may live on: the user is still there and enabled, the
+    /// password is no newer than that, and enabled is also
     /// the client through which the user speaks, if that is another. Returns the user. Costs no bcrypt.
     ///
     /// # Errors
     /// [`PasswordRefusal`], which says why; never [`PasswordRefusal::WrongPassword`].
-    pub fn check_user(&self, name: &Subject, through: &Subject) -> Result<&User, PasswordRefusal> {
+    pub fn check_user(
+        &self,
+        name: &Subject,
+        through: &Subject,
+        issued_at: Timestamp,
+    ) -> Result<&User, PasswordRefusal> {
         let user = self.user(name).ok_or(PasswordRefusal::UnknownUser)?;
+        if user.created.is_some_and(|created| issued_at < created) {
+            return Err(PasswordRefusal::Newer);
+        }
         let lets_through =
             || through == name || self.client(through).is_some_and(|client| !client.disabled);
         if user.disabled || !lets_through() {

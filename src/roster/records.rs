@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::secret_hash::SecretHash;
-use crate::oauth::{KeyId, Roles, Scopes, Subject};
+use crate::oauth::{KeyId, ProviderUrl, Roles, Scopes, Subject};
 
 /// A machine that holds API keys.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct User {
     pub scopes: Scopes,
     /// Whether the user may not come in at present.
     pub disabled: bool,
+    /// When the password was set; tokens that are older are not this user's.
+    pub created: Option<Timestamp>,
     pub(super) password: SecretHash,
 }
 
@@ -61,7 +63,7 @@ pub struct Issuer {
     /// What the roster calls it.
     pub name: Subject,
     /// Its `iss`, to be compared exactly.
-    pub url: String,
+    pub url: ProviderUrl,
     /// The `aud` that its tokens must carry.
     pub audience: String,
     /// The claim that lists roles; without one its tokens carry none.

@@ -14,7 +14,12 @@ use super::{
 
 /// 401: nothing was presented.
 pub(super) fn missing(requirement: &Requirement) -> Refusal {
-    let wanted: Vec<String> = requirement.schemes().map(describe).collect();
+    let mut wanted: Vec<String> = Vec::new();
+    for place in requirement.schemes().map(describe) {
+        if !wanted.contains(&place) {
+            wanted.push(place);
+        }
+    }
     let detail = format!("No credential was presented. Send {}.", wanted.join(", or "));
     challenges(Refusal::new(Code::MissingCredentials, detail), requirement, None)
 }

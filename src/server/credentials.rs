@@ -32,7 +32,12 @@ pub(super) struct Credentials {
 
 enum Authorization {
     Bearer(SecretString),
-    Basic { name: String, secret: SecretString },
+    Basic {
+        name: String,
+        secret: SecretString,
+    },
+    /// Basic, and nothing that can be read: presented, and bad.
+    Garbage,
     Other,
 }
 
@@ -65,21 +70,25 @@ impl Credentials {
     ) -> Result<Self, Refusal> {
         let mut read = Self { cross_site: is_cross_site(request), ..Self::default() };
         let mut session = None;
+        let mut basic = false;
         for scheme in requirement.schemes() {
-            match &scheme.kind {
-                SchemeKind::ApiKey { place, name } => {
-                    let value = at_most_one(values(request, *place, name), *place, name)?;
-                    if takes_token(scheme, session_cookie) {
-                        session = value;
-                    } else if let Some(value) = value {
-                        read.api_keys.push((*place, name.clone(), value));
-                    }
-                }
-                _ => continue,
+            let SchemeKind::ApiKey { place, name } = &scheme.kind else {
+                basic |= scheme.kind == SchemeKind::Basic;
+                continue;
+            };
+            let value = at_most_one(values(request, *place, name), *place, name)?;
+            if takes_token(scheme, session_cookie) {
+                session = value;
+            } else if let Some(value) = value {
+                read.api_keys.push((*place, name.clone(), value));
             }
         }
-        read.authorization = authorization(request)?;
-        read.refuse_different_keys()?;
+        // The header matters to the session cookie too: see below.
+        let matters = |scheme: &Scheme| basic || takes_token(scheme, session_cookie);
+        if requirement.schemes().any(matters) {
+            read.authorization = authorization(request)?;
+        }
+        read.refuse_different_keys(basic)?;
         // Explicit beats ambient: browsers send the cookie whether the page means it or not.
         if read.authorization.is_none() && read.api_keys.is_empty() {
             read.session = session;
@@ -87,12 +96,15 @@ impl Credentials {
         Ok(read)
     }
 
-    fn refuse_different_keys(&self) -> Result<(), Refusal> {
-        let same = |pair: &[(Place, String, SecretString)]| match pair {
-            [(_, _, one), (_, _, other)] => one.expose_secret() == other.expose_secret(),
-            _ => true,
+    /// With `basic` the secret of Basic is an API key as well.
+    fn refuse_different_keys(&self, basic: bool) -> Result<(), Refusal> {
+        let by_basic = match &self.authorization {
+            Some(Authorization::Basic { secret, .. }) if basic => Some(secret),
+            _ => None,
         };
-        if self.api_keys.windows(2).all(same) {
+        let mut keys = self.api_keys.iter().map(|(_, _, key)| key).chain(by_basic);
+        let first = keys.next();
+        if keys.all(|key| first.is_some_and(|first| first.expose_secret() == key.expose_secret())) {
             return Ok(());
         }
         Err(Refusal::new(
@@ -115,6 +127,9 @@ impl Credentials {
             SchemeKind::Basic => match &self.authorization {
                 Some(Authorization::Basic { name, secret }) => {
                     Some(Credential::Basic { name: name.clone(), secret: secret.clone() })
+                }
+                Some(Authorization::Garbage) => {
+                    Some(Credential::Basic { name: String::new(), secret: SecretString::default() })
                 }
                 _ => None,
             },
@@ -216,7 +231,7 @@ fn authorization(request: &ServiceRequest) -> Result<Option<Authorization>, Refu
 fn basic(encoded: &str) -> Option<Authorization> {
     let decoded = STANDARD.decode(encoded).unwrap_or_default();
     let pair = String::from_utf8_lossy(&decoded);
-    let Some((name, secret)) = pair.split_once(':') else { return Some(Authorization::Other) };
+    let Some((name, secret)) = pair.split_once(':') else { return Some(Authorization::Garbage) };
     if name.is_empty() && secret.is_empty() {
         return None;
     }

@@ -28,13 +28,15 @@ use super::{
     observe::shape,
     prove::Prover,
     refusal::{Code, Refusal},
+    sources::Sources,
 };
 
 /// What the middleware works with: who proves, what is demanded.
 #[derive(Debug)]
 pub(super) struct Enforcement {
     pub(super) authority: Arc<Authority>,
-    pub(super) policy: Arc<Policy>,
+    pub(super) policy: Policy,
+    pub(super) sources: Sources,
     pub(super) session_cookie: String,
     /// For every path without parameters, whether the router agrees: asked once, since the routes stay.
     agreed: HashMap<String, OnceLock<bool>>,
@@ -42,10 +44,15 @@ pub(super) struct Enforcement {
 
 impl Enforcement {
     /// Enforces `policy`; `session_cookie` is the cookie that holds a token.
-    pub(super) fn new(authority: Arc<Authority>, policy: Policy, session_cookie: String) -> Self {
+    pub(super) fn new(
+        authority: Arc<Authority>,
+        policy: Policy,
+        sources: Sources,
+        session_cookie: String,
+    ) -> Self {
         let concrete = policy.operations().filter(|operation| !operation.path.contains('{'));
         let agreed = concrete.map(|operation| (operation.path.clone(), OnceLock::new())).collect();
-        Self { authority, policy: Arc::new(policy), session_cookie, agreed }
+        Self { authority, policy, sources, session_cookie, agreed }
     }
 
     /// Whether the router takes this path for the operation's. It takes what was registered first, documented or
@@ -94,7 +101,7 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
         return Ok(false);
     }
     let credentials = Credentials::read(request, requirement, &enforcement.session_cookie)?;
-    let mut prover = Prover::new(&enforcement.authority, credentials, &enforcement.session_cookie);
+    let mut prover = Prover::new(enforcement, credentials);
     let mut evidences = Evidences::default();
     let decision = loop {
         match requirement.weigh(&evidences) {

@@ -8,6 +8,8 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, mime};
 use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::oauth::Scopes;
+
 use super::{
     body::Body,
     refusal::{Code, Refusal},
@@ -16,6 +18,18 @@ use super::{
 /// Parameters that belong into the body: in the query they would end up in logs.
 const BODY_ONLY: &[&str] =
     &["client_secret", "password", "token", "client_id", "username", "grant_type"];
+
+/// The parameters that are known, the most characters of each, and whether a control character may be in it: as
+/// the document says.
+const LIMITS: &[(&str, usize, bool)] = &[
+    ("client_id", 64, false),
+    ("client_secret", 128, true),
+    ("password", 128, true),
+    ("scope", Scopes::LONGEST, false),
+    ("token", 8192, true),
+    ("token_type_hint", 64, false),
+    ("username", 64, false),
+];
 
 /// The parameters of a form, none of them twice; empty ones count as left out.
 #[derive(Debug)]
@@ -51,6 +65,7 @@ impl Form {
             if value.is_empty() {
                 continue;
             }
+            check_limits(&name, &value)?;
             let repeated = parameters.insert(name.to_string(), value.into_owned().into()).is_some();
             if repeated {
                 let what: String = name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
@@ -59,6 +74,19 @@ impl Form {
             }
         }
         Ok(Self(parameters))
+    }
+}
+
+fn check_limits(name: &str, value: &str) -> Result<(), Refusal> {
+    let refuse = |detail| Err(Refusal::new(Code::InvalidRequest, detail));
+    match LIMITS.iter().find(|(limited, ..)| *limited == name) {
+        Some((_, most, _)) if value.chars().count() > *most => {
+            refuse(format!("The parameter {name} is longer than {most} characters."))
+        }
+        Some((_, _, false)) if value.contains(char::is_control) => {
+            refuse(format!("The parameter {name} holds a control character."))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -71,7 +99,8 @@ impl FromRequest for Form {
         let body = Body::from_request(request, payload);
         Box::pin(async move {
             checked?;
-            Self::read(&body.await?.0)
+            let Body(body) = body.await?;
+            Self::read(&body)
         })
     }
 }
@@ -107,6 +136,14 @@ mod tests {
         assert_eq!(form.text("b"), None);
         assert_eq!(form.text("c"), Some("x y"));
         assert!(form.required("b").is_err());
+    }
+
+    #[test]
+    fn known_parameters_have_limits_and_others_have_none() {
+        let long = "x".repeat(65);
+        assert!(Form::read(format!("client_id={long}").as_bytes()).is_err());
+        assert!(Form::read(b"username=a%00b").is_err());
+        assert!(Form::read(format!("resource={long}%00").as_bytes()).is_ok());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     authority::Authority,
     config::{Raw, Settings},
     problem::Problems,
-    roster::Source,
+    roster::{Issuer, Source},
 };
 
 use super::{prepare::prepare, site::Site, watch::Watch};
@@ -26,6 +26,8 @@ use super::{prepare::prepare, site::Site, watch::Watch};
 struct Inner {
     authority: Arc<Authority>,
     settings: Settings,
+    /// As they were at start: every worker must read the same document.
+    issuers: Vec<Issuer>,
     stopping: AtomicBool,
     watch: OnceLock<Watch>,
 }
@@ -38,7 +40,9 @@ pub struct Gate(Arc<Inner>);
 
 impl Gate {
     pub(super) fn new(authority: Authority, settings: Settings) -> Self {
+        let issuers = authority.roster().issuers().cloned().collect();
         Self(Arc::new(Inner {
+            issuers,
             authority: Arc::new(authority),
             settings,
             stopping: AtomicBool::new(false),
@@ -95,6 +99,10 @@ impl Gate {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    pub(super) fn issuers(&self) -> &[Issuer] {
+        &self.0.issuers
     }
 
     /// Follows the changes of a roster file, of one at most.

@@ -11,11 +11,11 @@ use crate::{
     config::{KeySource, Raw, Settings},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
-    roster::{Checked, KeyRecord, Source},
+    roster::{Checked, Issuer, KeyRecord, Source},
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
-use super::{Gate, document::own_document};
+use super::{Gate, document::own_document, issuer_schemes};
 
 /// Settings and roster without faults.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
     let settings = problems.keep(Settings::resolve(raw));
     let keyring = match &settings {
         Some(settings) => {
-            let document = own_document(&settings.surface);
-            problems.keep(Policy::compile(&document, &Reading::own()));
+            let issuers = roster.iter().flat_map(|checked| checked.roster.issuers()).cloned();
+            problems.keep(enforceable(settings, &issuers.collect::<Vec<_>>()));
             problems.keep(settings.state.as_deref().map_or(Ok(()), |path| reachable(raw, path)));
             problems.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
         }
@@ -66,6 +66,12 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
         }
         _ => Err(problems),
     }
+}
+
+/// The document of these settings and issuers can be enforced.
+fn enforceable(settings: &Settings, issuers: &[Issuer]) -> Result<Policy, Problems> {
+    let document = issuer_schemes::add(own_document(&settings.surface), issuers)?;
+    Policy::compile(&document, &Reading::own())
 }
 
 /// The state file is opened by whoever serves; whether that could work can be said before.

@@ -4,30 +4,30 @@
 
 use std::sync::Arc;
 
-use actix_web::web;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::{
-    authority::Authority,
     policy::{Decision, Evidence, Evidences, Requirement, Scheme},
     principal::Principal,
-    roster::ApiKey,
-    tokens::TokenRefusal,
+    tokens::{IssuerRefusal, TokenRefusal},
 };
 
 use super::{
     challenge,
-    credentials::{Credential, Credentials, Presented},
+    credentials::{Credential, Credentials, Presented, takes_token},
+    enforce::Enforcement,
     refusal::Refusal,
+    secrets::{KeyFault, prove_key},
+    sources::Foreign,
 };
 
-/// Proves credentials one by one as the policy asks for them, an API key at most once a request.
+/// Proves credentials one by one as the policy asks for them, an API key and a token at most once a request.
 pub(super) struct Prover<'e> {
-    authority: &'e Arc<Authority>,
+    enforcement: &'e Enforcement,
     credentials: Credentials,
-    session_cookie: &'e str,
     api_key: Option<Evidence>,
+    token: Option<Evidence>,
     faults: Vec<Fault>,
 }
 
@@ -37,18 +37,26 @@ struct Fault {
     detail: &'static str,
     reason: String,
     key_id: Option<String>,
+    /// The token says that it is of just the issuer that found the fault.
+    is_by_its_issuer: bool,
 }
 
 const BAD_KEY: &str = "The API key is not valid.";
+const BAD_TOKEN: &str = "The token is not valid";
+
+/// What the caller learns of a bad token.
+fn detail(refusal: TokenRefusal) -> &'static str {
+    match refusal {
+        TokenRefusal::Expired => "The token has expired",
+        TokenRefusal::Revoked | TokenRefusal::Withdrawn => "The token was revoked",
+        _ => BAD_TOKEN,
+    }
+}
 
 impl<'e> Prover<'e> {
-    /// A prover of these credentials; `session_cookie` is the cookie that holds a token.
-    pub(super) fn new(
-        authority: &'e Arc<Authority>,
-        credentials: Credentials,
-        session_cookie: &'e str,
-    ) -> Self {
-        Self { authority, credentials, session_cookie, api_key: None, faults: Vec::new() }
+    /// A prover of these credentials.
+    pub(super) fn new(enforcement: &'e Enforcement, credentials: Credentials) -> Self {
+        Self { enforcement, credentials, api_key: None, token: None, faults: Vec::new() }
     }
 
     /// What can be said about the credential of `scheme`.
@@ -56,12 +64,23 @@ impl<'e> Prover<'e> {
     /// # Errors
     /// Only when hallpass itself cannot go on; a bad credential is evidence.
     pub(super) async fn prove(&mut self, scheme: &Scheme) -> Result<Evidence, Refusal> {
-        match self.credentials.presented(scheme, self.session_cookie) {
+        let foreign = self.enforcement.sources.foreign(scheme);
+        match self.credentials.presented(scheme, &self.enforcement.session_cookie) {
             Presented::Nothing => Ok(Evidence::Missing),
             Presented::CrossSite => Ok(Evidence::Forbidden),
-            Presented::Credential(Credential::Token(token)) => {
-                Ok(self.prove_token(scheme, token.expose_secret()))
-            }
+            Presented::Credential(Credential::Token(token)) => Ok(match foreign {
+                // A request has one token, whichever of several schemes asks for it.
+                None => match self.token.clone() {
+                    Some(known) => known,
+                    None => {
+                        let evidence = self.prove_token(scheme, token.expose_secret());
+                        self.token.insert(evidence).clone()
+                    }
+                },
+                Some(issuer) => {
+                    self.prove_foreign_token(scheme, issuer, token.expose_secret()).await
+                }
+            }),
             Presented::Credential(Credential::ApiKey(key)) => {
                 if let Some(known) = &self.api_key {
                     return Ok(known.clone());
@@ -77,17 +96,34 @@ impl<'e> Prover<'e> {
     }
 
     fn prove_token(&mut self, scheme: &Scheme, token: &str) -> Evidence {
-        match self.authority.authenticate_token(token, Timestamp::now()) {
+        match self.enforcement.authority.authenticate_token(token, Timestamp::now()) {
             Ok(principal) => Evidence::Proven(Arc::new(principal)),
             Err(refusal) => {
-                let detail = match refusal {
-                    TokenRefusal::Expired => "The token has expired",
-                    TokenRefusal::Revoked | TokenRefusal::Withdrawn => "The token was revoked",
-                    _ => "The token is not valid",
-                };
-                self.fault(scheme, detail, format!("the token {refusal}"), None)
+                self.fault(scheme, detail(refusal), format!("the token {refusal}"), None)
             }
         }
+    }
+
+    /// Our own tokens come here too where several alternatives take tokens: their `iss` is enough to refuse them.
+    async fn prove_foreign_token(
+        &mut self,
+        scheme: &Scheme,
+        issuer: &Foreign,
+        token: &str,
+    ) -> Evidence {
+        let refusal = match issuer.prove(&self.enforcement.authority, token).await {
+            Ok(principal) => return Evidence::Proven(Arc::new(principal)),
+            Err(refusal) => refusal,
+        };
+        let detail = match refusal {
+            IssuerRefusal::Token(refusal) => detail(refusal),
+            IssuerRefusal::Untrusted | IssuerRefusal::KeysNeeded => BAD_TOKEN,
+        };
+        let evidence = self.fault(scheme, detail, format!("the token {refusal}"), None);
+        if let Some(fault) = self.faults.last_mut() {
+            fault.is_by_its_issuer = refusal != IssuerRefusal::Token(TokenRefusal::Issuer);
+        }
+        evidence
     }
 
     async fn prove_key(
@@ -96,7 +132,7 @@ impl<'e> Prover<'e> {
         text: &str,
         name: Option<&str>,
     ) -> Result<Evidence, Refusal> {
-        match prove_key(self.authority, text, name).await? {
+        match prove_key(&self.enforcement.authority, text, name).await? {
             Ok(principal) => Ok(Evidence::Proven(Arc::new(principal))),
             Err(KeyFault { reason, key_id }) => Ok(self.fault(scheme, BAD_KEY, reason, key_id)),
         }
@@ -109,8 +145,20 @@ impl<'e> Prover<'e> {
         reason: String,
         key_id: Option<String>,
     ) -> Evidence {
-        self.faults.push(Fault { scheme: scheme.name.clone(), detail, reason, key_id });
+        let scheme = scheme.name.clone();
+        self.faults.push(Fault { scheme, detail, reason, key_id, is_by_its_issuer: false });
         Evidence::Bad
+    }
+
+    /// The fault that says most about the credential of `scheme`: of a token, what its own issuer's keys found.
+    fn fault_of(&self, scheme: &Scheme) -> Option<&Fault> {
+        let takes_token = takes_token(scheme, &self.enforcement.session_cookie);
+        let by_its_issuer = self.faults.iter().find(|fault| fault.is_by_its_issuer);
+        by_its_issuer
+            .filter(|_| takes_token)
+            .or_else(|| self.faults.iter().find(|fault| fault.scheme == scheme.name))
+            // The same bad key in two places is one fault, kept under the first of them.
+            .or(self.faults.first())
     }
 
     /// The refusal of a request that was denied, with the reason for the log.
@@ -122,17 +170,12 @@ impl<'e> Prover<'e> {
     ) -> Refusal {
         match denied {
             Decision::Challenge { bad: Some(scheme) } => {
-                // The same bad key in two places is one fault, kept under the first of them.
-                let fault = self
-                    .faults
-                    .iter()
-                    .find(|fault| fault.scheme == scheme.name)
-                    .or(self.faults.first());
+                let fault = self.fault_of(scheme);
                 let (detail, reason, key_id) = match fault {
                     Some(fault) => (fault.detail, Some(fault.reason.clone()), fault.key_id.clone()),
                     None => ("The credential is not valid", None, None),
                 };
-                challenge::bad(requirement, scheme, self.session_cookie, detail)
+                challenge::bad(requirement, scheme, &self.enforcement.session_cookie, detail)
                     .because(reason, key_id)
             }
             Decision::Forbid(forbidden) => {
@@ -140,7 +183,7 @@ impl<'e> Prover<'e> {
                     Some(Evidence::Proven(principal)) => Some(principal),
                     _ => None,
                 });
-                let reason = known.map(|principal| format!("sub={}", principal.subject()));
+                let reason = known.map(|principal| subject(principal));
                 let key_id =
                     known.and_then(|principal| principal.key_id()).map(ToString::to_string);
                 challenge::forbidden(forbidden).because(reason, key_id)
@@ -152,60 +195,10 @@ impl<'e> Prover<'e> {
     }
 }
 
-/// Why an API key is bad, for the log.
-pub(super) struct KeyFault {
-    pub(super) reason: String,
-    pub(super) key_id: Option<String>,
-}
-
-/// Proves a client by its name and API key (RFC 6749 §2.3.1).
-///
-/// # Errors
-/// Outside only when hallpass itself cannot go on; inside when the key is bad or another client's.
-pub(super) async fn prove_client(
-    authority: &Arc<Authority>,
-    name: &str,
-    secret: &str,
-) -> Result<Result<Principal, KeyFault>, Refusal> {
-    prove_key(authority, secret, Some(name)).await
-}
-
-/// Proves a user by name and password, on the blocking pool.
-///
-/// # Errors
-/// Outside only when hallpass itself cannot go on; inside why the password is bad, for the log.
-pub(super) async fn prove_user(
-    authority: &Arc<Authority>,
-    name: &str,
-    password: SecretString,
-) -> Result<Result<Principal, String>, Refusal> {
-    let (authority, name) = (Arc::clone(authority), name.to_owned());
-    let proven = web::block(move || authority.authenticate_password(&name, &password)).await;
-    Ok(proven.map_err(|_| pool_is_gone())?.map_err(|refusal| refusal.to_string()))
-}
-
-/// Hashes on the blocking pool; a key that is no key costs nothing.
-async fn prove_key(
-    authority: &Arc<Authority>,
-    text: &str,
-    name: Option<&str>,
-) -> Result<Result<Principal, KeyFault>, Refusal> {
-    let Ok(key) = ApiKey::parse(text) else {
-        return Ok(Err(KeyFault { reason: "the API key is malformed".to_owned(), key_id: None }));
-    };
-    let key_id = Some(key.id().to_string());
-    let authority = Arc::clone(authority);
-    let proven = web::block(move || authority.authenticate_key(&key, Timestamp::now())).await;
-    Ok(match proven.map_err(|_| pool_is_gone())? {
-        Ok(principal) if name.is_some_and(|name| name != principal.subject().as_str()) => {
-            let reason = "the API key belongs to another client than the one named".to_owned();
-            Err(KeyFault { reason, key_id })
-        }
-        Ok(principal) => Ok(principal),
-        Err(refusal) => Err(KeyFault { reason: refusal.to_string(), key_id }),
-    })
-}
-
-fn pool_is_gone() -> Refusal {
-    Refusal::internal("the blocking pool is gone".to_owned())
+/// For the log. Another issuer's names may hold anything that can be printed, so they stand in quotes.
+fn subject(principal: &Principal) -> String {
+    match principal.issuer() {
+        None => format!("sub={}", principal.subject()),
+        Some(issuer) => format!("issuer={issuer} sub={:?}", principal.subject()),
+    }
 }

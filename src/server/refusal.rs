@@ -42,6 +42,8 @@ pub enum Code {
     NotFound,
     /// The path does not take this method.
     MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
     /// The body is larger than the operation takes.
     PayloadTooLarge,
     /// The body is of a type that the operation does not take.
@@ -68,6 +70,7 @@ impl Code {
             | Self::InvalidRequest
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::RequestTimeout
             | Self::PayloadTooLarge
             | Self::UnsupportedMediaType => ErrorCode::InvalidRequest,
         }
@@ -87,6 +90,7 @@ impl Code {
             }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -100,21 +104,25 @@ impl Code {
 pub struct Problem {
     /// Always `about:blank`: `code` tells the cases apart.
     #[serde(rename = "type")]
-    #[schema(example = "about:blank", max_length = 64)]
+    #[schema(example = "about:blank", format = "uri-reference", max_length = 64)]
     pub kind: String,
     /// The name of the HTTP status.
-    #[schema(example = "Unauthorized", max_length = 64)]
+    #[schema(example = "Unauthorized", pattern = "^[A-Za-z ]+$", max_length = 64)]
     pub title: String,
     /// The HTTP status.
     #[schema(example = 401, minimum = 400, maximum = 599)]
     pub status: u16,
     /// What happened and how to mend it, for people.
-    #[schema(example = "Present an API key or a bearer token.", max_length = 1024)]
+    #[schema(
+        example = "No credential was presented. Send Authorization: Bearer.",
+        pattern = r"^[^\x00-\x1f\x7f]*$",
+        max_length = 1024
+    )]
     pub detail: String,
     /// What happened, for programs.
     pub code: Code,
     /// Names this request in the log.
-    #[schema(example = "f3Qk81LmXc0a", max_length = 64)]
+    #[schema(example = "f3Qk81LmXc0a", pattern = "^[0-9A-Za-z]+$", max_length = 64)]
     pub request_id: String,
 }
 
@@ -122,15 +130,21 @@ pub struct Problem {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct OAuthError {
     /// What happened, for programs.
-    #[schema(value_type = String, example = "invalid_client", max_length = 64)]
     pub error: ErrorCode,
     /// What happened and how to mend it, for people.
-    #[schema(example = "The client could not be authenticated.", max_length = 1024)]
+    #[schema(
+        example = "The client could not be authenticated.",
+        pattern = r"^[ !#-\[\]-~]*$",
+        max_length = 1024
+    )]
     pub error_description: String,
 }
 
+/// The most characters of a detail; it may quote what was sent.
+const LONGEST_DETAIL: usize = 1024;
+
 /// In which shape a refusal is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shape {
     /// [`Problem`].
     Problem,
@@ -166,7 +180,12 @@ impl Refusal {
 
     /// A refusal of an OAuth2 endpoint with a word that has no [`Code`] of its own.
     pub(super) fn oauth(error: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { oauth: Some(error), ..Self::new(Code::InvalidRequest, detail) }
+        Self::new(Code::InvalidRequest, detail).saying(error)
+    }
+
+    /// Says this word at an OAuth2 endpoint.
+    pub(super) fn saying(self, error: ErrorCode) -> Self {
+        Self { oauth: Some(error), ..self }
     }
 
     /// Adds a header; one that no header can hold is left out.
@@ -220,16 +239,29 @@ impl Refusal {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
-            detail: self.detail.clone().into_owned(),
+            detail: plain(&self.detail, |c| !c.is_control()),
             code: self.code,
             request_id: request_id.to_owned(),
         }
     }
 
-    fn oauth_error(&self) -> OAuthError {
+    /// The word for the log: what the caller is told.
+    pub(super) fn word(&self) -> String {
+        let word = match self.oauth {
+            Some(error) => serde_json::to_value(error),
+            None => serde_json::to_value(self.code),
+        };
+        word.ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// The body, as OAuth2 endpoints say it.
+    pub(super) fn oauth_error(&self) -> OAuthError {
         OAuthError {
             error: self.oauth.unwrap_or(self.code.as_oauth()),
-            error_description: self.detail.clone().into_owned(),
+            // RFC 6749 §5.2 allows these characters and no others.
+            error_description: plain(&self.detail, |c| {
+                matches!(c, ' '..='~') && c != '\\' && c != '"'
+            }),
         }
     }
 
@@ -248,6 +280,16 @@ impl Refusal {
             }
         }
     }
+}
+
+/// At most as much of `text` as the document says, without characters that do not belong there.
+fn plain(text: &str, allowed: impl Fn(char) -> bool) -> String {
+    let clean = |c| match c {
+        c if allowed(c) => c,
+        '"' => '\'',
+        _ => '?',
+    };
+    text.chars().take(LONGEST_DETAIL).map(clean).collect()
 }
 
 impl fmt::Display for Refusal {

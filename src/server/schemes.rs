@@ -14,7 +14,7 @@ pub(super) fn schemes(surface: &Surface) -> Map<String, Value> {
             "bearer",
             json!({
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "The token from `/login`, a JWT (RFC 7519, RFC 8725): paste it here.",
+                "description": "The token from `/login`, a JWT (RFC7519, made and read as RFC8725 advises): paste it here.",
             }),
         ),
         (
@@ -57,7 +57,8 @@ pub(super) fn schemes(surface: &Surface) -> Map<String, Value> {
             "oauth2",
             json!({
                 "type": "oauth2",
-                "description": "Tokens from `/token`: for a client by its name and API key, for a user by name and password.",
+                "description": "Tokens from `/token`: for a client by its name and API key, for a user by name and password. \
+                                They are JWTs, made and read as RFC8725 advises.",
                 "flows": {
                     "clientCredentials": { "tokenUrl": "token", "scopes": {} },
                     "password": { "tokenUrl": "token", "scopes": {} },

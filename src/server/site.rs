@@ -23,9 +23,11 @@ use crate::{
 
 use super::{
     Gate,
-    document::{collect, complete, own_document, own_operations, unwritable, written},
+    document::{collect, complete, introduced, own_document, own_operations, unwritable, written},
     enforce::{Enforcement, enforce},
+    extractors, issuer_schemes,
     routes::{self, Optional},
+    sources::Sources,
 };
 
 /// What registers an application's operations in a worker.
@@ -71,7 +73,7 @@ impl Site {
         taken(&theirs, &written(&ours)?)?;
         let has_start = theirs.pointer("/paths/~1/get").is_none();
         document.merge(ours);
-        let document = written(&document)?;
+        let document = introduced(written(&document)?);
         Self::publish(gate, operations, has_start, document)
     }
 
@@ -82,13 +84,15 @@ impl Site {
         document: Value,
     ) -> Result<Self, Problems> {
         let document = complete(document, &gate.settings().surface);
+        let document = issuer_schemes::add(document, gate.issuers())?;
         let policy = Policy::compile(&document, &Reading::own())?;
+        let sources = Sources::of(&policy, gate.issuers(), gate.authority())?;
         let json = serde_json::to_string(&document).map_err(unwritable)?;
         let yaml = yaml_serde::to_string(&document).map_err(unwritable)?;
         let published = web::Data::new(Published { document, json, yaml });
         let cookie = gate.settings().surface.cookie_name.clone();
         let authority = Arc::clone(gate.shared_authority());
-        let enforcement = Arc::new(Enforcement::new(authority, policy, cookie));
+        let enforcement = Arc::new(Enforcement::new(authority, policy, sources, cookie));
         Ok(Self { gate, operations, has_start, published, enforcement })
     }
 
@@ -140,6 +144,7 @@ impl Site {
         config.app_data(web::Data::new(self.gate.clone())).app_data(self.published.clone());
         let docs = self.gate.settings().surface.docs;
         routes::register(&mut config, Optional { docs, start: self.has_start });
+        extractors::configure(&mut config);
         (self.operations)(&mut config);
     }
 }

@@ -111,6 +111,6 @@ impl Keyring {
     }
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, TokenRefusal> {
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenRefusal> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenRefusal::Malformed)
 }

@@ -1,8 +1,9 @@
 //! Access tokens: claims, signing keys, issuing, verifying, revocations (RFC 7519, RFC 9068).
 //!
-//! Must not know the roster's file or HTTP.
+//! Must not know the roster's file, or HTTP beyond fetching the keys of other issuers.
 
 mod claims;
+mod issuers;
 mod journal;
 mod jwk;
 mod key_error;
@@ -25,9 +26,14 @@ use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 pub use claims::VerifiedToken;
 use claims::{Audience, Claims};
+pub use issuers::{
+    FetchFault, IssuerRefusal, IssuerSettings, IssuerStatus, Issuers, Refresh, TrustedIssuer,
+    VerifiedForeignToken,
+};
 pub use jwk::{JwkSet, PublicJwk};
 pub use key_error::KeyError;
 pub use keyring::Keyring;
+use keyring::decode;
 pub use revocations::Revocations;
 pub use signing_key::SigningKey;
 pub use state::{StateError, StateFault};
@@ -97,6 +103,19 @@ pub struct Grant {
     pub expires_at: Timestamp,
 }
 
+/// Why a token cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueFault {
+    /// It holds more than fits into a header: nobody, not even we, would take it.
+    #[error(
+        "the token would be longer than {LONGEST} bytes: ask for fewer scopes, or give fewer roles"
+    )]
+    TooLong,
+    /// The cryptographic library failed.
+    #[error("the token could not be signed: {0}")]
+    Signing(#[from] jsonwebtoken::errors::Error),
+}
+
 /// An access token and when it ends.
 #[derive(Debug)]
 pub struct Issued {
@@ -129,12 +148,8 @@ impl Tokens {
     /// Issues a token.
     ///
     /// # Errors
-    /// When the cryptographic library fails.
-    pub fn issue(
-        &self,
-        grant: Grant,
-        now: Timestamp,
-    ) -> Result<Issued, jsonwebtoken::errors::Error> {
+    /// When the token would be too long, or the cryptographic library fails.
+    pub fn issue(&self, grant: Grant, now: Timestamp) -> Result<Issued, IssueFault> {
         let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -149,8 +164,11 @@ impl Tokens {
             roles: grant.roles,
             key_id: grant.key_id,
         };
-        let token = self.keyring.sign(&claims)?.into();
-        Ok(Issued { token, id, expires_at: grant.expires_at })
+        let token = self.keyring.sign(&claims)?;
+        if token.len() > LONGEST {
+            return Err(IssueFault::TooLong);
+        }
+        Ok(Issued { token: token.into(), id, expires_at: grant.expires_at })
     }
 
     /// Proves a token: signature, `typ`, `iss`, `aud`, times, not revoked.

@@ -159,7 +159,8 @@ fn inspect(server: &Server, said: &str, request: &Request, response: &Response) 
     if status == 405 {
         assert!(response.header("allow").is_some_and(|allow| !allow.is_empty()), "{place}");
     }
-    if response.text().contains("\"access_token\":\"ey") {
+    // The document shows an example of a token.
+    if !said.contains("/openapi.") && response.text().contains("\"access_token\":\"ey") {
         assert_eq!(response.header("cache-control"), Some("no-store"), "{place} may be kept");
     }
 }

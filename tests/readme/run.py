@@ -80,7 +80,7 @@ class Reader:
                 sys.exit("a command of the README was refused")
 
     def python(self, text):
-        script = f'. "{self.state}"\nexport API_KEY\nexec "{sys.executable}" -'
+        script = f'. "{self.state}"\nexec "{sys.executable}" -'
         done = subprocess.run(["bash", "-c", script], input=text, text=True, env=self.environment, timeout=60)
         if done.returncode != 0:
             sys.exit("the Python of the README failed")

@@ -106,6 +106,28 @@ fn alternatives_are_or_and_the_most_specific_refusal_wins() {
 }
 
 #[test]
+fn another_issuers_subject_is_never_the_rosters_of_the_same_name() {
+    let policy = own(&secured(json!([{ "apiKey": [], "openIdConnect": [] }])));
+    let requirement = &operation(&policy, "GET", "/a").requirement;
+    let ours = || Principal::unproven("billing", &[], &[]);
+    let theirs = |issuer| Principal::unproven_foreign(issuer, "billing", &[]);
+    for (first, second, is_allowed) in [
+        (ours(), theirs("corp"), false),
+        (theirs("corp"), theirs("other"), false),
+        (theirs("corp"), theirs("corp"), true),
+        (ours(), ours(), true),
+    ] {
+        let mut evidences = Evidences::default();
+        let mut proofs = [first, second].into_iter();
+        for scheme in policy.schemes() {
+            evidences.insert(scheme, Evidence::Proven(Arc::new(proofs.next().unwrap())));
+        }
+        let expected = Step::Decided(Decision::Forbid(Forbidden::OtherSubject));
+        assert_eq!(requirement.weigh(&evidences) != expected, is_allowed);
+    }
+}
+
+#[test]
 fn inside_one_alternative_all_demands_must_be_met_by_one_subject() {
     let security = json!([{ "apiKey": [], "bearer": ["admin"] }]);
     assert_decisions(

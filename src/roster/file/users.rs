@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{EditError, Grants, Missing, edit};
@@ -12,7 +13,7 @@ use crate::{
     roster::{document, password, secret_hash::SecretHash},
 };
 
-/// Adds a user, and makes the file where there is none; it is safely on the disk when this returns.
+/// Adds a user whose password is set `now`, and makes the file where there is none; it is safely on the disk when this returns.
 ///
 /// # Errors
 /// [`EditError`] if the password is none that can be kept, the name is taken, the roster is broken or the
@@ -23,6 +24,7 @@ pub fn add_user(
     grants: &Grants,
     secret: &SecretString,
     cost: u32,
+    now: Timestamp,
 ) -> Result<(), EditError> {
     password::check(secret)?;
     let hash = SecretHash::of(secret, cost)?;
@@ -33,8 +35,7 @@ pub fn add_user(
         if roster.client(user).is_some() {
             return Err(EditError::NameTaken { name: user.clone(), taken_by: "client" });
         }
-        document::add_user(text, user, (&grants.roles, &grants.scopes), &hash);
-        Ok(())
+        Ok(document::add_user(text, user, (&grants.roles, &grants.scopes), &hash, now)?)
     })
 }
 

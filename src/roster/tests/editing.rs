@@ -101,7 +101,7 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
         let (_directory, path) = roster(Some(&text));
         let added =
             [add(&path, "a").unwrap(), add(&path, "new").unwrap(), add(&path, "new").unwrap()];
-        let rotated = file::rotate(&path, &name("a"), HOUR, COST, now()).unwrap();
+        let rotated = file::rotate(&path, &name("a"), HOUR, None, COST, now()).unwrap();
         let old = KeyId::parse("4fQz81LmXc0a").unwrap();
         let found = load(&path);
         for id in [&old, added[0].id()] {
@@ -131,7 +131,7 @@ fn rotating_leaves_the_overlap_and_what_expires_earlier() {
     let other = add(&path, "b").unwrap();
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("2026-11-27T14:00:00Z", "2026-11-27T14:00:00Z # soon")).unwrap();
-    let fresh = file::rotate(&path, &name("a"), 2 * HOUR, COST, now()).unwrap();
+    let fresh = file::rotate(&path, &name("a"), 2 * HOUR, None, COST, now()).unwrap();
     let found = load(&path);
     let expires = |key: &ApiKey| found.key(key.id()).unwrap().1.expires;
     assert_eq!(expires(&short), Some(later(3600)));
@@ -149,10 +149,10 @@ fn what_cannot_be_done_is_refused_and_nothing_changes() {
     let given = file::add_key(&path, &name("a"), &grants, None, COST, now());
     assert!(given.unwrap_err().to_string().contains("leave out --role"));
     assert!(matches!(
-        file::rotate(&path, &name("a"), HOUR, COST, now()),
+        file::rotate(&path, &name("a"), HOUR, None, COST, now()),
         Err(EditError::NoKeys(_))
     ));
-    let stranger = file::rotate(&path, &name("b"), HOUR, COST, now());
+    let stranger = file::rotate(&path, &name("b"), HOUR, None, COST, now());
     assert!(matches!(stranger, Err(EditError::UnknownClient(_))));
     assert!(matches!(file::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
     let dear = file::add_key(&path, &name("a"), &Grants::default(), None, 15, now());
@@ -164,7 +164,7 @@ fn what_cannot_be_done_is_refused_and_nothing_changes() {
 fn only_adding_a_key_makes_a_missing_roster() {
     let (directory, path) = roster(None);
     assert!(matches!(
-        file::rotate(&path, &name("a"), HOUR, COST, now()),
+        file::rotate(&path, &name("a"), HOUR, None, COST, now()),
         Err(EditError::NoRoster(_))
     ));
     let id = KeyId::parse("000000000000").unwrap();
@@ -185,7 +185,7 @@ fn a_broken_roster_is_not_touched() {
 fn lifetimes_beyond_the_calendar_end_with_it() {
     let (_directory, path) = roster(None);
     file::add_key(&path, &name("a"), &Grants::default(), Some(Duration::MAX), COST, now()).unwrap();
-    file::rotate(&path, &name("a"), Duration::MAX, COST, now()).unwrap();
+    file::rotate(&path, &name("a"), Duration::MAX, None, COST, now()).unwrap();
     let found = load(&path);
     let expires: Vec<_> =
         found.client(&name("a")).unwrap().keys.iter().map(|key| key.expires).collect();

@@ -2,18 +2,20 @@
 //!
 //! Must not know files.
 
+use jiff::Timestamp;
+
 use super::{
     super::{
         PASSWORD_COST, PasswordRefusal, Roster, User,
         secret_hash::{HASHED, SecretHash},
     },
-    COST, demo, name, roles, scopes,
+    COST, demo, name, now, roles, scopes,
 };
 
 fn user(text: &str, password: &str, cost: u32) -> User {
     let password = SecretHash::of(&password.into(), cost).unwrap();
     let (roles, scopes) = (roles(&["admin"]), scopes(&["a:b"]));
-    User { name: name(text), roles, scopes, disabled: false, password }
+    User { name: name(text), roles, scopes, disabled: false, created: None, password }
 }
 
 fn roster(users: Vec<User>) -> Roster {
@@ -75,17 +77,17 @@ fn only_who_knows_the_password_learns_that_the_user_is_disabled() {
 fn what_was_made_from_a_password_lives_as_long_as_user_and_client_may_come_in() {
     let mut roster = roster(vec![user("alice", "x", COST), user("bob", "x", COST)]);
     let (alice, billing) = (name("alice"), name("billing"));
-    assert_eq!(roster.check_user(&alice, &alice).unwrap().name, alice);
-    assert!(roster.check_user(&alice, &billing).is_ok());
+    assert_eq!(roster.check_user(&alice, &alice, now()).unwrap().name, alice);
+    assert!(roster.check_user(&alice, &billing, now()).is_ok());
     let gone = |refused: Result<&User, PasswordRefusal>| refused.unwrap_err();
-    assert_eq!(gone(roster.check_user(&billing, &billing)), PasswordRefusal::UnknownUser);
-    assert_eq!(gone(roster.check_user(&alice, &name("nobody"))), PasswordRefusal::Disabled);
-    assert_eq!(gone(roster.check_user(&alice, &name("bob"))), PasswordRefusal::Disabled);
+    assert_eq!(gone(roster.check_user(&billing, &billing, now())), PasswordRefusal::UnknownUser);
+    assert_eq!(gone(roster.check_user(&alice, &name("nobody"), now())), PasswordRefusal::Disabled);
+    assert_eq!(gone(roster.check_user(&alice, &name("bob"), now())), PasswordRefusal::Disabled);
     roster.clients[0].disabled = true;
-    assert_eq!(gone(roster.check_user(&alice, &billing)), PasswordRefusal::Disabled);
-    assert!(roster.check_user(&alice, &alice).is_ok());
+    assert_eq!(gone(roster.check_user(&alice, &billing, now())), PasswordRefusal::Disabled);
+    assert!(roster.check_user(&alice, &alice, now()).is_ok());
     roster.users[0].disabled = true;
-    assert_eq!(gone(roster.check_user(&alice, &alice)), PasswordRefusal::Disabled);
+    assert_eq!(gone(roster.check_user(&alice, &alice, now())), PasswordRefusal::Disabled);
 }
 
 #[test]
@@ -115,4 +117,15 @@ fn every_answer_takes_one_bcrypt_of_the_highest_cost() {
     HASHED.take();
     let _answer = roster.verify_password("cheap", &"wrong".into());
     assert_eq!(HASHED.take(), [COST]);
+}
+
+#[test]
+fn what_was_made_before_the_password_was_set_does_not_live_on() {
+    let text = format!("[users.alice]\ncreated = {}\npassword = '{}'\n", now(), "HASH");
+    let hash = bcrypt::hash("open sesame", COST).unwrap();
+    let roster = Roster::parse(&text.replace("HASH", &hash), "r.toml").unwrap().roster;
+    let alice = name("alice");
+    let before = Timestamp::from_second(now().as_second() - 1).unwrap();
+    assert_eq!(roster.check_user(&alice, &alice, before).err().unwrap(), PasswordRefusal::Newer);
+    assert!(roster.check_user(&alice, &alice, now()).is_ok());
 }

@@ -89,6 +89,24 @@ fn all_faults_come_out_of_one_run_in_the_order_of_the_lines() {
 }
 
 #[test]
+fn an_issuer_has_an_address_of_its_own_that_nobody_can_tamper_with() {
+    let issuer =
+        |name: &str, url: &str| format!("[issuers.{name}]\nurl = \"{url}\"\naudience = \"here\"\n");
+    for url in
+        ["https://a.test/b/", "http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost"]
+    {
+        assert!(Roster::parse(&issuer("a", url), "r.toml").is_ok(), "{url}");
+    }
+    for url in
+        ["http://a.test", "https://a.test/?b", "https://a.test/#b", "https://u@a.test", "a.test"]
+    {
+        assert_faults(&issuer("a", url), &["r.toml:2: `url` must begin with https://"]);
+    }
+    let twice = issuer("b", "https://a.test") + &issuer("a", "https://a.test");
+    assert_faults(&twice, &["r.toml:5: `url` is already that of the issuer in line 2"]);
+}
+
+#[test]
 fn a_key_needs_an_id_a_hash_and_a_time() {
     let id = "id = \"4fQz81LmXc0a\"";
     assert_faults(&with_key(id, ""), &["r.toml:1: this key has no `id`"]);

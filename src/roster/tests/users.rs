@@ -26,7 +26,7 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, user: &str, password: &str) -> Result<(), EditError> {
-    file::add_user(path, &name(user), &Grants::default(), &password.into(), COST)
+    file::add_user(path, &name(user), &Grants::default(), &password.into(), COST, now())
 }
 
 /// What removing `alice` makes of a text.
@@ -40,7 +40,7 @@ fn without_alice(text: &str) -> String {
 fn the_first_user_makes_the_roster() {
     let (_directory, path) = roster(None);
     let grants = Grants { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
-    file::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST).unwrap();
+    file::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
     let found = Roster::load(&path).unwrap().roster;
     let proof = found.verify_password("alice", &"open sesame".into()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
@@ -50,7 +50,7 @@ fn the_first_user_makes_the_roster() {
     let from = text.find("[users").unwrap();
     assert_eq!(
         text[from..].replace(hash, "HASH"),
-        "[users.alice]\nroles = [\"a\", \"b\"]\nscopes = [\"x:y\"]\npassword = \"HASH\"\n"
+        "[users.alice]\nroles = [\"a\", \"b\"]\nscopes = [\"x:y\"]\ncreated = 2026-11-23T10:00:00Z\npassword = \"HASH\"\n"
     );
     assert!(!text.contains("sesame"));
 }

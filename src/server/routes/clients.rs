@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    oauth::{KeyId, Roles, Scopes, Subject},
+    oauth::{KeyId, Role, Roles, Scopes, Subject},
     roster::Client,
-    server::Gate,
+    server::{Gate, admitted::Admitted},
 };
 
 /// Every client of the roster.
@@ -25,13 +25,13 @@ pub(super) struct ClientList {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ClientEntry {
     /// Its name.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
+    #[schema(example = "demo", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String)]
     name: Subject,
     /// Its roles.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>)]
     roles: Roles,
     /// Its scopes, separated by spaces.
-    #[schema(example = "", max_length = 4096, value_type = String)]
+    #[schema(example = "", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
     scope: Scopes,
     /// Whether it is kept out.
     #[schema(example = false)]
@@ -45,7 +45,7 @@ pub(super) struct ClientEntry {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct KeyEntry {
     /// Its public name.
-    #[schema(example = "4fQz81LmXc0a", max_length = 12, value_type = String)]
+    #[schema(example = "4fQz81LmXc0a", pattern = "^[0-9A-Za-z]{12}$", max_length = 12, value_type = String)]
     id: KeyId,
     /// When it was made.
     #[schema(example = "2026-11-23T00:00:00Z", max_length = 40, value_type = String, format = DateTime)]
@@ -62,15 +62,19 @@ pub(super) struct KeyEntry {
 
 /// List the clients and the names of their API keys
 ///
-/// For administrators. Secrets and hashes are never shown.
+/// The whole roster, for administrators: every client with its roles, scopes and keys, and when each key was
+/// last used. Secrets and hashes are never shown.
 #[utoipa::path(
     tag = "administration",
     operation_id = "list_clients",
-    responses((status = 200, description = "The roster.", body = ClientList)),
+    responses((status = 200, description = "The roster.", body = ClientList, example = json!({ "clients": [{
+        "name": "demo", "roles": ["reader"], "scope": "invoices:read", "disabled": false,
+        "keys": [{ "id": "4fQz81LmXc0a", "created": "2026-11-23T00:00:00Z", "expires": "2027-11-23T00:00:00Z" }],
+    }] }))),
     security(("bearer" = ["admin"]), ("session" = ["admin"])),
 )]
 #[get("/clients")]
-pub(super) async fn list_clients(gate: web::Data<Gate>) -> HttpResponse {
+pub(super) async fn list_clients(gate: web::Data<Gate>, _: Admitted) -> HttpResponse {
     let roster = gate.authority().roster();
     let clients = roster.clients().map(|client| entry(client, &gate)).collect();
     HttpResponse::Ok().json(ClientList { clients })

@@ -2,9 +2,23 @@
 //!
 //! Must not know what the document says.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, get, http::header, web};
+use utoipa::ToSchema;
 
 use crate::server::{Gate, site::Published};
+
+/// An OpenAPI document: beside its version, whatever OpenAPI allows.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document's words for itself")]
+pub(super) struct OpenApiDocument {
+    /// The version of OpenAPI.
+    #[schema(example = "3.1.0", pattern = r"^3\.1\.\d+$", max_length = 16)]
+    openapi: String,
+    #[serde(flatten)]
+    rest: BTreeMap<String, serde_json::Value>,
+}
 
 /// Read the OpenAPI document
 ///
@@ -12,7 +26,8 @@ use crate::server::{Gate, site::Published};
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_json",
-    responses((status = 200, description = "The document as JSON.", body = Object, content_type = "application/json")),
+    responses((status = 200, description = "The document as JSON.", body = OpenApiDocument, content_type = "application/json",
+        example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]
 #[get("/openapi.json")]
@@ -26,7 +41,8 @@ pub(super) async fn json(published: web::Data<Published>) -> HttpResponse {
 #[utoipa::path(
     tag = "documents",
     operation_id = "openapi_yaml",
-    responses((status = 200, description = "The document as YAML.", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "The document as YAML.", body = OpenApiDocument, content_type = "application/yaml",
+        example = json!({ "openapi": "3.1.0", "info": { "title": "hallpass", "version": "1.0.0" }, "paths": {} }))),
     security(),
 )]
 #[get("/openapi.yaml")]

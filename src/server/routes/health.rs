@@ -14,15 +14,24 @@ use crate::server::{
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok`; or `degraded`, while the roster file cannot be read or has faults, and the last good roster is in
-    /// use. Only `/health/ready` says so.
-    #[schema(example = "ok", max_length = 32)]
-    status: String,
+    /// `ok`, or `degraded`: requests are welcome, but not everything works. Only `/health/ready` says so.
+    status: Status,
 }
 
-fn healthy(status: &str) -> HttpResponse {
+/// What a process can say of itself.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HealthStatus)]
+pub(super) enum Status {
+    /// All is well.
+    Ok,
+    /// It works with the last good roster, because the file has faults.
+    Degraded,
+}
+
+fn healthy(status: Status) -> HttpResponse {
     let no_store = (header::CACHE_CONTROL, "no-store");
-    HttpResponse::Ok().insert_header(no_store).json(Health { status: status.to_owned() })
+    HttpResponse::Ok().insert_header(no_store).json(Health { status })
 }
 
 /// Say whether the process lives
@@ -31,24 +40,30 @@ fn healthy(status: &str) -> HttpResponse {
 #[utoipa::path(
     tag = "health",
     operation_id = "live",
-    responses((status = 200, description = "It lives.", body = Health)),
+    responses((status = 200, description = "It lives.", body = Health, example = json!({ "status": "ok" }))),
     security(),
 )]
 #[get("/health/live")]
 pub(super) async fn live() -> HttpResponse {
-    healthy("ok")
+    healthy(Status::Ok)
 }
 
 /// Say whether requests are welcome
 ///
 /// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file is
-/// broken: requests are answered by the last good roster, and the log says what to mend.
+/// broken, where the last good roster is in use, or the keys of another issuer cannot be fetched; the log says
+/// what to mend.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
     responses(
-        (status = 200, description = "Requests are welcome.", body = Health),
-        (status = 503, description = "It is stopping.", body = crate::server::refusal::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Requests are welcome.", body = Health, example = json!({ "status": "ok" })),
+        (status = 503, description = "It is stopping.", body = crate::server::refusal::Problem, content_type = "application/problem+json",
+            example = json!({
+                "type": "about:blank", "title": "Service Unavailable", "status": 503,
+                "detail": "The service is stopping: ask another one.", "code": "unavailable",
+                "request_id": "f3Qk81LmXc0a",
+            })),
     ),
     security(),
 )]
@@ -57,6 +72,7 @@ pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal
     if gate.is_stopping() {
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }
-    let broken = gate.authority().roster_status().broken.is_some();
-    Ok(healthy(if broken { "degraded" } else { "ok" }))
+    let authority = gate.authority();
+    let degraded = authority.roster_status().broken.is_some() || authority.has_failing_issuer();
+    Ok(healthy(if degraded { Status::Degraded } else { Status::Ok }))
 }

@@ -8,12 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    oauth::{Roles, Scopes, Subject},
-    server::{
-        Gate,
-        form::Form,
-        refusal::{OAuthError, Refusal},
-    },
+    oauth::{Role, Roles, Scopes, Subject},
+    server::{Gate, admitted::Admitted, form::Form, refusal::Refusal, words::TokenType},
 };
 
 /// A token, as a form.
@@ -21,101 +17,114 @@ use crate::{
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenForm {
     /// The token in question.
-    #[schema(example = "eyJhbGciOi...", max_length = 8192)]
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
+        format = Password,
+        min_length = 1,
+        max_length = 8192
+    )]
     token: String,
     /// Not needed: there is one sort of token.
-    #[schema(example = "access_token", max_length = 64)]
+    #[schema(example = "access_token", pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
     token_type_hint: Option<String>,
 }
 
-/// What a token is worth: `active`, and nothing else where it is worth nothing.
+/// What a token is worth (RFC 7662 §2.2): `active`, and nothing else where it is worth nothing.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct Introspection {
     /// Whether it would be accepted now.
     #[schema(example = true)]
     active: bool,
-    #[serde(flatten)]
-    #[schema(inline)]
-    claims: Option<IntrospectedClaims>,
-}
-
-/// The claims of an active token (RFC 7662 §2.2).
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct IntrospectedClaims {
     /// The scopes, separated by spaces.
-    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
-    scope: Scopes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "invoices:read", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, required = false)]
+    scope: Option<Scopes>,
     /// The client that it was issued to.
-    #[schema(example = "billing", max_length = 64, value_type = String)]
-    client_id: Subject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "billing", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String, required = false)]
+    client_id: Option<Subject>,
     /// Always `Bearer`.
-    #[schema(example = "Bearer", max_length = 16)]
-    token_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TokenType, required = false)]
+    token_type: Option<TokenType>,
     /// When it ends, in seconds since 1970.
-    #[schema(example = 1_800_001_800, minimum = 0, maximum = 253_402_207_200_i64)]
-    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1_800_001_800, minimum = 0, maximum = 253_402_207_200_i64, value_type = i64, required = false)]
+    exp: Option<i64>,
     /// When it was issued, in seconds since 1970.
-    #[schema(example = 1_800_000_000, minimum = 0, maximum = 253_402_207_200_i64)]
-    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1_800_000_000, minimum = 0, maximum = 253_402_207_200_i64, value_type = i64, required = false)]
+    iat: Option<i64>,
     /// From when on it is good, in seconds since 1970.
-    #[schema(example = 1_800_000_000, minimum = 0, maximum = 253_402_207_200_i64)]
-    nbf: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1_800_000_000, minimum = 0, maximum = 253_402_207_200_i64, value_type = i64, required = false)]
+    nbf: Option<i64>,
     /// Whom it speaks for.
-    #[schema(example = "billing", max_length = 64, value_type = String)]
-    sub: Subject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "billing", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String, required = false)]
+    sub: Option<Subject>,
     /// For whom it is meant.
-    #[schema(example = "http://127.0.0.1:8080", max_length = 2048)]
-    aud: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "http://127.0.0.1:8080", pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 2048, value_type = String, required = false)]
+    aud: Option<String>,
     /// Who issued it.
-    #[schema(example = "http://127.0.0.1:8080", max_length = 2048)]
-    iss: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "http://127.0.0.1:8080", pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 2048, value_type = String, required = false)]
+    iss: Option<String>,
     /// Its name.
-    #[schema(example = "NGyD5fuyQyy5ekSwmiBl2x", max_length = 128)]
-    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "NGyD5fuyQyy5ekSwmiBl2x", pattern = "^[A-Za-z0-9_-]+$", max_length = 128, value_type = String, required = false)]
+    jti: Option<String>,
     /// Its roles.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
-    roles: Roles,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>, required = false)]
+    roles: Option<Roles>,
 }
 
 /// Ask what a token is worth
 ///
-/// For services that would rather ask than verify tokens themselves. Any client may ask about any token.
+/// For services that would rather ask than verify tokens themselves (RFC 7662). Any client may ask about any
+/// token; one that is unknown, expired or revoked is answered with `{"active": false}` and nothing else.
 #[utoipa::path(
     tag = "oauth2",
     operation_id = "introspect",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded", description = "The token."),
     responses(
-        (status = 200, description = "What it is worth.", body = Introspection),
-        (status = 400, description = "The request is malformed.", body = OAuthError),
-        (status = 401, description = "The client could not be authenticated.", body = OAuthError,
-            headers(("WWW-Authenticate" = String, description = "A challenge for every scheme that would do."))),
-        (status = 413, description = "The body is larger than this operation takes.", body = OAuthError),
-        (status = 415, description = "The body is no form.", body = OAuthError),
+        (status = 200, description = "What it is worth.", body = Introspection,
+            headers(("Cache-Control" = String, description = "`no-store`: a token can end at any moment.")),
+            example = json!({
+                "active": true, "scope": "invoices:read", "client_id": "billing", "token_type": "Bearer",
+                "exp": 1_800_001_800, "iat": 1_800_000_000, "nbf": 1_800_000_000, "sub": "billing",
+                "aud": "http://127.0.0.1:8080", "iss": "http://127.0.0.1:8080",
+                "jti": "NGyD5fuyQyy5ekSwmiBl2x", "roles": ["reader"],
+            })),
     ),
     security(("basic" = []), ("apiKey" = [])),
 )]
 #[post("/introspect")]
 pub(super) async fn introspect(
     gate: web::Data<Gate>,
+    _: Admitted,
     form: Result<Form, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;
-    let claims =
-        gate.authority().introspect(form.required("token")?, Timestamp::now()).map(|token| {
-            IntrospectedClaims {
-                scope: token.scopes().clone(),
-                client_id: token.client_id().clone(),
-                token_type: "Bearer".to_owned(),
-                exp: token.expires_at().as_second(),
-                iat: token.issued_at().as_second(),
-                nbf: token.issued_at().as_second(),
-                sub: token.subject().clone(),
-                aud: gate.authority().audience().to_owned(),
-                iss: gate.authority().issuer().to_owned(),
-                jti: token.id().to_owned(),
-                roles: token.roles().clone(),
-            }
-        });
-    let answer = Introspection { active: claims.is_some(), claims };
+    let authority = gate.authority();
+    let answer = match authority.introspect(form.required("token")?, Timestamp::now()) {
+        Some(token) => Introspection {
+            active: true,
+            scope: Some(token.scopes().clone()),
+            client_id: Some(token.client_id().clone()),
+            token_type: Some(TokenType::Bearer),
+            exp: Some(token.expires_at().as_second()),
+            iat: Some(token.issued_at().as_second()),
+            nbf: Some(token.issued_at().as_second()),
+            sub: Some(token.subject().clone()),
+            aud: Some(authority.audience().to_owned()),
+            iss: Some(authority.issuer().to_owned()),
+            jti: Some(token.id().to_owned()),
+            roles: Some(token.roles().clone()),
+        },
+        None => Introspection::default(),
+    };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }

@@ -5,7 +5,7 @@
 use actix_web::{HttpResponse, get, http::header, web};
 use utoipa::ToSchema;
 
-use crate::server::Gate;
+use crate::server::{Gate, words::SigningAlgorithm};
 
 /// Long enough to spare a request for every token, short enough that a rotation is seen soon.
 const CACHED: &str = "public, max-age=300";
@@ -24,36 +24,68 @@ pub(super) struct JwkSet {
 #[expect(dead_code, reason = "the document's words for what tokens::PublicJwk serialises")]
 pub(super) struct Jwk {
     /// The sort of key: `OKP`, `EC` or `RSA`.
-    #[schema(example = "OKP", max_length = 8)]
-    kty: String,
+    kty: KeyType,
     /// What it is used for: `sig`.
-    #[schema(rename = "use", example = "sig", max_length = 8)]
-    usage: String,
+    #[schema(rename = "use")]
+    usage: KeyUse,
     /// The one algorithm that it verifies: `EdDSA`, `ES256` or `RS256`.
-    #[schema(example = "EdDSA", max_length = 8)]
-    alg: String,
+    alg: SigningAlgorithm,
     /// Its name, as in the header of a token: its thumbprint (RFC 7638).
-    #[schema(example = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", max_length = 64)]
+    #[schema(
+        example = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        pattern = "^[A-Za-z0-9_-]+$",
+        max_length = 64
+    )]
     kid: String,
     /// The curve of an OKP or EC key.
-    #[schema(example = "Ed25519", max_length = 16, required = false)]
-    crv: String,
+    #[schema(required = false)]
+    crv: Curve,
     /// The first coordinate of an OKP or EC key.
     #[schema(
         example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        pattern = "^[A-Za-z0-9_-]+$",
         max_length = 64,
         required = false
     )]
     x: String,
     /// The second coordinate of an EC key.
-    #[schema(max_length = 64, required = false)]
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 64, required = false)]
     y: String,
     /// The modulus of an RSA key.
-    #[schema(max_length = 2048, required = false)]
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 2048, required = false)]
     n: String,
     /// The exponent of an RSA key.
-    #[schema(max_length = 16, required = false)]
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 16, required = false)]
     e: String,
+}
+
+/// The sorts of keys that can sign here (RFC 7518 §6.1, RFC 8037 §2).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a word list of the document")]
+enum KeyType {
+    #[schema(rename = "OKP")]
+    Okp,
+    #[schema(rename = "EC")]
+    Ec,
+    #[schema(rename = "RSA")]
+    Rsa,
+}
+
+/// What keys are used for here (RFC 7517 §4.2).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a word list of the document")]
+enum KeyUse {
+    #[schema(rename = "sig")]
+    Signatures,
+}
+
+/// The curves of keys that can sign here.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a word list of the document")]
+enum Curve {
+    Ed25519,
+    #[schema(rename = "P-256")]
+    P256,
 }
 
 /// Read the public keys that verify tokens
@@ -62,7 +94,13 @@ pub(super) struct Jwk {
 #[utoipa::path(
     tag = "discovery",
     operation_id = "jwks",
-    responses((status = 200, description = "The keys.", body = JwkSet)),
+    responses((status = 200, description = "The keys; none where tokens are signed with a secret.", body = JwkSet,
+        headers(("Cache-Control" = String, description = "How long the answer may be kept.")),
+        example = json!({ "keys": [{
+            "kty": "OKP", "use": "sig", "alg": "EdDSA", "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }] }),
+    )),
     security(),
 )]
 #[get("/.well-known/jwks.json")]

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     authority::{Granted, IssueRefusal, Wish},
-    oauth::{Roles, Scopes},
+    oauth::{Role, Roles, Scopes},
     server::{
         Gate,
         admitted::Admitted,
@@ -20,6 +20,7 @@ use crate::{
         cookie,
         observe::RequestId,
         refusal::{Code, Refusal},
+        words::TokenType,
     },
 };
 
@@ -29,13 +30,19 @@ use crate::{
 #[schema(example = json!({}))]
 pub(super) struct LoginRequest {
     /// Only these scopes, separated by spaces. Left out: all that the client has.
-    #[schema(example = "", max_length = 4096)]
+    #[schema(
+        example = "",
+        pattern = r"^[ !#-\[\]-~]*$",
+        max_length = 4096,
+        value_type = String,
+        required = false
+    )]
     scope: Option<String>,
     /// A shorter life, in seconds. Left out: as long as tokens live here.
-    #[schema(example = 600, minimum = 1, maximum = 31_622_400)]
+    #[schema(example = 600, minimum = 1, maximum = 31_622_400, value_type = u64, required = false)]
     expires_in: Option<u64>,
     /// Whether to set the session cookie as well, for browsers.
-    #[schema(example = false)]
+    #[schema(example = false, value_type = bool, required = false)]
     cookie: Option<bool>,
 }
 
@@ -43,19 +50,22 @@ pub(super) struct LoginRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LoginResponse {
     /// The access token: send it as `Authorization: Bearer`.
-    #[schema(example = "eyJhbGciOi...", max_length = 8192)]
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
+        pattern = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
+        max_length = 8192
+    )]
     access_token: String,
     /// Always `Bearer`.
-    #[schema(example = "Bearer", max_length = 16)]
-    token_type: String,
+    token_type: TokenType,
     /// How long the token lives, in seconds.
     #[schema(example = 1800, minimum = 0, maximum = 31_622_400)]
     expires_in: u64,
     /// The scopes that the token allows, separated by spaces.
-    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
+    #[schema(example = "invoices:read", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
     scope: Scopes,
     /// The roles that the token carries.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>)]
     roles: Roles,
 }
 
@@ -63,12 +73,22 @@ pub(super) struct LoginResponse {
 ///
 /// Present the API key in the header, the query or the cookie. The answer holds a token that carries the
 /// client's roles and scopes; send it as `Authorization: Bearer` to the other operations until it expires.
-/// With `"cookie": true` the token is also set as the session cookie, for browsers.
+/// With `"cookie": true` the token is also set as the session cookie, for browsers. The body may be left out, and
+/// so may each of its fields; a field that is `null` counts as left out.
 #[utoipa::path(
     tag = "tokens",
     operation_id = "login",
     request_body(content = LoginRequest, description = "Optional: ask for fewer scopes or a shorter life."),
-    responses((status = 200, description = "The token.", body = LoginResponse)),
+    responses((status = 200, description = "The token.", body = LoginResponse,
+        headers(
+            ("Cache-Control" = String, description = "`no-store`: the token is a secret."),
+            ("Set-Cookie" = String, description = "The session cookie, where it was asked for."),
+        ),
+        example = json!({
+            "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl", "token_type": "Bearer",
+            "expires_in": 1800, "scope": "invoices:read", "roles": ["reader"],
+        }),
+    )),
     security(("apiKey" = []), ("apiKeyQuery" = []), ("apiKeyCookie" = [])),
 )]
 #[post("/login")]
@@ -76,9 +96,9 @@ pub(super) async fn login(
     request: HttpRequest,
     gate: web::Data<Gate>,
     admitted: Admitted,
-    Body(body): Body,
+    body: Result<Body, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
-    let asked = read(&request, &body)?;
+    let asked = read(&request, &body?)?;
     let now = Timestamp::now();
     let granted =
         gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
@@ -105,7 +125,7 @@ fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginRespon
     let left = granted.issued.expires_at.as_second() - now.as_second();
     LoginResponse {
         access_token: granted.issued.token.expose_secret().to_owned(),
-        token_type: "Bearer".to_owned(),
+        token_type: TokenType::Bearer,
         expires_in: left.try_into().unwrap_or_default(),
         scope: granted.scopes.clone(),
         roles: admitted.principal.roles().clone(),
@@ -113,7 +133,7 @@ fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginRespon
 }
 
 /// The body may be absent, empty or `null`: clients that are generated from the document send all three.
-fn read(request: &HttpRequest, body: &[u8]) -> Result<LoginRequest, Refusal> {
+fn read(request: &HttpRequest, Body(body): &Body) -> Result<LoginRequest, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(LoginRequest::default());
     }
@@ -134,6 +154,10 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<LoginRequest, Refusal> {
 
 impl LoginRequest {
     fn wish(&self) -> Result<Wish, Refusal> {
+        if self.scope.as_ref().is_some_and(|scope| scope.chars().count() > Scopes::LONGEST) {
+            let detail = format!("The scope is longer than {} characters.", Scopes::LONGEST);
+            return Err(Refusal::new(Code::InvalidScope, detail));
+        }
         let scopes = self.scope.as_deref().map(Scopes::parse).transpose();
         let scopes = scopes
             .map_err(|error| Refusal::new(Code::InvalidScope, format!("The scope {error}.")))?;
@@ -149,10 +173,10 @@ impl LoginRequest {
 
 fn refuse(refusal: IssueRefusal) -> Refusal {
     match refusal {
-        IssueRefusal::Scope(_) => {
+        IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
             Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
         }
-        IssueRefusal::Lifetime(_) => {
+        IssueRefusal::Lifetime(_) | IssueRefusal::Foreign => {
             Refusal::new(Code::InvalidRequest, format!("Not possible: {refusal}."))
         }
         IssueRefusal::Signing(reason) => Refusal::internal(reason),

@@ -28,20 +28,29 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LogoutResponse {
     /// For people.
-    #[schema(example = "Logged out: the token is revoked.", max_length = 256)]
+    #[schema(
+        example = "Logged out: the token is revoked.",
+        pattern = r"^[^\x00-\x1f\x7f]*$",
+        max_length = 256
+    )]
     message: String,
 }
 
 /// End the presented token
 ///
-/// Revokes the token that this request carries and deletes the session cookie. Browsers, which prefer HTML,
-/// are led to a fixed page.
+/// Revokes the token that this request carries, before it would expire, and deletes the session cookie. Whoever
+/// presents that token afterwards gets 401. Browsers, which prefer HTML, are led to a fixed page.
 #[utoipa::path(
     tag = "tokens",
     operation_id = "logout",
     responses(
-        (status = 200, description = "The token is revoked.", body = LogoutResponse),
-        (status = 303, description = "The same, for browsers.", headers(("Location" = String, description = "A fixed page."))),
+        (status = 200, description = "The token is revoked.", body = LogoutResponse,
+            headers(("Set-Cookie" = String, description = "Deletes the session cookie.")),
+            example = json!({ "message": "Logged out: the token is revoked." })),
+        (status = 303, description = "The same, for browsers.", headers(
+            ("Location" = String, description = "A fixed page, never one that the request names."),
+            ("Set-Cookie" = String, description = "Deletes the session cookie."),
+        )),
     ),
     security(("bearer" = []), ("session" = [])),
 )]

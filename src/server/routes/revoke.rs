@@ -10,30 +10,21 @@ use crate::{
     authority::RevokeError,
     oauth::ErrorCode,
     server::{
-        Gate,
-        admitted::Admitted,
-        form::Form,
-        observe::RequestId,
-        refusal::{OAuthError, Refusal},
+        Gate, admitted::Admitted, form::Form, observe::RequestId, refusal::Refusal,
         routes::introspect::TokenForm,
     },
 };
 
 /// End a token of one's own
 ///
-/// A client ends tokens that were issued to it. A token that is unknown or over already is no error: the aim is
-/// reached.
+/// A client ends tokens that were issued to it (RFC 7009). A token that is unknown or over already is no error:
+/// the aim is reached. The token of another client is refused with `unauthorized_client`.
 #[utoipa::path(
     tag = "oauth2",
     operation_id = "revoke",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded", description = "The token."),
     responses(
-        (status = 200, description = "The token is worth nothing any more."),
-        (status = 400, description = "The request is malformed, or the token is another client's.", body = OAuthError),
-        (status = 401, description = "The client could not be authenticated.", body = OAuthError,
-            headers(("WWW-Authenticate" = String, description = "A challenge for every scheme that would do."))),
-        (status = 413, description = "The body is larger than this operation takes.", body = OAuthError),
-        (status = 415, description = "The body is no form.", body = OAuthError),
+        (status = 200, description = "The token is worth nothing any more. There is no body."),
     ),
     security(("basic" = []), ("apiKey" = [])),
 )]

@@ -5,9 +5,10 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpResponse, get, http::header, web};
+use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
-use crate::server::refusal::{Code, Refusal};
+use crate::server::refusal::{Code, Problem, Refusal};
 
 /// Only files of this server, no validator on another host; the page needs its inline styles.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -22,6 +23,12 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         .use_base_layout();
     Arc::new(config)
 });
+
+/// A file of the page.
+#[derive(ToSchema)]
+#[schema(format = Binary, max_length = 16_777_216)]
+#[expect(dead_code, reason = "the document's word for the bytes that are served")]
+struct File(String);
 
 /// Go to Swagger UI
 ///
@@ -43,7 +50,8 @@ pub(super) async fn without_slash() -> HttpResponse {
 #[utoipa::path(
     tag = "documents",
     operation_id = "docs",
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+    responses((status = 200, description = "The page.", body = inline(File), content_type = "text/html",
+        example = "<!DOCTYPE html>...")),
     security(),
 )]
 #[get("/docs/")]
@@ -57,13 +65,21 @@ pub(super) async fn page() -> Result<HttpResponse, Refusal> {
 #[utoipa::path(
     tag = "documents",
     operation_id = "docs_file",
-    params(("file" = String, Path, description = "The name of the file.", example = "swagger-ui.css", max_length = 64)),
-    responses((status = 200, description = "The file.", body = String, content_type = "*/*")),
+    params(("name" = String, Path, description = "The name of the file.", example = "swagger-ui.css",
+        pattern = "^[A-Za-z0-9._-]+$", max_length = 64)),
+    responses(
+        (status = 200, description = "The file.", body = inline(File), content_type = "*/*"),
+        (status = 404, description = "There is no such file.", body = Problem, content_type = "application/problem+json",
+            example = json!({
+                "type": "about:blank", "title": "Not Found", "status": 404,
+                "detail": "Swagger UI has no file of this name.", "code": "not_found", "request_id": "f3Qk81LmXc0a",
+            })),
+    ),
     security(),
 )]
-#[get("/docs/{file}")]
-pub(super) async fn file(file: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    serve(&file)
+#[get("/docs/{name}")]
+pub(super) async fn file(name: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    serve(&name)
 }
 
 fn serve(name: &str) -> Result<HttpResponse, Refusal> {

@@ -21,33 +21,33 @@ use crate::{
         admitted::Admitted,
         form::Form,
         observe::RequestId,
-        prove::{prove_client, prove_user},
-        refusal::{Code, OAuthError, Refusal},
+        refusal::{Code, Refusal},
+        secrets::{prove_client, prove_user},
+        words::TokenType,
     },
 };
 
 /// What is sent to `/token`, as a form.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({ "grant_type": "client_credentials" }))]
+#[schema(example = json!({ "grant_type": "client_credentials", "scope": "invoices:read" }))]
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenRequest {
-    /// `client_credentials` or `password`.
-    #[schema(value_type = String, pattern = "^(client_credentials|password)$", max_length = 32)]
-    grant_type: String,
+    /// How the token is asked for.
+    grant_type: GrantType,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
-    #[schema(max_length = 4096)]
+    #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, required = false)]
     scope: Option<String>,
     /// The client's name, where it does not authenticate by Basic.
-    #[schema(max_length = 64)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
     client_id: Option<String>,
     /// The client's API key, where it does not authenticate by Basic.
-    #[schema(max_length = 128, format = Password)]
+    #[schema(max_length = 128, format = Password, value_type = String, required = false)]
     client_secret: Option<String>,
     /// The user's name, for `password`.
-    #[schema(max_length = 64)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
     username: Option<String>,
     /// The user's password, for `password`.
-    #[schema(max_length = 128, format = Password)]
+    #[schema(max_length = 128, format = Password, value_type = String, required = false)]
     password: Option<String>,
 }
 
@@ -55,34 +55,38 @@ pub(super) struct TokenRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TokenResponse {
     /// The access token: send it as `Authorization: Bearer`.
-    #[schema(example = "eyJhbGciOi...", max_length = 8192)]
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
+        pattern = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
+        max_length = 8192
+    )]
     access_token: String,
     /// Always `Bearer`.
-    #[schema(example = "Bearer", max_length = 16)]
-    token_type: String,
+    token_type: TokenType,
     /// How long the token lives, in seconds.
     #[schema(example = 1800, minimum = 0, maximum = 31_622_400)]
     expires_in: u64,
     /// The scopes that the token allows, separated by spaces.
-    #[schema(example = "invoices:read", max_length = 4096, value_type = String)]
+    #[schema(example = "invoices:read", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
     scope: Scopes,
 }
 
 /// Ask for an access token as OAuth2 does
 ///
 /// With `client_credentials` a client asks for itself: `client_id` is its name, `client_secret` one of its API
-/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form.
+/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form. Parameters that
+/// are not listed are ignored (RFC 6749 §3.2); empty ones count as left out.
 #[utoipa::path(
     tag = "oauth2",
     operation_id = "token",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded", description = "The grant."),
     responses(
-        (status = 200, description = "The token.", body = TokenResponse),
-        (status = 400, description = "The request is malformed, or the grant is refused.", body = OAuthError),
-        (status = 401, description = "The client could not be authenticated.", body = OAuthError,
-            headers(("WWW-Authenticate" = String, description = "`Basic`."))),
-        (status = 413, description = "The body is larger than this operation takes.", body = OAuthError),
-        (status = 415, description = "The body is no form.", body = OAuthError),
+        (status = 200, description = "The token.", body = TokenResponse,
+            headers(("Cache-Control" = String, description = "`no-store`: the token is a secret.")),
+            example = json!({
+                "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl", "token_type": "Bearer",
+                "expires_in": 1800, "scope": "invoices:read",
+            })),
     ),
     security(("basic" = []), ()),
 )]
@@ -120,7 +124,9 @@ fn grant_type(text: &str) -> Result<GrantType, Refusal> {
 
 fn invalid_client(detail: &'static str) -> Refusal {
     let basic = "Basic realm=\"hallpass\", charset=\"UTF-8\"";
-    Refusal::new(Code::MissingCredentials, detail).header(WWW_AUTHENTICATE, basic)
+    Refusal::new(Code::MissingCredentials, detail)
+        .saying(ErrorCode::InvalidClient)
+        .header(WWW_AUTHENTICATE, basic)
 }
 
 /// The client that authenticates itself, by Basic (proven by the middleware) or in the form, not by both.
@@ -135,7 +141,7 @@ async fn client(
             Code::InvalidRequest,
             "The client authenticates itself twice, by Basic and in the form: send one.",
         )),
-        (Some(admitted), Some(id), None) if id != admitted.principal.subject().as_str() => Err(
+        (Some(admitted), Some(id), None) if id != admitted.principal.subject() => Err(
             Refusal::new(Code::InvalidRequest, "client_id names another client than Basic does."),
         ),
         (Some(admitted), _, None) => Ok(Some(Principal::clone(&admitted.principal))),
@@ -176,7 +182,7 @@ fn answer(
     let wish = Wish { scopes, lifetime: None };
     let granted =
         gate.authority().issue(principal, wish, now).map_err(|refusal| match refusal {
-            IssueRefusal::Scope(_) => {
+            IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
                 Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
             }
             other => Refusal::internal(other.to_string()),
@@ -185,7 +191,7 @@ fn answer(
         target: "audit",
         "token sub={} client_id={} key_id={} jti={} request_id={}",
         principal.subject(),
-        principal.client_id(),
+        principal.client_id().unwrap_or_default(),
         principal.key_id().map_or("-", |id| id.as_str()),
         granted.issued.id,
         RequestId::of(request).0,
@@ -196,7 +202,7 @@ fn answer(
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenResponse {
             access_token: granted.issued.token.expose_secret().to_owned(),
-            token_type: "Bearer".to_owned(),
+            token_type: TokenType::Bearer,
             expires_in: left.try_into().unwrap_or_default(),
             scope: granted.scopes,
         }))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    oauth::{Roles, Scopes, Subject},
+    oauth::{Role, Roles, Scopes, Subject},
     principal::Kind,
     server::admitted::Admitted,
 };
@@ -26,22 +26,27 @@ pub(super) enum PrincipalKind {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WhoAmI {
     /// The name of the client or user.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
-    sub: Subject,
+    #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255)]
+    sub: String,
+    /// The roster's name of the other issuer that gave the name; absent where the roster itself did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "corp", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String, required = false)]
+    issuer: Option<Subject>,
     /// Whether that is a client or a user.
     kind: PrincipalKind,
     /// Its roles.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<String>)]
+    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>)]
     roles: Roles,
     /// Its scopes, separated by spaces.
-    #[schema(example = "", max_length = 4096, value_type = String)]
+    #[schema(example = "", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
     scope: Scopes,
     /// The security scheme of the document that carried the credential.
-    #[schema(example = "bearer", max_length = 64)]
+    #[schema(example = "bearer", pattern = "^[A-Za-z0-9._-]+$", max_length = 64)]
     scheme: String,
-    /// The client through which it speaks: itself, where it is a client.
-    #[schema(example = "demo", max_length = 64, value_type = String)]
-    client_id: Subject,
+    /// The client through which it speaks: itself, where it is a client. Absent where another issuer says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255, value_type = String, required = false)]
+    client_id: Option<String>,
     /// When the token was issued; absent for API keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
@@ -54,11 +59,15 @@ pub(super) struct WhoAmI {
 
 /// Show whom this request speaks for
 ///
-/// The principal behind the presented credential, with its roles and scopes.
+/// Answers with the client or user behind the presented credential, with its roles and scopes and the scheme
+/// that carried it. Use it to find out whether a key or a token works, and what it may do.
 #[utoipa::path(
     tag = "tokens",
     operation_id = "whoami",
-    responses((status = 200, description = "The principal.", body = WhoAmI)),
+    responses((status = 200, description = "The principal.", body = WhoAmI, example = json!({
+        "sub": "demo", "kind": "client", "roles": ["reader"], "scope": "invoices:read", "scheme": "bearer",
+        "client_id": "demo", "issued_at": "2026-11-23T10:00:00Z", "expires_at": "2026-11-23T10:30:00Z",
+    }))),
     security(
         ("bearer" = []),
         ("session" = []),
@@ -71,7 +80,8 @@ pub(super) struct WhoAmI {
 pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
     let principal = &admitted.principal;
     HttpResponse::Ok().json(WhoAmI {
-        sub: principal.subject().clone(),
+        sub: principal.subject().to_owned(),
+        issuer: principal.issuer().cloned(),
         kind: match principal.kind() {
             Kind::Client => PrincipalKind::Client,
             Kind::User => PrincipalKind::User,
@@ -79,7 +89,7 @@ pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
         roles: principal.roles().clone(),
         scope: principal.scopes().clone(),
         scheme: admitted.scheme.clone(),
-        client_id: principal.client_id().clone(),
+        client_id: principal.client_id().map(str::to_owned),
         issued_at: principal.issued_at(),
         expires_at: principal.expires_at(),
     })

@@ -116,7 +116,7 @@ async fn middleware_of_a_scope_runs_for_the_admitted_only_and_knows_them() {
             |request: actix_web::dev::ServiceRequest, next: Next<_>| async move {
                 let admitted = request.extensions().get::<Admitted>().cloned().unwrap();
                 let mut response = next.call(request).await?;
-                let name = admitted.principal.subject().as_str().parse().unwrap();
+                let name = admitted.principal.subject().to_string().parse().unwrap();
                 response.headers_mut().insert("x-subject".parse().unwrap(), name);
                 Ok::<_, actix_web::Error>(response)
             },

@@ -159,3 +159,57 @@ async fn limits_of_bodies_stay_where_they_belong() {
     assert_eq!(actix_test::call_service(&app, form.to_request()).await.status(), 413);
     assert_eq!(actix_test::call_service(&app, ask("/no").to_request()).await.status(), 404);
 }
+
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+struct Amount {
+    cents: u64,
+}
+
+#[utoipa::path(request_body = Amount, responses((status = 200)), security())]
+#[post("/amount/{id}")]
+async fn amount(_: web::Path<u32>, amount: web::Json<Amount>) -> String {
+    amount.cents.to_string()
+}
+
+#[actix_web::test]
+async fn what_extractors_refuse_is_answered_as_documented() {
+    let site = protect(|config| {
+        config.service(amount);
+    });
+    let responses = &site.document()["paths"]["/amount/{id}"]["post"]["responses"];
+    let app = actix_test::init_service(site.app()).await;
+    let table = [
+        ("/amount/7", "application/json", "{\"cents\":1}", 200),
+        ("/amount/7", "application/json", "{\"cents\":", 400),
+        ("/amount/7", "application/json", "{}", 400),
+        ("/amount/x", "application/json", "{\"cents\":1}", 400),
+        ("/amount/7", "text/plain", "{\"cents\":1}", 415),
+    ];
+    for (path, kind, body, status) in table {
+        let request = actix_test::TestRequest::post().uri(path);
+        let request = request.insert_header(("Content-Type", kind)).set_payload(body);
+        let response = actix_test::call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), status, "{path} {kind} {body}");
+        assert!(
+            responses[status.to_string()].is_object()
+                && response.headers().contains_key("x-request-id")
+        );
+        let problem = response.headers().get("content-type").unwrap() == "application/problem+json";
+        assert_eq!(problem, status != 200, "{path} {kind} {body}");
+    }
+}
+
+#[test]
+fn the_top_of_the_document_is_complete() {
+    let site = protect(|_| {});
+    let document = site.document();
+    let named = |tag: &serde_json::Value| {
+        document["tags"].as_array().unwrap().iter().any(|one| one["name"] == *tag)
+    };
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            assert!(operation["tags"].as_array().unwrap().iter().all(named), "{operation}");
+        }
+    }
+    assert_eq!(document["servers"][0]["url"], "/");
+}

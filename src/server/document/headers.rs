@@ -1,0 +1,41 @@
+//! What the values of response headers look like: handlers write what a header says, here is its grammar.
+//!
+//! Must not know which operation sends which header.
+
+use serde_json::{Map, Value, json};
+
+/// The schema of a header that the service sends.
+fn schema(name: &str) -> Option<Value> {
+    Some(match name {
+        "Cache-Control" => json!({
+            "type": "string", "pattern": "^[a-z0-9=, -]+$", "maxLength": 64, "example": "no-store",
+        }),
+        "Location" => json!({
+            "type": "string", "format": "uri-reference", "maxLength": 2048, "example": "/docs/",
+        }),
+        "Set-Cookie" => json!({
+            "type": "string", "pattern": "^[ -~]+$", "maxLength": 10_000,
+            "example": "access_token=eyJhbGciOi...; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1800",
+        }),
+        "WWW-Authenticate" => json!({
+            "type": "string", "pattern": "^[ -~]+$", "maxLength": 4096,
+            "example": "Bearer realm=\"hallpass\"",
+        }),
+        "x-request-id" => json!({
+            "type": "string", "pattern": "^[0-9A-Za-z]+$", "maxLength": 64, "example": "f3Qk81LmXc0a",
+        }),
+        _ => return None,
+    })
+}
+
+/// Gives every known header in these Response Objects its schema, where it has none or any string would do.
+pub(super) fn describe(responses: &mut Map<String, Value>) {
+    let headers = responses.values_mut().filter_map(|response| response.get_mut("headers"));
+    for (name, header) in headers.filter_map(Value::as_object_mut).flatten() {
+        let vague =
+            header.get("schema").is_none_or(|schema| *schema == json!({ "type": "string" }));
+        if let (true, Some(schema), Some(header)) = (vague, schema(name), header.as_object_mut()) {
+            header.insert("schema".to_owned(), schema);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+"""The two Python SDKs: openapi-generator's and openapi-python-client's."""
+
+import json
+import re
+
+import names
+from tools import HERE, WORK, fresh, openapi_generator, run
+
+# What openapi-python-client has not heard of: the media type of RFC 9512, and "any file".
+SETTINGS = """
+package_name_override: hallpass_client
+content_type_overrides:
+  application/yaml: text/plain
+  "*/*": application/octet-stream
+"""
+
+
+def with_openapi_generator(document, environment):
+    folder = WORK / "python"
+    openapi_generator("python", document, folder, "packageName=hallpass_sdk")
+    found = inspect(folder, "hallpass_sdk.api")
+    public = {name: returns for name, returns in found.items() if not name.startswith("_")}
+    raw = ("_with_http_info", "_without_preload_content")
+    methods = {name: returns for name, returns in public.items() if not name.endswith(raw)}
+    ids = names.operation_ids(json.loads(document.read_text()))
+    names.same("methods of openapi-generator's Python", methods, ids)
+    typed(methods, allowed=())
+    story("openapi_generator.py", folder, environment)
+
+
+def with_openapi_python_client(document, environment):
+    folder = fresh(WORK / "python-client")
+    settings = folder / "settings.yaml"
+    settings.write_text(SETTINGS)
+    package = folder / "hallpass_client"
+    run(
+        "openapi-python-client", "generate", "--path", document, "--meta", "none", "--output-path", package,
+        "--config", settings, "--fail-on-warning",
+    )
+    contents = json.loads(document.read_text())
+    modules = {file.stem: file for file in package.glob("api/*/*.py") if file.stem != "__init__"}
+    names.same("modules of openapi-python-client", modules, names.operation_ids(contents))
+    returns = {}
+    for name, file in modules.items():
+        returns[name] = re.search(r"^def sync_detailed\(.*?\) -> (.*?):\n", file.read_text(), re.M | re.S)[1]
+    typed(returns, allowed=names.without_body(contents))
+    story("openapi_python_client.py", folder, environment)
+
+
+def inspect(folder, package):
+    """The return types of all methods of the classes of a package."""
+    said = run(WORK / "bin" / "python", HERE / "returns.py", package, PYTHONPATH=str(folder))
+    return json.loads(said)
+
+
+def typed(returns, allowed):
+    """Every operation says what it returns. `allowed`: nothing can be said of an answer without a body."""
+    for name, what in returns.items():
+        if re.search(r"\b(Any|object)\b", what) and name not in allowed:
+            raise SystemExit(f"{name} is untyped: {what}")
+
+
+def story(file, folder, environment):
+    # -W error: what a generated SDK does must not be deprecated.
+    run(WORK / "bin" / "python", "-W", "error", HERE / "stories" / file, PYTHONPATH=str(folder), **environment)

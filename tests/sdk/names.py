@@ -1,0 +1,31 @@
+"""What generators should call the operations: their ids, in the case of the language, and nothing else."""
+
+import re
+
+from plain import operations
+
+
+def operation_ids(document):
+    return {operation["operationId"] for _, _, operation in operations(document)}
+
+
+def camel(name):
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+
+
+def same(what, found, expected):
+    """The names that a generator made are the ones that were expected."""
+    found, expected = set(found), set(expected)
+    if found != expected:
+        raise SystemExit(f"{what}: unexpected {sorted(found - expected)}, missing {sorted(expected - found)}")
+
+
+def without_body(document):
+    """Operations with an answer that has no body: there is nothing that a type could describe."""
+    answers = {
+        operation["operationId"]: operation["responses"].values() for _, _, operation in operations(document)
+    }
+    return {
+        name for name, answers in answers.items()
+        if any("content" not in answer and "$ref" not in answer for answer in answers)
+    }

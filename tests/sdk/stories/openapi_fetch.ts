@@ -1,0 +1,46 @@
+// The story with openapi-fetch over the types that openapi-typescript writes.
+
+import assert from "node:assert/strict";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.js";
+
+type Problem = components["schemas"]["Problem"];
+type OAuthError = components["schemas"]["OAuthError"];
+
+const baseUrl = process.env["HALLPASS"] ?? "";
+const client = (headers: Record<string, string>) => createClient<paths>({ baseUrl, headers });
+
+async function logIn(key: string) {
+  const { data } = await client({ "X-API-Key": process.env[key] ?? "" }).POST("/login");
+  assert(data);
+  assert.equal(data.token_type, "Bearer");
+  return client({ Authorization: `Bearer ${data.access_token}` });
+}
+
+const reader = await logIn("READER_KEY");
+const { data: who } = await reader.GET("/request");
+assert(who);
+assert.deepEqual([who.sub, who.kind satisfies "client" | "user"], ["reader", "client"]);
+
+const forbidden = await reader.GET("/clients");
+assert(forbidden.error);
+let problem: Problem = forbidden.error;
+assert.deepEqual([forbidden.response.status, problem.code], [403, "insufficient_scope"]);
+
+const { data: roster } = await (await logIn("ADMIN_KEY")).GET("/clients");
+assert.deepEqual(roster?.clients.map((one) => one.name), ["operator", "reader"]);
+
+const grant = await client({}).POST("/token", {
+  body: { grant_type: "client_credentials" },
+  headers: { "Content-Type": "application/x-www-form-urlencoded" },
+});
+assert(grant.error);
+const error: OAuthError = grant.error;
+assert.deepEqual([grant.response.status, error.error], [401, "invalid_client"]);
+
+const { data: done } = await reader.POST("/logout");
+assert(done?.message);
+const over = await reader.GET("/request");
+assert(over.error);
+problem = over.error;
+assert.deepEqual([over.response.status, problem.code], [401, "invalid_token"]);
