@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::{config::Raw, server::prepare};
 
-use super::{BindFlag, RosterFlag};
+use super::{BindFlag, RosterFlag, terminal::counted};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -27,8 +27,8 @@ impl Check {
                 for warning in prepared.checked.warnings.iter() {
                     writeln!(out, "{} (a warning)", warning)?;
                 }
-                let clients = prepared.checked.roster.clients().count();
-                writeln!(out, "All is well: {} holds {clients} clients.", raw.roster().display())?;
+                let clients = counted(prepared.checked.roster.clients().count(), "client");
+                writeln!(out, "All is well: {} holds {clients}.", raw.roster().display())?;
                 Ok(ExitCode::SUCCESS)
             }
             Err(problems) => {

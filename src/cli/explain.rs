@@ -7,14 +7,25 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 
 use crate::{
-    config::{Raw, Surface},
+    config::{Raw, Settings, Surface},
     policy::{Found, Policy, Reading, explain},
+    problem::Problems,
     server::own_document,
 };
 
-use super::BindFlag;
+use super::{
+    BindFlag,
+    terminal::{headed, is_styled},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  hallpass explain                  all operations, and who may
+  hallpass explain GET /clients     one request: its credentials, and a curl line
+  hallpass explain POST /token";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Explain {
     /// The method of one request, as in: explain GET /clients
     #[arg(requires = "path")]
@@ -27,14 +38,19 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(Raw::from_env()?);
-        let policy = Policy::compile(&own_document(&Surface::resolve(&raw)?), &Reading::own())?;
+        let raw = self.bind.apply(Raw::gather());
+        let mut problems = Problems::default();
+        let address = problems.keep(Settings::address(&raw));
+        let surface = problems.keep(Surface::resolve(&raw));
+        let (Some(address), Some(surface)) = (address, surface) else { Err(problems)? };
+        let policy = Policy::compile(&own_document(&surface), &Reading::own())?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {
-            write!(out, "{}", explain::table(&policy))?;
+            let table = headed(explain::table(&policy), is_styled(&out));
+            write!(out, "{table}")?;
             return Ok(ExitCode::SUCCESS);
         };
-        let base_url = format!("http://{}", raw.text("HALLPASS_BIND").unwrap_or("127.0.0.1:8080"));
+        let base_url = format!("http://{address}");
         let method = method.to_ascii_uppercase();
         let refusal = match policy.look_up(&method, &path) {
             Found::Operation(operation) => {
@@ -44,7 +60,10 @@ impl Explain {
             Found::MethodNotAllowed { allow } => {
                 format!("405 to everybody: this path takes {allow}.")
             }
-            Found::NotFound => "404 to everybody: the document has no such path.".to_owned(),
+            Found::NotFound => {
+                "404 to everybody: the document has no such path; `hallpass explain` shows all."
+                    .to_owned()
+            }
         };
         // The exit code says it too, to those who have stopped reading.
         let _ = writeln!(out, "{method} {path} is refused with {refusal}");

@@ -2,21 +2,29 @@
 //!
 //! Must not know how the roster file is written or how a key is hashed.
 
-use std::{io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 
-use super::key_list;
+use super::{
+    hand_over::hand_over,
+    key_list,
+    key_values::{WholeKeyOrId, lifetime, overlap, spoken},
+    terminal::headed,
+};
 use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
-        ApiKey, DEFAULT_COST, Roster,
+        DEFAULT_COST, Roster,
         file::{self, Grants},
     },
 };
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  hallpass key add billing --role reader --scope invoices:read --expires 90d
+  API_KEY=$(hallpass key add billing)     one more key of a client that exists";
 
 /// What is to be done with API keys.
 #[derive(Debug, Clone, Subcommand)]
@@ -24,6 +32,7 @@ pub enum KeyCommand {
     /// Make a key for a client, and the client where it is new
     ///
     /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is made.
+    #[command(after_help = ADD_EXAMPLES)]
     Add {
         /// Name of the client: 1 to 64 of A-Z a-z 0-9 . _ -
         #[arg(value_parser = Subject::parse)]
@@ -52,7 +61,7 @@ pub enum KeyCommand {
         #[arg(value_parser = Subject::parse)]
         client: Subject,
         /// How long the older keys are still good; 0s ends them at once
-        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = overlap)]
         overlap: Duration,
         /// How long the new key is good, as 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
@@ -61,9 +70,20 @@ pub enum KeyCommand {
     /// Remove a key; tokens made from it end at once
     Revoke {
         /// The key id, which `hallpass key list` shows, or the whole key
-        #[arg(value_parser = key_id)]
+        #[arg(value_parser = WholeKeyOrId)]
         key_id: KeyId,
     },
+}
+
+/// Where a command finds the roster, and where the service is that takes the keys.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The roster file.
+    pub roster: PathBuf,
+    /// What the curl line names.
+    pub base_url: String,
+    /// Whether stdout is a terminal that shows styles.
+    pub is_styled: bool,
 }
 
 /// Runs a command on the roster file. Keys and lists go to `out`, what a person should know to `err`.
@@ -73,21 +93,22 @@ pub enum KeyCommand {
 /// was made and could not be shown.
 pub fn run(
     command: KeyCommand,
-    roster: &Path,
+    at: &Place,
     now: Timestamp,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
+    let roster = at.roster.as_path();
     match command {
         KeyCommand::Add { client, roles, scopes, expires } => {
             let grants =
                 Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
             let key = file::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
-            hand_over(&key, expires, out, err)?;
+            hand_over(&key, expires, &at.base_url, out, err)?;
         }
         KeyCommand::Rotate { client, overlap, expires } => {
             let key = file::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
-            hand_over(&key, expires, out, err)?;
+            hand_over(&key, expires, &at.base_url, out, err)?;
             let overlap = spoken(overlap);
             writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
         }
@@ -103,68 +124,22 @@ pub fn run(
             if json {
                 key_list::json(&checked.roster, now, out)?;
             } else {
-                key_list::table(&checked.roster, now, out)?;
+                let table = key_list::table(&checked.roster, now);
+                write!(out, "{}", headed(table, at.is_styled))?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows a key, which cannot be done twice, and says what to do with it.
-fn hand_over(
-    key: &ApiKey,
-    lifetime: Option<Duration>,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let id = key.id();
-    writeln!(out, "{}", key.expose().expose_secret()).and_then(|()| out.flush()).with_context(
-        || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
-    )?;
-    let until = match lifetime {
-        Some(lifetime) => format!("is good for {}", spoken(lifetime)),
-        None => "is good until it is revoked".to_owned(),
-    };
-    writeln!(
-        err,
-        "Keep the key in a safe place now, it is not shown again. Its id is {id}; it {until}."
-    )?;
-    writeln!(err, "To try it while `hallpass serve` runs, put it into API_KEY:")?;
-    writeln!(err, "  curl -X POST -H \"X-API-Key: $API_KEY\" http://127.0.0.1:8080/login")?;
-    Ok(())
-}
-
-/// A duration as people write it: 90d rather than months that are 30.44 days long.
-fn spoken(duration: Duration) -> String {
-    const DAY: u64 = 24 * 60 * 60;
-    match duration.as_secs() {
-        seconds if seconds >= DAY && seconds % DAY == 0 => format!("{}d", seconds / DAY),
-        _ => humantime::format_duration(duration).to_string(),
-    }
-}
-
-/// The roster knows whole seconds; less would be a key that is never good.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if lifetime < Duration::from_secs(1) {
-        return Err("a key must be good for a second at least".to_owned());
-    }
-    Ok(lifetime)
-}
-
-/// Whoever finds a leaked key has the whole key, and should not have to take it apart.
-fn key_id(text: &str) -> Result<KeyId, String> {
-    match ApiKey::parse(text) {
-        Ok(key) => Ok(key.id().clone()),
-        Err(_) => KeyId::parse(text).map_err(|error| error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::Parser;
 
     use super::*;
+    use crate::roster::ApiKey;
 
     #[derive(Parser)]
     struct Line {
@@ -177,7 +152,12 @@ mod tests {
         let command = Line::try_parse_from(std::iter::once("key").chain(line.split(' ')))?.command;
         let now = "2026-11-23T10:00:00Z".parse()?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        run(command, roster, now, &mut out, &mut err)?;
+        let at = Place {
+            roster: roster.into(),
+            base_url: "http://[::1]:81".to_owned(),
+            is_styled: false,
+        };
+        run(command, &at, now, &mut out, &mut err)?;
         Ok((String::from_utf8(out)?, String::from_utf8(err)?))
     }
 
@@ -189,7 +169,7 @@ mod tests {
             let (out, err) = run_line(&path, line).unwrap();
             let text = out.strip_suffix('\n').unwrap();
             let key = ApiKey::parse(text).unwrap();
-            assert!(err.contains(key.id().as_str()) && err.contains("/login"));
+            assert!(err.contains(key.id().as_str()) && err.contains("http://[::1]:81/login"));
             assert!(!err.contains(&text[16..]));
             let roster = Roster::load(&path).unwrap().roster;
             assert!(roster.verify(&key, Timestamp::UNIX_EPOCH).is_ok());

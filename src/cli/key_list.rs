@@ -11,11 +11,8 @@ use crate::roster::{Client, KeyRecord, Roster};
 
 const HEAD: [&str; 7] = ["CLIENT", "ROLES", "SCOPES", "KEY ID", "CREATED", "EXPIRES", "STATE"];
 
-/// Writes a line for each key, and one for each client without keys, in aligned columns.
-///
-/// # Errors
-/// What writing to `out` says.
-pub(super) fn table(roster: &Roster, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+/// A line for each key, and one for each client without keys, in aligned columns.
+pub(super) fn table(roster: &Roster, now: Timestamp) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     for client in roster.clients() {
         rows.extend(client.keys.iter().map(|key| row(client, Some(key), now)));
@@ -29,11 +26,13 @@ pub(super) fn table(roster: &Roster, now: Timestamp, out: &mut dyn Write) -> io:
             *width = cell.len().max(*width);
         }
     }
+    let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
     }
-    Ok(())
+    text
 }
 
 /// Writes an array of clients, each with an array of keys; what is not there is `null`.

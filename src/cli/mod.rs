@@ -2,14 +2,19 @@
 //!
 //! Must not know how anything is done: everything is called from here.
 
+mod banner;
 mod check;
 mod explain;
+mod hand_over;
 mod init;
 pub mod key;
 mod key_list;
+mod key_values;
 mod logging;
 mod openapi;
 mod serve;
+mod terminal;
+mod token;
 pub mod user;
 
 use std::{
@@ -21,7 +26,10 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
-use crate::{config::Raw, problem::Problems};
+use crate::{
+    config::{Raw, Settings},
+    problem::Problems,
+};
 
 /// API keys in, short-lived tokens out, no database. The published OpenAPI document is the enforced policy.
 #[derive(Debug, Parser)]
@@ -50,6 +58,11 @@ enum Command {
         command: user::UserCommand,
         #[command(flatten)]
         roster: RosterFlag,
+    },
+    /// Show what a token says, and whether it would be accepted
+    Token {
+        #[command(subcommand)]
+        command: token::TokenCommand,
     },
     /// Check settings and roster as `serve` does, without serving
     Check(check::Check),
@@ -91,17 +104,29 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
-            let path = roster.apply(Raw::from_env()?).sound()?.roster();
+            let at = place(&roster.apply(Raw::from_env()?).sound()?);
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-            key::run(command, &path, Timestamp::now(), &mut out, &mut err)
+            key::run(command, &at, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {
             let path = roster.apply(Raw::from_env()?).sound()?.roster();
             user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
         }
+        Command::Token { command } => command.run(),
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Explain(command) => command.run(),
+    }
+}
+
+/// Keys can be made whatever the address is; `serve` and `check` report a wrong one.
+fn place(raw: &Raw) -> key::Place {
+    let address = Settings::address(raw).map(|address| address.to_string());
+    let address = address.unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    key::Place {
+        roster: raw.roster(),
+        base_url: format!("http://{address}"),
+        is_styled: terminal::is_styled(&std::io::stdout()),
     }
 }
 

@@ -2,17 +2,13 @@
 //!
 //! Must not know how requests are answered.
 
-use std::{
-    io::{self, Write},
-    net::TcpListener,
-    process::ExitCode,
-};
+use std::{io, net::TcpListener, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     config::Raw,
@@ -22,7 +18,7 @@ use crate::{
     server::{self, Gate, Prepared},
 };
 
-use super::{BindFlag, RosterFlag, logging};
+use super::{BindFlag, RosterFlag, banner::Banner, logging};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -37,18 +33,25 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let unread = self.roster.roster.clone().filter(|_| self.dev);
         let raw = self.bind.apply(self.roster.apply(Raw::gather()));
         let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
         logging::start(&prepared.settings.log);
         prepared.warn();
+        if let Some(roster) = unread {
+            let roster = roster.display();
+            log::warn!(
+                "--roster {roster} is not read, since --dev keeps a roster in memory: leave out one of them"
+            );
+        }
         let bind = prepared.settings.bind;
         let listener = TcpListener::bind(bind).with_context(|| {
             format!("cannot listen on {bind}; take another address, as in --bind 127.0.0.1:0 for any free port")
         })?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let docs = prepared.settings.surface.docs;
+        let banner = Banner::of(&prepared.settings, &prepared.checked.roster, key);
         let gate = prepared.gate(&base_url)?;
-        let announce = || announce(&base_url, docs, key.as_ref());
+        let announce = || banner.show(&base_url);
         actix_web::rt::System::new().block_on(async {
             let told_to_stop = told_to_stop()?;
             reload_on_hang_up(gate.clone());
@@ -78,32 +81,6 @@ fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
         Roster::default().with_client(&client, roles, Scopes::default(), cost, now)?;
     let checked = Checked { roster, warnings: Problems::default() };
     Ok((server::assemble(&raw, Ok(checked))?, Some(key.expose())))
-}
-
-/// The first line is for programs, the rest for people. A closed stdout is no reason to stop.
-fn announce(base_url: &str, docs: bool, key: Option<&SecretString>) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "listening on {base_url}");
-    if let Some(key) = key {
-        let key = key.expose_secret();
-        let _ = writeln!(out, "api key: {key}");
-        if docs {
-            let _ = writeln!(out, "swagger ui: {base_url}/docs/");
-        }
-        let _ = write!(out, "{}", first_steps(base_url, key));
-    }
-    let _ = out.flush();
-}
-
-fn first_steps(base_url: &str, key: &str) -> String {
-    format!(
-        "\nTry it, in another terminal:\n\
-         \x20 TOKEN=$(curl -s -X POST {base_url}/login -H 'X-API-Key: {key}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\
-         \x20 curl -s {base_url}/request -H \"Authorization: Bearer $TOKEN\"\n\
-         \x20 curl -s {base_url}/clients -H \"Authorization: Bearer $TOKEN\"\n\
-         \x20 curl -s -X POST {base_url}/logout -H \"Authorization: Bearer $TOKEN\"\n\
-         Everything lives in memory: ctrl-c leaves nothing behind.\n"
-    )
 }
 
 /// SIGHUP has the roster read again. It is listened for under --dev too, since it ends a process otherwise.

@@ -4,6 +4,8 @@
 
 mod raw;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod values;
 mod variables;
 

@@ -107,7 +107,7 @@ impl Settings {
     pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
         let mut reader = Reader { raw, problems: raw.faults().clone() };
         let settings = Self {
-            bind: reader.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind),
+            bind: reader.bind(),
             roster: raw.roster(),
             signing_key: reader.signing_key(),
             previous_keys: reader.previous_keys(),
@@ -125,6 +125,16 @@ impl Settings {
         };
         reader.check_cookie_prefix(&settings);
         reader.problems.or(settings)
+    }
+
+    /// The address alone, for those who only name it.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn address(raw: &Raw) -> Result<SocketAddr, Problems> {
+        let mut reader = Reader { raw, problems: Problems::default() };
+        let address = reader.bind();
+        reader.problems.or(address)
     }
 
     /// The current and the previous signing keys alone: they can be checked whatever else is wrong.
@@ -157,6 +167,10 @@ impl Reader<'_> {
                 default
             }
         }
+    }
+
+    fn bind(&mut self) -> SocketAddr {
+        self.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind)
     }
 
     fn surface(&mut self) -> Surface {
@@ -238,73 +252,5 @@ impl Reader<'_> {
                         set HALLPASS_COOKIE_SECURE=on, or take another name";
             self.problem("HALLPASS_COOKIE_NAME", what);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(values: &[(&str, &str)]) -> Raw {
-        let mut raw = Raw::default();
-        for (name, text) in values {
-            raw.set(name, text, "environment");
-        }
-        raw
-    }
-
-    const SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-    #[test]
-    fn a_secret_is_all_that_must_be_set() {
-        let settings = Settings::resolve(&raw(&[("HALLPASS_SECRET_KEY", SECRET)])).unwrap();
-        assert_eq!(settings.bind.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.token_lifetime, THIRTY_MINUTES);
-        assert_eq!(settings.leeway, Duration::ZERO);
-        assert!(settings.surface.docs && settings.cookie_secure);
-    }
-
-    #[test]
-    fn every_wrong_value_is_reported_in_one_run() {
-        let wrong = [
-            ("HALLPASS_BIND", "8080"),
-            ("HALLPASS_SECRET_KEY", "short"),
-            ("HALLPASS_PREVIOUS_SECRET_KEYS", "-----BEGIN PRIVATE KEY-----"),
-            ("HALLPASS_ISSUER", "login.example.com"),
-            ("HALLPASS_TOKEN_LIFETIME", "0s"),
-            ("HALLPASS_LEEWAY", "1h"),
-            ("HALLPASS_DOCS", "yes"),
-            ("HALLPASS_COOKIE_NAME", "a b"),
-            ("HALLPASS_COOKIE_SECURE", "1"),
-            ("HALLPASS_LOGOUT_REDIRECT", "//elsewhere.example"),
-            ("HALLPASS_CORS_ORIGINS", "https://a.example/path"),
-            ("HALLPASS_WORKERS", "0"),
-            ("HALLPASS_LOG", "loud"),
-        ];
-        let problems = Settings::resolve(&raw(&wrong)).unwrap_err();
-        for (name, _) in wrong {
-            assert!(
-                problems.iter().any(|problem| problem.what.starts_with(name)),
-                "{name}: {problems}"
-            );
-        }
-        assert_eq!(problems.iter().count(), wrong.len(), "{problems}");
-        assert!(!problems.to_string().contains("short\""), "a secret is not shown: {problems}");
-    }
-
-    #[test]
-    fn a_missing_secret_names_init() {
-        let problems = Settings::resolve(&raw(&[])).unwrap_err();
-        assert!(problems.to_string().contains("hallpass init"), "{problems}");
-    }
-
-    #[test]
-    fn a_cookie_prefix_that_needs_tls_is_refused_without_it() {
-        let insecure = [
-            ("HALLPASS_SECRET_KEY", SECRET),
-            ("HALLPASS_COOKIE_NAME", "__Host-token"),
-            ("HALLPASS_COOKIE_SECURE", "off"),
-        ];
-        assert!(Settings::resolve(&raw(&insecure)).is_err());
     }
 }

@@ -29,6 +29,11 @@ impl<'d> Node<'d> {
         Self { label: label.into(), ..self }
     }
 
+    /// As it stands in the document.
+    pub(super) fn value(&self) -> &'d Value {
+        self.value
+    }
+
     /// The member `key`; none where there is no such member or where this is no object.
     pub(super) fn field(&self, key: &str) -> Option<Self> {
         self.value.get(key).map(|value| self.step(key, value))

@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Alternative, Demand, Operation, Place, Policy, Requirement, SchemeKind};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Alternative, Demand, Operation, Place, Policy, RequestBody, Requirement, SchemeKind};
 
 /// Every operation in document order with the credentials, roles and scopes it takes; a line for
 /// each group of alternatives that demand the same.
@@ -167,12 +169,42 @@ fn curl(operation: &Operation, alternative: Option<&Alternative>, base_url: &str
             }
         }
     }
+    options.push_str(&operation.body.as_ref().map_or_else(String::new, body));
     let mut url = shell(&format!("{}{}", base_url.trim_end_matches('/'), operation.path), "");
     for (position, name) in query.into_iter().enumerate() {
         let mark = if position == 0 { '?' } else { '&' };
         url.push_str(&shell(&format!("{mark}{name}="), "$API_KEY"));
     }
     format!("curl{method}{options} {url}")
+}
+
+/// The options that send a body. What the reader must fill in is a variable of the field's name.
+fn body(body: &RequestBody) -> String {
+    let fields = match body {
+        RequestBody::Json(value) => {
+            let json = shell(&value.to_string(), "");
+            return format!(" -H \"Content-Type: application/json\" -d {json}");
+        }
+        RequestBody::Form(fields) => fields,
+    };
+    let mut options = String::new();
+    for (name, value) in fields {
+        let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string().replace("%5F", "_");
+        let _ = match value {
+            Some(value) => {
+                let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+                let value = value.to_string().replace("%5F", "_");
+                write!(options, " -d {}", shell(&format!("{name}={value}"), ""))
+            }
+            None => {
+                let as_variable = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+                let variable: String = name.to_ascii_uppercase().chars().map(as_variable).collect();
+                let word = shell(&format!("{name}="), &format!("${variable}"));
+                write!(options, " --data-urlencode {word}")
+            }
+        };
+    }
+    options
 }
 
 /// One word for a shell. The literal comes from a document that may be anybody's, so nothing in it

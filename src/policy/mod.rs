@@ -2,6 +2,7 @@
 //!
 //! Must not know credentials, keys, HTTP types or the time.
 
+mod body;
 mod decision;
 mod document;
 pub mod explain;
@@ -22,6 +23,7 @@ use self::paths::Paths;
 use crate::problem::Problems;
 
 pub use self::{
+    body::RequestBody,
     decision::{Decision, Evidence, Evidences, Forbidden, Step},
     paths::decoded,
     requirement::{Alternative, Demand, Requirement},
@@ -57,6 +59,8 @@ pub struct Operation {
     pub summary: Option<String>,
     /// What it demands.
     pub requirement: Requirement,
+    /// The body that it cannot do without.
+    pub body: Option<RequestBody>,
 }
 
 /// How a document is to be read.

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Operation, Reading, Requirement, Scheme, Undeclared,
+    Operation, Reading, Requirement, Scheme, Undeclared, body,
     document::{Node, keep},
     paths::Template,
     schemes::{Schemes, is_token},
@@ -172,6 +172,7 @@ impl<'d> Reader<'d> {
             operation_id: operation_id.map(str::to_owned),
             summary: summary.map(str::to_owned),
             requirement,
+            body: body::required(node),
         })
     }
 

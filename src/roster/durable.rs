@@ -23,6 +23,11 @@ impl Locked {
     /// changed and not the link.
     pub(super) fn wait_for(path: &Path) -> io::Result<Self> {
         let target = resolve(path)?;
+        if target.is_dir() {
+            // Else a lock would stay beside it, and what is said later is of no use.
+            let what = "it is a directory; give the path of a file in it";
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, what));
+        }
         let mut name = OsString::from(target.as_os_str());
         name.push(".lock");
         let lock = match private().create_new(true).write(true).open(&name) {

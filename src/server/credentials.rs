@@ -10,7 +10,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::policy::{Place, Requirement, Scheme, SchemeKind};
+use crate::{
+    policy::{Place, Requirement, Scheme, SchemeKind},
+    roster::ApiKey,
+};
 
 use super::refusal::{Code, Refusal};
 
@@ -96,10 +99,14 @@ impl Credentials {
         Ok(read)
     }
 
-    /// With `basic` the secret of Basic is an API key as well.
+    /// With `basic` the secret of Basic is an API key as well, if it looks like one.
     fn refuse_different_keys(&self, basic: bool) -> Result<(), Refusal> {
         let by_basic = match &self.authorization {
-            Some(Authorization::Basic { secret, .. }) if basic => Some(secret),
+            Some(Authorization::Basic { secret, .. })
+                if basic && ApiKey::parse(secret.expose_secret()).is_ok() =>
+            {
+                Some(secret)
+            }
             _ => None,
         };
         let mut keys = self.api_keys.iter().map(|(_, _, key)| key).chain(by_basic);

@@ -87,15 +87,16 @@ fn own_head() -> Value {
             "contact": { "name": "The maintainers of hallpass" },
             "license": { "name": "MIT", "identifier": "MIT" },
         },
+        // Relative to the document: so it holds behind a proxy that serves under a path, too.
         "servers": [{
-            "url": "/",
+            "url": ".",
             "description": "The server that published this document, be it local, staging or production.",
             "x-internal": false,
         }],
         "tags": [
             { "name": "tokens", "description": "Log in, see who you are, log out." },
-            { "name": "oauth2", "description": "The same for OAuth2 clients." },
             { "name": "administration", "description": "For clients with the role `admin`." },
+            { "name": "oauth2", "description": "The same for OAuth2 clients." },
             { "name": "discovery", "description": "For clients that configure themselves, and services that verify tokens by themselves." },
             { "name": "health", "description": "For whoever starts and stops processes." },
             { "name": "documents", "description": "This document and Swagger UI." },

@@ -19,21 +19,23 @@ use super::{
 const BODY_ONLY: &[&str] =
     &["client_secret", "password", "token", "client_id", "username", "grant_type"];
 
-/// The parameters that are known, the most characters of each, and whether a control character may be in it: as
-/// the document says.
-const LIMITS: &[(&str, usize, bool)] = &[
+/// The parameters that somebody here reads, the most characters of each, and whether a control character in it is
+/// left to whoever reads it: as the document says. All others are ignored (RFC 6749 §3.2), even where they are
+/// repeated (RFC 8707 §2).
+const KNOWN: &[(&str, usize, bool)] = &[
     ("client_id", 64, false),
     ("client_secret", 128, true),
+    ("grant_type", 256, true),
     ("password", 128, true),
-    ("scope", Scopes::LONGEST, false),
+    ("scope", Scopes::LONGEST, true),
     ("token", 8192, true),
     ("token_type_hint", 64, false),
     ("username", 64, false),
 ];
 
-/// The parameters of a form, none of them twice; empty ones count as left out.
+/// The known parameters of a form, none of them twice; empty ones count as left out.
 #[derive(Debug)]
-pub(super) struct Form(HashMap<String, SecretString>);
+pub(super) struct Form(HashMap<&'static str, SecretString>);
 
 impl Form {
     /// A parameter.
@@ -62,31 +64,21 @@ impl Form {
     fn read(body: &[u8]) -> Result<Self, Refusal> {
         let mut parameters = HashMap::new();
         for (name, value) in url::form_urlencoded::parse(body) {
-            if value.is_empty() {
-                continue;
+            let known = KNOWN.iter().find(|(known, ..)| *known == name);
+            let Some((name, most, control)) = known.filter(|_| !value.is_empty()) else { continue };
+            let refuse = |what| Err(Refusal::new(Code::InvalidRequest, what));
+            if value.chars().count() > *most {
+                return refuse(format!("The parameter {name} is longer than {most} characters."));
             }
-            check_limits(&name, &value)?;
-            let repeated = parameters.insert(name.to_string(), value.into_owned().into()).is_some();
+            if !control && value.contains(|c: char| c.is_ascii_control()) {
+                return refuse(format!("The parameter {name} holds a control character."));
+            }
+            let repeated = parameters.insert(*name, value.into_owned().into()).is_some();
             if repeated {
-                let what: String = name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
-                let detail = format!("The parameter {what} is there more than once.");
-                return Err(Refusal::new(Code::InvalidRequest, detail));
+                return refuse(format!("The parameter {name} is there more than once."));
             }
         }
         Ok(Self(parameters))
-    }
-}
-
-fn check_limits(name: &str, value: &str) -> Result<(), Refusal> {
-    let refuse = |detail| Err(Refusal::new(Code::InvalidRequest, detail));
-    match LIMITS.iter().find(|(limited, ..)| *limited == name) {
-        Some((_, most, _)) if value.chars().count() > *most => {
-            refuse(format!("The parameter {name} is longer than {most} characters."))
-        }
-        Some((_, _, false)) if value.contains(char::is_control) => {
-            refuse(format!("The parameter {name} holds a control character."))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -131,11 +123,11 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_empty_ones_are_none() {
-        let form = Form::read(b"a=hp%5F1&b=&c=x+y").unwrap();
-        assert_eq!(form.text("a"), Some("hp_1"));
-        assert_eq!(form.text("b"), None);
-        assert_eq!(form.text("c"), Some("x y"));
-        assert!(form.required("b").is_err());
+        let form = Form::read(b"client_secret=hp%5F1&username=&scope=x+y").unwrap();
+        assert_eq!(form.text("client_secret"), Some("hp_1"));
+        assert_eq!(form.text("username"), None);
+        assert_eq!(form.text("scope"), Some("x y"));
+        assert!(form.required("username").is_err());
     }
 
     #[test]
@@ -148,6 +140,7 @@ mod tests {
 
     #[test]
     fn a_parameter_that_is_there_twice_is_refused() {
-        assert!(Form::read(b"a=1&a=1").is_err());
+        assert!(Form::read(b"scope=1&scope=1").is_err());
+        assert!(Form::read(b"resource=1&resource=1").is_ok(), "this one is ignored");
     }
 }

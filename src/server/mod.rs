@@ -5,6 +5,7 @@
 mod admitted;
 mod body;
 mod challenge;
+mod code;
 mod cookie;
 mod credentials;
 mod document;

@@ -118,27 +118,33 @@ impl Prepared {
     ///
     /// # Errors
     /// A state file that is in use, no state file, damaged or out of reach.
-    pub fn gate(self, base_url: &str) -> Result<Gate, Problems> {
-        let settings = self.settings;
-        let revocations = match &settings.state {
+    pub fn gate(mut self, base_url: &str) -> Result<Gate, Problems> {
+        let revocations = match &self.settings.state {
             None => Revocations::in_memory(),
             Some(path) => Revocations::open(path, Timestamp::now())
                 .map_err(|error| Problem::new("HALLPASS_STATE", error.to_string()))?,
         };
-        let issuer = settings.issuer.clone().unwrap_or_else(|| base_url.to_owned());
+        let (settings, source) = (self.settings.clone(), self.source.take());
+        let gate = Gate::new(self.authority(base_url, revocations), settings);
+        if let Some(source) = source {
+            gate.watch(source);
+        }
+        Ok(gate)
+    }
+
+    /// Who proves and issues at `base_url` with these revocations; opens and watches no file.
+    pub fn authority(self, base_url: &str, revocations: Revocations) -> Authority {
+        let settings = self.settings;
+        let issuer = settings.issuer.unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
             keyring: self.keyring,
-            audience: settings.audience.clone().unwrap_or_else(|| issuer.clone()),
+            audience: settings.audience.unwrap_or_else(|| issuer.clone()),
             issuer,
             lifetime: settings.token_lifetime,
             leeway: settings.leeway,
             revocations,
         };
-        let gate = Gate::new(Authority::new(self.checked.roster, tokens), settings);
-        if let Some(source) = self.source {
-            gate.watch(source);
-        }
-        Ok(gate)
+        Authority::new(self.checked.roster, tokens)
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.

@@ -9,7 +9,15 @@ use crate::config::Surface;
 /// The schemes of this service, as OpenAPI's Security Scheme Object writes them.
 pub(super) fn schemes(surface: &Surface) -> Map<String, Value> {
     let session = &surface.cookie_name;
+    // In the order in which somebody new to it would try them.
     let schemes = [
+        (
+            "apiKey",
+            json!({
+                "type": "apiKey", "in": "header", "name": "X-API-Key",
+                "description": "An API key, `hp_...`, in the header: start with this one, and give it to `/login`.",
+            }),
+        ),
         (
             "bearer",
             json!({
@@ -22,28 +30,7 @@ pub(super) fn schemes(surface: &Surface) -> Map<String, Value> {
             json!({
                 "type": "apiKey", "in": "cookie", "name": session,
                 "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
-                                Browsers send it by themselves; nothing needs to be entered here.",
-            }),
-        ),
-        (
-            "apiKey",
-            json!({
-                "type": "apiKey", "in": "header", "name": "X-API-Key",
-                "description": "An API key, `hp_...`, in the header.",
-            }),
-        ),
-        (
-            "apiKeyQuery",
-            json!({
-                "type": "apiKey", "in": "query", "name": "api_key",
-                "description": "An API key in the query. For testing: addresses end up in logs.",
-            }),
-        ),
-        (
-            "apiKeyCookie",
-            json!({
-                "type": "apiKey", "in": "cookie", "name": "api_key",
-                "description": "An API key in a cookie, for clients that can do nothing else.",
+                                Browsers send it by themselves: what is entered here goes nowhere.",
             }),
         ),
         (
@@ -70,6 +57,21 @@ pub(super) fn schemes(surface: &Surface) -> Map<String, Value> {
             json!({
                 "type": "openIdConnect", "openIdConnectUrl": ".well-known/openid-configuration",
                 "description": "The same tokens, for clients that configure themselves.",
+            }),
+        ),
+        (
+            "apiKeyQuery",
+            json!({
+                "type": "apiKey", "in": "query", "name": "api_key",
+                "description": "An API key in the query. For testing: addresses end up in logs.",
+            }),
+        ),
+        (
+            "apiKeyCookie",
+            json!({
+                "type": "apiKey", "in": "cookie", "name": "api_key",
+                "description": "An API key in a cookie, for clients that can do nothing else. Browsers let no page \
+                                send it: what is entered here goes nowhere.",
             }),
         ),
     ];

@@ -1,4 +1,4 @@
-// A real OpenID provider for the tests: gives JWT access tokens to two clients by client_credentials.
+// A real OpenID provider for the tests: gives JWT access tokens by client_credentials to a few clients.
 //
 //   PORT=0 node provider.mjs     first line on stdout: listening on http://127.0.0.1:PORT
 //
@@ -6,7 +6,9 @@
 //     -d grant_type=client_credentials -d resource=https://hallpass.test -d scope=invoices:read
 //
 // Its keys are made at each start: start it again on the same port to change them. ALG chooses RS256, PS256,
-// ES256 or EdDSA; LIFETIME the seconds that a token lives.
+// ES256 or EdDSA; LIFETIME the seconds that a token lives. A resource other than that above is its token's
+// audience. The tokens of the client late are those of an hour ago. Every request is a line on stdout, with its
+// time and its user agent.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -15,7 +17,8 @@ import Provider from 'oidc-provider';
 const algorithm = process.env.ALG ?? 'RS256';
 const lifetime = Number(process.env.LIFETIME ?? 60);
 const audience = process.env.AUDIENCE ?? 'hallpass';
-const roles = { billing: ['reader'], admin: ['reader', 'admin'] };
+const roles = { billing: ['reader'], admin: ['reader', 'admin'], scoped: [], late: ['reader'] };
+const scope = 'invoices:read invoices:write admin';
 
 const kinds = {
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -36,7 +39,7 @@ function client(name) {
     grant_types: ['client_credentials'],
     redirect_uris: [],
     response_types: [],
-    scope: 'invoices:read invoices:write',
+    scope,
     id_token_signed_response_alg: algorithm,
   };
 }
@@ -44,26 +47,38 @@ function client(name) {
 const configuration = {
   clients: Object.keys(roles).map(client),
   jwks: { keys: [key()] },
-  scopes: ['invoices:read', 'invoices:write'],
+  scopes: scope.split(' '),
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({
-        scope: 'invoices:read invoices:write',
-        audience,
+      getResourceServerInfo: (context, resource) => ({
+        scope,
+        audience: resource === 'https://hallpass.test' ? audience : resource,
         accessTokenTTL: lifetime,
         accessTokenFormat: 'jwt',
         jwt: { sign: { alg: algorithm } },
       }),
     },
   },
+  formats: {
+    customizers: {
+      jwt(context, token, { payload }) {
+        if (token.clientId !== 'late') return;
+        payload.iat -= 3600;
+        payload.exp -= 3600;
+      },
+    },
+  },
   extraTokenClaims: (context, token) => ({ roles: roles[token.clientId] }),
 };
 
-const server = createServer((request, response) => handle(request, response));
+const server = createServer((request, response) => {
+  console.log(Date.now(), request.method, request.url, request.headers['user-agent']);
+  handle(request, response);
+});
 let handle;
 server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
   const url = `http://127.0.0.1:${server.address().port}`;

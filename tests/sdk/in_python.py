@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import names
 from tools import HERE, WORK, fresh, openapi_generator, run
@@ -49,7 +50,7 @@ def with_openapi_python_client(document, environment):
 
 def inspect(folder, package):
     """The return types of all methods of the classes of a package."""
-    said = run(WORK / "bin" / "python", HERE / "returns.py", package, PYTHONPATH=str(folder))
+    said = run(sys.executable, HERE / "returns.py", package, PYTHONPATH=str(folder))
     return json.loads(said)
 
 
@@ -62,4 +63,4 @@ def typed(returns, allowed):
 
 def story(file, folder, environment):
     # -W error: what a generated SDK does must not be deprecated.
-    run(WORK / "bin" / "python", "-W", "error", HERE / "stories" / file, PYTHONPATH=str(folder), **environment)
+    run(sys.executable, "-W", "error", HERE / "stories" / file, PYTHONPATH=str(folder), **environment)

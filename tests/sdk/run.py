@@ -12,7 +12,7 @@ import in_python
 import in_rust
 import in_typescript
 from server import server
-from tools import REPOSITORY, WORK, python_packages
+from tools import REPOSITORY, WORK
 
 SDKS = {
     "python": in_python.with_openapi_generator,
@@ -30,7 +30,6 @@ def main():
     arguments.add_argument("--document", type=pathlib.Path, default=REPOSITORY / "openapi" / "openapi.json")
     asked = arguments.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
-    python_packages()
     with server() as environment:
         for name in asked.sdk or SDKS:
             started = time.monotonic()

@@ -10,19 +10,21 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 WORK = REPOSITORY / "target" / "test-tools" / "sdk"
+# Where this Python and the commands of its packages are.
+COMMANDS = pathlib.Path(sys.prefix) / "bin"
 
 # What openapi-generator says of every document, and of words that a language keeps for itself.
 NOISE = re.compile(
     r"OpenAPI 3\.1 support is still in beta"
     r"|Failed to get the schema name: null"
     r"|(use|type) cannot be used as a field/variable name\. Renamed to r#"
-    r"|[\w+]+ cannot be used as a model name\. Renamed to (Application|Image|Text)Slash\w+$"
+    r"|\S+ cannot be used as a model name\. Renamed to (Application|Star|Text)Slash\w+$"
 )
 
 
 def run(*command, cwd=WORK, quiet=True, **environment):
     """Runs a command to its end; what it said, or the end of the test where it failed."""
-    path = f"{WORK / 'bin'}:{os.environ['PATH']}"
+    path = f"{COMMANDS}:{os.environ['PATH']}"
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, "PATH": path, **environment},
@@ -42,19 +44,12 @@ def openapi_generator(language, document, output, *options):
     """Writes an SDK; any warning that is not noise ends the test."""
     fresh(output)
     said = run(
-        WORK / "bin" / "openapi-generator-cli", "generate", "-g", language, "-i", document, "-o", output,
+        "openapi-generator-cli", "generate", "-g", language, "-i", document, "-o", output,
         "--additional-properties", ",".join(options),
     )
     warnings = [line for line in said.splitlines() if re.search(r"WARN|ERROR", line) and not NOISE.search(line)]
     if warnings:
         sys.exit("openapi-generator warns:\n" + "\n".join(warnings))
-
-
-def python_packages():
-    python = WORK / "bin" / "python"
-    if not python.exists():
-        run(sys.executable, "-m", "venv", WORK, cwd=REPOSITORY)
-    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", HERE / "requirements.txt")
 
 
 def node_packages():

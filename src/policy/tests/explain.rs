@@ -116,3 +116,55 @@ fn a_hostile_document_reaches_neither_shell_nor_terminal() {
     let curl = r#"curl -H 'a$b`'\'': '"$API_KEY" 'http://h/$(id)'\''`id`"#;
     assert!(text.contains(curl), "{text}");
 }
+
+/// The curl line of an operation with this body.
+fn curl_with(body: Value) -> String {
+    let mut document = document("3.1.0", json!({ "/a": { "post": { "security": [] } } }));
+    document["paths"]["/a"]["post"]["requestBody"] = body;
+    document["components"]["schemas"] = json!({
+        "Form": {
+            "required": ["grant", "token", "a b"],
+            "properties": { "grant": { "example": "it's" }, "token": { "example": "eyJ..." } },
+        },
+        "Circle": { "$ref": "#/components/schemas/Circle" },
+    });
+    let policy = own(&document);
+    let text = rule(operation(&policy, "POST", "/a"), "http://h");
+    text.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_required_body_is_in_the_curl_line() {
+    let form = |content: Value| json!({ "required": true, "content": { "application/x-www-form-urlencoded": content } });
+    let json_body = |example: Value| json!({ "required": true, "content": { "application/json": { "example": example } } });
+    for (body, options) in [
+        (
+            form(json!({ "schema": { "$ref": "#/components/schemas/Form" } })),
+            " -d 'grant=it%27s' --data-urlencode \"token=$TOKEN\" --data-urlencode 'a%20b='\"$A_20B\"",
+        ),
+        (form(json!({ "example": { "x_y": 1 } })), " -d x_y=1"),
+        (
+            json_body(json!({ "a": "it's $HOME" })),
+            " -H \"Content-Type: application/json\" -d '{\"a\":\"it'\\''s $HOME\"}'",
+        ),
+    ] {
+        assert_eq!(curl_with(body), format!("curl -X POST{options} http://h/a"));
+    }
+}
+
+#[test]
+fn no_picture_of_a_body_is_a_fault() {
+    for body in [
+        Value::Null,
+        json!([]),
+        json!({ "required": false, "content": { "application/json": { "example": 1 } } }),
+        json!({ "required": true }),
+        json!({ "required": true, "content": { "application/json": {} } }),
+        json!({ "required": true, "content": { "text/plain": { "example": "x" } } }),
+        json!({ "required": true, "content": { "application/x-www-form-urlencoded": { "example": 1 } } }),
+        json!({ "required": true, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Circle" } } } }),
+        json!({ "required": true, "content": { "application/json": { "schema": { "$ref": "other.yaml" } } } }),
+    ] {
+        assert_eq!(curl_with(body), "curl -X POST http://h/a");
+    }
+}

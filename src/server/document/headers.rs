@@ -11,7 +11,7 @@ fn schema(name: &str) -> Option<Value> {
             "type": "string", "pattern": "^[a-z0-9=, -]+$", "maxLength": 64, "example": "no-store",
         }),
         "Location" => json!({
-            "type": "string", "format": "uri-reference", "maxLength": 2048, "example": "/docs/",
+            "type": "string", "format": "uri-reference", "maxLength": 2048, "example": "docs/",
         }),
         "Set-Cookie" => json!({
             "type": "string", "pattern": "^[ -~]+$", "maxLength": 10_000,

@@ -78,7 +78,15 @@ pub(super) struct LoginResponse {
 #[utoipa::path(
     tag = "tokens",
     operation_id = "login",
-    request_body(content = LoginRequest, description = "Optional: ask for fewer scopes or a shorter life."),
+    request_body(
+        content = LoginRequest,
+        description = "Optional: ask for fewer scopes, a shorter life, or a cookie.",
+        examples(
+            ("all" = (summary = "All that the client has", value = json!({}))),
+            ("cookie" = (summary = "The session cookie as well, for browsers", value = json!({ "cookie": true }))),
+            ("short" = (summary = "A token for ten minutes", value = json!({ "expires_in": 600 }))),
+        ),
+    ),
     responses((status = 200, description = "The token.", body = LoginResponse,
         headers(
             ("Cache-Control" = String, description = "`no-store`: the token is a secret."),

@@ -2,9 +2,9 @@
 //!
 //! Must not know what the document says.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use actix_web::{HttpResponse, get, http::header, web};
+use actix_web::{HttpResponse, body::MessageBody, get, http::header, web};
 use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
@@ -14,15 +14,8 @@ use crate::server::refusal::{Code, Problem, Refusal};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::new(["../openapi.json"])
-        .validator_url("none")
-        .try_it_out_enabled(true)
-        .display_request_duration(true)
-        .display_operation_id(true)
-        .use_base_layout();
-    Arc::new(config)
-});
+/// What the page starts with, in place of the example that Swagger UI brings.
+const INITIALIZER: &str = include_str!("swagger-initializer.js");
 
 /// A file of the page.
 #[derive(ToSchema)]
@@ -65,7 +58,7 @@ pub(super) async fn page() -> Result<HttpResponse, Refusal> {
 #[utoipa::path(
     tag = "documents",
     operation_id = "docs_file",
-    params(("name" = String, Path, description = "The name of the file.", example = "swagger-ui.css",
+    params(("name" = String, Path, description = "The name of the file.", example = "index.css",
         pattern = "^[A-Za-z0-9._-]+$", max_length = 64)),
     responses(
         (status = 200, description = "The file.", body = inline(File), content_type = "*/*"),
@@ -83,14 +76,21 @@ pub(super) async fn file(name: web::Path<String>) -> Result<HttpResponse, Refusa
 }
 
 fn serve(name: &str) -> Result<HttpResponse, Refusal> {
-    let found = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
+    if name == "swagger-initializer.js" {
+        return Ok(answer("text/javascript; charset=utf-8", INITIALIZER));
+    }
+    let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from("../openapi.json")));
     match found.map_err(|error| Refusal::internal(error.to_string()))? {
-        Some(served) => Ok(HttpResponse::Ok()
-            .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .insert_header((header::CACHE_CONTROL, "no-cache"))
-            .content_type(served.content_type)
-            .body(served.bytes.into_owned())),
+        Some(served) => Ok(answer(&served.content_type, served.bytes.into_owned())),
         None => Err(Refusal::new(Code::NotFound, "Swagger UI has no file of this name.")),
     }
+}
+
+fn answer(content_type: &str, body: impl MessageBody + 'static) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .content_type(content_type)
+        .body(body)
 }

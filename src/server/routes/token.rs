@@ -29,25 +29,27 @@ use crate::{
 
 /// What is sent to `/token`, as a form.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({ "grant_type": "client_credentials", "scope": "invoices:read" }))]
+#[schema(example = json!({ "grant_type": "client_credentials" }))]
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(super) struct TokenRequest {
-    /// How the token is asked for.
+    // Inline, because openapi-generator's Rust cannot name the type of a form's field; and without a
+    // description of its own, from which utoipa would make an `allOf` that nothing satisfies.
+    #[schema(inline)]
     grant_type: GrantType,
     /// Only these scopes, separated by spaces. Left out: all that were granted.
-    #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, required = false)]
+    #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, example = "", required = false)]
     scope: Option<String>,
     /// The client's name, where it does not authenticate by Basic.
-    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, example = "", required = false)]
     client_id: Option<String>,
     /// The client's API key, where it does not authenticate by Basic.
-    #[schema(max_length = 128, format = Password, value_type = String, required = false)]
+    #[schema(max_length = 128, format = Password, value_type = String, example = "", required = false)]
     client_secret: Option<String>,
     /// The user's name, for `password`.
-    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, required = false)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, example = "", required = false)]
     username: Option<String>,
     /// The user's password, for `password`.
-    #[schema(max_length = 128, format = Password, value_type = String, required = false)]
+    #[schema(max_length = 128, format = Password, value_type = String, example = "", required = false)]
     password: Option<String>,
 }
 

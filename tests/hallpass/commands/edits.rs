@@ -122,9 +122,9 @@ fn a_broken_roster_is_refused_and_left_as_it_is() {
 fn a_fault_of_the_file_system_is_said_once() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("folder")).unwrap();
-    for roster in ["folder", "no/such/roster.toml"] {
+    for (roster, fault) in [("folder", "directory"), ("no/such/roster.toml", "os error")] {
         let outcome = folder.run(&format!("key add fresh --roster {roster}")).refused();
-        assert_eq!(outcome.err.matches("os error").count(), 1, "{}", outcome.err);
+        assert_eq!(outcome.err.matches(fault).count(), 1, "{}", outcome.err);
         assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
     }
 }

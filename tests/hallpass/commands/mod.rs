@@ -9,6 +9,7 @@
 mod check;
 mod edits;
 mod init;
+mod inspect;
 mod keys;
 mod kills;
 mod list;
@@ -18,6 +19,7 @@ mod precedence;
 mod secrets;
 mod serve;
 mod serving;
+mod stumbles;
 mod usage;
 
 use std::{

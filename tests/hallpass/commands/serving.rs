@@ -1,7 +1,7 @@
 //! A running `hallpass serve` that ends with its test.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     process::{Child, ChildStdout, Command, ExitStatus},
     thread,
     time::{Duration, Instant},
@@ -22,7 +22,12 @@ pub(super) struct Serving {
 impl Serving {
     /// Starts the command and waits for the line that says where it listens.
     pub(super) fn start(folder: &Folder, line: &str) -> Self {
-        let mut child = folder.command(line).spawn().unwrap();
+        Self::of(&mut folder.command(line))
+    }
+
+    /// The same for a command that is ready to be started.
+    pub(super) fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
@@ -39,6 +44,12 @@ impl Serving {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
+    }
+
+    /// Stops it, and returns all that it said on stderr.
+    pub(super) fn ended_with_log(mut self) -> String {
+        self.stopped_by("TERM");
+        io::read_to_string(self.child.stderr.take().unwrap()).unwrap()
     }
 
     /// Sends a signal and waits for the end.

@@ -38,6 +38,8 @@ fn the_help_of_every_command_names_its_flags() {
         ("key list", &["--json", "--roster"]),
         ("key rotate", &["<CLIENT>", "--overlap", "24h", "--roster"]),
         ("key revoke", &["<KEY_ID>", "--roster"]),
+        ("token", &["inspect"]),
+        ("token inspect", &["--json", "--roster", "--bind", "stdin"]),
         ("openapi", &["--format", "json", "yaml"]),
         ("explain", &["[METHOD]", "[PATH]", "--bind"]),
     ] {

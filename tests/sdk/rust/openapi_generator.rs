@@ -10,7 +10,7 @@ use hallpass_sdk::{
         oauth2_api::{TokenError, token},
         tokens_api::{WhoamiError, login, logout, whoami},
     },
-    models::{Code, LoginResponse, PrincipalKind},
+    models::{Code, LoginResponse, OAuthErrorCode, PrincipalKind, TokenType},
 };
 
 type Failed = Box<dyn std::error::Error>;
@@ -41,7 +41,7 @@ fn refused<T: Debug, E>(answer: Result<T, Error<E>>) -> (u16, E) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failed> {
     let reader = log_in("READER_KEY").await?;
-    assert_eq!((reader.token_type.as_str(), reader.roles.as_slice()), ("Bearer", &["reader".to_owned()][..]));
+    assert_eq!((reader.token_type, reader.roles.as_slice()), (TokenType::Bearer, &["reader".to_owned()][..]));
     let reader = with(reader)?;
 
     let who = whoami(&reader).await?;
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Failed> {
     let (TokenError::Status400(error) | TokenError::Status401(error)) = error else {
         panic!("not an OAuth error")
     };
-    assert_eq!((status, error.error.as_str()), (401, "invalid_client"));
+    assert_eq!((status, error.error), (401, OAuthErrorCode::InvalidClient));
 
     assert!(!logout(&reader).await?.message.is_empty());
     let (status, error) = refused(whoami(&reader).await);

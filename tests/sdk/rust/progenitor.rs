@@ -6,7 +6,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 progenitor::generate_api!(spec = "plain.json", interface = Positional);
 
-use types::{Code, LoginResponse, OAuthError, PrincipalKind, Problem, TokenRequest};
+use types::{Code, LoginResponse, OAuthError, OAuthErrorCode, PrincipalKind, Problem, TokenRequest, TokenRequestGrantType, TokenType};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -32,7 +32,8 @@ fn refused<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<ResponseValue<
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failed> {
     let login = log_in("READER_KEY").await?;
-    assert_eq!(login.roles, ["reader"]);
+    assert_eq!(login.token_type, TokenType::Bearer);
+    assert_eq!(login.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(), ["reader"]);
     let reader = with(AUTHORIZATION, &format!("Bearer {}", *login.access_token))?;
 
     let who = reader.whoami().await?.into_inner();
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Failed> {
     assert_eq!(names, ["operator", "reader"]);
 
     let grant = TokenRequest {
-        grant_type: "client_credentials".parse()?,
+        grant_type: TokenRequestGrantType::ClientCredentials,
         client_id: None,
         client_secret: None,
         password: None,
@@ -58,7 +59,7 @@ async fn main() -> Result<(), Failed> {
     };
     let anonymous = Client::new(&var("HALLPASS")?);
     let (status, error): (u16, OAuthError) = refused(anonymous.token(&grant).await);
-    assert_eq!((status, error.error.as_str()), (401, "invalid_client"));
+    assert_eq!((status, error.error), (401, OAuthErrorCode::InvalidClient));
 
     assert!(!reader.logout().await?.into_inner().message.is_empty());
     let (status, problem): (u16, Problem) = refused(reader.whoami().await);

@@ -6,7 +6,7 @@ from datetime import datetime
 import hallpass_sdk
 from hallpass_sdk import AdministrationApi, ApiClient, Configuration, Oauth2Api, TokensApi
 from hallpass_sdk.exceptions import ForbiddenException, UnauthorizedException
-from hallpass_sdk.models import Code, OAuthError, PrincipalKind, Problem
+from hallpass_sdk.models import Code, OAuthError, PrincipalKind, Problem, TokenType
 
 
 def client(**credentials: str) -> ApiClient:
@@ -21,7 +21,7 @@ def log_in(key: str) -> hallpass_sdk.LoginResponse:
 
 
 login = log_in("READER_KEY")
-assert (login.token_type, login.roles) == ("Bearer", ["reader"]), login
+assert (login.token_type, login.roles) == (TokenType.BEARER, ["reader"]), login
 reader = client(token=login.access_token)
 
 who = TokensApi(reader).whoami()

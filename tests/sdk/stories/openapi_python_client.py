@@ -8,7 +8,8 @@ from hallpass_client.api.administration import list_clients
 from hallpass_client.api.oauth2 import token
 from hallpass_client.api.tokens import login, logout, whoami
 from hallpass_client.models import (
-    ClientList, Code, LoginResponse, LogoutResponse, OAuthError, PrincipalKind, Problem, TokenRequest, WhoAmI,
+    ClientList, Code, LoginResponse, LogoutResponse, OAuthError, PrincipalKind, Problem, TokenRequest,
+    TokenRequestGrantType, TokenType, WhoAmI,
 )
 
 ADDRESS = os.environ["HALLPASS"]
@@ -18,7 +19,7 @@ def log_in(key: str) -> AuthenticatedClient:
     api_key = AuthenticatedClient(ADDRESS, os.environ[key], prefix="", auth_header_name="X-API-Key")
     answer = login.sync(client=api_key)
     assert isinstance(answer, LoginResponse), answer
-    assert answer.token_type == "Bearer", answer
+    assert answer.token_type == TokenType.BEARER, answer
     return AuthenticatedClient(ADDRESS, answer.access_token)
 
 
@@ -36,7 +37,7 @@ roster = list_clients.sync(client=log_in("ADMIN_KEY"))
 assert isinstance(roster, ClientList), roster
 assert [one.name for one in roster.clients] == ["operator", "reader"], roster
 
-error = token.sync(client=Client(ADDRESS), body=TokenRequest(grant_type="client_credentials"))
+error = token.sync(client=Client(ADDRESS), body=TokenRequest(grant_type=TokenRequestGrantType.CLIENT_CREDENTIALS))
 assert isinstance(error, OAuthError), error
 assert error.error == "invalid_client", error
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {
   AdministrationApi, Code, Configuration, Oauth2Api, OAuthErrorFromJSON, PrincipalKind, ProblemFromJSON,
-  ResponseError, TokensApi, type OAuthError, type Problem,
+  ResponseError, TokenGrantTypeEnum, TokensApi, TokenType, type OAuthError, type Problem,
 } from "./typescript-fetch/index.js";
 
 const basePath = process.env["HALLPASS"] ?? "";
@@ -17,7 +17,7 @@ function withToken(token: string): Configuration {
 async function logIn(key: string): Promise<Configuration> {
   const apiKey = process.env[key] ?? "";
   const login = await new TokensApi(new Configuration({ basePath, apiKey })).login();
-  assert.equal(login.tokenType, "Bearer");
+  assert.equal(login.tokenType, TokenType.Bearer);
   return withToken(login.accessToken);
 }
 
@@ -40,7 +40,7 @@ const roster = await new AdministrationApi(await logIn("ADMIN_KEY")).listClients
 assert.deepEqual(roster.clients.map((client) => client.name), ["operator", "reader"]);
 
 const anonymous = new Oauth2Api(new Configuration({ basePath }));
-refusal = await refused(anonymous.token({ grantType: "client_credentials" }));
+refusal = await refused(anonymous.token({ grantType: TokenGrantTypeEnum.ClientCredentials }));
 const error: OAuthError = OAuthErrorFromJSON(await refusal.json());
 assert.deepEqual([refusal.status, error.error], [401, "invalid_client"]);
 

@@ -1,0 +1,118 @@
+//! What `serve` says on stdout: the first line for programs, the rest for people.
+//!
+//! Must not know how anything is served.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::terminal::counted;
+use crate::{config::Settings, roster::Roster};
+
+/// What there is to say once the service listens.
+pub(super) struct Banner {
+    docs: bool,
+    /// The key of `--dev`.
+    key: Option<SecretString>,
+    /// What is served from where, for people who set it up.
+    house: String,
+}
+
+impl Banner {
+    pub(super) fn of(settings: &Settings, roster: &Roster, key: Option<SecretString>) -> Self {
+        Self { docs: settings.surface.docs, key, house: house(settings, roster, Timestamp::now()) }
+    }
+
+    /// Says it. A closed stdout is no reason to stop.
+    pub(super) fn show(&self, base_url: &str) {
+        let out = io::stdout().lock();
+        let is_terminal = out.is_terminal();
+        let _ = self.write(base_url, is_terminal, out);
+    }
+
+    fn write(&self, base_url: &str, is_terminal: bool, mut out: impl Write) -> io::Result<()> {
+        writeln!(out, "listening on {base_url}")?;
+        if let Some(key) = &self.key {
+            writeln!(out, "api key: {}", key.expose_secret())?;
+        }
+        if self.docs && (self.key.is_some() || is_terminal) {
+            writeln!(out, "swagger ui: {base_url}/docs/")?;
+        }
+        match &self.key {
+            Some(key) => write!(out, "{}", first_steps(base_url, key.expose_secret()))?,
+            None if is_terminal => writeln!(out, "{}stop: ctrl-c", self.house)?,
+            None => {}
+        }
+        out.flush()
+    }
+}
+
+fn house(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
+    let clients = counted(roster.clients().count(), "client");
+    let enabled = roster.clients().filter(|client| !client.disabled);
+    let usable = enabled.flat_map(|client| &client.keys).filter(|key| !key.has_expired(now));
+    let usable = counted(usable.count(), "usable API key");
+    let state = match &settings.state {
+        Some(path) => path.display().to_string(),
+        None => "memory: a restart forgets who logged out".to_owned(),
+    };
+    let roster = settings.roster.as_path();
+    format!("roster: {} ({clients}, {usable})\nstate: {state}\n", Path::display(roster))
+}
+
+fn first_steps(base_url: &str, key: &str) -> String {
+    format!(
+        "\nTry it, in another terminal:\n\
+         \x20 TOKEN=$(curl -s -X POST {base_url}/login -H 'X-API-Key: {key}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         \x20 curl -s {base_url}/request -H \"Authorization: Bearer $TOKEN\"\n\
+         \x20 curl -s {base_url}/clients -H \"Authorization: Bearer $TOKEN\"\n\
+         \x20 curl -s -X POST {base_url}/logout -H \"Authorization: Bearer $TOKEN\"\n\
+         Everything lives in memory: ctrl-c leaves nothing behind.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Raw;
+
+    use super::*;
+
+    const ROSTER: &str = "[clients.a]\n[[clients.a.keys]]\nid = '4fQz81LmXc0a'\n\
+        created = 2026-01-01T00:00:00Z\n\
+        hash = '$2b$10$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.'\n\
+        [clients.b]\ndisabled = true\n[[clients.b.keys]]\nid = '4fQz81LmXc0b'\n\
+        created = 2026-01-01T00:00:00Z\n\
+        hash = '$2b$10$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.'\n";
+
+    fn shown(key: Option<&str>, is_terminal: bool) -> String {
+        let mut raw = Raw::default();
+        raw.set("HALLPASS_SECRET_KEY", "0123456789abcdef0123456789abcdef", "here");
+        let settings = Settings::resolve(&raw).unwrap();
+        let roster = Roster::parse(ROSTER, "roster.toml").unwrap().roster;
+        let mut out = Vec::new();
+        let banner = Banner::of(&settings, &roster, key.map(Into::into));
+        banner.write("http://h:1", is_terminal, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn programs_see_one_line_and_people_what_they_need() {
+        assert_eq!(shown(None, false), "listening on http://h:1\n");
+        assert_eq!(
+            shown(None, true),
+            "listening on http://h:1\nswagger ui: http://h:1/docs/\n\
+             roster: roster.toml (2 clients, 1 usable API key)\nstate: hallpass.redb\nstop: ctrl-c\n"
+        );
+    }
+
+    #[test]
+    fn trying_out_shows_the_same_to_programs_and_people() {
+        assert_eq!(shown(Some("hp_x"), true), shown(Some("hp_x"), false));
+        let start = "listening on http://h:1\napi key: hp_x\nswagger ui: http://h:1/docs/\n";
+        assert!(shown(Some("hp_x"), false).starts_with(start));
+    }
+}

@@ -1,0 +1,82 @@
+//! How durations and keys are written on a command line, and how durations are said.
+//!
+//! Must not know what is done with them.
+
+use std::{ffi::OsStr, time::Duration};
+
+use clap::{
+    Arg, Command,
+    builder::TypedValueParser,
+    error::{Error, ErrorKind},
+};
+
+use crate::{oauth::KeyId, roster::ApiKey};
+
+const DAY: u64 = 24 * 60 * 60;
+/// A hundred years: whoever means for ever can say so.
+const LONGEST: Duration = Duration::from_secs(36_525 * DAY);
+
+/// A duration as people write it: 90d rather than months that are 30.44 days long.
+pub(super) fn spoken(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds >= DAY && seconds % DAY == 0 => format!("{}d", seconds / DAY),
+        _ => humantime::format_duration(duration).to_string(),
+    }
+}
+
+/// The roster knows whole seconds; less would be a key that is never good.
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lifetime < Duration::from_secs(1) {
+        return Err("a key must be good for a second at least".to_owned());
+    }
+    if lifetime > LONGEST {
+        return Err(
+            "that is more than 100 years: leave --expires out, and the key is good until it \
+                    is revoked"
+                .to_owned(),
+        );
+    }
+    Ok(lifetime)
+}
+
+/// How long older keys may go on.
+pub(super) fn overlap(text: &str) -> Result<Duration, String> {
+    let overlap = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if overlap > LONGEST {
+        return Err("that is more than 100 years: `hallpass key add` makes a key and leaves the \
+                    older ones as they are"
+            .to_owned());
+    }
+    Ok(overlap)
+}
+
+/// Whoever finds a leaked key has the whole key, and should not have to take it apart. What is neither is not
+/// repeated, as clap would: it may be a key that still opens something, but for a typing error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WholeKeyOrId;
+
+impl TypedValueParser for WholeKeyOrId {
+    type Value = KeyId;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<KeyId, Error> {
+        let text = value.to_str().unwrap_or_default();
+        match ApiKey::parse(text) {
+            Ok(key) => Ok(key.id().clone()),
+            Err(_) => KeyId::parse(text).map_err(|_| {
+                let what = if text.starts_with("hp_") {
+                    "this is no API key: its checksum is wrong, so a character was lost or mistyped; the 12 \
+                     characters behind hp_ are its key id, which is enough\n"
+                } else {
+                    "this is no key id, which is 12 of 0-9 A-Z a-z; `hallpass key list` shows all\n"
+                };
+                Error::raw(ErrorKind::ValueValidation, what).with_cmd(command)
+            }),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a person at a terminal gets beyond what programs get: a bold head, never anything else.
+//!
+//! Must not know what is printed.
+
+use std::{ffi::OsStr, io::IsTerminal};
+
+use clap::builder::styling::Style;
+
+/// Whether `out` is a terminal that shows styles to somebody who likes them.
+pub(super) fn is_styled(out: &impl IsTerminal) -> bool {
+    let variable = |name| std::env::var_os(name);
+    shows_styles(out.is_terminal(), variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
+}
+
+/// The text, with a bold first line where it is shown with styles.
+pub(super) fn headed(text: String, is_styled: bool) -> String {
+    if is_styled { bold_head(&text) } else { text }
+}
+
+/// NO_COLOR counts wherever it is not empty (no-color.org).
+fn shows_styles(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    let may = no_color.is_none_or(OsStr::is_empty);
+    is_terminal && may && term.is_some_and(|term| term != "dumb")
+}
+
+fn bold_head(text: &str) -> String {
+    let bold = Style::new().bold();
+    match text.split_once('\n') {
+        Some((head, rest)) => format!("{bold}{head}{bold:#}\n{rest}"),
+        None => format!("{bold}{text}{bold:#}"),
+    }
+}
+
+/// `1 client`, `2 clients`.
+pub(super) fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_head_is_bold() {
+        assert_eq!(bold_head("A  B\n1  2\n"), "\u{1b}[1mA  B\u{1b}[0m\n1  2\n");
+        assert_eq!(bold_head("A"), "\u{1b}[1mA\u{1b}[0m");
+    }
+
+    #[test]
+    fn styles_are_for_terminals_whose_owner_likes_them() {
+        let of = |text: &'static str| Some(OsStr::new(text));
+        assert!(shows_styles(true, None, of("xterm")));
+        assert!(shows_styles(true, of(""), of("xterm")));
+        assert!(!shows_styles(false, None, of("xterm")));
+        assert!(!shows_styles(true, of("1"), of("xterm")));
+        assert!(!shows_styles(true, None, of("dumb")));
+        assert!(!shows_styles(true, None, None));
+        let file = tempfile::tempfile().unwrap();
+        assert!(!is_styled(&file));
+        assert_eq!(headed("A\n".to_owned(), false), "A\n");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|n| counted(n, "client")), ["0 clients", "1 client", "2 clients"]);
+    }
+}

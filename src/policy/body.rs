@@ -1,0 +1,80 @@
+//! The body that an operation requires, as the document's examples picture it.
+//!
+//! Must not know what a body means: nothing here bears on a decision, and nothing here is a fault.
+
+use serde_json::{Map, Value};
+
+use super::document::Node;
+
+/// A body that a request must bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestBody {
+    /// `application/x-www-form-urlencoded`: fields, each with a value; none is for the reader to fill in.
+    Form(Vec<(String, Option<String>)>),
+    /// `application/json`.
+    Json(Value),
+}
+
+/// The body of an operation; none where it may be left out, or where there is no picture of it.
+pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
+    let body = last(operation.field("requestBody")?)?;
+    if body.field("required").and_then(|required| required.value().as_bool()) != Some(true) {
+        return None;
+    }
+    let content = body.field("content")?;
+    if let Some(form) = content.field("application/x-www-form-urlencoded") {
+        let fields = example(&form)?;
+        let field = |(name, value): (String, Value)| match value {
+            Value::String(_) if is_secret(&form, &name) => (name, None),
+            Value::String(text) => (name, whole(text)),
+            Value::Null => (name, None),
+            value => (name, Some(value.to_string())),
+        };
+        return Some(RequestBody::Form(
+            fields.as_object()?.clone().into_iter().map(field).collect(),
+        ));
+    }
+    example(&content.field("application/json")?).map(RequestBody::Json)
+}
+
+/// The example of a secret is nobody's.
+fn is_secret(media_type: &Node<'_>, name: &str) -> bool {
+    let schema = media_type.field("schema").and_then(last);
+    let property = schema.and_then(|schema| schema.field("properties")?.field(name));
+    let format = property.and_then(last).and_then(|property| property.field("format"));
+    format.is_some_and(|format| format.text().is_ok_and(|text| text == "password"))
+}
+
+/// `eyJhbGciOi...` shows what a value looks like, and is none.
+fn whole(text: String) -> Option<String> {
+    if text.is_empty() || text.ends_with("...") { None } else { Some(text) }
+}
+
+/// The example of a media type, of its schema, or of what the schema requires.
+fn example(media_type: &Node<'_>) -> Option<Value> {
+    let given = |node: &Node<'_>| {
+        let first = |list: Node<'_>| list.array().ok()?.first().map(|node| node.value().clone());
+        let example = node.field("example").map(|example| example.value().clone());
+        example.or_else(|| node.field("examples").and_then(first))
+    };
+    if let Some(example) = given(media_type) {
+        return Some(example);
+    }
+    let schema = last(media_type.field("schema")?)?;
+    if let Some(example) = given(&schema) {
+        return Some(example);
+    }
+    let mut members = Map::new();
+    for name in schema.field("required")?.array().ok()? {
+        let name = name.text().ok()?;
+        let property = schema.field("properties").and_then(|properties| properties.field(name));
+        let example = property.and_then(last).and_then(|property| given(&property));
+        members.insert(name.to_owned(), example.unwrap_or_default());
+    }
+    Some(Value::Object(members))
+}
+
+/// Where the `$ref`s of a node lead.
+fn last<'d>(node: Node<'d>) -> Option<Node<'d>> {
+    node.chain().ok()?.pop()
+}

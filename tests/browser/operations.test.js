@@ -1,0 +1,40 @@
+// Once authorized, Execute works at once for every operation of the document: nobody has to invent anything.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Docs, launch } from "./docs.js";
+import { serve } from "./service.js";
+
+let browser, service;
+before(async () => ([browser, service] = await Promise.all([launch(), serve({ dev: true })])));
+after(() => Promise.all([browser?.close(), service?.stop()]));
+
+test("every operation answers 200 to what the page fills in", async () => {
+  const document = await (await fetch(`${service.url}/openapi.json`)).json();
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => ({ method, path })));
+  assert.ok(operations.length >= 18, `${operations.length} operations`);
+  operations.sort((one, other) => (one.path === "/logout") - (other.path === "/logout")); // it ends the token
+
+  const docs = await Docs.open(browser, service.url);
+  await docs.authorize("apiKey (apiKey)", { "Value:": service.apiKey });
+  await docs.authorize("basic (http, Basic)", { "Username:": service.client, "Password:": service.apiKey });
+  const login = await docs.execute("POST", "/login");
+  await docs.authorize("bearer (http, Bearer)", { "Value:": login.json().access_token });
+  const unexpected = [];
+  for (const { method, path } of operations) {
+    const { status, text } = await docs.execute(method, path);
+    if (status !== 200) unexpected.push(`${method} ${path}: ${status} ${text}`);
+    await docs.fold(method, path); // a page full of answers is slow
+  }
+  assert.deepEqual(unexpected, []);
+  await docs.close();
+});
+
+test("what is shown for a good key and a bad one is different", async () => {
+  const docs = await Docs.open(browser, service.url);
+  await docs.authorize("apiKey (apiKey)", { "Value:": `${service.apiKey}x` });
+  const answer = await docs.execute("POST", "/login");
+  assert.equal(answer.status, 401);
+  assert.equal(answer.json().code, "invalid_api_key");
+  await docs.close();
+});

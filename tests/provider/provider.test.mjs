@@ -1,0 +1,305 @@
+// The tokens of a real OpenID provider, and of those who would like to be it, against a real server.
+
+import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { describe, test } from 'node:test';
+import { decodeJwt, decodeProtectedHeader, exportJWK, SignJWT, UnsecuredJWT } from 'jose';
+import { key } from '../peers/node/server.mjs';
+import { provide, trusting, until } from './harness.mjs';
+
+const ONE_FETCH = ['/.well-known/openid-configuration', '/jwks'];
+const REFUSED = '401 invalid_token';
+/** From one fetch to the next; the provider's clock is read a little later than the server's. */
+const PAUSE = 10_000 - 1_000;
+
+/** Everything that a test starts is stopped with it. */
+function scenario(name, body) {
+  test(name, { timeout: 60_000 }, async (context) => {
+    const running = [];
+    const keep = (start) => async (...settings) => {
+      const thing = await start(...settings);
+      running.push(thing);
+      return thing;
+    };
+    try {
+      await body({ provide: keep(provide), trusting: keep(trusting), keep, context });
+    } finally {
+      for (const thing of running.reverse()) await thing.stop();
+    }
+  });
+}
+
+describe('another provider', { concurrency: true }, () => {
+  for (const algorithm of ['RS256', 'PS256', 'ES256', 'EdDSA']) {
+    scenario(`its ${algorithm} tokens open what they may open`, async ({ provide, trusting }) => {
+      const corp = await provide({ ALG: algorithm });
+      const server = await trusting({ corp });
+      const token = await corp.token('billing', { scope: 'invoices:read' });
+      assert.equal(decodeProtectedHeader(token).alg, algorithm);
+      const { status, body } = await server.get('/request', token);
+      const { iat, exp } = decodeJwt(token);
+      const seconds = (text) => Date.parse(text) / 1000;
+      assert.equal(status, 200);
+      const { issued_at, expires_at, ...rest } = body;
+      assert.deepEqual([seconds(issued_at), seconds(expires_at)], [iat, exp]);
+      assert.deepEqual(rest, {
+        sub: 'billing',
+        kind: 'client',
+        roles: ['reader'],
+        scope: 'invoices:read reader', // its roles count as scopes
+        scheme: 'corp',
+        issuer: 'corp',
+        client_id: 'billing',
+      });
+      assert.equal(await server.judge(await corp.token('billing')), 200);
+      assert.deepEqual(corp.asked(), ONE_FETCH);
+    });
+  }
+
+  scenario('admin, as a role or as a scope, opens /clients', async ({ provide, trusting }) => {
+    const corp = await provide();
+    const server = await trusting({ corp });
+    const clients = async (...token) => server.get('/clients', await corp.token(...token));
+    const without = await clients('billing', { scope: 'invoices:read' });
+    assert.equal(without.status, 403);
+    assert.equal(without.body.code, 'insufficient_scope');
+    assert.match(without.challenge, /error="insufficient_scope".*scope="admin"/);
+    assert.equal((await clients('admin')).status, 200);
+    assert.equal((await clients('scoped')).status, 403);
+    assert.equal((await clients('scoped', { scope: 'admin' })).status, 200);
+
+    const careless = await trusting({ corp }, '');
+    const role = await careless.get('/clients', await corp.token('admin'));
+    assert.equal(role.status, 403, 'without roles_claim its tokens have no roles');
+    const scope = await careless.get('/clients', await corp.token('admin', { scope: 'admin' }));
+    assert.equal(scope.status, 200);
+  });
+
+  scenario('what is not for us, expired, or of others is refused', async ({ provide, trusting }) => {
+    const [corp, other, stranger] = await Promise.all([provide(), provide(), provide()]);
+    const server = await trusting({ corp, other });
+    const elsewhere = { resource: 'https://elsewhere.test' };
+    const refused = async (token, detail) => {
+      const { status, body, challenge } = await server.get('/request', token);
+      assert.deepEqual([status, body.code], [401, 'invalid_token']);
+      assert.match(body.detail, detail);
+      assert.match(challenge, /error="invalid_token"/);
+    };
+    await refused(await stranger.token('admin'), /not valid/);
+    assert.deepEqual([corp.asked(), other.asked(), stranger.asked()], [[], [], []]);
+    await refused(await corp.token('billing', elsewhere), /not valid/);
+    await refused(await corp.token('late'), /expired/);
+    assert.deepEqual([corp.asked(), other.asked()], [ONE_FETCH, []]);
+    for (const [name, provider] of Object.entries({ corp, other })) {
+      const { status, body } = await server.get('/request', await provider.token('billing'));
+      assert.deepEqual([status, body.issuer, body.scheme], [200, name, name]);
+    }
+    assert.deepEqual(stranger.asked(), []);
+  });
+
+  scenario('the document shows it, and our own tokens still work', async ({ provide, trusting }) => {
+    const corp = await provide();
+    const server = await trusting({ corp });
+    const { body: document } = await server.get('/openapi.json');
+    const { type, openIdConnectUrl } = document.components.securitySchemes.corp;
+    assert.equal(type, 'openIdConnect');
+    assert.equal(openIdConnectUrl, `${corp.url}/.well-known/openid-configuration`);
+    const found = await (await fetch(openIdConnectUrl)).json();
+    assert.equal(found.issuer, corp.url);
+    let places = 0;
+    for (const [path, item] of Object.entries(document.paths)) {
+      for (const [method, { security = [] }] of Object.entries(item)) {
+        const wanted = security
+          .filter((demands) => !('corp' in demands))
+          .flatMap((demands) =>
+            Object.keys(demands).join() === 'bearer' ? [demands, { corp: demands.bearer }] : [demands],
+          );
+        assert.deepEqual(security, wanted, `${method} ${path}`);
+        places += security.filter((demands) => 'corp' in demands).length;
+      }
+    }
+    assert.deepEqual(document.paths['/clients'].get.security.slice(0, 2), [
+      { bearer: ['admin'] },
+      { corp: ['admin'] },
+    ]);
+    assert.ok(places >= 2, `${places} alternatives`);
+
+    const login = await fetch(`${server.url}/login`, {
+      method: 'POST',
+      headers: { 'x-api-key': key('billing') },
+    });
+    const { body } = await server.get('/request', (await login.json()).access_token);
+    assert.deepEqual([body.sub, body.scheme, 'issuer' in body], ['billing', 'bearer', false]);
+    assert.deepEqual(corp.asked(), [], 'our own tokens cost no fetch');
+  });
+
+  scenario('other keys cost one fetch, however many tokens come', async ({ provide, trusting, context }) => {
+    const before = await provide();
+    const server = await trusting({ corp: before });
+    const crowd = async (provider) => {
+      const token = await provider.token('billing');
+      return Promise.all(Array.from({ length: 20 }, () => server.judge(token)));
+    };
+    assert.deepEqual(await crowd(before), Array(20).fill(200));
+    assert.deepEqual(before.asked(), ONE_FETCH);
+    const old = await before.token('billing');
+
+    await before.stop();
+    const after = await before.again();
+    const early = await crowd(after);
+    await until('tokens of the new key are good', async () => {
+      const crowded = await crowd(after);
+      return crowded.every((status) => status === 200);
+    });
+    assert.deepEqual(after.asked(), ONE_FETCH);
+    const pause = after.fetches[0].at - before.fetches[0].at;
+    assert.ok(pause > PAUSE, `${pause} ms from fetch to fetch`);
+    assert.equal(await server.judge(old), REFUSED, 'the old key is gone');
+    context.diagnostic(`${pause} ms from fetch to fetch, at first ${[...new Set(early)]}`);
+  });
+
+  scenario('while it is down, known keys go on working', async ({ provide, trusting }) => {
+    const before = await provide();
+    const server = await trusting({ corp: before });
+    const known = await before.token('billing');
+    assert.equal(await server.health(), 'ok', 'nobody was asked yet');
+    assert.equal(await server.judge(known), 200);
+    await before.stop();
+    assert.equal(await server.judge(known), 200);
+    assert.equal(await server.health(), 'ok', 'no fetch has failed');
+
+    // Of another key, so that a fetch is needed, which cannot succeed.
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const unknown = await new SignJWT(decodeJwt(known))
+      .setProtectedHeader({ alg: 'RS256', kid: 'unknown' })
+      .sign(privateKey);
+    await until('a fetch fails', async () => {
+      assert.equal(await server.judge(unknown), REFUSED);
+      assert.equal(await server.judge(known), 200);
+      return (await server.health()) === 'degraded';
+    });
+    assert.equal(await server.judge(known), 200);
+
+    const after = await before.again();
+    const next = await after.token('billing');
+    await until('its tokens are good again', async () => (await server.judge(next)) === 200);
+    assert.equal(await server.health(), 'ok');
+    assert.deepEqual(after.asked(), ONE_FETCH);
+  });
+
+  scenario('a server starts while it is down', async ({ provide, trusting }) => {
+    const before = await provide();
+    const known = await before.token('billing');
+    await before.stop();
+    const server = await trusting({ corp: before });
+    assert.equal(await server.health(), 'ok', 'nobody was asked yet');
+    assert.equal(await server.judge(known), REFUSED);
+    assert.equal(await server.health(), 'degraded');
+    const after = await before.again();
+    const next = await after.token('billing');
+    await until('its tokens are good', async () => (await server.judge(next)) === 200);
+    assert.equal(await server.health(), 'ok');
+    assert.equal(await server.judge(known), REFUSED);
+    assert.deepEqual(after.asked(), ONE_FETCH);
+  });
+
+  scenario('forgeries are refused, and fetch nothing', async ({ provide, trusting, keep }) => {
+    const corp = await provide();
+    const server = await trusting({ corp });
+    const good = await corp.token('admin');
+    const claims = decodeJwt(good);
+    const genuine = await corp.publicKey();
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'forged', alg: 'RS256', use: 'sig' };
+
+    const asked = [];
+    const lure = await keep(async () => {
+      const http = createServer((request, answer) => {
+        asked.push(request.url);
+        answer.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
+      }).listen(0, '127.0.0.1');
+      await once(http, 'listening');
+      const stop = () => (http.closeAllConnections(), http.close());
+      return { url: `http://127.0.0.1:${http.address().port}`, stop };
+    })();
+
+    const sign = (header, payload = claims, by = privateKey) =>
+      new SignJWT(payload).setProtectedHeader({ alg: 'RS256', kid: genuine.kid, ...header }).sign(by);
+    const pem = createPublicKey({ key: genuine, format: 'jwk' }).export({ format: 'pem', type: 'spki' });
+    const der = createPublicKey({ key: genuine, format: 'jwk' }).export({ format: 'der', type: 'spki' });
+    const none = new UnsecuredJWT(claims).encode();
+    const jku = `${lure.url}/jwks`;
+    const forgeries = {
+      'alg none': none,
+      'alg none with a kid': [
+        btoa(JSON.stringify({ alg: 'none', kid: genuine.kid })).replaceAll('=', ''),
+        ...none.split('.').slice(1),
+      ].join('.'),
+      'HS256 with the public key as PEM': await sign({ alg: 'HS256' }, claims, Buffer.from(pem)),
+      'HS256 with the public key as DER': await sign({ alg: 'HS256' }, claims, der),
+      'HS256 with the modulus': await sign({ alg: 'HS256' }, claims, Buffer.from(genuine.n, 'base64url')),
+      'jwk in the header': await sign({ jwk, kid: 'forged' }),
+      'jku to elsewhere': await sign({ jku, kid: 'forged' }),
+      'x5u to elsewhere': await sign({ x5u: jku, kid: 'forged' }),
+      'jku and jwk with the genuine kid': await sign({ jku, jwk }),
+      'jku of the provider': await sign({ jku: `${corp.url}/jwks` }),
+      'iss of elsewhere': await sign({ kid: 'forged' }, { ...claims, iss: lure.url }),
+      'iss with a slash': await sign({}, { ...claims, iss: `${corp.url}/` }),
+      'iss in capitals': await sign({}, { ...claims, iss: corp.url.toUpperCase() }),
+      'two iss': await sign({}, { ...claims, iss: [corp.url, lure.url] }),
+      'no iss': await sign({}, { ...claims, iss: undefined }),
+      'iss of hallpass': await sign({}, { ...claims, iss: server.url }),
+    };
+    const judgeAll = async () => {
+      for (const [name, forged] of Object.entries(forgeries)) {
+        assert.equal(await server.judge(forged), REFUSED, name);
+        assert.equal((await server.get('/clients', forged)).status, 401, name);
+      }
+    };
+    // Nothing was fetched yet, so a fetch would be allowed.
+    await judgeAll();
+    assert.deepEqual([corp.asked(), asked], [[], []]);
+    assert.equal(await server.health(), 'ok');
+
+    // Known keys change nothing, and what they are good for is tried: the signature.
+    assert.equal(await server.judge(good), 200);
+    assert.deepEqual(corp.asked(), ONE_FETCH, 'the count is of use');
+    await judgeAll();
+    const [header, , signature] = good.split('.');
+    const payload = Buffer.from(JSON.stringify({ ...claims, sub: 'root' })).toString('base64url');
+    assert.equal(await server.judge([header, payload, signature].join('.')), REFUSED);
+    assert.equal(await server.judge(await sign({})), REFUSED, 'the genuine kid, a forged signature');
+    assert.equal(await server.judge(await sign({ kid: undefined })), REFUSED, 'no kid');
+    assert.equal(await server.judge(await sign({ kid: 'forged' })), REFUSED, 'an unknown kid');
+    assert.deepEqual([corp.asked(), asked], [ONE_FETCH, []]);
+    await fetch(jku);
+    assert.deepEqual(asked, ['/jwks'], 'the lure works');
+  });
+
+  scenario('what leaves the roster is refused within two seconds', async ({ provide, trusting, context }) => {
+    const [corp, other] = await Promise.all([provide(), provide()]);
+    const server = await trusting({ corp, other });
+    const token = await corp.token('billing');
+    const unaffected = await other.token('billing');
+    assert.deepEqual([await server.judge(token), await server.judge(unaffected)], [200, 200]);
+
+    const changed = Date.now();
+    let accepted = changed;
+    server.trust({ other });
+    await until('its tokens are refused', async () => {
+      const begun = Date.now();
+      const verdict = await server.judge(token);
+      if (verdict === 200) accepted = begun;
+      return verdict === REFUSED;
+    });
+    assert.ok(accepted - changed < 2000, `accepted for ${accepted - changed} ms`);
+    context.diagnostic(`accepted for ${accepted - changed} ms`);
+    assert.equal(await server.judge(unaffected), 200);
+    assert.equal(await server.health(), 'ok');
+
+    server.trust({ corp, other });
+    await until('it is back', async () => (await server.judge(token)) === 200);
+  });
+});
