@@ -1,36 +1,90 @@
-//! hallpass: API keys in, short-lived tokens out, no database; and the OpenAPI document that is published
-//! is the policy that is enforced.
+//! API keys in, short-lived tokens out, no database; and the OpenAPI document that is published is the policy
+//! that is enforced.
 //!
-//! As a service it is `hallpass serve`; as a library it is [`Gate`], which brings the routes (`/login`,
-//! `/logout`, ...) and the one middleware that enforces `security(...)` of every `#[utoipa::path]`.
+//! Handlers say `security(...)` in `#[utoipa::path]`, and nothing else has to be written:
 //!
-//! | room | what it is |
+//! ```no_run
+//! use actix_web::{HttpServer, get};
+//! use hallpass::{Gate, Principal};
+//! use utoipa::OpenApi;
+//!
+//! /// List the invoices
+//! #[utoipa::path(
+//!     responses((status = 200, description = "The invoices.", body = String)),
+//!     security(("bearer" = ["reader"])),
+//! )]
+//! #[get("/invoices")]
+//! async fn list_invoices(principal: Principal) -> String {
+//!     format!("the invoices of {}", principal.subject())
+//! }
+//!
+//! #[derive(OpenApi)] // title, version and description of Cargo.toml
+//! struct Invoices;
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let gate = Gate::from_env()?;
+//!     // Whatever is wrong with the document ends the program here.
+//!     let site = gate.protect(Invoices::openapi(), |config| {
+//!         config.service(list_invoices);
+//!     })?;
+//!     Ok(HttpServer::new(move || site.app()).bind(gate.bind_address())?.run().await?)
+//! }
+//! ```
+//!
+//! That serves `/invoices` beside hallpass' own operations (`/login`, `/logout`, `/token`, ...), the document of all
+//! of them at `/openapi.json` and Swagger UI at `/docs/`. `hallpass init` and `hallpass key add` make what
+//! [`Gate::from_env`] reads.
+//!
+//! | item | what it is |
 //! |---|---|
-//! | [`oauth`], [`problem`] | the words |
-//! | [`config`] | environment to settings |
-//! | [`roster`] | who may come in: clients, API keys, users |
-//! | [`tokens`] | issuing, verifying, revoking access tokens |
-//! | [`principal`] | who a proven request speaks for |
-//! | [`authority`] | proves credentials, issues and revokes |
-//! | [`policy`] | document, operations, requirements, decision |
-//! | [`server`] | the wire: actix-web and utoipa |
-//! | [`cli`] | the commands |
+//! | [`Gate`] | who may come in, and what signs their tokens |
+//! | [`Site`] | operations under the document that is enforced; gives the actix-web `App` |
+//! | [`Principal`], [`Admitted`] | handlers' arguments: who calls, and by which scheme |
+//! | [`Role`], [`Scope`], [`Subject`] | the words that principals are described with; more in [`oauth`] |
+//! | [`Problems`] | what a person must mend, all at once |
+//! | [`testing`] | a gate without set-up, tokens for whomever, routes that were left undocumented |
 //!
-//! A room names only rooms above it. *A credential becomes a proof, a proof becomes a principal, a principal
-//! meets a requirement, the requirement gives a decision.*
+//! Handlers are collected by utoipa 6 and utoipa-actix-web 0.2, under actix-web 4: an application depends on the
+//! same. Only annotated handlers can be given to `config.service`; routes that come in by other ways and are not in
+//! the document answer 404.
+//!
+//! As a service, hallpass is the program `hallpass serve`; the README tells of both.
 
-pub mod authority;
-pub mod cli;
-pub mod config;
+// The rooms. A room names only rooms above it; `hallpass::server` is the wire, `hallpass::cli` the hand.
+// A credential becomes a proof, a proof becomes a principal, a principal meets a requirement, the requirement
+// gives a decision. What is hidden from the documentation is for the program and its tests, and may change.
 pub mod oauth;
-pub mod policy;
-pub mod principal;
 pub mod problem;
+
+#[doc(hidden)]
+pub mod config;
+#[doc(hidden)]
 pub mod roster;
-pub mod server;
+#[doc(hidden)]
 pub mod tokens;
 
-pub use server::{Admitted, Gate};
+pub mod principal;
+
+#[doc(hidden)]
+pub mod authority;
+#[doc(hidden)]
+pub mod policy;
+
+#[doc(hidden)]
+pub mod server;
+
+#[doc(hidden)]
+pub mod cli;
+
+#[doc(inline)]
+pub use oauth::{Role, Scope, Subject};
+#[doc(inline)]
+pub use principal::Principal;
+#[doc(inline)]
+pub use problem::Problems;
+#[doc(inline)]
+pub use server::{Admitted, Gate, Site, testing};
 
 /// The README's Rust examples are compiled.
 #[cfg(doctest)]

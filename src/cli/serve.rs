@@ -76,8 +76,9 @@ fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     }
     let roles = ["reader", "admin"].into_iter().map(Role::parse).collect::<Result<_, _>>()?;
     let client = Subject::parse("demo")?;
+    let (cost, now) = (DEFAULT_COST, Timestamp::now());
     let (roster, key) =
-        Roster::demo(&client, roles, Scopes::default(), DEFAULT_COST, Timestamp::now())?;
+        Roster::default().with_client(&client, roles, Scopes::default(), cost, now)?;
     let checked = Checked { roster, warnings: Problems::default() };
     Ok((server::assemble(&raw, Ok(checked))?, Some(key.expose())))
 }

@@ -119,12 +119,13 @@ impl Roster {
         self.issuers.iter()
     }
 
-    /// A roster in memory that knows one client, and the client's fresh key.
+    /// This roster with one client more, and the client's fresh key. A client that is known keeps its keys.
     ///
     /// # Errors
     /// [`HashError`] when `cost` is outside of [`COSTS`] or the system gives no randomness.
-    pub fn demo(
-        client: &Subject,
+    pub fn with_client(
+        mut self,
+        name: &Subject,
         roles: Roles,
         scopes: Scopes,
         cost: u32,
@@ -132,10 +133,11 @@ impl Roster {
     ) -> Result<(Self, ApiKey), HashError> {
         let key = ApiKey::generate();
         let hash = secret_hash::SecretHash::of(key.secret(), cost)?;
-        let record = KeyRecord { id: key.id().clone(), created: now, expires: None, hash };
-        let name = client.clone();
-        let client = Client { name, roles, scopes, disabled: false, keys: vec![record] };
-        Ok((Self::new(vec![client], Vec::new(), Vec::new()), key))
+        let known = self.clients.iter().position(|client| client.name == *name);
+        let mut keys = known.map_or_else(Vec::new, |at| self.clients.swap_remove(at).keys);
+        keys.push(KeyRecord { id: key.id().clone(), created: now, expires: None, hash });
+        self.clients.push(Client { name: name.clone(), roles, scopes, disabled: false, keys });
+        Ok((Self::new(self.clients, self.users, self.issuers), key))
     }
 
     /// Indexes what was checked before; key ids and names must not repeat.

@@ -15,7 +15,7 @@ use super::refusal::{Code, Refusal};
 
 /// The principal whose credential satisfied the requirement, and the scheme that carried it.
 ///
-/// As a handler's argument it refuses with 401 where nobody was proven; `Option<Admitted>` does not.
+/// As a handler's argument it refuses as [`Principal`] does: take that one where the scheme does not matter.
 #[derive(Debug, Clone)]
 pub struct Admitted {
     /// Who the request speaks for.
@@ -24,16 +24,32 @@ pub struct Admitted {
     pub scheme: String,
 }
 
+impl Admitted {
+    fn of(request: &HttpRequest) -> Result<Self, Refusal> {
+        request.extensions().get::<Self>().cloned().ok_or_else(|| {
+            let detail = "This operation needs to know who calls, and nobody was proven.";
+            Refusal::new(Code::MissingCredentials, detail)
+                .header(actix_web::http::header::WWW_AUTHENTICATE, "Bearer realm=\"hallpass\"")
+        })
+    }
+}
+
 impl FromRequest for Admitted {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let admitted = request.extensions().get::<Self>().cloned();
-        ready(admitted.ok_or_else(|| {
-            let detail = "This operation needs to know who calls, and nobody was proven.";
-            Refusal::new(Code::MissingCredentials, detail)
-                .header(actix_web::http::header::WWW_AUTHENTICATE, "Bearer realm=\"hallpass\"")
-        }))
+        ready(Self::of(request))
+    }
+}
+
+/// As a handler's argument it refuses with 401 where nobody was proven, as on public operations;
+/// `Option<Principal>` does not.
+impl FromRequest for Principal {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Admitted::of(request).map(|admitted| Self::clone(&admitted.principal)))
     }
 }

@@ -9,26 +9,70 @@ use std::collections::BTreeSet;
 
 use actix_web::App;
 use serde_json::{Map, Value, json};
-use utoipa_actix_web::AppExt;
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
-use crate::config::Surface;
+use crate::{
+    config::Surface,
+    problem::{Problem, Problems},
+};
 
-use super::{refusal::Shape, routes, schemes::schemes};
+use super::{
+    refusal::Shape,
+    routes::{self, Optional},
+    schemes::schemes,
+};
 
 /// The document of hallpass' own operations alone: what `hallpass openapi` prints.
 pub fn own_document(surface: &Surface) -> Value {
-    let app = App::new().into_utoipa_app();
-    let (_, openapi) =
-        app.configure(|config| routes::register(config, surface.docs)).split_for_parts();
-    let mut own = serde_json::to_value(openapi).unwrap_or_default();
+    let mut own = written(&own_operations(surface)).unwrap_or_default();
     if let (Some(own), Value::Object(head)) = (own.as_object_mut(), own_head()) {
         own.extend(head);
     }
+    complete(own, surface)
+}
+
+/// hallpass' own operations as utoipa collects them.
+pub(super) fn own_operations(surface: &Surface) -> OpenApi {
+    let all = Optional { docs: surface.docs, start: true };
+    collect(OpenApi::default(), |config| routes::register(config, all))
+}
+
+/// `about` with the operations that `register` registers.
+pub(super) fn collect(about: OpenApi, register: impl FnOnce(&mut ServiceConfig<'_>)) -> OpenApi {
+    App::new().into_utoipa_app().openapi(about).configure(register).split_for_parts().1
+}
+
+/// What utoipa collected, as JSON.
+pub(super) fn written(collected: &OpenApi) -> Result<Value, Problems> {
+    let mut document = serde_json::to_value(collected).map_err(unwritable)?;
     // utoipa can say "not required" only by a nullable body, which some generators cannot read.
-    if let Some(required) = own.pointer_mut("/paths/~1login/post/requestBody/required") {
+    if let Some(required) = document.pointer_mut("/paths/~1login/post/requestBody/required") {
         *required = Value::Bool(false);
     }
-    complete(own, surface)
+    Ok(document)
+}
+
+/// Nothing that utoipa collects is known to fail here.
+pub(super) fn unwritable(error: impl std::fmt::Display) -> Problems {
+    Problem::new("the OpenAPI document", format!("cannot be written: {error}")).into()
+}
+
+/// An application's document with what it leaves out at the top: the server, and what our tags mean.
+pub(super) fn introduced(mut document: Value) -> Value {
+    let head = own_head();
+    let ours = |name: &str| head.get(name).cloned().unwrap_or_default();
+    if let Some(top) = document.as_object_mut() {
+        top.entry("servers").or_insert_with(|| ours("servers"));
+        let tags = top.entry("tags").or_insert_with(|| json!([])).as_array_mut();
+        if let (Some(theirs), Value::Array(ours)) = (tags, ours("tags")) {
+            let known: Vec<Value> =
+                theirs.iter().filter_map(|tag| tag.get("name")).cloned().collect();
+            let is_new = |tag: &Value| tag.get("name").is_none_or(|name| !known.contains(name));
+            theirs.extend(ours.into_iter().filter(is_new));
+        }
+    }
+    document
 }
 
 /// What stands at the top of hallpass' own document.

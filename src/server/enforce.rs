@@ -4,6 +4,7 @@
 //! Must not know bcrypt, JWT or any single operation.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, OnceLock},
 };
@@ -62,7 +63,7 @@ impl Enforcement {
             request
                 .resource_map()
                 .match_pattern(path)
-                .is_some_and(|pattern| pattern == operation.path)
+                .is_some_and(|pattern| template(&pattern) == operation.path)
         };
         self.agreed.get(&operation.path).map_or_else(ask, |known| *known.get_or_init(ask))
     }
@@ -147,4 +148,25 @@ fn not_found() -> Refusal {
         Code::NotFound,
         "There is nothing at this path; /openapi.json lists what there is.",
     )
+}
+
+/// A pattern of the router as the document writes it: `/x/{id:[0-9]{2}}` is `/x/{id}`.
+pub(super) fn template(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains(':') {
+        return Cow::Borrowed(pattern);
+    }
+    let (mut template, mut depth, mut in_regex) = (String::new(), 0_usize, false);
+    for character in pattern.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 1 => in_regex = true,
+            _ => {}
+        }
+        in_regex &= depth > 0;
+        if !in_regex {
+            template.push(character);
+        }
+    }
+    Cow::Owned(template)
 }

@@ -18,9 +18,12 @@ use crate::{
 /// An issuer whose name is already that of another scheme.
 pub(super) fn add(mut document: Value, issuers: &[Issuer]) -> Result<Value, Problems> {
     let mut problems = Problems::default();
+    let mut names = Vec::new();
     for issuer in issuers {
         let scheme = scheme(issuer);
         let Some(schemes) = schemes(&mut document) else { continue };
+        // A document that knows the issuer says itself where its tokens are welcome.
+        names.extend(Some(issuer.name.as_str()).filter(|name| !schemes.contains_key(*name)));
         let known = schemes.entry(issuer.name.as_str()).or_insert_with(|| scheme.clone());
         if ["type", "openIdConnectUrl"].iter().any(|field| known.get(field) != scheme.get(field)) {
             problems.push(Problem::new(
@@ -29,7 +32,6 @@ pub(super) fn add(mut document: Value, issuers: &[Issuer]) -> Result<Value, Prob
             ));
         }
     }
-    let names: Vec<&str> = issuers.iter().map(|issuer| issuer.name.as_str()).collect();
     if has_bearer(&document) {
         for security in securities(&mut document) {
             add_alternatives(security, &names);
@@ -138,6 +140,13 @@ mod tests {
         let problems = add(own(), &issuers(&["session", "corp", "bearer"])).unwrap_err();
         let places: Vec<&str> = problems.iter().map(|problem| problem.place.as_str()).collect();
         assert_eq!(places, ["issuers.bearer", "issuers.session"]);
+    }
+
+    #[test]
+    fn a_document_that_knows_the_issuer_is_left_as_it_is() {
+        let mut document = add(own(), &issuers(&["corp"])).unwrap();
+        document["paths"]["/clients"]["get"]["security"] = json!([{ "bearer": ["admin"] }]);
+        assert_eq!(add(document.clone(), &issuers(&["corp"])).unwrap(), document);
     }
 
     #[test]

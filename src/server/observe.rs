@@ -42,10 +42,7 @@ pub(super) async fn observe<B: MessageBody>(
     let id = RequestId::of(request.request());
     let line = format!("{} {}", request.method(), request.path());
     let peer = request.peer_addr();
-    let mut response = reshape(next.call(request).await?, &id, is_foreign_error);
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    let response = reshape(next.call(request).await?, &id, is_foreign_error);
     log::info!(
         target: "access",
         "{line} {} {:.1}ms peer={} request_id={}",
@@ -57,7 +54,7 @@ pub(super) async fn observe<B: MessageBody>(
     Ok(response)
 }
 
-/// Gives a refusal its body with the request id, and its line in the audit log.
+/// Gives every answer the request id, a refusal also its body and its line in the audit log.
 pub(super) fn shape<B: MessageBody>(
     response: ServiceResponse<B>,
 ) -> ServiceResponse<EitherBody<B>> {
@@ -80,14 +77,23 @@ fn reshape<B: MessageBody>(
     also: impl Fn(&ServiceResponse<B>) -> bool,
 ) -> ServiceResponse<EitherBody<B>> {
     let refusal = match response.response().error().and_then(|error| error.as_error::<Refusal>()) {
-        Some(refusal) => refusal.clone(),
-        None if also(&response) => Refusal::from_status(response.status()),
-        None => return response.map_into_left_body(),
+        Some(refusal) => Some(refusal.clone()),
+        None => also(&response).then(|| Refusal::from_status(response.status())),
     };
-    audit_refusal(response.request(), &refusal, id);
-    let shape = routes::refusal_shape(response.request().match_info().get_ref().path());
-    let (request, _) = response.into_parts();
-    ServiceResponse::new(request, refusal.respond(shape, &id.0)).map_into_right_body()
+    let mut response = match refusal {
+        None => response.map_into_left_body(),
+        Some(refusal) => {
+            audit_refusal(response.request(), &refusal, id);
+            let path = response.request().match_info().get_ref().path();
+            let shape = routes::refusal_shape(path);
+            let (request, _) = response.into_parts();
+            ServiceResponse::new(request, refusal.respond(shape, &id.0)).map_into_right_body()
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
 }
 
 fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: &RequestId) {

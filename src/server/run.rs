@@ -6,15 +6,14 @@ use std::{net::TcpListener, time::Duration};
 
 use actix_cors::Cors;
 use actix_web::{
-    App, HttpServer,
+    HttpServer,
     http::header,
     middleware::{Condition, from_fn},
 };
-use utoipa_actix_web::AppExt;
 
 use crate::problem::Problems;
 
-use super::{Gate, document::own_document, observe::observe};
+use super::{Gate, Site, observe::observe};
 
 /// How long connections may take to end once the service was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -42,15 +41,11 @@ pub async fn run(
     listening: impl FnOnce(),
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
-    let compiled = gate.compile(&own_document(&gate.settings().surface))?;
+    let site = Site::own(gate.clone())?;
     let workers = gate.settings().workers;
-    let inner = gate.clone();
+    let origins = gate.settings().cors_origins.clone();
     let mut server = HttpServer::new(move || {
-        let origins = &inner.settings().cors_origins;
-        let (app, _) = App::new().into_utoipa_app().configure(inner.routes()).split_for_parts();
-        app.wrap(compiled.middleware())
-            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
-            .wrap(from_fn(observe))
+        site.app().wrap(Condition::new(!origins.is_empty(), cors(&origins))).wrap(from_fn(observe))
     })
     .disable_signals()
     .shutdown_timeout(GRACE.as_secs());

@@ -23,6 +23,7 @@ mod credentials;
 mod csrf;
 mod documents;
 mod forged_tokens;
+mod library;
 mod login_body;
 mod logs;
 mod mutation;

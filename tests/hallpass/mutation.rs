@@ -2,17 +2,17 @@
 //!
 //! The library is called directly: a running program has one document.
 
-use actix_web::{App, http::Method, test as actix_test};
+use actix_web::{http::Method, test as actix_test};
 use hallpass::{
-    config::{Raw, Settings},
-    principal::Principal,
+    Gate, Principal, Site,
+    config::Raw,
     roster::{ApiKey, Roster},
-    server::{Gate, assemble, own_document},
+    server::assemble,
 };
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use utoipa_actix_web::AppExt;
+use utoipa::openapi::OpenApi;
 
 use crate::{
     cast::{Cast, unknown_key},
@@ -46,6 +46,7 @@ fn mutations() -> Vec<Value> {
         json!([{ "bearer": ["held-by-nobody"] }]),
         json!([{ "apiKey": [] }]),
         json!([{ "bearer": [], "apiKey": [] }]),
+        json!([{ "bearer": ["admin"], "apiKey": [] }]),
         json!([{ "bearer": ["admin"] }, { "apiKey": ["reader"] }]),
         json!([{}, { "bearer": ["admin"] }]),
     ]
@@ -82,8 +83,11 @@ impl World {
         assemble(&Self::raw(), roster).unwrap().gate("http://127.0.0.1:8080").unwrap()
     }
 
-    pub(crate) fn document() -> Value {
-        own_document(&Settings::resolve(&Self::raw()).unwrap().surface)
+    /// hallpass' own operations and no others.
+    pub(crate) fn site(&self) -> (Gate, Site) {
+        let gate = self.gate();
+        let site = gate.protect(OpenApi::default(), |_| {}).unwrap();
+        (gate, site)
     }
 
     /// A fresh token, for one of the operations ends it.
@@ -100,10 +104,14 @@ impl World {
 }
 
 /// What every operation answers under this document: the one at `changed` to everybody, others to a few.
-async fn observe(world: &World, document: &Value, changed: usize) -> Vec<Vec<Outcome>> {
-    let gate = world.gate();
-    let (app, _) = App::new().into_utoipa_app().configure(gate.routes()).split_for_parts();
-    let app = actix_test::init_service(app.wrap(gate.enforce(document).unwrap())).await;
+async fn observe(
+    world: &World,
+    (gate, site): (Gate, Site),
+    document: &Value,
+    changed: usize,
+) -> Vec<Vec<Outcome>> {
+    let site = site.with_document(document).unwrap();
+    let app = actix_test::init_service(site.app()).await;
     let mut seen = Vec::new();
     for (position, operation) in operations(document).into_iter().enumerate() {
         let mut row = Vec::new();
@@ -140,13 +148,25 @@ fn security_of<'d>(document: &'d mut Value, operation: &Documented) -> &'d mut V
 #[actix_web::test]
 async fn behaviour_changes_exactly_with_security() {
     let world = World::new();
-    let document = World::document();
-    for (position, operation) in operations(&document).iter().enumerate() {
+    changes_exactly_with_security(&world, |_| true, || world.site()).await;
+}
+
+/// Changes `security` of every operation whose path is `tried`, one after the other.
+pub(crate) async fn changes_exactly_with_security(
+    world: &World,
+    tried: impl Fn(&str) -> bool,
+    fresh: impl Fn() -> (Gate, Site),
+) {
+    let document = fresh().1.document().clone();
+    let operations = operations(&document);
+    let changed = |position: &usize| tried(&operations[*position].path);
+    for position in (0..operations.len()).filter(changed) {
+        let operation = &operations[position];
         for mutation in [vec![operation.security.clone()], mutations()].concat() {
             let mut changed = document.clone();
             *security_of(&mut changed, operation) = mutation.clone();
-            let seen = observe(&world, &changed, position).await;
-            for (index, other) in operations(&document).iter().enumerate() {
+            let seen = observe(world, fresh(), &changed, position).await;
+            for (index, other) in operations.iter().enumerate() {
                 let here = index == position;
                 let security = if here { &mutation } else { &other.security };
                 let wanted: Vec<_> = whoever(here).map(|one| expected(security, one)).collect();
@@ -159,13 +179,11 @@ async fn behaviour_changes_exactly_with_security() {
 
 #[test]
 fn a_document_that_cannot_be_enforced_is_refused_and_the_operation_named() {
-    let world = World::new();
-    let document = World::document();
+    let (_, site) = World::new().site();
+    let document = site.document().clone();
     for operation in operations(&document) {
         let refused = |changed: &Value| {
-            let gate = world.gate();
-            let wrapped = gate.enforce(changed).map(|middleware| drop(App::new().wrap(middleware)));
-            let problems = wrapped.expect_err("the document is refused").to_string();
+            let problems = site.with_document(changed).expect_err("it is refused").to_string();
             let method = operation.method.to_ascii_lowercase();
             let pointer = operation.path.replace('/', "~1");
             let named = problems.contains(&operation.path) || problems.contains(&pointer);

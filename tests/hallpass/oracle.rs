@@ -48,7 +48,7 @@ pub(crate) fn expected(security: &Value, presented: &Presented) -> Outcome {
 }
 
 fn alternative(one: &Value, presented: &Presented) -> Outcome {
-    let mut outcome = Outcome::Handled;
+    let mut refusal = None;
     let mut subjects = Vec::new();
     for (scheme, words) in one.as_object().unwrap() {
         let subject = match scheme.as_str() {
@@ -69,17 +69,17 @@ fn alternative(one: &Value, presented: &Presented) -> Outcome {
             Some(_) if has_all => Outcome::Handled,
             Some(_) => Outcome::Forbidden,
         };
-        // Of two proofs a bad one says more than a missing one.
-        let bad = [outcome, scheme].contains(&Outcome::Bad);
-        outcome = if bad { Outcome::Bad } else { outcome.min(scheme) };
+        // Of two refusals the more specific one counts.
+        refusal = refusal.max(Some(scheme).filter(|one| *one != Outcome::Handled));
         subjects.push(subject);
     }
     let nothing = subjects.is_empty();
     let differ = subjects.windows(2).any(|pair| pair[0] != pair[1]);
-    match outcome {
+    match refusal {
+        Some(refusal) => refusal,
         // `{}` asks for nothing, so it says nothing of what was sent: see `expected`.
-        Outcome::Handled if nothing => Outcome::Missing,
-        Outcome::Handled if differ => Outcome::Forbidden,
-        outcome => outcome,
+        None if nothing => Outcome::Missing,
+        None if differ => Outcome::Forbidden,
+        None => Outcome::Handled,
     }
 }

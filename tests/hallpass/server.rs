@@ -40,10 +40,20 @@ impl Server {
 
     /// A server with these settings beside the usual ones.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
-        let cast = Cast::new();
         let dir = tempfile::tempdir().unwrap();
+        let serve = program(dir.path(), &["serve", "--bind", "127.0.0.1:0"]);
+        Self::of(serve, dir, settings)
+    }
+
+    /// Any program that serves and reads the same settings, such as an example.
+    pub(crate) fn of(
+        mut program: Command,
+        dir: tempfile::TempDir,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let cast = Cast::new();
         std::fs::write(dir.path().join("roster.toml"), &cast.roster).unwrap();
-        let mut child = program(dir.path(), &["serve", "--bind", "127.0.0.1:0"])
+        let mut child = program
             .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
             .env("HALLPASS_STATE", "memory")
             // Refusals are what most tests are made of.

@@ -35,7 +35,7 @@ pub(crate) fn operations(document: &Value) -> Vec<Documented> {
 impl Documented {
     /// A path that the template matches.
     pub(crate) fn concrete(&self) -> String {
-        self.path.replace("{name}", "swagger-ui.css")
+        self.path.replace("{name}", "swagger-ui.css").replace("{number}", "1")
     }
 
     /// Every alternative, as schemes with what each demands.

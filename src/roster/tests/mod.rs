@@ -43,7 +43,8 @@ fn scopes(names: &[&str]) -> Scopes {
 
 /// A roster with the client `billing` and its key.
 fn demo() -> (Roster, ApiKey) {
-    Roster::demo(&name("billing"), roles(&["reader"]), scopes(&["a:b"]), COST, now()).unwrap()
+    let (roles, scopes) = (roles(&["reader"]), scopes(&["a:b"]));
+    Roster::default().with_client(&name("billing"), roles, scopes, COST, now()).unwrap()
 }
 
 fn exposed(key: &ApiKey) -> String {

@@ -81,7 +81,8 @@ fn an_unknown_key_takes_one_bcrypt_of_the_highest_cost() {
     let (mut roster, key) = demo();
     assert_eq!(roster.highest_cost, COST);
     assert_eq!(Roster::default().highest_cost, super::super::DEFAULT_COST);
-    let (dearer, other) = Roster::demo(&name("a"), roles(&[]), scopes(&[]), 9, now()).unwrap();
+    let (dearer, other) =
+        Roster::default().with_client(&name("a"), roles(&[]), scopes(&[]), 9, now()).unwrap();
     roster = Roster::new([roster.clients, dearer.clients].concat(), Vec::new(), Vec::new());
     assert_eq!(roster.highest_cost, 9);
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, get, http::header, web};
 use utoipa::ToSchema;
 
-use crate::server::{Gate, refusal::Refusal};
+use crate::server::{Gate, site::Published};
 
 /// An OpenAPI document: beside its version, whatever OpenAPI allows.
 #[derive(ToSchema)]
@@ -31,9 +31,8 @@ pub(super) struct OpenApiDocument {
     security(),
 )]
 #[get("/openapi.json")]
-pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
-    let published = gate.published()?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(published.json.clone()))
+pub(super) async fn json(published: web::Data<Published>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(published.json.clone())
 }
 
 /// Read the OpenAPI document as YAML
@@ -47,9 +46,8 @@ pub(super) async fn json(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal>
     security(),
 )]
 #[get("/openapi.yaml")]
-pub(super) async fn yaml(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
-    let published = gate.published()?;
-    Ok(HttpResponse::Ok().content_type("application/yaml").body(published.yaml.clone()))
+pub(super) async fn yaml(published: web::Data<Published>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/yaml").body(published.yaml.clone())
 }
 
 /// Go to the documentation

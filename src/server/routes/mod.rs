@@ -19,8 +19,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::refusal::Shape;
 
+/// Which of the operations that can be left out are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Optional {
+    /// Swagger UI.
+    pub(super) docs: bool,
+    /// `GET /`, the one that an application may have instead of us.
+    pub(super) start: bool,
+}
+
 /// Registers hallpass' own operations.
-pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
+pub(super) fn register(config: &mut ServiceConfig<'_>, optional: Optional) {
     config
         .service(login::login)
         .service(whoami::whoami)
@@ -35,9 +44,11 @@ pub(super) fn register(config: &mut ServiceConfig<'_>, docs: bool) {
         .service(health::live)
         .service(health::ready)
         .service(documents::json)
-        .service(documents::yaml)
-        .service(documents::start);
-    if docs {
+        .service(documents::yaml);
+    if optional.start {
+        config.service(documents::start);
+    }
+    if optional.docs {
         config.service(swagger::without_slash).service(swagger::page).service(swagger::file);
     }
 }

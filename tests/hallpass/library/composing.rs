@@ -1,0 +1,146 @@
+//! Other people's scopes inside of the enforcement, and other people's middleware around it.
+
+use actix_cors::Cors;
+use actix_web::{
+    HttpMessage, HttpResponse, get,
+    middleware::{DefaultHeaders, Logger, Next, NormalizePath, TrailingSlash, from_fn},
+    test as actix_test, web,
+};
+use hallpass::{Admitted, Site, testing::TestGate};
+use utoipa::openapi::OpenApi;
+
+#[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
+#[get("/list")]
+async fn list() -> &'static str {
+    "the list"
+}
+
+/// A gate, and a site with `list` in two scopes, one in the other.
+fn nested() -> (TestGate, Site) {
+    let gate = TestGate::new();
+    let site = gate.protect(OpenApi::default(), |config| {
+        let inner = utoipa_actix_web::scope("/{tenant}").service(list);
+        config.service(utoipa_actix_web::scope("/v1").service(inner));
+    });
+    (gate, site.unwrap())
+}
+
+fn get(path: &str, bearer: Option<&str>) -> actix_test::TestRequest {
+    let request = actix_test::TestRequest::get().uri(path);
+    match bearer {
+        Some(token) => request.insert_header(("Authorization", format!("Bearer {token}"))),
+        None => request,
+    }
+}
+
+#[actix_web::test]
+async fn operations_in_scopes_are_enforced_under_their_whole_path() {
+    let (gate, site) = nested();
+    let (reader, other) = (gate.token("a", &["reader"], &[]), gate.token("b", &[], &[]));
+    let app = actix_test::init_service(site.app()).await;
+    let table = [
+        ("/v1/acme/list", Some(&reader), 200),
+        ("/v1/acme/list", Some(&other), 403),
+        ("/v1/acme/list", None, 401),
+        ("/list", Some(&reader), 404),
+        ("/v1/list", Some(&reader), 404),
+        ("/v1/acme/list/", Some(&reader), 404),
+        ("/v1/a/b/list", Some(&reader), 404),
+    ];
+    for (path, token, status) in table {
+        let request = get(path, token.map(String::as_str)).to_request();
+        assert_eq!(actix_test::call_service(&app, request).await.status(), status, "{path}");
+    }
+    assert_eq!(hallpass::testing::undocumented(&site, site.app()).await, [""; 0]);
+}
+
+#[actix_web::test]
+async fn cors_outside_answers_preflights_and_shows_refusals() {
+    let (_, site) = nested();
+    let cors = Cors::default().allowed_origin("https://app.example.com").allow_any_method();
+    let app = actix_test::init_service(site.app().wrap(cors)).await;
+    let origin = ("Origin", "https://app.example.com");
+    let preflight = actix_test::TestRequest::default()
+        .method(actix_web::http::Method::OPTIONS)
+        .uri("/v1/acme/list")
+        .insert_header(origin)
+        .insert_header(("Access-Control-Request-Method", "GET"));
+    let refused = get("/v1/acme/list", None).insert_header(origin);
+    for (request, status) in [(preflight, 200), (refused, 401)] {
+        let response = actix_test::call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().get("access-control-allow-origin").unwrap(), origin.1);
+    }
+}
+
+#[actix_web::test]
+async fn paths_are_normalised_before_they_are_judged() {
+    let (gate, site) = nested();
+    let reader = gate.token("a", &["reader"], &[]);
+    let app = site.app().wrap(NormalizePath::new(TrailingSlash::Trim));
+    let app = actix_test::init_service(app).await;
+    for path in ["/v1/acme/list", "/v1/acme/list/", "//v1//acme/list"] {
+        for (token, status) in [(Some(reader.as_str()), 200), (None, 401)] {
+            let request = get(path, token).to_request();
+            assert_eq!(actix_test::call_service(&app, request).await.status(), status, "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn middleware_outside_applies_to_refusals_whatever_it_does_to_bodies() {
+    let (gate, site) = nested();
+    let reader = gate.token("a", &["reader"], &[]);
+    let app = site
+        .app()
+        .wrap(Logger::default())
+        .wrap(DefaultHeaders::new().add(("X-Version", "7")))
+        .wrap(from_fn(|request, next: Next<_>| async move {
+            let response = next.call(request).await?;
+            Ok(response.map_into_boxed_body())
+        }));
+    let app = actix_test::init_service(app).await;
+    for (token, status) in [(Some(reader.as_str()), 200), (None, 401)] {
+        let request = get("/v1/acme/list", token).to_request();
+        let response = actix_test::call_service(&app, request).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().get("x-version").unwrap(), "7");
+    }
+}
+
+#[actix_web::test]
+async fn middleware_of_a_scope_runs_for_the_admitted_only_and_knows_them() {
+    let gate = TestGate::new();
+    let site = gate.protect(OpenApi::default(), |config| {
+        let scope = utoipa_actix_web::scope("/v1").service(list).wrap(from_fn(
+            |request: actix_web::dev::ServiceRequest, next: Next<_>| async move {
+                let admitted = request.extensions().get::<Admitted>().cloned().unwrap();
+                let mut response = next.call(request).await?;
+                let name = admitted.principal.subject().to_string().parse().unwrap();
+                response.headers_mut().insert("x-subject".parse().unwrap(), name);
+                Ok::<_, actix_web::Error>(response)
+            },
+        ));
+        config.service(scope);
+    });
+    let app = actix_test::init_service(site.unwrap().app()).await;
+    let reader = gate.token("alice", &["reader"], &[]);
+    let response =
+        actix_test::call_service(&app, get("/v1/list", Some(&reader)).to_request()).await;
+    assert_eq!(response.headers().get("x-subject").unwrap(), "alice");
+    let response = actix_test::call_service(&app, get("/v1/list", None).to_request()).await;
+    assert_eq!(response.status(), 401);
+}
+
+#[actix_web::test]
+async fn routes_beside_the_document_answer_nobody() {
+    let (gate, site) = nested();
+    let leak = || async { HttpResponse::Ok().body("a secret") };
+    let reader = gate.token("a", &["reader"], &[]);
+    let app = site.app().service(web::scope("/v1/{tenant}").route("/more", web::get().to(leak)));
+    let app = actix_test::init_service(app.route("/more", web::get().to(leak))).await;
+    for path in ["/more", "/v1/acme/more"] {
+        let request = get(path, Some(&reader)).to_request();
+        assert_eq!(actix_test::call_service(&app, request).await.status(), 404, "{path}");
+    }
+}

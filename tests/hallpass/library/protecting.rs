@@ -1,0 +1,215 @@
+//! What an application can get wrong is said before anything listens; what it adds keeps to its document.
+
+use actix_web::{HttpResponse, get, post, test as actix_test, web};
+use hallpass::{Site, testing::TestGate};
+use serde_json::json;
+use utoipa::OpenApi;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+#[derive(OpenApi)]
+#[openapi(info(title = "Ours", version = "7", description = "What it is."))]
+struct About;
+
+#[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
+#[get("/ours")]
+async fn ours() -> &'static str {
+    "ours"
+}
+
+#[utoipa::path(responses((status = 200)))]
+#[get("/forgotten")]
+async fn forgotten() -> &'static str {
+    "forgotten"
+}
+
+#[utoipa::path(responses((status = 200)), security(("bearre" = [])))]
+#[get("/misspelt")]
+async fn misspelt() -> &'static str {
+    "misspelt"
+}
+
+#[utoipa::path(responses((status = 200)), security())]
+#[get("/clients")]
+async fn clients() -> &'static str {
+    "not ours"
+}
+
+#[utoipa::path(responses((status = 200)), security())]
+#[get("/")]
+async fn start() -> &'static str {
+    "our own start"
+}
+
+#[utoipa::path(responses((status = 200)), security())]
+#[get("/{anything}")]
+async fn anything() -> &'static str {
+    "anything"
+}
+
+#[utoipa::path(responses((status = 200)), security())]
+#[get("/code/{code:[A-Z]+}")]
+async fn code(code: web::Path<String>) -> String {
+    code.into_inner()
+}
+
+#[utoipa::path(request_body = String, responses((status = 200)), security())]
+#[post("/length")]
+async fn length(body: web::Bytes) -> String {
+    body.len().to_string()
+}
+
+fn protect(operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static) -> Site {
+    TestGate::new().protect(About::openapi(), operations).unwrap()
+}
+
+#[test]
+fn every_operation_that_cannot_be_enforced_is_named() {
+    let gate = TestGate::new();
+    let problems = gate.protect(About::openapi(), |config| {
+        config.service(ours).service(forgotten).service(misspelt);
+    });
+    let problems = problems.unwrap_err().to_string();
+    assert!(problems.contains("/forgotten") && problems.contains("bearre"), "{problems}");
+    assert!(!problems.contains("/ours"), "{problems}");
+}
+
+#[test]
+fn an_operation_of_hallpass_is_not_taken_over() {
+    let problems = TestGate::new().protect(About::openapi(), |config| {
+        config.service(clients);
+    });
+    let problems = problems.unwrap_err().to_string();
+    assert!(problems.starts_with("GET /clients: "), "{problems}");
+}
+
+#[actix_web::test]
+async fn the_start_page_may_be_the_applications() {
+    for (own, expected) in [(true, "our own start"), (false, "")] {
+        let site = protect(move |config| {
+            if own {
+                config.service(start);
+            }
+        });
+        let app = actix_test::init_service(site.app()).await;
+        let request = actix_test::TestRequest::get().uri("/").to_request();
+        assert_eq!(actix_test::call_and_read_body(&app, request).await, expected);
+    }
+}
+
+#[actix_web::test]
+async fn one_document_is_described_published_and_enforced() {
+    let site = protect(|config| {
+        config.service(ours);
+    });
+    let app = actix_test::init_service(site.app()).await;
+    let request = actix_test::TestRequest::get().uri("/openapi.json").to_request();
+    let published = actix_test::call_and_read_body(&app, request).await;
+    let published: serde_json::Value = serde_json::from_slice(&published).unwrap();
+    assert_eq!(&published, site.document());
+    assert_eq!(published["info"]["title"], "Ours");
+    assert_eq!(published["info"]["description"], "What it is.");
+    let paths = &published["paths"];
+    assert!(paths["/ours"].is_object() && paths["/login"].is_object(), "{paths}");
+    // What is published by another document is that one.
+    let mut other = published.clone();
+    other["paths"]["/ours"]["get"]["security"] = json!([]);
+    let app = actix_test::init_service(site.with_document(&other).unwrap().app()).await;
+    let request = actix_test::TestRequest::get().uri("/openapi.json").to_request();
+    let published = actix_test::call_and_read_body(&app, request).await;
+    assert_eq!(other, serde_json::from_slice::<serde_json::Value>(&published).unwrap());
+    let request = actix_test::TestRequest::get().uri("/ours").to_request();
+    assert_eq!(actix_test::call_and_read_body(&app, request).await, "ours");
+}
+
+#[actix_web::test]
+async fn no_template_of_the_application_hides_a_path_of_ours() {
+    let site = protect(|config| {
+        config.service(anything);
+    });
+    let app = actix_test::init_service(site.app()).await;
+    for (path, status) in [("/anything", 200), ("/request", 401), ("/clients", 401)] {
+        let request = actix_test::TestRequest::get().uri(path).to_request();
+        assert_eq!(actix_test::call_service(&app, request).await.status(), status, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn patterns_answer_under_their_documented_templates() {
+    let site = protect(|config| {
+        config.service(code);
+    });
+    assert!(site.document()["paths"]["/code/{code}"].is_object());
+    let app = actix_test::init_service(site.app()).await;
+    for (path, status) in [("/code/DE", 200), ("/code/de", 404), ("/code/D/E", 404)] {
+        let request = actix_test::TestRequest::get().uri(path).to_request();
+        assert_eq!(actix_test::call_service(&app, request).await.status(), status, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn limits_of_bodies_stay_where_they_belong() {
+    let site = protect(|config| {
+        config.app_data(web::PayloadConfig::new(1024 * 1024)).service(length);
+    });
+    let app = actix_test::init_service(site.app().default_service(web::to(HttpResponse::Ok))).await;
+    let ask =
+        |path: &str| actix_test::TestRequest::post().uri(path).set_payload(vec![b' '; 100_000]);
+    assert_eq!(actix_test::call_and_read_body(&app, ask("/length").to_request()).await, "100000");
+    let form = ask("/token").insert_header(("Content-Type", "application/x-www-form-urlencoded"));
+    assert_eq!(actix_test::call_service(&app, form.to_request()).await.status(), 413);
+    assert_eq!(actix_test::call_service(&app, ask("/no").to_request()).await.status(), 404);
+}
+
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+struct Amount {
+    cents: u64,
+}
+
+#[utoipa::path(request_body = Amount, responses((status = 200)), security())]
+#[post("/amount/{id}")]
+async fn amount(_: web::Path<u32>, amount: web::Json<Amount>) -> String {
+    amount.cents.to_string()
+}
+
+#[actix_web::test]
+async fn what_extractors_refuse_is_answered_as_documented() {
+    let site = protect(|config| {
+        config.service(amount);
+    });
+    let responses = &site.document()["paths"]["/amount/{id}"]["post"]["responses"];
+    let app = actix_test::init_service(site.app()).await;
+    let table = [
+        ("/amount/7", "application/json", "{\"cents\":1}", 200),
+        ("/amount/7", "application/json", "{\"cents\":", 400),
+        ("/amount/7", "application/json", "{}", 400),
+        ("/amount/x", "application/json", "{\"cents\":1}", 400),
+        ("/amount/7", "text/plain", "{\"cents\":1}", 415),
+    ];
+    for (path, kind, body, status) in table {
+        let request = actix_test::TestRequest::post().uri(path);
+        let request = request.insert_header(("Content-Type", kind)).set_payload(body);
+        let response = actix_test::call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), status, "{path} {kind} {body}");
+        assert!(
+            responses[status.to_string()].is_object()
+                && response.headers().contains_key("x-request-id")
+        );
+        let problem = response.headers().get("content-type").unwrap() == "application/problem+json";
+        assert_eq!(problem, status != 200, "{path} {kind} {body}");
+    }
+}
+
+#[test]
+fn the_top_of_the_document_is_complete() {
+    let site = protect(|_| {});
+    let document = site.document();
+    let named = |tag: &serde_json::Value| {
+        document["tags"].as_array().unwrap().iter().any(|one| one["name"] == *tag)
+    };
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            assert!(operation["tags"].as_array().unwrap().iter().all(named), "{operation}");
+        }
+    }
+    assert_eq!(document["servers"][0]["url"], "/");
+}
