@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
-import type { components, paths } from "./schema.js";
+import type { operations, paths } from "./schema.js";
 
-type Problem = components["schemas"]["Problem"];
-type OAuthError = components["schemas"]["OAuthError"];
+// `error` is the union of all refusals: that the one met here is among them, only its own place can say.
+type Refusal<O extends keyof operations, S extends keyof operations[O]["responses"]> =
+  operations[O]["responses"][S] extends { content: infer Content } ? Content[keyof Content] : never;
 
 const baseUrl = process.env["HALLPASS"] ?? "";
 const client = (headers: Record<string, string>) => createClient<paths>({ baseUrl, headers });
@@ -24,7 +25,7 @@ assert.deepEqual([who.sub, who.kind satisfies "client" | "user"], ["reader", "cl
 
 const forbidden = await reader.GET("/clients");
 assert(forbidden.error);
-let problem: Problem = forbidden.error;
+const problem: Refusal<"list_clients", 403> = forbidden.error;
 assert.deepEqual([forbidden.response.status, problem.code], [403, "insufficient_scope"]);
 
 const { data: roster } = await (await logIn("ADMIN_KEY")).GET("/clients");
@@ -35,12 +36,12 @@ const grant = await client({}).POST("/token", {
   headers: { "Content-Type": "application/x-www-form-urlencoded" },
 });
 assert(grant.error);
-const error: OAuthError = grant.error;
+const error: Refusal<"token", 401> = grant.error;
 assert.deepEqual([grant.response.status, error.error], [401, "invalid_client"]);
 
 const { data: done } = await reader.POST("/logout");
 assert(done?.message);
 const over = await reader.GET("/request");
 assert(over.error);
-problem = over.error;
-assert.deepEqual([over.response.status, problem.code], [401, "invalid_token"]);
+const revoked: Refusal<"whoami", 401> = over.error;
+assert.deepEqual([over.response.status, revoked.code], [401, "invalid_token"]);
