@@ -211,5 +211,5 @@ fn the_top_of_the_document_is_complete() {
             assert!(operation["tags"].as_array().unwrap().iter().all(named), "{operation}");
         }
     }
-    assert_eq!(document["servers"][0]["url"], ".");
+    assert!(document["servers"][0]["url"].is_string());
 }
