@@ -99,19 +99,17 @@ impl Credentials {
         Ok(read)
     }
 
-    /// With `basic` the secret of Basic is an API key as well, if it looks like one.
+    /// With `basic` the secret of Basic is an API key as well; it may be a password, so both must look like keys.
     fn refuse_different_keys(&self, basic: bool) -> Result<(), Refusal> {
+        let is_key = |text: &SecretString| ApiKey::parse(text.expose_secret()).is_ok();
         let by_basic = match &self.authorization {
-            Some(Authorization::Basic { secret, .. })
-                if basic && ApiKey::parse(secret.expose_secret()).is_ok() =>
-            {
-                Some(secret)
-            }
+            Some(Authorization::Basic { secret, .. }) if basic && is_key(secret) => Some(secret),
             _ => None,
         };
-        let mut keys = self.api_keys.iter().map(|(_, _, key)| key).chain(by_basic);
-        let first = keys.next();
-        if keys.all(|key| first.is_some_and(|first| first.expose_secret() == key.expose_secret())) {
+        let mut keys = self.api_keys.iter().map(|(_, _, key)| key);
+        let Some(first) = keys.next() else { return Ok(()) };
+        let same = |key: &SecretString| first.expose_secret() == key.expose_secret();
+        if keys.all(same) && by_basic.is_none_or(|key| same(key) || !is_key(first)) {
             return Ok(());
         }
         Err(Refusal::new(

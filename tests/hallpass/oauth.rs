@@ -193,3 +193,13 @@ fn both_discovery_documents_agree_with_each_other_and_with_what_is_there() {
     assert_eq!(flows.len(), grants.len());
     assert!(flows.values().all(|flow| flow["tokenUrl"] == "token"));
 }
+
+#[test]
+fn a_key_in_basic_and_another_in_the_header_are_two_keys() {
+    let server = Server::start();
+    let ask = || post(&server, "/introspect", Some("reader"), &[("token", "x")]);
+    let other = server.cast.key("scoped");
+    assert_eq!(error(&ask().header("X-API-Key", other).expect(400)), "invalid_request");
+    ask().header("X-API-Key", server.cast.key("reader")).expect(200);
+    ask().header("X-API-Key", "no key").expect(200);
+}
