@@ -87,9 +87,9 @@ fn own_head() -> Value {
             "contact": { "name": "The maintainers of hallpass" },
             "license": { "name": "MIT", "identifier": "MIT" },
         },
-        // Relative to the document: so it holds behind a proxy that serves under a path, too.
+        // Generators make nothing of `.`; Swagger UI's start-up file finds the path of a proxy by itself.
         "servers": [{
-            "url": ".",
+            "url": "/",
             "description": "The server that published this document, be it local, staging or production.",
             "x-internal": false,
         }],

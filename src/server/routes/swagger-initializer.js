@@ -8,9 +8,11 @@ window.onload = () => {
   // Swagger UI takes the address of its page for the latter, which is one folder too deep.
   const resolve = (document) => {
     const from = (base, url) => new URL(url, base).href;
+    // A server at `/` is the one that serves this page, wherever a proxy has put it.
+    const local = (url) => (url.startsWith("/") ? `.${url}` : url);
     const servers = (document.servers ?? [{ url: "/" }]).map((server) =>
-      server.variables ? server : { ...server, url: from(address, server.url).replace(/\/$/, "") });
-    const base = from(address, servers[0]?.variables ? "/" : `${servers[0]?.url ?? ""}/`);
+      server.variables ? server : { ...server, url: from(address, local(server.url)).replace(/\/$/, "") });
+    const base = servers[0] && !servers[0].variables ? `${servers[0].url}/` : from(address, ".");
     const scheme = (scheme) => {
       const resolved = { ...scheme };
       if (scheme.openIdConnectUrl) resolved.openIdConnectUrl = from(base, scheme.openIdConnectUrl);
