@@ -61,7 +61,11 @@ enum Names {
 /// Whoever a proven request speaks for; it can only be made from a proof.
 ///
 /// ```compile_fail
-/// let principal = hallpass::principal::Principal { names: todo!() }; // its fields are private
+/// # use hallpass::principal::Principal;
+/// // Naming the fields is refused, even to copy them: they are private.
+/// fn forge(proven: Principal) -> Principal {
+///     Principal { ..proven }
+/// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
