@@ -25,7 +25,7 @@ pub use self::{
 use crate::{
     oauth::KeyId,
     principal::{Principal, Proof},
-    roster::{ApiKey, KeyRefusal, PasswordRefusal, Roster},
+    roster::{ApiKey, KeyRefusal, PasswordRefusal, ProvenKeys, Roster, VerifiedKey},
     tokens::{Grant, Issuers, JwkSet, TokenRefusal, Tokens, VerifiedToken},
 };
 
@@ -36,6 +36,7 @@ pub struct Authority {
     roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
     issuers: Issuers,
+    proven_keys: ProvenKeys,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
@@ -47,6 +48,7 @@ impl Authority {
             roster_status: ArcSwap::default(),
             tokens,
             issuers: Issuers::default(),
+            proven_keys: ProvenKeys::default(),
             last_used: Mutex::default(),
         }
     }
@@ -85,11 +87,26 @@ impl Authority {
     ///
     /// # Errors
     /// Why it is refused; only the log may tell the reasons apart.
-    pub fn authenticate_key(&self, key: &ApiKey, now: Timestamp) -> Result<Principal, KeyRefusal> {
-        let verified = self.roster.load().verify(key, now)?;
+    pub fn authenticate_key(
+        &self,
+        key: &ApiKey,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, KeyRefusal> {
+        let verified = self.proven_keys.verify(&self.roster.load(), key, now)?;
+        Ok(self.used(verified, now))
+    }
+
+    /// Proves an API key that [`Self::authenticate_key`] has proven before, without bcrypt; `None` if it has not, or
+    /// if the key is good no more.
+    pub fn recall(&self, key: &ApiKey, now: Timestamp) -> Option<Arc<Principal>> {
+        let verified = self.proven_keys.recall(&self.roster.load(), key, now)?;
+        Some(self.used(verified, now))
+    }
+
+    fn used(&self, verified: VerifiedKey, now: Timestamp) -> Arc<Principal> {
         let mut last_used = self.last_used.lock().unwrap_or_else(PoisonError::into_inner);
         last_used.insert(verified.key_id().clone(), whole_second(now));
-        Ok(verified.into())
+        Arc::new(verified.into())
     }
 
     /// Proves a user's password with exactly one bcrypt: call it where blocking is fine.

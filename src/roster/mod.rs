@@ -9,6 +9,7 @@ mod fields;
 pub mod file;
 mod parse;
 mod password;
+mod proven;
 mod records;
 mod secret_hash;
 mod source;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 pub use self::{
     api_key::{ApiKey, MalformedKey},
     password::{PASSWORD_COST, PasswordFault, PasswordRefusal, VerifiedPassword},
+    proven::ProvenKeys,
     records::{Client, Issuer, KeyRecord, User},
     secret_hash::{COSTS, DEFAULT_COST, HashError},
     source::Source,

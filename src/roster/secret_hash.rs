@@ -35,7 +35,7 @@ pub enum HashError {
 }
 
 /// A well-formed bcrypt hash of an allowed cost.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct SecretHash {
     text: Box<str>,
     cost: u32,

@@ -1,4 +1,4 @@
-//! Proving an API key: the one place where a [`VerifiedKey`] is made.
+//! Proving an API key by bcrypt, which makes a [`VerifiedKey`].
 //!
 //! Must not know where the key came from.
 
@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::{ApiKey, Client, KeyRecord, Roster, secret_hash::SecretHash};
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
-/// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one.
+/// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one, and
+/// [`ProvenKeys`](super::ProvenKeys) makes it again.
 #[derive(Debug, Clone)]
 pub struct VerifiedKey {
     client: Subject,
@@ -18,6 +19,18 @@ pub struct VerifiedKey {
 }
 
 impl VerifiedKey {
+    /// The proof, for those who have just compared the secret: unless the key is good no more.
+    pub(super) fn of(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<Self, KeyRefusal> {
+        still_good(client, key, now)?;
+        Ok(Self {
+            client: client.name.clone(),
+            roles: client.roles.clone(),
+            scopes: client.scopes.clone(),
+            key_id: key.id.clone(),
+            expires: key.expires,
+        })
+    }
+
     /// The client that the key belongs to.
     pub fn client(&self) -> &Subject {
         &self.client
@@ -75,14 +88,7 @@ impl Roster {
         if !key.hash.matches(presented.secret()) {
             return Err(KeyRefusal::WrongSecret);
         }
-        still_good(client, key, now)?;
-        Ok(VerifiedKey {
-            client: client.name.clone(),
-            roles: client.roles.clone(),
-            scopes: client.scopes.clone(),
-            key_id: key.id.clone(),
-            expires: key.expires,
-        })
+        VerifiedKey::of(client, key, now)
     }
 
     /// Whether what was once made from this key may live on: the key is still there and not expired, its

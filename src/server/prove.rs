@@ -133,7 +133,7 @@ impl<'e> Prover<'e> {
         name: Option<&str>,
     ) -> Result<Evidence, Refusal> {
         match prove_key(&self.enforcement.authority, text, name).await? {
-            Ok(principal) => Ok(Evidence::Proven(Arc::new(principal))),
+            Ok(principal) => Ok(Evidence::Proven(principal)),
             Err(KeyFault { reason, key_id }) => Ok(self.fault(scheme, BAD_KEY, reason, key_id)),
         }
     }

@@ -26,7 +26,7 @@ pub(super) async fn prove_client(
     authority: &Arc<Authority>,
     name: &str,
     secret: &str,
-) -> Result<Result<Principal, KeyFault>, Refusal> {
+) -> Result<Result<Arc<Principal>, KeyFault>, Refusal> {
     prove_key(authority, secret, Some(name)).await
 }
 
@@ -53,14 +53,21 @@ pub(super) async fn prove_key(
     authority: &Arc<Authority>,
     text: &str,
     name: Option<&str>,
-) -> Result<Result<Principal, KeyFault>, Refusal> {
+) -> Result<Result<Arc<Principal>, KeyFault>, Refusal> {
     let Ok(key) = ApiKey::parse(text) else {
         return Ok(Err(KeyFault { reason: "the API key is malformed".to_owned(), key_id: None }));
     };
     let key_id = Some(key.id().to_string());
-    let authority = Arc::clone(authority);
-    let proven = web::block(move || authority.authenticate_key(&key, Timestamp::now())).await;
-    Ok(match proven.map_err(|_| pool_is_gone())? {
+    let proven = match authority.recall(&key, Timestamp::now()) {
+        Some(principal) => Ok(principal),
+        None => {
+            let authority = Arc::clone(authority);
+            web::block(move || authority.authenticate_key(&key, Timestamp::now()))
+                .await
+                .map_err(|_| pool_is_gone())?
+        }
+    };
+    Ok(match proven {
         Ok(principal) if name.is_some_and(|name| name != principal.subject()) => {
             let reason = "the API key belongs to another client than the one named".to_owned();
             Err(KeyFault { reason, key_id })

@@ -65,7 +65,7 @@ impl World {
         for client in ["reader", "admin"] {
             let key = ApiKey::parse(world.cast.key(client)).unwrap();
             let principal = gate.authority().authenticate_key(&key, Timestamp::now()).unwrap();
-            world.principals.push((client, principal));
+            world.principals.push((client, Principal::clone(&principal)));
         }
         world
     }

@@ -7,6 +7,7 @@ mod looking;
 mod passwords;
 mod proving;
 mod reading;
+mod recalling;
 mod replacing;
 mod users;
 
@@ -45,6 +46,19 @@ fn scopes(names: &[&str]) -> Scopes {
 fn demo() -> (Roster, ApiKey) {
     let (roles, scopes) = (roles(&["reader"]), scopes(&["a:b"]));
     Roster::default().with_client(&name("billing"), roles, scopes, COST, now()).unwrap()
+}
+
+/// A key of the same id and another secret, with a good checksum.
+fn with_wrong_secret(key: &ApiKey) -> ApiKey {
+    let text = format!("hp_{}_{}", key.id(), "0".repeat(43));
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut sum = crc32fast::hash(text.as_bytes()) as usize;
+    let mut tail = [b'0'; 6];
+    for digit in tail.iter_mut().rev() {
+        *digit = digits[sum % 62];
+        sum /= 62;
+    }
+    ApiKey::parse(&(text + std::str::from_utf8(&tail).unwrap())).unwrap()
 }
 
 fn exposed(key: &ApiKey) -> String {

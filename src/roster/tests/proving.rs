@@ -6,21 +6,8 @@ use secrecy::ExposeSecret;
 
 use super::{
     super::{ApiKey, KeyRefusal, Roster, secret_hash::HASHED},
-    COST, demo, exposed, later, name, now, roles, scopes,
+    COST, demo, exposed, later, name, now, roles, scopes, with_wrong_secret,
 };
-
-/// A key of the same id and another secret, with a good checksum.
-fn with_wrong_secret(key: &ApiKey) -> ApiKey {
-    let text = format!("hp_{}_{}", key.id(), "0".repeat(43));
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut sum = crc32fast::hash(text.as_bytes()) as usize;
-    let mut tail = [b'0'; 6];
-    for digit in tail.iter_mut().rev() {
-        *digit = digits[sum % 62];
-        sum /= 62;
-    }
-    ApiKey::parse(&(text + std::str::from_utf8(&tail).unwrap())).unwrap()
-}
 
 #[test]
 fn the_right_key_proves_its_client() {

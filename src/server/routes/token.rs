@@ -2,6 +2,8 @@
 //!
 //! Must not know how secrets are checked.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, WWW_AUTHENTICATE},
@@ -109,7 +111,7 @@ pub(super) async fn token(
                 "Send the client's name and API key, by Basic or in the form.",
             ));
         }
-        (GrantType::Password, client) => user(&gate, &form, client.as_ref()).await?,
+        (GrantType::Password, client) => user(&gate, &form, client.as_deref()).await?.into(),
     };
     let scopes = form.text("scope").map(Scopes::parse).transpose();
     let scopes = scopes
@@ -136,7 +138,7 @@ async fn client(
     gate: &Gate,
     basic: Option<Admitted>,
     form: &Form,
-) -> Result<Option<Principal>, Refusal> {
+) -> Result<Option<Arc<Principal>>, Refusal> {
     let (id, secret) = (form.text("client_id"), form.secret("client_secret"));
     match (basic, id, secret) {
         (Some(_), _, Some(_)) => Err(Refusal::new(
@@ -146,7 +148,7 @@ async fn client(
         (Some(admitted), Some(id), None) if id != admitted.principal.subject() => Err(
             Refusal::new(Code::InvalidRequest, "client_id names another client than Basic does."),
         ),
-        (Some(admitted), _, None) => Ok(Some(Principal::clone(&admitted.principal))),
+        (Some(admitted), _, None) => Ok(Some(admitted.principal)),
         (None, Some(id), Some(secret)) => {
             let proven = prove_client(gate.shared_authority(), id, secret.expose_secret()).await?;
             proven.map(Some).map_err(|fault| {

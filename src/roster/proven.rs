@@ -1,0 +1,89 @@
+//! API keys that bcrypt has found right before, known again by keyed digests.
+//!
+//! Must not know what may have changed since: the roster as it is now is asked at every recall.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use jiff::Timestamp;
+use quick_cache::{Weighter, sync::Cache};
+use rand::RngExt;
+use secrecy::ExposeSecret;
+
+use super::{ApiKey, KeyRefusal, Roster, VerifiedKey, secret_hash::SecretHash};
+
+/// The most memory that is spent on it: some 80,000 keys. What is forgotten is hashed again.
+const BYTES: u64 = 16 * 1024 * 1024;
+
+/// HMAC-SHA-256.
+type Digest = [u8; 32];
+
+/// For bcrypt hashes, the digest of the secret that was found to have this hash.
+///
+/// That a secret has a hash stays true whatever happens, so nothing here grows stale: a key that was taken out of
+/// the roster, has expired or was given another hash is not found or not good there. The key of the digests is
+/// random and never leaves the process, so that its memory shows no more of a secret than the roster file does.
+pub struct ProvenKeys {
+    key: hmac::Key,
+    digests: Cache<SecretHash, Digest, Size>,
+}
+
+impl Default for ProvenKeys {
+    fn default() -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &rand::rng().random::<[u8; 32]>());
+        Self { key, digests: Cache::with_weighter(1024, BYTES, Size) }
+    }
+}
+
+impl ProvenKeys {
+    /// Checks an API key that was proven before, without bcrypt; `None` if it was not, or is good no more.
+    pub fn recall(
+        &self,
+        roster: &Roster,
+        presented: &ApiKey,
+        now: Timestamp,
+    ) -> Option<VerifiedKey> {
+        let (client, record) = roster.key(presented.id())?;
+        let digest = self.digests.get(&record.hash)?;
+        // In constant time.
+        hmac::verify(&self.key, presented.secret().expose_secret().as_bytes(), &digest).ok()?;
+        VerifiedKey::of(client, record, now).ok()
+    }
+
+    /// Checks an API key as [`Roster::verify`] does, and remembers one that is good.
+    ///
+    /// # Errors
+    /// As [`Roster::verify`].
+    pub fn verify(
+        &self,
+        roster: &Roster,
+        presented: &ApiKey,
+        now: Timestamp,
+    ) -> Result<VerifiedKey, KeyRefusal> {
+        let verified = roster.verify(presented, now)?;
+        if let Some((_, record)) = roster.key(presented.id()) {
+            let tag = hmac::sign(&self.key, presented.secret().expose_secret().as_bytes());
+            if let Ok(digest) = tag.as_ref().try_into() {
+                self.digests.insert(record.hash.clone(), digest);
+            }
+        }
+        Ok(verified)
+    }
+}
+
+impl fmt::Debug for ProvenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProvenKeys").finish_non_exhaustive()
+    }
+}
+
+/// Bytes in memory, the cache's own among them.
+#[derive(Clone)]
+struct Size;
+
+impl Weighter<SecretHash, Digest> for Size {
+    fn weight(&self, hash: &SecretHash, digest: &Digest) -> u64 {
+        const CACHE: usize = 80;
+        (size_of_val(hash) + hash.as_str().len() + digest.len() + CACHE) as u64
+    }
+}

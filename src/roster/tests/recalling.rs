@@ -1,0 +1,70 @@
+//! Keys that were proven before: known again without bcrypt, as long as the roster says that they are good.
+//!
+//! Must not know who remembers them for how long.
+
+use super::{
+    super::{ApiKey, ProvenKeys, Roster, secret_hash::HASHED},
+    COST, demo, later, name, now, with_wrong_secret,
+};
+
+/// A roster with a key that was proven.
+fn proven() -> (Roster, ApiKey, ProvenKeys) {
+    let (roster, key) = demo();
+    let proven = ProvenKeys::default();
+    proven.verify(&roster, &key, now()).unwrap();
+    HASHED.take();
+    (roster, key, proven)
+}
+
+#[test]
+fn a_key_is_known_again_without_bcrypt_and_proves_the_same() {
+    let (roster, key, proven) = proven();
+    let recalled = proven.recall(&roster, &key, now()).unwrap();
+    assert_eq!(HASHED.take(), [0_u32; 0]);
+    let verified = roster.verify(&key, now()).unwrap();
+    assert_eq!(format!("{recalled:?}"), format!("{verified:?}"));
+}
+
+#[test]
+fn what_was_not_proven_is_not_known() {
+    let (roster, key, proven) = proven();
+    assert!(ProvenKeys::default().recall(&roster, &key, now()).is_none());
+    let wrong = with_wrong_secret(&key);
+    assert!(proven.recall(&roster, &wrong, now()).is_none());
+    assert!(proven.verify(&roster, &wrong, now()).is_err());
+    assert!(proven.recall(&roster, &wrong, now()).is_none(), "a refused key is not remembered");
+    assert!(proven.recall(&roster, &ApiKey::generate(), now()).is_none());
+}
+
+#[test]
+fn a_known_key_is_worth_what_the_roster_says_now() {
+    let (roster, key, proven) = proven();
+    assert!(proven.recall(&Roster::default(), &key, now()).is_none(), "revoked");
+    let mut disabled = roster.clone();
+    disabled.clients[0].disabled = true;
+    assert!(proven.recall(&disabled, &key, now()).is_none());
+    let mut expiring = roster.clone();
+    expiring.clients[0].keys[0].expires = Some(later(60));
+    assert!(proven.recall(&expiring, &key, later(59)).is_some());
+    assert!(proven.recall(&expiring, &key, later(60)).is_none());
+    let mut renamed = roster.clone();
+    renamed.clients[0].roles.clear();
+    assert!(proven.recall(&renamed, &key, now()).unwrap().roles().is_empty());
+}
+
+#[test]
+fn a_key_with_another_hash_is_hashed_again() {
+    let (mut roster, key, proven) = proven();
+    let (other, _) = Roster::default()
+        .with_client(&name("other"), Default::default(), Default::default(), COST, now())
+        .unwrap();
+    roster.clients[0].keys[0].hash = other.clients[0].keys[0].hash.clone();
+    assert!(proven.recall(&roster, &key, now()).is_none());
+    assert!(proven.verify(&roster, &key, now()).is_err());
+}
+
+#[test]
+fn nothing_of_a_secret_is_shown() {
+    let (_, _, proven) = proven();
+    assert_eq!(format!("{proven:?}"), "ProvenKeys { .. }");
+}
