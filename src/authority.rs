@@ -4,6 +4,7 @@
 
 mod grants;
 mod issuers;
+mod proven_tokens;
 mod reload;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::proven_tokens::{ProvenToken, ProvenTokens};
 pub use self::{
     grants::{Granted, IssueRefusal, RevokeError, Wish},
     reload::{BrokenRoster, RosterStatus},
@@ -35,9 +37,21 @@ pub struct Authority {
     roster: ArcSwap<Roster>,
     roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
+    proven_tokens: ProvenTokens,
     issuers: Issuers,
     proven_keys: ProvenKeys,
     last_used: Mutex<HashMap<KeyId, Timestamp>>,
+}
+
+/// What a cache is good for, since the start of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheUse {
+    /// What was looked for and known.
+    pub hits: u64,
+    /// What was looked for and not known.
+    pub misses: u64,
+    /// The memory in use, about.
+    pub bytes: u64,
 }
 
 impl Authority {
@@ -47,6 +61,7 @@ impl Authority {
             roster: ArcSwap::from_pointee(roster),
             roster_status: ArcSwap::default(),
             tokens,
+            proven_tokens: ProvenTokens::default(),
             issuers: Issuers::default(),
             proven_keys: ProvenKeys::default(),
             last_used: Mutex::default(),
@@ -129,28 +144,38 @@ impl Authority {
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<Principal, TokenRefusal> {
-        self.verify_token(token, now).map(Principal::from)
+    ) -> Result<Arc<Principal>, TokenRefusal> {
+        Ok(Arc::clone(&self.verify_token(token, now)?.principal))
     }
 
-    fn verify_token(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
-        let verified = self.tokens.verify(token, now)?;
+    /// A token that was verified before is not verified again; all that may have changed since is asked anew.
+    fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<ProvenToken>, TokenRefusal> {
+        let proven = match self.proven_tokens.find(token) {
+            Some(proven) => {
+                self.tokens.check(&proven.token, now)?;
+                proven
+            }
+            None => self.proven_tokens.add(token, self.tokens.verify(token, now)?),
+        };
+        if self.is_welcome(&proven.token, now) { Ok(proven) } else { Err(TokenRefusal::Withdrawn) }
+    }
+
+    fn is_welcome(&self, token: &VerifiedToken, now: Timestamp) -> bool {
         let roster = self.roster.load();
-        let welcome = match verified.key_id() {
+        match token.key_id() {
             Some(id) => {
-                roster.check_key(id, now).is_ok_and(|client| client.name == *verified.subject())
+                roster.check_key(id, now).is_ok_and(|client| client.name == *token.subject())
             }
             None => {
-                let made = verified.issued_at();
-                roster.check_user(verified.subject(), verified.client_id(), made).is_ok()
+                let made = token.issued_at();
+                roster.check_user(token.subject(), token.client_id(), made).is_ok()
             }
-        };
-        if welcome { Ok(verified) } else { Err(TokenRefusal::Withdrawn) }
+        }
     }
 
     /// What a token of ours is worth now: nothing, or its claims (RFC 7662).
     pub fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
-        self.verify_token(token, now).ok()
+        self.verify_token(token, now).ok().map(|proven| proven.token.clone())
     }
 
     /// Ends a token that was issued to `caller` (RFC 7009). One that is unknown or over is no error; returns the
@@ -221,6 +246,17 @@ impl Authority {
                 Err(RevokeError::NoToken)
             }
         }
+    }
+
+    /// What was gained by remembering tokens.
+    pub fn token_cache(&self) -> CacheUse {
+        self.proven_tokens.usage()
+    }
+
+    /// What was gained by remembering API keys.
+    pub fn key_cache(&self) -> CacheUse {
+        let (hits, misses, bytes) = self.proven_keys.usage();
+        CacheUse { hits, misses, bytes }
     }
 
     /// When an API key was last proven, since the start of the process.

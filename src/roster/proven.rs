@@ -69,6 +69,11 @@ impl ProvenKeys {
         }
         Ok(verified)
     }
+
+    /// Hits, misses and bytes in use.
+    pub fn usage(&self) -> (u64, u64, u64) {
+        (self.digests.hits(), self.digests.misses(), self.digests.weight())
+    }
 }
 
 impl fmt::Debug for ProvenKeys {

@@ -97,7 +97,7 @@ impl<'e> Prover<'e> {
 
     fn prove_token(&mut self, scheme: &Scheme, token: &str) -> Evidence {
         match self.enforcement.authority.authenticate_token(token, Timestamp::now()) {
-            Ok(principal) => Evidence::Proven(Arc::new(principal)),
+            Ok(principal) => Evidence::Proven(principal),
             Err(refusal) => {
                 self.fault(scheme, detail(refusal), format!("the token {refusal}"), None)
             }

@@ -60,6 +60,10 @@ impl VerifiedToken {
         Some(Self { claims, issued_at, expires_at })
     }
 
+    pub(super) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
     /// `sub`: the client or user that the token speaks for.
     pub fn subject(&self) -> &Subject {
         &self.claims.sub

@@ -177,7 +177,21 @@ impl Tokens {
     /// The first reason to refuse it, in this order.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
         let token = self.examine(token, now)?;
-        if self.revocations.holds(token.id()) { Err(TokenRefusal::Revoked) } else { Ok(token) }
+        self.check_revoked(&token)?;
+        Ok(token)
+    }
+
+    /// Whether a token that was proven before is still alive, and not revoked since.
+    ///
+    /// # Errors
+    /// The first reason to refuse it.
+    pub fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenRefusal> {
+        self.check_times(token.claims(), now)?;
+        self.check_revoked(token)
+    }
+
+    fn check_revoked(&self, token: &VerifiedToken) -> Result<(), TokenRefusal> {
+        if self.revocations.holds(token.id()) { Err(TokenRefusal::Revoked) } else { Ok(()) }
     }
 
     /// Proves that a token was issued by us and is alive, though it may be revoked.

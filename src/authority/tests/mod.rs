@@ -2,6 +2,8 @@
 //!
 //! Must not know files.
 
+mod remembering;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -25,6 +27,18 @@ struct Case {
     key: ApiKey,
 }
 
+fn tokens(secret: &str) -> Tokens {
+    Tokens {
+        keyring: Keyring::new(SigningKey::from_secret(&secret.into()).unwrap(), Vec::new())
+            .unwrap(),
+        issuer: "http://i".to_owned(),
+        audience: "a".to_owned(),
+        lifetime: Duration::from_secs(1800),
+        leeway: Duration::ZERO,
+        revocations: Revocations::default(),
+    }
+}
+
 impl Case {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -36,20 +50,8 @@ impl Case {
             file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let tokens = Tokens {
-            keyring: Keyring::new(
-                SigningKey::from_secret(&"x".repeat(32).into()).unwrap(),
-                Vec::new(),
-            )
-            .unwrap(),
-            issuer: "http://i".to_owned(),
-            audience: "a".to_owned(),
-            lifetime: Duration::from_secs(1800),
-            leeway: Duration::ZERO,
-            revocations: Revocations::default(),
-        };
         let roster = Roster::parse(&text, "r.toml").unwrap().roster;
-        Self { authority: Authority::new(roster, tokens), text, key }
+        Self { authority: Authority::new(roster, tokens(&"x".repeat(32))), text, key }
     }
 
     /// Reloads the roster, with one text in it replaced.

@@ -1,0 +1,159 @@
+//! Tokens whose signature and claims were proven before, with whom they speak for.
+//!
+//! Must not know what may have changed since: whoever takes a token from here asks the time, the revocations and
+//! the roster anew.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use quick_cache::{Equivalent, Weighter, sync::Cache};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::CacheUse;
+use crate::{principal::Principal, tokens::VerifiedToken};
+
+/// The most memory that is spent on it: some 30,000 tokens. What is forgotten is verified again.
+const BYTES: u64 = 64 * 1024 * 1024;
+
+/// A token that was good when it was verified.
+#[derive(Debug)]
+pub(super) struct ProvenToken {
+    pub(super) token: VerifiedToken,
+    pub(super) principal: Arc<Principal>,
+}
+
+impl From<VerifiedToken> for ProvenToken {
+    fn from(token: VerifiedToken) -> Self {
+        Self { principal: Arc::new(token.clone().into()), token }
+    }
+}
+
+/// That a key signed these very bytes stays true as long as the key ring is the same, and so does what they say:
+/// one of these belongs to one [`Tokens`](crate::tokens::Tokens).
+pub(super) struct ProvenTokens(Cache<Text, Arc<ProvenToken>, Size>);
+
+impl Default for ProvenTokens {
+    fn default() -> Self {
+        Self::of(BYTES)
+    }
+}
+
+impl ProvenTokens {
+    /// Room for so many bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        Self(Cache::with_weighter(1024, bytes, Size))
+    }
+
+    /// The token of exactly this text.
+    pub(super) fn find(&self, text: &str) -> Option<Arc<ProvenToken>> {
+        self.0.get(&Presented(text))
+    }
+
+    /// Remembers a token that was verified just now.
+    pub(super) fn add(&self, text: &str, token: VerifiedToken) -> Arc<ProvenToken> {
+        let proven = Arc::new(ProvenToken::from(token));
+        self.0.insert(Text(text.into()), Arc::clone(&proven));
+        proven
+    }
+
+    pub(super) fn usage(&self) -> CacheUse {
+        CacheUse { hits: self.0.hits(), misses: self.0.misses(), bytes: self.0.weight() }
+    }
+}
+
+impl fmt::Debug for ProvenTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProvenTokens").finish_non_exhaustive()
+    }
+}
+
+/// A whole token, wiped when it is forgotten.
+struct Text(SecretString);
+
+/// A token that is looked for.
+struct Presented<'t>(&'t str);
+
+/// The end of a signature: nobody can choose it for a token that is verified.
+const END: usize = 16;
+
+fn hash_end(text: &str, state: &mut impl Hasher) {
+    let bytes = text.as_bytes();
+    state.write(bytes.get(bytes.len().saturating_sub(END)..).unwrap_or_default());
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_end(self.0.expose_secret(), state);
+    }
+}
+
+impl Hash for Presented<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_end(self.0, state);
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        Presented(self.0.expose_secret()).equivalent(other)
+    }
+}
+
+impl Eq for Text {}
+
+impl Equivalent<Text> for Presented<'_> {
+    /// Every byte counts; the signature, which is what nobody can guess, is compared in constant time.
+    fn equivalent(&self, known: &Text) -> bool {
+        let (message, signature) = halves(self.0);
+        let (known_message, known_signature) = halves(known.0.expose_secret());
+        message == known_message
+            && verify_slices_are_equal(signature.as_bytes(), known_signature.as_bytes()).is_ok()
+    }
+}
+
+fn halves(text: &str) -> (&str, &str) {
+    text.rsplit_once('.').unwrap_or((text, ""))
+}
+
+/// Bytes in memory, about: the text, what was read from it twice, and what holds it together.
+#[derive(Clone)]
+struct Size;
+
+impl Weighter<Text, Arc<ProvenToken>> for Size {
+    fn weight(&self, text: &Text, proven: &Arc<ProvenToken>) -> u64 {
+        const WORD: usize = 64;
+        const REST: usize = 256;
+        let words = proven.token.roles().len() + proven.token.scopes().iter().count();
+        let fixed = size_of::<ProvenToken>() + size_of::<Principal>() + REST;
+        (3 * text.0.expose_secret().len() + WORD * words + fixed) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Text {
+        Text(text.into())
+    }
+
+    #[test]
+    fn every_byte_of_a_token_counts() {
+        let good = "header.payload.signature-of-a-key";
+        assert!(Presented(good).equivalent(&text(good)));
+        for at in 0..good.len() {
+            let mut bad = good.as_bytes().to_vec();
+            bad[at] ^= 1;
+            let bad = String::from_utf8(bad).unwrap();
+            assert!(!Presented(&bad).equivalent(&text(good)), "{bad}");
+        }
+        for bad in [&good[1..], &good[..good.len() - 1], "", "signature-of-a-key", &good.repeat(2)]
+        {
+            assert!(!Presented(bad).equivalent(&text(good)), "{bad}");
+        }
+    }
+}
