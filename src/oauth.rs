@@ -18,8 +18,8 @@ pub struct NotAWord {
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $grammar:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -60,9 +60,9 @@ macro_rules! word {
             }
         }
 
-        impl From<$name> for String {
-            fn from(word: $name) -> String {
-                word.0.as_ref().to_owned()
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
     };
@@ -155,8 +155,8 @@ pub use provider::{ForeignName, ProviderUrl};
 pub type Roles = BTreeSet<Role>;
 
 /// A set of scopes, written as RFC 6749 §3.3 does: separated by one space.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
@@ -217,9 +217,9 @@ impl TryFrom<String> for Scopes {
     }
 }
 
-impl From<Scopes> for String {
-    fn from(scopes: Scopes) -> String {
-        scopes.to_string()
+impl Serialize for Scopes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must not know what a request holds.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::Scheme;
 use crate::oauth::{Role, Scope};
@@ -39,9 +39,12 @@ pub struct Demand {
 impl Requirement {
     /// The schemes that would do, each once, in document order: for challenges.
     pub fn schemes(&self) -> impl Iterator<Item = &Scheme> {
-        let mut seen = HashSet::new();
-        let schemes = self.demands().map(|demand| demand.scheme.as_ref());
-        schemes.filter(move |scheme| seen.insert(scheme.index))
+        let schemes = || self.demands().map(|demand| demand.scheme.as_ref());
+        // A handful: looking through them again is cheaper than remembering them.
+        let is_first = move |(at, scheme): &(usize, &Scheme)| {
+            schemes().take(*at).all(|earlier| earlier.index != scheme.index)
+        };
+        schemes().enumerate().filter(is_first).map(|(_, scheme)| scheme)
     }
 
     /// The alternatives; none for [`Requirement::Public`] and [`Requirement::Denied`].

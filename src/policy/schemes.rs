@@ -11,7 +11,7 @@ use crate::problem::Problem;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
     /// The name under which requirements demand it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where the credential stands and what it is.
     pub kind: SchemeKind,
     /// Its number among the schemes that the document uses, from 0.
@@ -98,7 +98,7 @@ impl<'d> Schemes<'d> {
     /// # Errors
     /// Nothing is declared under the name, or nothing that can be enforced.
     pub(super) fn named(&mut self, name: &str, user: &Node<'_>) -> Result<Arc<Declared>, Problem> {
-        if let Some(known) = self.used.iter().find(|known| known.scheme.name == name) {
+        if let Some(known) = self.used.iter().find(|known| *known.scheme.name == *name) {
             return Ok(Arc::clone(known));
         }
         let Some((_, node)) = self.declared.iter().find(|(declared, _)| *declared == name) else {
@@ -108,7 +108,7 @@ impl<'d> Schemes<'d> {
         };
         let (kind, scopes) = read(node.clone().called(format!("scheme `{name}`")))
             .map_err(|fault| user.problem(format!("{}: {}", fault.place, fault.what)))?;
-        let scheme = Scheme { name: name.to_owned(), kind, index: self.used.len() };
+        let scheme = Scheme { name: name.into(), kind, index: self.used.len() };
         let declared = Arc::new(Declared { scheme: Arc::new(scheme), scopes });
         self.used.push(Arc::clone(&declared));
         Ok(declared)

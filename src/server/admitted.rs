@@ -21,7 +21,7 @@ pub struct Admitted {
     /// Who the request speaks for.
     pub principal: Arc<Principal>,
     /// The name of the security scheme in the document.
-    pub scheme: String,
+    pub scheme: Arc<str>,
 }
 
 impl Admitted {

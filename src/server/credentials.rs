@@ -2,6 +2,8 @@
 //!
 //! Must not know whether a credential is good: `authority` proves it.
 
+use std::borrow::Cow;
+
 use actix_web::{
     dev::ServiceRequest,
     http::{Method, header},
@@ -17,24 +19,47 @@ use crate::{
 
 use super::refusal::{Code, Refusal};
 
+/// A text as it stands in the request, or as it was decoded from there. It cannot be printed.
+enum Sent<'r> {
+    Plain(&'r str),
+    Decoded(SecretString),
+}
+
+impl Sent<'_> {
+    fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Decoded(text) => text.expose_secret(),
+        }
+    }
+
+    /// A part of it.
+    fn cut(self, part: fn(&str) -> &str) -> Self {
+        match self {
+            Self::Plain(text) => Self::Plain(part(text)),
+            Self::Decoded(text) => Self::Decoded(part(text.expose_secret()).into()),
+        }
+    }
+}
+
 /// One credential as it was presented, not yet proven. It cannot be printed.
-pub(super) enum Credential {
-    ApiKey(SecretString),
-    Token(SecretString),
-    Basic { name: String, secret: SecretString },
+pub(super) enum Credential<'c> {
+    ApiKey(&'c str),
+    Token(&'c str),
+    Basic { name: &'c str, secret: &'c str },
 }
 
 /// What was presented in the places that a requirement looks at.
 #[derive(Default)]
-pub(super) struct Credentials {
-    authorization: Option<Authorization>,
-    api_keys: Vec<(Place, String, SecretString)>,
-    session: Option<SecretString>,
+pub(super) struct Credentials<'r> {
+    authorization: Option<Authorization<'r>>,
+    api_keys: Vec<(Place, &'r str, Sent<'r>)>,
+    session: Option<Sent<'r>>,
     cross_site: bool,
 }
 
-enum Authorization {
-    Bearer(SecretString),
+enum Authorization<'r> {
+    Bearer(Sent<'r>),
     Basic {
         name: String,
         secret: SecretString,
@@ -45,11 +70,11 @@ enum Authorization {
 }
 
 /// What a scheme's place holds.
-pub(super) enum Presented {
+pub(super) enum Presented<'c> {
     Nothing,
     /// There is one, but it is not read because another site caused the request.
     CrossSite,
-    Credential(Credential),
+    Credential(Credential<'c>),
 }
 
 /// Whether the scheme carries a token: everything but API keys and basic, and our session cookie.
@@ -61,34 +86,35 @@ pub(super) fn takes_token(scheme: &Scheme, session_cookie: &str) -> bool {
     }
 }
 
-impl Credentials {
+impl<'r> Credentials<'r> {
     /// Reads the places that `requirement` names.
     ///
     /// # Errors
     /// `ambiguous_credentials` when a place is filled twice, or two places hold different API keys.
     pub(super) fn read(
-        request: &ServiceRequest,
-        requirement: &Requirement,
+        request: &'r ServiceRequest,
+        requirement: &'r Requirement,
         session_cookie: &str,
     ) -> Result<Self, Refusal> {
         let mut read = Self { cross_site: is_cross_site(request), ..Self::default() };
         let mut session = None;
-        let mut basic = false;
+        let (mut basic, mut token) = (false, false);
         for scheme in requirement.schemes() {
+            let is_token = takes_token(scheme, session_cookie);
+            token |= is_token;
             let SchemeKind::ApiKey { place, name } = &scheme.kind else {
                 basic |= scheme.kind == SchemeKind::Basic;
                 continue;
             };
-            let value = at_most_one(values(request, *place, name), *place, name)?;
-            if takes_token(scheme, session_cookie) {
+            let value = value(request, *place, name)?;
+            if is_token {
                 session = value;
             } else if let Some(value) = value {
-                read.api_keys.push((*place, name.clone(), value));
+                read.api_keys.push((*place, name, value));
             }
         }
         // The header matters to the session cookie too: see below.
-        let matters = |scheme: &Scheme| basic || takes_token(scheme, session_cookie);
-        if requirement.schemes().any(matters) {
+        if basic || token {
             read.authorization = authorization(request)?;
         }
         read.refuse_different_keys(basic)?;
@@ -101,15 +127,16 @@ impl Credentials {
 
     /// With `basic` the secret of Basic is an API key as well; it may be a password, so both must look like keys.
     fn refuse_different_keys(&self, basic: bool) -> Result<(), Refusal> {
-        let is_key = |text: &SecretString| ApiKey::parse(text.expose_secret()).is_ok();
+        let mut keys = self.api_keys.iter().map(|(_, _, key)| key.expose());
+        let Some(first) = keys.next() else { return Ok(()) };
+        let is_key = |text: &str| ApiKey::parse(text).is_ok();
         let by_basic = match &self.authorization {
-            Some(Authorization::Basic { secret, .. }) if basic && is_key(secret) => Some(secret),
+            Some(Authorization::Basic { secret, .. }) if basic => Some(secret.expose_secret()),
             _ => None,
         };
-        let mut keys = self.api_keys.iter().map(|(_, _, key)| key);
-        let Some(first) = keys.next() else { return Ok(()) };
-        let same = |key: &SecretString| first.expose_secret() == key.expose_secret();
-        if keys.all(same) && by_basic.is_none_or(|key| same(key) || !is_key(first)) {
+        let by_basic = by_basic.filter(|secret| is_key(secret));
+        if keys.all(|key| key == first) && by_basic.is_none_or(|key| key == first || !is_key(first))
+        {
             return Ok(());
         }
         Err(Refusal::new(
@@ -119,28 +146,25 @@ impl Credentials {
     }
 
     /// What is there for `scheme`.
-    pub(super) fn presented(&self, scheme: &Scheme, session_cookie: &str) -> Presented {
+    pub(super) fn presented(&self, scheme: &Scheme, session_cookie: &str) -> Presented<'_> {
         let credential = match &scheme.kind {
             SchemeKind::ApiKey { .. } if takes_token(scheme, session_cookie) => {
-                self.session.clone().map(Credential::Token)
+                self.session.as_ref().map(|token| Credential::Token(token.expose()))
             }
-            SchemeKind::ApiKey { place, name } => self
-                .api_keys
-                .iter()
-                .find(|(at, called, _)| at == place && called == name)
-                .map(|(_, _, key)| Credential::ApiKey(key.clone())),
+            SchemeKind::ApiKey { place, name } => {
+                let here = |(at, called, _): &&(Place, &str, _)| at == place && called == name;
+                self.api_keys.iter().find(here).map(|(_, _, key)| Credential::ApiKey(key.expose()))
+            }
             SchemeKind::Basic => match &self.authorization {
                 Some(Authorization::Basic { name, secret }) => {
-                    Some(Credential::Basic { name: name.clone(), secret: secret.clone() })
+                    Some(Credential::Basic { name, secret: secret.expose_secret() })
                 }
-                Some(Authorization::Garbage) => {
-                    Some(Credential::Basic { name: String::new(), secret: SecretString::default() })
-                }
+                Some(Authorization::Garbage) => Some(Credential::Basic { name: "", secret: "" }),
                 _ => None,
             },
             SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
                 match &self.authorization {
-                    Some(Authorization::Bearer(token)) => Some(Credential::Token(token.clone())),
+                    Some(Authorization::Bearer(token)) => Some(Credential::Token(token.expose())),
                     _ => None,
                 }
             }
@@ -157,73 +181,76 @@ fn in_cookie(scheme: &Scheme) -> bool {
     matches!(scheme.kind, SchemeKind::ApiKey { place: Place::Cookie, .. })
 }
 
-/// Every value in one place, as text; what is no text is kept as something that no key can be.
-fn values(request: &ServiceRequest, place: Place, name: &str) -> Vec<SecretString> {
+/// The one value of a place, if it is filled.
+fn value<'r>(
+    request: &'r ServiceRequest,
+    place: Place,
+    name: &str,
+) -> Result<Option<Sent<'r>>, Refusal> {
     match place {
         Place::Header => {
-            request.headers().get_all(name).map(|value| text(value.as_bytes())).collect()
+            let values = request.headers().get_all(name);
+            at_most_one(values.map(|value| text(value.as_bytes())), "header", name)
         }
-        Place::Query => query_values(request.query_string(), name),
-        Place::Cookie => cookie_values(request, name),
+        Place::Query => at_most_one(query(request.query_string(), name), "query parameter", name),
+        Place::Cookie => at_most_one(cookies(request, name), "cookie", name),
     }
 }
 
-fn text(bytes: &[u8]) -> SecretString {
-    String::from_utf8_lossy(bytes).trim().to_owned().into()
+/// What is no text is kept as something that no key can be.
+fn text(bytes: &[u8]) -> Sent<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Sent::Plain(text.trim()),
+        Err(_) => Sent::Decoded(String::from_utf8_lossy(bytes).trim().into()),
+    }
 }
 
-fn query_values(query: &str, name: &str) -> Vec<SecretString> {
-    // A form decoder, as for every other query: `+` is a space there, and keys hold neither.
-    url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned().into())
-        .collect()
+/// Read as every other query is, by a form decoder: `+` is a space there, and keys hold neither.
+fn query<'r>(query: &'r str, name: &str) -> impl Iterator<Item = Sent<'r>> {
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(move |(key, _)| key == name);
+    pairs.map(|(_, value)| match value {
+        Cow::Borrowed(value) => Sent::Plain(value),
+        Cow::Owned(value) => Sent::Decoded(value.into()),
+    })
 }
 
 /// Read by hand because a jar keeps one of two cookies of the same name, and twice must be refused.
-fn cookie_values(request: &ServiceRequest, name: &str) -> Vec<SecretString> {
+fn cookies<'r>(request: &'r ServiceRequest, name: &str) -> impl Iterator<Item = Sent<'r>> {
     let lines = request.headers().get_all(header::COOKIE);
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let key = halves.next()?.trim_ascii();
-            (key == name.as_bytes()).then(|| text(halves.next().unwrap_or_default()))
-        })
-        .collect()
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let key = halves.next()?.trim_ascii();
+        (key == name.as_bytes()).then(|| text(halves.next().unwrap_or_default()))
+    })
 }
 
 /// An empty value is none: forms and cleared cookies send it.
-fn at_most_one(
-    mut values: Vec<SecretString>,
-    place: Place,
+fn at_most_one<'r>(
+    mut values: impl Iterator<Item = Sent<'r>>,
+    place: &str,
     name: &str,
-) -> Result<Option<SecretString>, Refusal> {
-    if values.len() > 1 {
-        let place = match place {
-            Place::Header => "header",
-            Place::Query => "query parameter",
-            Place::Cookie => "cookie",
-        };
-        let detail = format!("The {place} {name} is there {} times: send it once.", values.len());
-        return Err(Refusal::new(Code::AmbiguousCredentials, detail));
+) -> Result<Option<Sent<'r>>, Refusal> {
+    let first = values.next();
+    match values.count() {
+        0 => Ok(first.filter(|value| !value.expose().is_empty())),
+        more => {
+            let detail = format!("The {place} {name} is there {} times: send it once.", more + 1);
+            Err(Refusal::new(Code::AmbiguousCredentials, detail))
+        }
     }
-    Ok(values.pop().filter(|value| !value.expose_secret().is_empty()))
 }
 
-fn authorization(request: &ServiceRequest) -> Result<Option<Authorization>, Refusal> {
-    let values =
-        request.headers().get_all(header::AUTHORIZATION).map(|value| text(value.as_bytes()));
-    let Some(value) = at_most_one(values.collect(), Place::Header, "Authorization")? else {
-        return Ok(None);
-    };
-    let (scheme, rest) =
-        value.expose_secret().split_once(' ').unwrap_or((value.expose_secret(), ""));
-    let rest = rest.trim();
+fn authorization(request: &ServiceRequest) -> Result<Option<Authorization<'_>>, Refusal> {
+    let values = request.headers().get_all(header::AUTHORIZATION);
+    let values = values.map(|value| text(value.as_bytes()));
+    let Some(value) = at_most_one(values, "header", "Authorization")? else { return Ok(None) };
+    let scheme = value.expose().split(' ').next().unwrap_or_default();
+    let rest = behind_scheme(value.expose());
     Ok(if rest.is_empty() {
         None
     } else if scheme.eq_ignore_ascii_case("bearer") {
-        Some(Authorization::Bearer(rest.into()))
+        Some(Authorization::Bearer(value.cut(behind_scheme)))
     } else if scheme.eq_ignore_ascii_case("basic") {
         basic(rest)
     } else {
@@ -231,9 +258,13 @@ fn authorization(request: &ServiceRequest) -> Result<Option<Authorization>, Refu
     })
 }
 
+fn behind_scheme(value: &str) -> &str {
+    value.split_once(' ').map_or("", |(_, rest)| rest.trim())
+}
+
 /// `name:secret`, each percent-encoded (RFC 7617 §2, RFC 6749 §2.3.1). Swagger UI sends an empty pair
 /// for an empty form: that is no credential.
-fn basic(encoded: &str) -> Option<Authorization> {
+fn basic(encoded: &str) -> Option<Authorization<'static>> {
     let decoded = STANDARD.decode(encoded).unwrap_or_default();
     let pair = String::from_utf8_lossy(&decoded);
     let Some((name, secret)) = pair.split_once(':') else { return Some(Authorization::Garbage) };

@@ -101,7 +101,7 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
         return Ok(false);
     }
     let credentials = Credentials::read(request, requirement, &enforcement.session_cookie)?;
-    let mut prover = Prover::new(enforcement, credentials);
+    let mut prover = Prover::new(enforcement, &credentials);
     let mut evidences = Evidences::default();
     let decision = loop {
         match requirement.weigh(&evidences) {
@@ -111,7 +111,9 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
     };
     match decision {
         Decision::Allow { principal: Some((principal, scheme)) } => {
-            request.extensions_mut().insert(Admitted { principal, scheme: scheme.name.clone() });
+            request
+                .extensions_mut()
+                .insert(Admitted { principal, scheme: Arc::clone(&scheme.name) });
             Ok(true)
         }
         Decision::Allow { principal: None } => Ok(true),

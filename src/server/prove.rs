@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 
 use crate::{
     policy::{Decision, Evidence, Evidences, Requirement, Scheme},
@@ -25,7 +24,7 @@ use super::{
 /// Proves credentials one by one as the policy asks for them, an API key and a token at most once a request.
 pub(super) struct Prover<'e> {
     enforcement: &'e Enforcement,
-    credentials: Credentials,
+    credentials: &'e Credentials<'e>,
     api_key: Option<Evidence>,
     token: Option<Evidence>,
     faults: Vec<Fault>,
@@ -33,7 +32,7 @@ pub(super) struct Prover<'e> {
 
 /// Why a credential is bad: a word for the caller, more for the log.
 struct Fault {
-    scheme: String,
+    scheme: Arc<str>,
     detail: &'static str,
     reason: String,
     key_id: Option<String>,
@@ -55,7 +54,7 @@ fn detail(refusal: TokenRefusal) -> &'static str {
 
 impl<'e> Prover<'e> {
     /// A prover of these credentials.
-    pub(super) fn new(enforcement: &'e Enforcement, credentials: Credentials) -> Self {
+    pub(super) fn new(enforcement: &'e Enforcement, credentials: &'e Credentials<'e>) -> Self {
         Self { enforcement, credentials, api_key: None, token: None, faults: Vec::new() }
     }
 
@@ -73,24 +72,22 @@ impl<'e> Prover<'e> {
                 None => match self.token.clone() {
                     Some(known) => known,
                     None => {
-                        let evidence = self.prove_token(scheme, token.expose_secret());
+                        let evidence = self.prove_token(scheme, token);
                         self.token.insert(evidence).clone()
                     }
                 },
-                Some(issuer) => {
-                    self.prove_foreign_token(scheme, issuer, token.expose_secret()).await
-                }
+                Some(issuer) => self.prove_foreign_token(scheme, issuer, token).await,
             }),
             Presented::Credential(Credential::ApiKey(key)) => {
                 if let Some(known) = &self.api_key {
                     return Ok(known.clone());
                 }
-                let evidence = self.prove_key(scheme, key.expose_secret(), None).await?;
+                let evidence = self.prove_key(scheme, key, None).await?;
                 self.api_key = Some(evidence.clone());
                 Ok(evidence)
             }
             Presented::Credential(Credential::Basic { name, secret }) => {
-                self.prove_key(scheme, secret.expose_secret(), Some(&name)).await
+                self.prove_key(scheme, secret, Some(name)).await
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 type Presented<'t> = (&'t str, &'t str);
 
 fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Evidence {
-    let found = presented.iter().find(|(name, _)| *name == scheme.name);
+    let found = presented.iter().find(|(name, _)| **name == *scheme.name);
     match found.map(|(_, what)| *what) {
         None => Evidence::Missing,
         Some("bad") => Evidence::Bad,
@@ -39,8 +39,8 @@ fn decide(security: Value, presented: &[Presented<'_>]) -> (Vec<String>, String)
     loop {
         match requirement.weigh(&evidences) {
             Step::Prove(scheme) => {
-                assert!(!proven.contains(&scheme.name), "{} twice", scheme.name);
-                proven.push(scheme.name.clone());
+                assert!(!proven.contains(&scheme.name.to_string()), "{} twice", scheme.name);
+                proven.push(scheme.name.to_string());
                 evidences.insert(scheme, evidence(scheme, presented));
             }
             Step::Decided(decision) => return (proven, told(&decision)),

@@ -28,7 +28,7 @@ fn the_operation_replaces_the_root_and_inherits_it_only_without_its_own() {
     let policy = own(&document);
     let schemes = |method| {
         let requirement = &operation(&policy, method, "/a").requirement;
-        requirement.schemes().map(|scheme| scheme.name.clone()).collect::<Vec<_>>()
+        requirement.schemes().map(|scheme| scheme.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(schemes("GET"), ["bearer"]);
     assert_eq!(schemes("POST"), ["apiKey"]);
@@ -42,7 +42,7 @@ fn alternatives_and_demands_keep_the_order_of_the_document() {
     let names: Vec<Vec<&str>> = requirement
         .alternatives()
         .iter()
-        .map(|one| one.demands.iter().map(|demand| demand.scheme.name.as_str()).collect())
+        .map(|one| one.demands.iter().map(|demand| &*demand.scheme.name).collect())
         .collect();
     assert_eq!(names, [vec!["session", "bearer"], vec![], vec!["basic"]]);
     let roles = &requirement.alternatives()[0].demands[1].roles;
@@ -54,7 +54,7 @@ fn a_scheme_that_stands_in_two_alternatives_is_challenged_once() {
     let requirement = requirement_of(&secured(
         json!([{ "bearer": ["a"] }, { "basic": [], "bearer": [] }, { "session": [] }]),
     ));
-    let names: Vec<_> = requirement.schemes().map(|scheme| scheme.name.as_str()).collect();
+    let names: Vec<_> = requirement.schemes().map(|scheme| &*scheme.name).collect();
     assert_eq!(names, ["bearer", "basic", "session"]);
 }
 
@@ -74,10 +74,7 @@ fn every_kind_of_scheme_is_read() {
     ];
     let policy = own(&document);
     for (index, (scheme, kind)) in policy.schemes().iter().zip(kinds).enumerate() {
-        assert_eq!(
-            (scheme.name.as_str(), &scheme.kind, scheme.index),
-            (names[index], &kind, index)
-        );
+        assert_eq!((&*scheme.name, &scheme.kind, scheme.index), (names[index], &kind, index));
     }
     assert_eq!(policy.schemes().len(), names.len());
 }
@@ -190,7 +187,7 @@ fn a_scheme_may_be_a_reference_inside_the_document() {
     };
     let policy = own(&with("#/components/securitySchemes/a~1b~0c%20d"));
     assert_eq!(policy.schemes()[0].kind, SchemeKind::Basic);
-    assert_eq!(policy.schemes()[0].name, "alias");
+    assert_eq!(&*policy.schemes()[0].name, "alias");
     for (reference, what) in [
         ("#/components/securitySchemes/loop", "leads back to itself"),
         ("#/components/securitySchemes/none", "leads nowhere"),

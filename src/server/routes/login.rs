@@ -118,7 +118,7 @@ pub(super) async fn login(
         granted.issued.id,
         admitted.scheme,
         request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
-        RequestId::of(&request).0,
+        RequestId::of(&request),
     );
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));

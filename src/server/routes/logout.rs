@@ -66,7 +66,7 @@ pub(super) async fn logout(
         "logout sub={} key_id={} request_id={}",
         admitted.principal.subject(),
         admitted.principal.key_id().map_or("-", |id| id.as_str()),
-        RequestId::of(&request).0,
+        RequestId::of(&request),
     );
     let deletion = cookie::deletion(gate.settings());
     if prefers_html(&request) {

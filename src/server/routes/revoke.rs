@@ -48,7 +48,7 @@ pub(super) async fn revoke(
             "revoke sub={} jti={} request_id={}",
             caller.principal.subject(),
             jti.as_deref().unwrap_or("-"),
-            RequestId::of(&request).0,
+            RequestId::of(&request),
         ),
         Err(RevokeError::NotYours) => {
             let detail = "The token was issued to another client.";

@@ -198,7 +198,7 @@ fn answer(
         principal.client_id().unwrap_or_default(),
         principal.key_id().map_or("-", |id| id.as_str()),
         granted.issued.id,
-        RequestId::of(request).0,
+        RequestId::of(request),
     );
     let left = granted.issued.expires_at.as_second() - now.as_second();
     Ok(HttpResponse::Ok()

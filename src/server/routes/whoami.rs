@@ -24,29 +24,29 @@ pub(super) enum PrincipalKind {
 
 /// Whom a request speaks for.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct WhoAmI {
+pub(super) struct WhoAmI<'p> {
     /// The name of the client or user.
     #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255)]
-    sub: String,
+    sub: &'p str,
     /// The roster's name of the other issuer that gave the name; absent where the roster itself did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "corp", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String, required = false)]
-    issuer: Option<Subject>,
+    issuer: Option<&'p Subject>,
     /// Whether that is a client or a user.
     kind: PrincipalKind,
     /// Its roles.
     #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>)]
-    roles: Roles,
+    roles: &'p Roles,
     /// Its scopes, separated by spaces.
     #[schema(example = "", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
-    scope: Scopes,
+    scope: &'p Scopes,
     /// The security scheme of the document that carried the credential.
     #[schema(example = "bearer", pattern = "^[A-Za-z0-9._-]+$", max_length = 64)]
-    scheme: String,
+    scheme: &'p str,
     /// The client through which it speaks: itself, where it is a client. Absent where another issuer says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255, value_type = String, required = false)]
-    client_id: Option<String>,
+    client_id: Option<&'p str>,
     /// When the token was issued; absent for API keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
@@ -80,16 +80,16 @@ pub(super) struct WhoAmI {
 pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
     let principal = &admitted.principal;
     HttpResponse::Ok().json(WhoAmI {
-        sub: principal.subject().to_owned(),
-        issuer: principal.issuer().cloned(),
+        sub: principal.subject(),
+        issuer: principal.issuer(),
         kind: match principal.kind() {
             Kind::Client => PrincipalKind::Client,
             Kind::User => PrincipalKind::User,
         },
-        roles: principal.roles().clone(),
-        scope: principal.scopes().clone(),
-        scheme: admitted.scheme.clone(),
-        client_id: principal.client_id().map(str::to_owned),
+        roles: principal.roles(),
+        scope: principal.scopes(),
+        scheme: &admitted.scheme,
+        client_id: principal.client_id(),
         issued_at: principal.issued_at(),
         expires_at: principal.expires_at(),
     })

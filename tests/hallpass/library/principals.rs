@@ -16,7 +16,7 @@ async fn who(principal: Principal) -> String {
 #[utoipa::path(responses((status = 200)), security((), ("bearer" = []), ("apiKey" = [])))]
 #[get("/scheme")]
 async fn scheme(admitted: Option<Admitted>) -> String {
-    admitted.map_or_else(String::new, |admitted| admitted.scheme)
+    admitted.map_or_else(String::new, |admitted| admitted.scheme.to_string())
 }
 
 #[utoipa::path(responses((status = 200)), security())]
