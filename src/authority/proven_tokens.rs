@@ -56,7 +56,7 @@ impl ProvenTokens {
     /// Remembers a token that was verified just now.
     pub(super) fn add(&self, text: &str, token: VerifiedToken) -> Arc<ProvenToken> {
         let proven = Arc::new(ProvenToken::from(token));
-        self.0.insert(Text(text.into()), Arc::clone(&proven));
+        self.0.insert(Text::of(text), Arc::clone(&proven));
         proven
     }
 
@@ -72,7 +72,18 @@ impl fmt::Debug for ProvenTokens {
 }
 
 /// A whole token, wiped when it is forgotten.
-struct Text(SecretString);
+struct Text {
+    whole: SecretString,
+    /// Where the signature begins.
+    signature: usize,
+}
+
+impl Text {
+    fn of(whole: &str) -> Self {
+        let signature = whole.rfind('.').map_or(0, |dot| dot + 1);
+        Self { whole: whole.into(), signature }
+    }
+}
 
 /// A token that is looked for.
 struct Presented<'t>(&'t str);
@@ -87,7 +98,7 @@ fn hash_end(text: &str, state: &mut impl Hasher) {
 
 impl Hash for Text {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_end(self.0.expose_secret(), state);
+        hash_end(self.whole.expose_secret(), state);
     }
 }
 
@@ -99,7 +110,7 @@ impl Hash for Presented<'_> {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        Presented(self.0.expose_secret()).equivalent(other)
+        Presented(self.whole.expose_secret()).equivalent(other)
     }
 }
 
@@ -108,15 +119,13 @@ impl Eq for Text {}
 impl Equivalent<Text> for Presented<'_> {
     /// Every byte counts; the signature, which is what nobody can guess, is compared in constant time.
     fn equivalent(&self, known: &Text) -> bool {
-        let (message, signature) = halves(self.0);
-        let (known_message, known_signature) = halves(known.0.expose_secret());
-        message == known_message
-            && verify_slices_are_equal(signature.as_bytes(), known_signature.as_bytes()).is_ok()
+        let cut = |text| str::as_bytes(text).split_at_checked(known.signature);
+        let halves = (cut(self.0), cut(known.whole.expose_secret()));
+        let (Some((message, signature)), Some((known_message, known_signature))) = halves else {
+            return false;
+        };
+        message == known_message && verify_slices_are_equal(signature, known_signature).is_ok()
     }
-}
-
-fn halves(text: &str) -> (&str, &str) {
-    text.rsplit_once('.').unwrap_or((text, ""))
 }
 
 /// Bytes in memory, about: the text, what was read from it twice, and what holds it together.
@@ -129,7 +138,7 @@ impl Weighter<Text, Arc<ProvenToken>> for Size {
         const REST: usize = 256;
         let words = proven.token.roles().len() + proven.token.scopes().iter().count();
         let fixed = size_of::<ProvenToken>() + size_of::<Principal>() + REST;
-        (3 * text.0.expose_secret().len() + WORD * words + fixed) as u64
+        (3 * text.whole.expose_secret().len() + WORD * words + fixed) as u64
     }
 }
 
@@ -137,23 +146,19 @@ impl Weighter<Text, Arc<ProvenToken>> for Size {
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Text {
-        Text(text.into())
-    }
-
     #[test]
     fn every_byte_of_a_token_counts() {
         let good = "header.payload.signature-of-a-key";
-        assert!(Presented(good).equivalent(&text(good)));
+        assert!(Presented(good).equivalent(&Text::of(good)));
         for at in 0..good.len() {
             let mut bad = good.as_bytes().to_vec();
             bad[at] ^= 1;
             let bad = String::from_utf8(bad).unwrap();
-            assert!(!Presented(&bad).equivalent(&text(good)), "{bad}");
+            assert!(!Presented(&bad).equivalent(&Text::of(good)), "{bad}");
         }
         for bad in [&good[1..], &good[..good.len() - 1], "", "signature-of-a-key", &good.repeat(2)]
         {
-            assert!(!Presented(bad).equivalent(&text(good)), "{bad}");
+            assert!(!Presented(bad).equivalent(&Text::of(good)), "{bad}");
         }
     }
 }

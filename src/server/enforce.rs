@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{
     Error, HttpMessage,
-    body::{EitherBody, MessageBody},
+    body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, header},
     middleware::Next,
@@ -25,7 +25,7 @@ use crate::{
 use super::{
     admitted::Admitted,
     credentials::Credentials,
-    observe::shape,
+    observe::{refuse, shape},
     prove::Prover,
     refusal::{Code, Refusal},
     sources::Sources,
@@ -70,23 +70,21 @@ impl Enforcement {
 }
 
 /// Lets a request pass to its handler if the document allows it; a denial is a response like any other.
-pub(super) async fn enforce<B: MessageBody + 'static>(
+pub(super) async fn enforce(
     enforcement: Arc<Enforcement>,
     mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<EitherBody<B>>>, Error> {
-    let response = match judge(&enforcement, &mut request).await {
-        Ok(protected) => {
-            let mut response = next.call(request).await?;
-            if protected && !response.headers().contains_key(header::CACHE_CONTROL) {
-                let no_store = header::HeaderValue::from_static("no-store");
-                response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-            }
-            response.map_into_left_body()
-        }
-        Err(refusal) => request.error_response(refusal).map_into_right_body(),
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let protected = match judge(&enforcement, &mut request).await {
+        Ok(protected) => protected,
+        Err(refusal) => return Ok(refuse(request.into_parts().0, &refusal)),
     };
-    Ok(shape(response))
+    let mut response = shape(next.call(request).await?);
+    if protected && !response.headers().contains_key(header::CACHE_CONTROL) {
+        let no_store = header::HeaderValue::from_static("no-store");
+        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    }
+    Ok(response)
 }
 
 /// Whether the operation is a protected one; a request that may not pass is refused.

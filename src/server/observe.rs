@@ -6,12 +6,12 @@ use std::{fmt, time::Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpRequest,
-    body::{EitherBody, MessageBody},
+    body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::header::{CONTENT_TYPE, HeaderName, HeaderValue},
     middleware::Next,
 };
-use rand::{RngExt, distr::Alphanumeric};
+use rand::RngExt;
 
 use super::{refusal::Refusal, routes};
 
@@ -27,14 +27,24 @@ impl RequestId {
         if let Some(id) = request.extensions().get::<Self>() {
             return *id;
         }
-        let mut random = rand::rng();
-        let id = Self(std::array::from_fn(|_| random.sample(Alphanumeric)));
+        let mut bytes = [0; 12];
+        rand::rng().fill(&mut bytes);
+        let id = Self(bytes.map(digit));
         request.extensions_mut().insert(id);
         id
     }
 
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// One of 62 characters. That some come a little more often than others matters to nobody here.
+fn digit(byte: u8) -> u8 {
+    match byte % 62 {
+        value @ 0..10 => b'0' + value,
+        value @ 10..36 => b'A' + (value - 10),
+        value => b'a' + (value - 36),
     }
 }
 
@@ -45,18 +55,23 @@ impl fmt::Display for RequestId {
 }
 
 /// The outermost middleware of the service: request id, access line, one shape for all errors.
-pub(super) async fn observe<B: MessageBody>(
+pub(super) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+) -> Result<ServiceResponse, Error> {
     let started = Instant::now();
     // The enforcement has HEAD answered as GET.
     let method = request.method().clone();
     let id = RequestId::of(request.request());
-    let mut response = reshape(next.call(request).await?, id, is_foreign_error);
-    if !response.headers().contains_key(REQUEST_ID) {
-        name(&mut response, id);
-    }
+    let response = next.call(request).await?.map_into_boxed_body();
+    let response = if is_foreign_error(&response) {
+        let refusal = Refusal::from_status(response.status());
+        refuse(response.into_parts().0, &refusal)
+    } else if response.headers().contains_key(REQUEST_ID) {
+        response
+    } else {
+        named(response)
+    };
     log::info!(
         target: "access",
         "{method} {} {} {:.1}ms peer={} request_id={id}",
@@ -77,14 +92,33 @@ impl fmt::Display for Peer<'_> {
     }
 }
 
-/// Gives every answer the request id, a refusal also its body and its line in the audit log.
-pub(super) fn shape<B: MessageBody>(
-    response: ServiceResponse<B>,
-) -> ServiceResponse<EitherBody<B>> {
+/// Gives an answer of a handler the request id; one that is a refusal also its body and its line in the audit log.
+///
+/// What handlers of an application answer else is theirs, whatever it looks like.
+pub(super) fn shape(response: ServiceResponse) -> ServiceResponse {
+    match refusal_in(&response) {
+        Some(refusal) => refuse(response.into_parts().0, &refusal),
+        None => named(response),
+    }
+}
+
+/// The answer to a request that is refused; it stands in the audit log.
+pub(super) fn refuse(request: HttpRequest, refusal: &Refusal) -> ServiceResponse {
+    let id = RequestId::of(&request);
+    audit_refusal(&request, refusal, id);
+    let shape = routes::refusal_shape(request.match_info().get_ref().path());
+    named(ServiceResponse::new(request, refusal.respond(shape, id.as_str())))
+}
+
+fn refusal_in<B>(response: &ServiceResponse<B>) -> Option<Refusal> {
+    response.response().error()?.as_error::<Refusal>().cloned()
+}
+
+fn named(mut response: ServiceResponse) -> ServiceResponse {
     let id = RequestId::of(response.request());
-    // What handlers of an application answer is theirs, whatever it looks like.
-    let mut response = reshape(response, id, |_| false);
-    name(&mut response, id);
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     response
 }
 
@@ -94,33 +128,6 @@ fn is_foreign_error<B>(response: &ServiceResponse<B>) -> bool {
     let kind = response.headers().get(CONTENT_TYPE);
     let shaped = kind.is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
     (status.is_client_error() || status.is_server_error()) && !shaped
-}
-
-fn reshape<B: MessageBody>(
-    response: ServiceResponse<B>,
-    id: RequestId,
-    also: impl Fn(&ServiceResponse<B>) -> bool,
-) -> ServiceResponse<EitherBody<B>> {
-    let refusal = match response.response().error().and_then(|error| error.as_error::<Refusal>()) {
-        Some(refusal) => Some(refusal.clone()),
-        None => also(&response).then(|| Refusal::from_status(response.status())),
-    };
-    match refusal {
-        None => response.map_into_left_body(),
-        Some(refusal) => {
-            audit_refusal(response.request(), &refusal, id);
-            let path = response.request().match_info().get_ref().path();
-            let shape = routes::refusal_shape(path);
-            let (request, _) = response.into_parts();
-            ServiceResponse::new(request, refusal.respond(shape, id.as_str())).map_into_right_body()
-        }
-    }
-}
-
-fn name<B>(response: &mut ServiceResponse<B>, id: RequestId) {
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
 }
 
 fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: RequestId) {

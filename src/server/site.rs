@@ -6,7 +6,6 @@ use std::{fmt, sync::Arc};
 
 use actix_web::{
     App, Error,
-    body::{BoxBody, EitherBody},
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
     web,
@@ -127,7 +126,7 @@ impl Site {
         impl ServiceFactory<
             ServiceRequest,
             Config = (),
-            Response = ServiceResponse<EitherBody<EitherBody<BoxBody>>>,
+            Response = ServiceResponse,
             Error = Error,
             InitError = (),
         > + use<>,
