@@ -1,11 +1,17 @@
-//! Reads the whole body of a request to one of our operations: bounded in size and in time.
+//! Bodies of our own operations: reads a whole one, bounded in size and in time; writes JSON.
 //!
-//! Must not know what is in it, and leaves the limits of the application around it alone.
+//! Must not know what is in them, and leaves the limits of the application around it alone.
 
 use std::time::Duration;
 
-use actix_web::{FromRequest, HttpRequest, dev, rt::time::timeout, web};
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, ResponseError, dev,
+    http::header::{CONTENT_TYPE, HeaderValue},
+    rt::time::timeout,
+    web,
+};
 use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
 
 use super::refusal::{Code, Refusal};
 
@@ -39,6 +45,20 @@ impl FromRequest for Body {
                 Ok(Ok(Ok(bytes))) => Ok(Self(bytes)),
             }
         })
+    }
+}
+
+/// Most answers fit, and need not be moved while they grow.
+const USUAL: usize = 512;
+
+/// 200 with `answer` as JSON.
+pub(super) fn json(answer: &impl Serialize) -> HttpResponse {
+    let mut body = Vec::with_capacity(USUAL);
+    match serde_json::to_writer(&mut body, answer) {
+        Ok(()) => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(body),
+        Err(error) => Refusal::internal(error.to_string()).error_response(),
     }
 }
 

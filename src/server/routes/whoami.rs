@@ -3,13 +3,14 @@
 //! Must not know how the principal was proven.
 
 use actix_web::{HttpResponse, get};
-use serde::Serialize;
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::{
     oauth::{Role, Roles, Scopes, Subject},
     principal::Kind,
-    server::admitted::Admitted,
+    server::{admitted::Admitted, body::json},
 };
 
 /// What sort of principal it is.
@@ -48,13 +49,18 @@ pub(super) struct WhoAmI<'p> {
     #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255, value_type = String, required = false)]
     client_id: Option<&'p str>,
     /// When the token was issued; absent for API keys.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "moment")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
-    issued_at: Option<jiff::Timestamp>,
+    issued_at: Option<Timestamp>,
     /// When the credential ends; absent for API keys that never do.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "moment")]
     #[schema(example = "2026-11-23T10:30:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
-    expires_at: Option<jiff::Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+/// As the type itself would be written, at once instead of piece by piece.
+fn moment<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| DateTimePrinter::new().timestamp_to_string(&at)).serialize(serializer)
 }
 
 /// Show whom this request speaks for
@@ -79,7 +85,7 @@ pub(super) struct WhoAmI<'p> {
 #[get("/request")]
 pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
     let principal = &admitted.principal;
-    HttpResponse::Ok().json(WhoAmI {
+    json(&WhoAmI {
         sub: principal.subject(),
         issuer: principal.issuer(),
         kind: match principal.kind() {
