@@ -49,6 +49,8 @@ struct Known {
 /// One method of one path template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
+    /// Its place among [`Policy::operations`]: what is kept for each of them is found by it.
+    pub position: usize,
     /// As it is sent.
     pub method: String,
     /// The path template as the document writes it, behind the base.
@@ -118,7 +120,10 @@ impl Policy {
         for item in items {
             let first = policy.operations.len();
             let allow = allow(&item.operations);
-            policy.operations.extend(item.operations);
+            let operations = item.operations.into_iter().zip(first..);
+            policy.operations.extend(
+                operations.map(|(operation, position)| Operation { position, ..operation }),
+            );
             policy.known.push(Known { operations: first..policy.operations.len(), allow });
             templates.push(item.template);
         }

@@ -167,6 +167,7 @@ impl<'d> Reader<'d> {
             None => self.inherit(node)?,
         };
         Ok(Operation {
+            position: 0, // until all of them are there
             method,
             path,
             operation_id: operation_id.map(str::to_owned),

@@ -8,7 +8,7 @@ use actix_web::http::header::WWW_AUTHENTICATE;
 use crate::policy::{Demand, Forbidden, Place, Requirement, Scheme, SchemeKind};
 
 use super::{
-    credentials::takes_token,
+    places::takes_token,
     refusal::{Code, Refusal},
 };
 

@@ -1,4 +1,4 @@
-//! Reads from a request the credentials that a requirement could use, and nothing else.
+//! Reads from a request the credentials that its operation could use, and nothing else.
 //!
 //! Must not know whether a credential is good: `authority` proves it.
 
@@ -13,11 +13,14 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    policy::{Place, Requirement, Scheme, SchemeKind},
+    policy::{Place, Scheme, SchemeKind},
     roster::ApiKey,
 };
 
-use super::refusal::{Code, Refusal};
+use super::{
+    places::{Named, Places, takes_token},
+    refusal::{Code, Refusal},
+};
 
 /// A text as it stands in the request, or as it was decoded from there. It cannot be printed.
 enum Sent<'r> {
@@ -49,7 +52,7 @@ pub(super) enum Credential<'c> {
     Basic { name: &'c str, secret: &'c str },
 }
 
-/// What was presented in the places that a requirement looks at.
+/// What was presented in the places of an operation.
 #[derive(Default)]
 pub(super) struct Credentials<'r> {
     authorization: Option<Authorization<'r>>,
@@ -77,47 +80,26 @@ pub(super) enum Presented<'c> {
     Credential(Credential<'c>),
 }
 
-/// Whether the scheme carries a token: everything but API keys and basic, and our session cookie.
-pub(super) fn takes_token(scheme: &Scheme, session_cookie: &str) -> bool {
-    match &scheme.kind {
-        SchemeKind::ApiKey { place, name } => *place == Place::Cookie && name == session_cookie,
-        SchemeKind::Basic => false,
-        SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => true,
-    }
-}
-
 impl<'r> Credentials<'r> {
-    /// Reads the places that `requirement` names.
+    /// Reads these places.
     ///
     /// # Errors
     /// `ambiguous_credentials` when a place is filled twice, or two places hold different API keys.
-    pub(super) fn read(
-        request: &'r ServiceRequest,
-        requirement: &'r Requirement,
-        session_cookie: &str,
-    ) -> Result<Self, Refusal> {
+    pub(super) fn read(request: &'r ServiceRequest, places: &'r Places) -> Result<Self, Refusal> {
         let mut read = Self { cross_site: is_cross_site(request), ..Self::default() };
-        let mut session = None;
-        let (mut basic, mut token) = (false, false);
-        for scheme in requirement.schemes() {
-            let is_token = takes_token(scheme, session_cookie);
-            token |= is_token;
-            let SchemeKind::ApiKey { place, name } = &scheme.kind else {
-                basic |= scheme.kind == SchemeKind::Basic;
-                continue;
-            };
-            let value = value(request, *place, name)?;
-            if is_token {
-                session = value;
-            } else if let Some(value) = value {
-                read.api_keys.push((*place, name, value));
+        for named in &places.api_keys {
+            if let Some(key) = value(request, named)? {
+                read.api_keys.push((named.place, &named.name, key));
             }
         }
-        // The header matters to the session cookie too: see below.
-        if basic || token {
+        let session = match &places.session {
+            Some(cookie) => value(request, cookie)?,
+            None => None,
+        };
+        if places.authorization {
             read.authorization = authorization(request)?;
         }
-        read.refuse_different_keys(basic)?;
+        read.refuse_different_keys(places.basic)?;
         // Explicit beats ambient: browsers send the cookie whether the page means it or not.
         if read.authorization.is_none() && read.api_keys.is_empty() {
             read.session = session;
@@ -182,18 +164,19 @@ fn in_cookie(scheme: &Scheme) -> bool {
 }
 
 /// The one value of a place, if it is filled.
-fn value<'r>(
-    request: &'r ServiceRequest,
-    place: Place,
-    name: &str,
-) -> Result<Option<Sent<'r>>, Refusal> {
-    match place {
-        Place::Header => {
-            let values = request.headers().get_all(name);
+fn value<'r>(request: &'r ServiceRequest, named: &Named) -> Result<Option<Sent<'r>>, Refusal> {
+    let name = &named.name;
+    match (named.place, &named.header) {
+        (Place::Header, Some(header)) => {
+            let values = request.headers().get_all(header);
             at_most_one(values.map(|value| text(value.as_bytes())), "header", name)
         }
-        Place::Query => at_most_one(query(request.query_string(), name), "query parameter", name),
-        Place::Cookie => at_most_one(cookies(request, name), "cookie", name),
+        // No request has a header of such a name.
+        (Place::Header, None) => Ok(None),
+        (Place::Query, _) => {
+            at_most_one(query(request.query_string(), name), "query parameter", name)
+        }
+        (Place::Cookie, _) => at_most_one(cookies(request, name), "cookie", name),
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
     sync::{Arc, OnceLock},
 };
 
@@ -26,6 +25,7 @@ use super::{
     admitted::Admitted,
     credentials::Credentials,
     observe::{refuse, shape},
+    places::Places,
     prove::Prover,
     refusal::{Code, Refusal},
     sources::Sources,
@@ -38,8 +38,16 @@ pub(super) struct Enforcement {
     pub(super) policy: Policy,
     pub(super) sources: Sources,
     pub(super) session_cookie: String,
-    /// For every path without parameters, whether the router agrees: asked once, since the routes stay.
-    agreed: HashMap<String, OnceLock<bool>>,
+    /// For each operation, by its position.
+    foreseen: Vec<Foreseen>,
+}
+
+/// What is known of an operation before the request comes.
+#[derive(Debug)]
+struct Foreseen {
+    places: Places,
+    /// Whether the router agrees on a path without parameters: asked once, since the routes stay.
+    agreed: Option<OnceLock<bool>>,
 }
 
 impl Enforcement {
@@ -50,9 +58,16 @@ impl Enforcement {
         sources: Sources,
         session_cookie: String,
     ) -> Self {
-        let concrete = policy.operations().filter(|operation| !operation.path.contains('{'));
-        let agreed = concrete.map(|operation| (operation.path.clone(), OnceLock::new())).collect();
-        Self { authority, policy, sources, session_cookie, agreed }
+        let foreseen = policy.operations().map(|operation| Foreseen {
+            places: Places::of(&operation.requirement, &session_cookie),
+            agreed: (!operation.path.contains('{')).then(OnceLock::new),
+        });
+        let foreseen = foreseen.collect();
+        Self { authority, policy, sources, session_cookie, foreseen }
+    }
+
+    fn foreseen(&self, operation: &Operation) -> Option<&Foreseen> {
+        self.foreseen.get(operation.position)
     }
 
     /// Whether the router takes this path for the operation's. It takes what was registered first, documented or
@@ -65,7 +80,8 @@ impl Enforcement {
                 .match_pattern(path)
                 .is_some_and(|pattern| template(&pattern) == operation.path)
         };
-        self.agreed.get(&operation.path).map_or_else(ask, |known| *known.get_or_init(ask))
+        let agreed = self.foreseen(operation).and_then(|foreseen| foreseen.agreed.as_ref());
+        agreed.map_or_else(ask, |agreed| *agreed.get_or_init(ask))
     }
 }
 
@@ -98,7 +114,8 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
     if *requirement == Requirement::Public {
         return Ok(false);
     }
-    let credentials = Credentials::read(request, requirement, &enforcement.session_cookie)?;
+    let foreseen = enforcement.foreseen(operation).ok_or_else(not_found)?;
+    let credentials = Credentials::read(request, &foreseen.places)?;
     let mut prover = Prover::new(enforcement, &credentials);
     let mut evidences = Evidences::default();
     let decision = loop {

@@ -15,6 +15,7 @@ mod form;
 mod gate;
 mod issuer_schemes;
 mod observe;
+mod places;
 mod prepare;
 mod prove;
 mod refusal;

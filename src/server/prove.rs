@@ -14,8 +14,9 @@ use crate::{
 
 use super::{
     challenge,
-    credentials::{Credential, Credentials, Presented, takes_token},
+    credentials::{Credential, Credentials, Presented},
     enforce::Enforcement,
+    places::takes_token,
     refusal::Refusal,
     secrets::{KeyFault, prove_key},
     sources::Foreign,
