@@ -4,7 +4,6 @@
 
 use std::{cell::OnceCell, collections::HashSet, fmt};
 
-use jiff::Timestamp;
 use toml::{
     Spanned,
     de::{DeTable, DeValue, Error},
@@ -83,6 +82,11 @@ impl<'t> Faults<'t> {
         1 + ends.partition_point(|end| *end < at)
     }
 
+    /// What is only unwise, if nothing is wrong.
+    pub(super) fn only_warnings(self) -> Option<Vec<(Offset, String)>> {
+        self.faults.is_empty().then_some(self.warnings)
+    }
+
     /// What is wrong, and what is only unwise, in the order of the lines.
     pub(super) fn into_problems(mut self) -> (Problems, Problems) {
         let faults = std::mem::take(&mut self.faults);
@@ -90,7 +94,8 @@ impl<'t> Faults<'t> {
         (self.placed(faults), self.placed(warnings))
     }
 
-    fn placed(&self, mut found: Vec<(Offset, String)>) -> Problems {
+    /// What was found in the text, with the lines, in their order.
+    pub(super) fn placed(&self, mut found: Vec<(Offset, String)>) -> Problems {
         found.sort_by_key(|(at, _)| *at);
         let mut problems = Problems::default();
         for (at, what) in found {
@@ -204,29 +209,6 @@ impl<'a, 't> Fields<'a, 't> {
             }
         };
         items.iter().filter_map(word).collect()
-    }
-
-    /// A moment, which needs an offset from UTC to be one.
-    pub(super) fn moment(&self, name: &str, faults: &mut Faults<'_>) -> Option<Timestamp> {
-        let value = self.value(name)?;
-        let DeValue::Datetime(moment) = value.get_ref() else {
-            let mend =
-                format_args!("`{name}` must be a time without quotes, as 2026-11-23T00:00:00Z");
-            wrong_type(faults, value, mend);
-            return None;
-        };
-        let at = value.span().start;
-        if moment.date.is_none() || moment.time.is_none() || moment.offset.is_none() {
-            let mend =
-                format!("`{name}` needs date, time and offset, as 2026-11-23T00:00:00Z for UTC");
-            faults.fault(at, mend);
-            return None;
-        }
-        let read = moment.to_string().parse();
-        read.map_err(|_| {
-            faults.fault(at, format_args!("`{name}` must lie before 9999-12-30T22:00:00Z"))
-        })
-        .ok()
     }
 }
 

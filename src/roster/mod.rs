@@ -7,6 +7,7 @@ mod document;
 mod durable;
 mod fields;
 pub mod file;
+mod moment;
 mod parse;
 mod password;
 mod proven;

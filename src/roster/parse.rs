@@ -2,232 +2,64 @@
 //!
 //! Must not know where the text comes from.
 
-use std::collections::{HashMap, hash_map::Entry};
+mod pieces;
+mod reader;
+#[cfg(test)]
+mod tests;
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::de::DeTable;
 
+use self::reader::Reader;
 use super::{
-    Checked, Client, Issuer, KeyRecord, Roster, User,
-    fields::{Faults, Fields, Offset, wrong_type},
-    secret_hash::SecretHash,
+    Checked, Client, Issuer, Roster, User,
+    fields::{Faults, Fields},
 };
-use crate::{
-    oauth::{KeyId, ProviderUrl, Role, Scope, Subject},
-    problem::Problems,
-};
-
-/// A lower cost is warned about: a stolen roster would give up passwords too cheaply.
-const LOW_COST: u32 = 10;
+use crate::problem::Problems;
 
 pub(super) fn parse(text: &str, file: &str) -> Result<Checked, Problems> {
+    pieces::parse(text, file, pieces::SIZE).map_or_else(|| whole(text, file), Ok)
+}
+
+/// Reads the text as the one document that it is: only this way knows all that is wrong with it.
+fn whole(text: &str, file: &str) -> Result<Checked, Problems> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut faults = Faults::new(text, file);
     faults.syntax(errors);
-    let root = Fields::root(document.get_ref());
-    root.only(&["clients", "users", "issuers"], &mut faults);
-    let mut reader = Reader {
-        faults,
-        key_ids: HashMap::new(),
-        clients: HashMap::new(),
-        issuer_urls: HashMap::new(),
-    };
-    let clients = reader.things(root, "clients", "client", Reader::client);
-    let users = reader.things(root, "users", "user", Reader::user);
-    let issuers = reader.things(root, "issuers", "issuer", Reader::issuer);
-    let (faults, warnings) = reader.faults.into_problems();
+    let named = Named::read(document.get_ref(), &mut faults);
+    let (faults, warnings) = faults.into_problems();
     faults.or(())?;
-    Ok(Checked { roster: Roster::new(clients, users, issuers), warnings })
+    Ok(Checked { roster: named.into(), warnings })
 }
 
-/// What is remembered from one part of the text to the next.
-struct Reader<'a> {
-    faults: Faults<'a>,
-    /// Where each key id was seen first.
-    key_ids: HashMap<KeyId, Offset>,
-    /// Where each client is named first.
-    clients: HashMap<Subject, Offset>,
-    /// Where each issuer's address was seen first.
-    issuer_urls: HashMap<ProviderUrl, Offset>,
+/// All that a document names, in the order of the names.
+#[derive(Default)]
+struct Named {
+    clients: Vec<Client>,
+    users: Vec<User>,
+    issuers: Vec<Issuer>,
 }
 
-impl Reader<'_> {
-    /// Reads all tables in the table `name`, each of which describes a `what`.
-    fn things<'a, 't, T>(
-        &mut self,
-        root: Fields<'a, 't>,
-        name: &str,
-        what: &'static str,
-        read: fn(&mut Self, Subject, Fields<'a, 't>) -> Option<T>,
-    ) -> Vec<T> {
-        let Some(value) = root.value(name) else { return Vec::new() };
-        let must = format_args!("`{name}` must hold tables, as `[{name}.NAME]`");
-        let all = Fields::of(value, (what, value.span().start), must, &mut self.faults);
-        let mut things = Vec::new();
-        for (name, at, value) in all.iter().flat_map(Fields::entries) {
-            // What has a bad name is read all the same, for its other faults.
-            let subject = Subject::parse(name)
-                .inspect(|subject| self.names_one(what, subject, at))
-                .map_err(|error| self.faults.fault(at, format_args!("a {what} is called {error}")))
-                .or_else(|()| Subject::parse("nameless"));
-            let must = format_args!("the {what} `{}` must be a table", name.escape_debug());
-            let fields = Fields::of(value, (what, at), must, &mut self.faults);
-            if let (Ok(subject), Some(fields)) = (subject, fields) {
-                things.extend(read(self, subject, fields));
-            }
-        }
-        things
-    }
-
-    /// Notes a user that is called as a client is: a `sub` must name one of them. Clients are read first.
-    fn names_one(&mut self, what: &str, name: &Subject, at: Offset) {
-        if what == "client" {
-            self.clients.insert(name.clone(), at);
-        } else if let (true, Some(client)) = (what == "user", self.clients.get(name).copied()) {
-            let (first, second) = (at.min(client), at.max(client));
-            let line = self.faults.line(first);
-            let what = format!("a user and a client are both called {name}, see line {line}");
-            self.faults.fault(second, format_args!("{what}: a name must mean one, rename one"));
+impl Named {
+    fn read(document: &DeTable<'_>, faults: &mut Faults<'_>) -> Self {
+        let root = Fields::root(document);
+        root.only(&["clients", "users", "issuers"], faults);
+        let mut reader = Reader::new(faults);
+        Self {
+            clients: reader.things(root, "clients", "client", Reader::client),
+            users: reader.things(root, "users", "user", Reader::user),
+            issuers: reader.things(root, "issuers", "issuer", Reader::issuer),
         }
     }
 
-    fn client(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<Client> {
-        let faults = &mut self.faults;
-        fields.only(&["roles", "scopes", "disabled", "keys"], faults);
-        let roles = fields.words("roles", Role::parse, faults);
-        let scopes = fields.words("scopes", Scope::parse, faults);
-        let disabled = fields.flag("disabled", faults);
-        let keys = fields.value("keys").map(|keys| self.keys(keys)).unwrap_or_default();
-        Some(Client { name, roles, scopes, disabled, keys })
+    fn append(&mut self, mut others: Self) {
+        self.clients.append(&mut others.clients);
+        self.users.append(&mut others.users);
+        self.issuers.append(&mut others.issuers);
     }
+}
 
-    fn keys(&mut self, keys: &Spanned<DeValue<'_>>) -> Vec<KeyRecord> {
-        let DeValue::Array(items) = keys.get_ref() else {
-            let must =
-                "`keys` must be a list of tables, as `[[clients.NAME.keys]]` with two brackets";
-            wrong_type(&mut self.faults, keys, must);
-            return Vec::new();
-        };
-        let mut records = Vec::with_capacity(items.len());
-        for item in items.iter() {
-            let must = "a key must be a table, as `[[clients.NAME.keys]]`";
-            let fields = Fields::of(item, ("key", item.span().start), must, &mut self.faults);
-            records.extend(fields.and_then(|fields| self.key(fields)));
-        }
-        records
-    }
-
-    fn key(&mut self, fields: Fields<'_, '_>) -> Option<KeyRecord> {
-        let faults = &mut self.faults;
-        fields.only(&["id", "hash", "created", "expires"], faults);
-        fields.needs("id", "write the 12 characters behind `hp_` of the key", faults);
-        fields.needs("hash", "make a new key with `hallpass key add`", faults);
-        fields.needs("created", "write `created = ` and a time, as 2026-11-23T00:00:00Z", faults);
-        let created = fields.moment("created", faults);
-        let expires = fields.moment("expires", faults);
-        if let (Some(created), Some(expires)) = (created, expires)
-            && expires < created
-        {
-            faults.warn(fields.at, "this key expires before it was created: it is never good");
-        }
-        let hash = self.hash(fields, "hash");
-        let id = self.key_id(fields);
-        Some(KeyRecord { id: id?, created: created?, expires, hash: hash? })
-    }
-
-    fn key_id(&mut self, fields: Fields<'_, '_>) -> Option<KeyId> {
-        let (text, at) = fields.text("id", &mut self.faults)?;
-        let Ok(id) = KeyId::parse(text) else {
-            // The text is not repeated: it may be a whole key.
-            let mend =
-                "`id` must be the 12 characters of 0-9 A-Z a-z between `hp_` and the next `_`";
-            self.faults.fault(at, mend);
-            return None;
-        };
-        match self.key_ids.entry(id.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(at);
-            }
-            Entry::Occupied(mut entry) => {
-                // Clients are read by name, so what is read later may stand earlier.
-                let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
-                entry.insert(first);
-                let what =
-                    format!("key id {id} is already used in line {}", self.faults.line(first));
-                self.faults.fault(second, format_args!("{what}: remove one of the two keys"));
-            }
-        }
-        Some(id)
-    }
-
-    fn hash(&mut self, fields: Fields<'_, '_>, name: &str) -> Option<SecretHash> {
-        let (text, at) = fields.text(name, &mut self.faults)?;
-        let hash = SecretHash::parse(text);
-        let hash =
-            hash.map_err(|fault| self.faults.fault(at, format_args!("`{name}` {fault}"))).ok()?;
-        if hash.cost() < LOW_COST {
-            let cost = hash.cost();
-            let what =
-                format_args!("`{name}` has the bcrypt cost {cost}, {LOW_COST} or more is wise");
-            self.faults.warn(at, what);
-        }
-        Some(hash)
-    }
-
-    fn user(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<User> {
-        let faults = &mut self.faults;
-        fields.only(&["roles", "scopes", "disabled", "created", "password"], faults);
-        fields.needs("password", "set one with `hallpass user add`", faults);
-        let roles = fields.words("roles", Role::parse, faults);
-        let scopes = fields.words("scopes", Scope::parse, faults);
-        let disabled = fields.flag("disabled", faults);
-        let created = fields.moment("created", faults);
-        let password = self.hash(fields, "password")?;
-        Some(User { name, roles, scopes, disabled, created, password })
-    }
-
-    fn issuer(&mut self, name: Subject, fields: Fields<'_, '_>) -> Option<Issuer> {
-        let faults = &mut self.faults;
-        fields.only(&["url", "audience", "roles_claim"], faults);
-        fields.needs("url", "write the `iss` of its tokens, as https://login.example.com", faults);
-        fields.needs("audience", "write the `aud` that its tokens must carry", faults);
-        let url = self.issuer_url(fields);
-        let audience = self.filled(fields, "audience");
-        let roles_claim = self.filled(fields, "roles_claim");
-        Some(Issuer { name, url: url?, audience: audience?, roles_claim })
-    }
-
-    fn issuer_url(&mut self, fields: Fields<'_, '_>) -> Option<ProviderUrl> {
-        let (text, at) = fields.text("url", &mut self.faults)?;
-        let Some(url) = ProviderUrl::parse(text).ok().filter(|_| !text.contains('?')) else {
-            let mend = "`url` must begin with https:// and name a host, without user, query and \
-                        fragment (http:// is fine on 127.0.0.1, [::1] and localhost)";
-            self.faults.fault(at, mend);
-            return None;
-        };
-        match self.issuer_urls.entry(url.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(at)),
-            Entry::Occupied(mut entry) => {
-                // Issuers are read by name, so what is read later may stand earlier.
-                let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
-                entry.insert(first);
-                let line = self.faults.line(first);
-                let what =
-                    format!("`url` is already that of the issuer in line {line}: a token of it ");
-                self.faults.fault(second, format_args!("{what}could not be told from the other's"));
-            }
-        }
-        Some(url)
-    }
-
-    /// A text that must not be empty where it is there at all.
-    fn filled(&mut self, fields: Fields<'_, '_>, name: &str) -> Option<String> {
-        let (text, at) = fields.text(name, &mut self.faults)?;
-        if text.is_empty() {
-            self.faults.fault(at, format_args!("`{name}` must not be empty"));
-        }
-        Some(text.to_owned())
+impl From<Named> for Roster {
+    fn from(Named { clients, users, issuers }: Named) -> Self {
+        Self::new(clients, users, issuers)
     }
 }

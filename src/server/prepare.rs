@@ -17,6 +17,9 @@ use crate::{
 
 use super::{Gate, document::own_document, issuer_schemes};
 
+/// How many warnings are said one by one.
+const WARNINGS: usize = 20;
+
 /// Settings and roster without faults.
 #[derive(Debug)]
 pub struct Prepared {
@@ -149,9 +152,7 @@ impl Prepared {
 
     /// Says the warnings: they are worth reading and no reason to refuse.
     pub fn warn(&self) {
-        for warning in self.checked.warnings.iter() {
-            log::warn!("{warning}");
-        }
+        warn(&self.checked.warnings);
         let now = Timestamp::now();
         let usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
         if !self
@@ -162,5 +163,15 @@ impl Prepared {
         {
             log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
         }
+    }
+}
+
+/// Says the first warnings, and how many there are more: a long roster may have the same one for every key.
+pub(super) fn warn(warnings: &Problems) {
+    for warning in warnings.iter().take(WARNINGS) {
+        log::warn!("{warning}");
+    }
+    if let Some(more @ 1..) = warnings.iter().len().checked_sub(WARNINGS) {
+        log::warn!("and {more} warnings more: `hallpass check` shows all");
     }
 }

@@ -19,6 +19,8 @@ use crate::{
     roster::{Checked, Source},
 };
 
+use super::prepare::warn;
+
 /// The watching thread, which ends by itself soon after the authority is gone.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -70,9 +72,7 @@ fn take_over(authority: &Authority, read: Result<Checked, Problems>) {
             let roster = authority.roster();
             let (clients, users) = (roster.clients().count(), roster.users().count());
             log::info!("reloaded the roster: clients={clients} users={users}");
-            for warning in warnings.iter() {
-                log::warn!("{warning}");
-            }
+            warn(&warnings);
         }
         Err(problems) => {
             for problem in problems.iter() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Folder, SECRET,
+    Folder, SECRET, TAIL,
     serving::{Serving, end_of, signal},
 };
 
@@ -81,6 +81,27 @@ fn a_port_in_use_is_refused_with_a_way_on() {
     for dev in ["--dev", ""] {
         let outcome = folder.run_with(&[SECRET], &format!("serve {dev} --bind {address}"));
         outcome.refused().complains(&["cannot listen", &address, "--bind 127.0.0.1:0"]);
+    }
+}
+
+#[test]
+fn of_a_warning_for_every_key_it_says_the_first_and_how_many_more() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let line = format!("serve --bind {}", taken.local_addr().unwrap());
+    for (keys, more) in [(20, None), (25, Some("and 5 warnings more: `hallpass check` shows all"))]
+    {
+        let key = |n: usize| {
+            let name = format!("[clients.c{n}]\n[[clients.c{n}.keys]]\nid = \"{n:012}\"\n");
+            format!("{name}hash = \"$2b$04${TAIL}\"\ncreated = 2026-11-23T00:00:00Z\n")
+        };
+        let folder = Folder::with_roster(&(0..keys).map(key).collect::<String>());
+        let outcome = folder.run_with(&[SECRET], &line).refused();
+        let warnings = outcome.err.lines().filter(|line| line.contains("has the bcrypt cost 4"));
+        assert_eq!(warnings.count(), 20, "{outcome:?}");
+        let last = outcome.err.lines().find(|line| line.contains("warnings more"));
+        assert_eq!(last.map(|line| line.ends_with(more.unwrap_or("-"))), more.map(|_| true));
+        let shown = folder.run_with(&[SECRET], "check").done().out;
+        assert_eq!(shown.lines().filter(|line| line.contains("(a warning)")).count(), keys);
     }
 }
 

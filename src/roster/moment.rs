@@ -1,0 +1,69 @@
+//! Moments as TOML writes them.
+//!
+//! Must not know which field they stand in.
+
+use jiff::{Timestamp, civil, tz};
+use toml::de::DeValue;
+use toml_edit::{Date, Datetime, Offset, Time};
+
+use super::fields::{Faults, Fields, wrong_type};
+
+impl Fields<'_, '_> {
+    /// A moment, which needs an offset from UTC to be one.
+    pub(super) fn moment(&self, name: &str, faults: &mut Faults<'_>) -> Option<Timestamp> {
+        let value = self.value(name)?;
+        let DeValue::Datetime(moment) = value.get_ref() else {
+            let mend =
+                format_args!("`{name}` must be a time without quotes, as 2026-11-23T00:00:00Z");
+            wrong_type(faults, value, mend);
+            return None;
+        };
+        let at = value.span().start;
+        let Datetime { date: Some(date), time: Some(time), offset: Some(offset) } = *moment else {
+            let mend =
+                format!("`{name}` needs date, time and offset, as 2026-11-23T00:00:00Z for UTC");
+            faults.fault(at, mend);
+            return None;
+        };
+        timestamp(date, time, offset)
+            .map_err(|_| {
+                faults.fault(at, format_args!("`{name}` must lie before 9999-12-30T22:00:00Z"))
+            })
+            .ok()
+    }
+}
+
+/// A leap second is taken for the second before it, as the reader of texts in `jiff` does.
+fn timestamp(date: Date, time: Time, offset: Offset) -> Result<Timestamp, jiff::Error> {
+    let (month, day) = (date.month.cast_signed(), date.day.cast_signed());
+    let date = civil::Date::new(date.year.cast_signed(), month, day)?;
+    let second = time.second.unwrap_or_default().min(59).cast_signed();
+    let nanosecond = time.nanosecond.unwrap_or_default().cast_signed();
+    let (hour, minute) = (time.hour.cast_signed(), time.minute.cast_signed());
+    let time = civil::Time::new(hour, minute, second, nanosecond)?;
+    let minutes = match offset {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i32::from(minutes),
+    };
+    tz::Offset::from_seconds(minutes * 60)?.to_timestamp(date.to_datetime(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_the_one_that_its_text_names() {
+        let dates = ["0000-01-01", "1969-12-31", "2024-02-29", "2026-11-23", "9999-12-31"];
+        let times = ["00:00", "23:59:59", "12:30:60", "07:32:00.1", "07:32:59.999999999"];
+        let offsets = ["Z", "+00:00", "-00:00", "+01:30", "-23:59", "+23:59"];
+        for text in dates.iter().flat_map(|date| times.iter().map(move |time| (date, time))) {
+            for offset in offsets {
+                let text = format!("{}T{}{offset}", text.0, text.1);
+                let Datetime { date, time, offset } = text.parse().unwrap();
+                let read = timestamp(date.unwrap(), time.unwrap(), offset.unwrap());
+                assert_eq!(read.ok(), text.parse::<Timestamp>().ok(), "{text}");
+            }
+        }
+    }
+}
