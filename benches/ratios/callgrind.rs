@@ -31,18 +31,18 @@ pub(crate) fn wrap(program: &Path, dir: &Path) -> Command {
 }
 
 /// Instructions a request of each, which were started by [`wrap`]; one connection, one request after the other.
-pub(crate) fn measure(contenders: &mut [Contender<'_>]) -> Samples {
+pub(crate) fn measure(contenders: &mut [&mut Contender<'_>]) -> Samples {
     Samples(contenders.iter_mut().map(|contender| vec![count(contender)]).collect())
 }
 
 fn count(contender: &mut Contender<'_>) -> f64 {
     let server = contender.server;
-    let (source, status) = (&mut contender.source, contender.status);
+    let source = &mut contender.source;
     tell(server, "instrumentation on");
     let mut connection = Connection::to(server.address);
-    in_turn(&mut connection, source, status, WARM_UP);
+    in_turn(&mut connection, source, WARM_UP);
     tell(server, "zero");
-    let answered = in_turn(&mut connection, source, status, COUNTED);
+    let answered = in_turn(&mut connection, source, COUNTED);
     tell(server, "dump");
     total(server.dir.path()) as f64 / answered as f64
 }

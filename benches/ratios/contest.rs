@@ -8,8 +8,6 @@ use crate::{load::Source, server::Server};
 pub(crate) struct Contender<'s> {
     pub(crate) server: &'s Server,
     pub(crate) source: Source,
-    /// The status that every answer must have.
-    pub(crate) status: u16,
 }
 
 /// What a request of each contender cost, in each round.

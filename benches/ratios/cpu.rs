@@ -14,7 +14,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(250);
 
 /// Seconds of CPU a request of each, once in every round.
-pub(crate) fn measure(contenders: &mut [Contender<'_>], rounds: usize) -> Samples {
+pub(crate) fn measure(contenders: &mut [&mut Contender<'_>], rounds: usize) -> Samples {
     let mut samples = vec![Vec::new(); contenders.len()];
     for contender in &mut *contenders {
         turn(contender, WARM_UP);
@@ -29,13 +29,13 @@ pub(crate) fn measure(contenders: &mut [Contender<'_>], rounds: usize) -> Sample
 
 fn turn(contender: &mut Contender<'_>, limit: Duration) -> f64 {
     let server = contender.server;
-    let (source, status) = (&mut contender.source, contender.status);
+    let source = &mut contender.source;
     // Anew in every turn: servers close what was idle during the turns of the others.
     let mut connections: Vec<_> =
         (0..CONNECTIONS).map(|_| Connection::to(server.address)).collect();
-    together(&mut connections, source, status, Duration::ZERO);
+    together(&mut connections, source, Duration::ZERO);
     let before = server.cpu();
-    let answered = together(&mut connections, source, status, limit);
+    let answered = together(&mut connections, source, limit);
     let used = server.cpu().since(&before);
     server.empty_log();
     used / answered as f64

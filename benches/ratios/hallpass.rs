@@ -41,16 +41,6 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// Its name in tokens.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-
     /// The setting for the signing key, which openssl makes as the README says.
     fn setting(self, dir: &Path) -> (&'static str, PathBuf) {
         let options: &[&str] = match self {

@@ -11,8 +11,8 @@ use std::{
 /// A hanging server shall end the run.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Writes the next request.
-pub(crate) type Source = Box<dyn FnMut(&mut Vec<u8>) + Send>;
+/// Writes the next request; returns the status that its answer must have.
+pub(crate) type Source = Box<dyn FnMut(&mut Vec<u8>) -> u16 + Send>;
 
 /// One connection.
 pub(crate) struct Connection {
@@ -44,12 +44,16 @@ impl Connection {
 
     /// Waits for the answer to what was sent.
     pub(crate) fn receive(&mut self) -> Answer<'_> {
+        self.receive_if_any().expect("the server hung up")
+    }
+
+    /// The same from a server that may hang up instead: `None`.
+    pub(crate) fn receive_if_any(&mut self) -> Option<Answer<'_>> {
         self.buffer.clear();
         let mut chunk = [0; 4096];
         let (mut head, mut length) = (0, usize::MAX);
         while self.buffer.len() < length {
-            let read = self.stream.read(&mut chunk).expect("the server answers");
-            assert!(read > 0, "the server hung up: {}", String::from_utf8_lossy(&self.buffer));
+            let read = self.stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
             self.buffer.extend_from_slice(&chunk[..read]);
             if head == 0
                 && let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n")
@@ -61,7 +65,7 @@ impl Connection {
         let status = std::str::from_utf8(&self.buffer[9..12]).ok();
         let status = status.and_then(|digits| digits.parse().ok()).expect("a status");
         let (head, body) = self.buffer.split_at(head);
-        Answer { status, head, body }
+        Some(Answer { status, head, body })
     }
 
     /// Sends a request and waits for its answer, which must have `status`.
@@ -98,7 +102,6 @@ fn content_length(head: &[u8]) -> usize {
 pub(crate) fn in_turn(
     connection: &mut Connection,
     source: &mut Source,
-    status: u16,
     (count, limit): (usize, Duration),
 ) -> usize {
     let started = Instant::now();
@@ -108,7 +111,7 @@ pub(crate) fn in_turn(
             return asked;
         }
         request.clear();
-        source(&mut request);
+        let status = source(&mut request);
         connection.ask(&request, status);
     }
     count
@@ -121,19 +124,18 @@ pub(crate) fn in_turn(
 pub(crate) fn together(
     connections: &mut [Connection],
     source: &mut Source,
-    status: u16,
     limit: Duration,
 ) -> usize {
     let started = Instant::now();
-    let mut request = Vec::new();
+    let (mut request, mut expected) = (Vec::new(), Vec::new());
     let mut answered = 0;
     while answered == 0 || started.elapsed() < limit {
         for connection in &mut *connections {
             request.clear();
-            source(&mut request);
+            expected.push(source(&mut request));
             connection.send(&request);
         }
-        for connection in &mut *connections {
+        for (connection, status) in connections.iter_mut().zip(expected.drain(..)) {
             connection.receive().expect(status);
         }
         answered += connections.len();

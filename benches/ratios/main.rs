@@ -14,13 +14,19 @@
 
 mod bare;
 mod callgrind;
+mod cold;
 mod contest;
 mod costs;
 mod cpu;
+mod entries;
 mod hallpass;
 mod load;
+mod memory;
+mod peers;
+mod report;
 mod requests;
 mod server;
+mod start;
 mod table;
 mod tools;
 
@@ -30,8 +36,8 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use costs::Group;
-use table::Row;
+use costs::{Group, Instrument};
+use report::Report;
 
 /// Makes the command that starts a program which keeps its files in a directory.
 pub(crate) type Wrapper = fn(program: &Path, dir: &Path) -> Command;
@@ -41,18 +47,12 @@ pub(crate) fn plain(program: &Path, _dir: &Path) -> Command {
     Command::new(program)
 }
 
-/// What the cost of a request is measured in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Instrument {
-    Instructions,
-    Cpu,
-}
-
 const USAGE: &str = "cargo bench --bench ratios -- [PART]...
 
-Parts: request, algorithms, login, refused (each by instructions and CPU);
-       instructions, cpu (only by these).
-Without any: all of them.";
+Costs of a request:  request, algorithms, login, refused
+by:                  instructions, cpu (both, if neither is named)
+Others:              peers, cold, start, memory
+Without any, all of it.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -68,64 +68,90 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words = arguments.iter().filter(|argument| !argument.starts_with('-'));
-    let Some(choice) = Choice::of(&words.map(String::as_str).collect::<Vec<_>>()) else {
+    let Some(choice) = Choice::of(words.map(String::as_str)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    report(&choice.measure());
+    let report = choice.measure().to_string();
+    print!("{report}");
+    let kept = fs::write(tools::repository().join("target/ratios.md"), report);
+    kept.expect("the report can be kept");
     ExitCode::SUCCESS
 }
 
 /// What is to be measured.
+#[derive(Default)]
 struct Choice {
     instruments: Vec<Instrument>,
     groups: Vec<Group>,
+    others: Vec<Other>,
+}
+
+/// What is no cost of a request.
+#[derive(Debug)]
+enum Other {
+    Peers,
+    Cold,
+    Start,
+    Memory,
 }
 
 impl Choice {
-    fn of(words: &[&str]) -> Option<Self> {
-        let (mut instruments, mut groups) = (Vec::new(), Vec::new());
+    /// `None` where a word is none of ours.
+    fn of<'w>(words: impl Iterator<Item = &'w str>) -> Option<Self> {
+        let mut choice = Self::default();
         for word in words {
-            match *word {
-                "instructions" => instruments.push(Instrument::Instructions),
-                "cpu" => instruments.push(Instrument::Cpu),
-                "request" => groups.push(Group::Request),
-                "algorithms" => groups.push(Group::Algorithms),
-                "login" => groups.push(Group::Login),
-                "refused" => groups.push(Group::Refused),
+            match word {
+                "instructions" => choice.instruments.push(Instrument::Instructions),
+                "cpu" => choice.instruments.push(Instrument::Cpu),
+                "request" => choice.groups.push(Group::Request),
+                "algorithms" => choice.groups.push(Group::Algorithms),
+                "login" => choice.groups.push(Group::Login),
+                "refused" => choice.groups.push(Group::Refused),
+                "peers" => choice.others.push(Other::Peers),
+                "cold" => choice.others.push(Other::Cold),
+                "start" => choice.others.push(Other::Start),
+                "memory" => choice.others.push(Other::Memory),
                 _ => return None,
             }
         }
-        let costs = words.is_empty() || !(instruments.is_empty() && groups.is_empty());
-        if costs && groups.is_empty() {
-            groups.extend(Group::ALL);
-        }
-        if costs && instruments.is_empty() {
-            instruments = vec![Instrument::Instructions, Instrument::Cpu];
-        }
-        Some(Self { instruments, groups })
+        Some(choice.completed())
     }
 
-    fn measure(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
+    /// With what was meant where less was said.
+    fn completed(mut self) -> Self {
+        let (no_instrument, no_group) = (self.instruments.is_empty(), self.groups.is_empty());
+        let nothing = no_instrument && no_group && self.others.is_empty();
+        if nothing {
+            self.others = vec![Other::Peers, Other::Cold, Other::Start, Other::Memory];
+        }
+        if no_group && (nothing || !no_instrument) {
+            self.groups = vec![Group::Request, Group::Algorithms, Group::Login, Group::Refused];
+        }
+        if no_instrument && (nothing || !no_group) {
+            self.instruments = vec![Instrument::Instructions, Instrument::Cpu];
+        }
+        self
+    }
+
+    fn measure(&self) -> Report {
+        let mut report = Report::default();
         for instrument in &self.instruments {
-            let available = match instrument {
-                Instrument::Instructions => callgrind::available(),
-                Instrument::Cpu => Ok(()),
-            };
-            match available {
-                Ok(()) => rows.extend(costs::rows(*instrument, &self.groups)),
-                Err(why) => eprintln!("{instrument:?} are left out: {why}"),
+            eprintln!("{instrument:?} of {:?}", self.groups);
+            match instrument.available() {
+                Ok(()) => report.rows.extend(costs::rows(*instrument, &self.groups)),
+                Err(why) => report.notes.push(format!("{instrument:?} are left out: {why}")),
             }
         }
-        rows
+        for other in &self.others {
+            eprintln!("{other:?}");
+            report.rows.extend(match other {
+                Other::Peers => peers::rows(&mut report.notes),
+                Other::Cold => cold::rows(),
+                Other::Start => start::rows(),
+                Other::Memory => memory::rows(),
+            });
+        }
+        report
     }
-}
-
-/// Prints the table, and keeps it.
-fn report(rows: &[Row]) {
-    let text = table::markdown(rows);
-    print!("{text}");
-    let file = tools::repository().join("target/ratios.md");
-    fs::write(file, text).expect("the table can be kept");
 }

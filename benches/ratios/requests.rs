@@ -36,13 +36,19 @@ pub(crate) fn logout(token: &str) -> Vec<u8> {
 }
 
 /// The same request again and again.
-pub(crate) fn same(request: Vec<u8>) -> Source {
-    Box::new(move |buffer| buffer.extend_from_slice(&request))
+pub(crate) fn same(request: Vec<u8>, status: u16) -> Source {
+    Box::new(move |buffer| {
+        buffer.extend_from_slice(&request);
+        status
+    })
 }
 
 /// Another request each time.
-pub(crate) fn each(mut next: impl FnMut() -> Vec<u8> + Send + 'static) -> Source {
-    Box::new(move |buffer| buffer.extend(next()))
+pub(crate) fn each(mut next: impl FnMut() -> Vec<u8> + Send + 'static, status: u16) -> Source {
+    Box::new(move |buffer| {
+        buffer.extend(next());
+        status
+    })
 }
 
 /// Makes tokens like one that was issued, under another name (`jti`) each.

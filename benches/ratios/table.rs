@@ -33,15 +33,6 @@ impl Unit {
     }
 }
 
-impl Row {
-    /// A figure, with what it was made of.
-    pub(crate) fn new(what: impl Into<String>, (figure, unit): (f64, Unit), of: &str) -> Figure {
-        let measured = unit.write(figure);
-        let measured = if of.is_empty() { measured } else { format!("{measured} ({of})") };
-        Figure { row: Self { what: what.into(), measured, target: None }, figure, unit }
-    }
-}
-
 /// A row whose target is still to be named.
 pub(crate) struct Figure {
     row: Row,
@@ -50,6 +41,13 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
+    /// A figure, with what it was made of.
+    pub(crate) fn new(what: impl Into<String>, (figure, unit): (f64, Unit), of: &str) -> Self {
+        let measured = unit.write(figure);
+        let measured = if of.is_empty() { measured } else { format!("{measured} ({of})") };
+        Self { row: Row { what: what.into(), measured, target: None }, figure, unit }
+    }
+
     /// With an upper bound. What is shown is what is compared, so 1.004 is 1.00.
     pub(crate) fn at_most(mut self, limit: f64) -> Row {
         let met = (self.figure * 100.0).round() <= limit * 100.0;
@@ -67,14 +65,6 @@ impl Figure {
     /// For comparison only.
     pub(crate) fn no_target(self) -> Row {
         self.row
-    }
-
-    /// With an upper bound, where there is one.
-    pub(crate) fn at_most_if(self, limit: Option<f64>) -> Row {
-        match limit {
-            Some(limit) => self.at_most(limit),
-            None => self.no_target(),
-        }
     }
 }
 

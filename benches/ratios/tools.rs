@@ -30,13 +30,18 @@ pub(crate) fn need(program: &str, package: &str) -> Result<(), String> {
     if there(program).is_ok() {
         return Ok(());
     }
+    install(package)?;
+    there(program).map(drop)
+}
+
+/// Installs a Debian package.
+pub(crate) fn install(package: &str) -> Result<(), String> {
     eprintln!("installing {package}");
     let mut apt = Command::new("apt-get");
     attempt(apt.args(["update", "-qq"]))?;
     let mut apt = Command::new("apt-get");
     apt.env("DEBIAN_FRONTEND", "noninteractive");
-    attempt(apt.args(["install", "-y", "-qq", "--no-install-recommends", package]))?;
-    there(program).map(drop)
+    attempt(apt.args(["install", "-y", "-qq", "--no-install-recommends", package])).map(drop)
 }
 
 /// Where what was installed stays from run to run.

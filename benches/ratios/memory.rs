@@ -1,0 +1,65 @@
+//! Whether a million requests of all kinds leave anything behind.
+//!
+//! Must not know what hallpass keeps.
+
+use std::time::Duration;
+
+use crate::{
+    hallpass::{self, SIGNING_SECRET, Setup},
+    load::{Connection, Source, together},
+    requests::{Forge, login, request},
+    server::Server,
+    table::{Figure, Row, Unit},
+};
+
+const CLIENTS: usize = 1000;
+const QUARTER: usize = 250_000;
+const CONNECTIONS: usize = 16;
+
+/// Resident memory after each quarter of the million.
+pub(crate) fn rows() -> Vec<Row> {
+    // The cheapest keys: what is asked is whether anything stays, not how long a login takes.
+    let server = hallpass::start(&Setup { clients: CLIENTS, cost: 4, ..Setup::default() });
+    let mut source = mixed(&server);
+    let mut resident = Vec::new();
+    for _ in 0..4 {
+        let mut connections: Vec<_> =
+            (0..CONNECTIONS).map(|_| Connection::to(server.address)).collect();
+        let mut answered = 0;
+        while answered < QUARTER {
+            answered += together(&mut connections, &mut source, Duration::ZERO);
+        }
+        server.empty_log();
+        resident.push(server.memory("VmRSS"));
+    }
+    let shown: Vec<_> = resident.iter().map(|mib| format!("{mib:.1}")).collect();
+    let of = format!("after each quarter: {} MiB", shown.join(", "));
+    let what = "a million requests: growth of resident memory after the first quarter";
+    vec![Figure::new(what, (resident[3] - resident[0], Unit::MiB), &of).at_most(1.0)]
+}
+
+/// Of twenty requests, fourteen with tokens that were seen before, one login, one token that is new, and four
+/// that are refused: forged before, forged anew, expired, revoked.
+fn mixed(server: &Server) -> Source {
+    let tokens: Vec<_> = (0..50).map(|client| request(&hallpass::log_in(server, client))).collect();
+    let token = hallpass::log_in(server, 0);
+    let mut good = Forge::new(&token, SIGNING_SECRET);
+    let mut forged = Forge::new(&token, "another secret that hallpass does not know");
+    let mut expired = good.clone().expired();
+    let (old, revoked) = (request(&forged.token()), request(&hallpass::revoked(server)));
+    let mut number = 0;
+    Box::new(move |buffer| {
+        number += 1;
+        let (request, status) = match number % 20 {
+            0 => (login(&hallpass::key(number / 20 % CLIENTS)), 200),
+            1 => (request(&good.token()), 200),
+            2 => (request(&forged.token()), 401),
+            3 => (request(&expired.token()), 401),
+            4 => (old.clone(), 401),
+            5 => (revoked.clone(), 401),
+            other => (tokens[(number / 20 + other) % tokens.len()].clone(), 200),
+        };
+        buffer.extend(request);
+        status
+    })
+}
