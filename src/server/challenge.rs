@@ -3,39 +3,59 @@
 //!
 //! Must not know how credentials are read or proven.
 
-use actix_web::http::header::WWW_AUTHENTICATE;
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 
 use crate::policy::{Demand, Forbidden, Place, Requirement, Scheme, SchemeKind};
 
-use super::{
-    places::takes_token,
-    refusal::{Code, Refusal},
-};
+use super::refusal::{Code, Refusal};
 
-/// 401: nothing was presented.
-pub(super) fn missing(requirement: &Requirement) -> Refusal {
-    let mut wanted: Vec<String> = Vec::new();
-    for place in requirement.schemes().map(describe) {
-        if !wanted.contains(&place) {
-            wanted.push(place);
-        }
-    }
-    let detail = format!("No credential was presented. Send {}.", wanted.join(", or "));
-    challenges(Refusal::new(Code::MissingCredentials, detail), requirement, None)
+/// What is said of credentials that an operation lacks: written once, sent many times.
+#[derive(Debug)]
+pub(super) struct Challenges {
+    /// What should have been sent.
+    missing: String,
+    /// One for each scheme that would do.
+    all: Vec<HeaderValue>,
 }
 
-/// 401: the credential of `scheme` was presented and is bad. `detail` says so to the caller.
-pub(super) fn bad(
-    requirement: &Requirement,
-    scheme: &Scheme,
-    session_cookie: &str,
-    detail: &'static str,
-) -> Refusal {
-    if takes_token(scheme, session_cookie) {
+impl Challenges {
+    /// The challenges of an operation with this requirement.
+    pub(super) fn of(requirement: &Requirement) -> Self {
+        let mut wanted: Vec<String> = Vec::new();
+        let mut all = Vec::new();
+        for scheme in requirement.schemes() {
+            let place = describe(scheme);
+            if !wanted.contains(&place) {
+                wanted.push(place);
+            }
+            if let Ok(challenge) = HeaderValue::from_str(&challenge(scheme))
+                && !all.contains(&challenge)
+            {
+                all.push(challenge);
+            }
+        }
+        let missing = format!("No credential was presented. Send {}.", wanted.join(", or "));
+        Self { missing, all }
+    }
+
+    /// 401: nothing was presented.
+    pub(super) fn missing(&self) -> Refusal {
+        let refusal = Refusal::new(Code::MissingCredentials, self.missing.clone());
+        refusal.headers(WWW_AUTHENTICATE, self.all.iter().cloned())
+    }
+
+    /// 401: an API key or a password was presented and is bad. `detail` says so to the caller.
+    pub(super) fn bad_key(&self, detail: &'static str) -> Refusal {
+        let refusal = Refusal::new(Code::InvalidApiKey, detail);
+        refusal.headers(WWW_AUTHENTICATE, self.all.iter().cloned())
+    }
+
+    /// 401: a token was presented and is bad. The challenge that says why takes the place of the plain one.
+    pub(super) fn bad_token(&self, detail: &'static str) -> Refusal {
         let error = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
-        challenges(Refusal::new(Code::InvalidToken, detail), requirement, Some(&error))
-    } else {
-        challenges(Refusal::new(Code::InvalidApiKey, detail), requirement, None)
+        let refusal = Refusal::new(Code::InvalidToken, detail).header(WWW_AUTHENTICATE, &error);
+        let others = self.all.iter().filter(|challenge| challenge.as_bytes() != BEARER.as_bytes());
+        refusal.headers(WWW_AUTHENTICATE, others.cloned())
     }
 }
 
@@ -69,26 +89,7 @@ fn insufficient(demand: &Demand) -> Refusal {
     Refusal::new(Code::InsufficientScope, detail).header(WWW_AUTHENTICATE, &challenge)
 }
 
-/// One challenge a scheme that would do; `error` takes the place of the plain `Bearer` one.
-fn challenges(mut refusal: Refusal, requirement: &Requirement, error: Option<&str>) -> Refusal {
-    let mut sent: Vec<String> = Vec::new();
-    if let Some(error) = error {
-        refusal = refusal.header(WWW_AUTHENTICATE, error);
-        sent.push(plain_bearer());
-    }
-    for scheme in requirement.schemes() {
-        let challenge = challenge(scheme);
-        if !sent.contains(&challenge) {
-            refusal = refusal.header(WWW_AUTHENTICATE, &challenge);
-            sent.push(challenge);
-        }
-    }
-    refusal
-}
-
-fn plain_bearer() -> String {
-    "Bearer realm=\"hallpass\"".to_owned()
-}
+const BEARER: &str = "Bearer realm=\"hallpass\"";
 
 /// API keys have no registered challenge: theirs repeats what the document says of the scheme.
 fn challenge(scheme: &Scheme) -> String {
@@ -99,7 +100,7 @@ fn challenge(scheme: &Scheme) -> String {
         }
         SchemeKind::Basic => "Basic realm=\"hallpass\", charset=\"UTF-8\"".to_owned(),
         SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
-            plain_bearer()
+            BEARER.to_owned()
         }
     }
 }

@@ -228,12 +228,11 @@ fn authorization(request: &ServiceRequest) -> Result<Option<Authorization<'_>>, 
     let values = request.headers().get_all(header::AUTHORIZATION);
     let values = values.map(|value| text(value.as_bytes()));
     let Some(value) = at_most_one(values, "header", "Authorization")? else { return Ok(None) };
-    let scheme = value.expose().split(' ').next().unwrap_or_default();
-    let rest = behind_scheme(value.expose());
+    let (scheme, rest) = halves(value.expose());
     Ok(if rest.is_empty() {
         None
     } else if scheme.eq_ignore_ascii_case("bearer") {
-        Some(Authorization::Bearer(value.cut(behind_scheme)))
+        Some(Authorization::Bearer(value.cut(|value| halves(value).1)))
     } else if scheme.eq_ignore_ascii_case("basic") {
         basic(rest)
     } else {
@@ -241,8 +240,11 @@ fn authorization(request: &ServiceRequest) -> Result<Option<Authorization<'_>>, 
     })
 }
 
-fn behind_scheme(value: &str) -> &str {
-    value.split_once(' ').map_or("", |(_, rest)| rest.trim())
+/// The scheme, and what stands behind it.
+fn halves(value: &str) -> (&str, &str) {
+    let space = value.bytes().position(|byte| byte == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at_checked(space).unwrap_or((value, ""));
+    (scheme, rest.trim())
 }
 
 /// `name:secret`, each percent-encoded (RFC 7617 §2, RFC 6749 §2.3.1). Swagger UI sends an empty pair

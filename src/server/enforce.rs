@@ -23,6 +23,7 @@ use crate::{
 
 use super::{
     admitted::Admitted,
+    challenge::Challenges,
     credentials::Credentials,
     observe::{refuse, shape},
     places::Places,
@@ -46,6 +47,7 @@ pub(super) struct Enforcement {
 #[derive(Debug)]
 struct Foreseen {
     places: Places,
+    challenges: Challenges,
     /// Whether the router agrees on a path without parameters: asked once, since the routes stay.
     agreed: Option<OnceLock<bool>>,
 }
@@ -60,6 +62,7 @@ impl Enforcement {
     ) -> Self {
         let foreseen = policy.operations().map(|operation| Foreseen {
             places: Places::of(&operation.requirement, &session_cookie),
+            challenges: Challenges::of(&operation.requirement),
             agreed: (!operation.path.contains('{')).then(OnceLock::new),
         });
         let foreseen = foreseen.collect();
@@ -132,7 +135,7 @@ async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Resul
             Ok(true)
         }
         Decision::Allow { principal: None } => Ok(true),
-        denied => Err(prover.refuse(requirement, denied, &evidences)),
+        denied => Err(prover.refuse(requirement, &foreseen.challenges, denied, &evidences)),
     }
 }
 

@@ -116,7 +116,7 @@ fn refusal_in<B>(response: &ServiceResponse<B>) -> Option<Refusal> {
 
 fn named(mut response: ServiceResponse) -> ServiceResponse {
     let id = RequestId::of(response.request());
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+    if let Ok(id) = HeaderValue::from_bytes(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    challenge,
+    challenge::{self, Challenges},
     credentials::{Credential, Credentials, Presented},
     enforce::Enforcement,
     places::takes_token,
@@ -163,6 +163,7 @@ impl<'e> Prover<'e> {
     pub(super) fn refuse(
         &self,
         requirement: &Requirement,
+        challenges: &Challenges,
         denied: Decision<'_>,
         evidences: &Evidences,
     ) -> Refusal {
@@ -173,8 +174,11 @@ impl<'e> Prover<'e> {
                     Some(fault) => (fault.detail, Some(fault.reason.clone()), fault.key_id.clone()),
                     None => ("The credential is not valid", None, None),
                 };
-                challenge::bad(requirement, scheme, &self.enforcement.session_cookie, detail)
-                    .because(reason, key_id)
+                let refusal = match takes_token(scheme, &self.enforcement.session_cookie) {
+                    true => challenges.bad_token(detail),
+                    false => challenges.bad_key(detail),
+                };
+                refusal.because(reason, key_id)
             }
             Decision::Forbid(forbidden) => {
                 let known = requirement.schemes().find_map(|scheme| match evidences.of(scheme) {
@@ -186,9 +190,7 @@ impl<'e> Prover<'e> {
                     known.and_then(|principal| principal.key_id()).map(ToString::to_string);
                 challenge::forbidden(forbidden).because(reason, key_id)
             }
-            Decision::Challenge { bad: None } | Decision::Allow { .. } => {
-                challenge::missing(requirement)
-            }
+            Decision::Challenge { bad: None } | Decision::Allow { .. } => challenges.missing(),
         }
     }
 }

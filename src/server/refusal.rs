@@ -115,6 +115,16 @@ impl Refusal {
         self
     }
 
+    /// Adds a header of this name for each value.
+    pub(super) fn headers(
+        mut self,
+        name: HeaderName,
+        values: impl Iterator<Item = HeaderValue>,
+    ) -> Self {
+        self.headers.extend(values.map(|value| (name.clone(), value)));
+        self
+    }
+
     /// Adds what only the log learns.
     pub(super) fn because(mut self, reason: Option<String>, key_id: Option<String>) -> Self {
         self.reason = reason;
@@ -203,6 +213,9 @@ impl Refusal {
 
 /// At most as much of `text` as the document says, without characters that do not belong there.
 fn plain(text: &str, allowed: impl Fn(char) -> bool) -> String {
+    if text.len() <= LONGEST_DETAIL && text.chars().all(&allowed) {
+        return text.to_owned();
+    }
     let clean = |c| match c {
         c if allowed(c) => c,
         '"' => '\'',

@@ -4,7 +4,7 @@
 
 use actix_web::{HttpResponse, get};
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error};
 use utoipa::ToSchema;
 
 use crate::{
@@ -60,7 +60,10 @@ pub(super) struct WhoAmI<'p> {
 
 /// As the type itself would be written, at once instead of piece by piece.
 fn moment<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.map(|at| DateTimePrinter::new().timestamp_to_string(&at)).serialize(serializer)
+    let Some(at) = at else { return serializer.serialize_none() };
+    let mut text = String::with_capacity("2026-11-23T10:00:00Z".len());
+    DateTimePrinter::new().print_timestamp(at, &mut text).map_err(S::Error::custom)?;
+    serializer.serialize_str(&text)
 }
 
 /// Show whom this request speaks for
