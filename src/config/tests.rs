@@ -54,6 +54,14 @@ fn every_wrong_value_is_reported_in_one_run() {
 }
 
 #[test]
+fn there_are_as_many_workers_as_actix_web_can_have() {
+    for (text, good) in [("1", true), ("512", true), ("513", false)] {
+        let settings = raw(&[("HALLPASS_SECRET_KEY", SECRET), ("HALLPASS_WORKERS", text)]);
+        assert_eq!(Settings::resolve(&settings).is_ok(), good, "{text}");
+    }
+}
+
+#[test]
 fn a_missing_secret_names_init() {
     let problems = Settings::resolve(&raw(&[])).unwrap_err();
     assert!(problems.to_string().contains("hallpass init"), "{problems}");

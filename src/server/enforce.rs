@@ -13,7 +13,7 @@ use actix_web::{
     Error, HttpMessage,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header},
+    http::{ConnectionType, Method, header},
     middleware::Next,
 };
 
@@ -23,8 +23,10 @@ use crate::{
 };
 
 use super::{
+    Gate,
     admitted::Admitted,
     credentials::Credentials,
+    limits,
     observe::{refuse, shape},
     prove::Prover,
     refusal::{Code, Refusal},
@@ -38,21 +40,19 @@ pub(super) struct Enforcement {
     pub(super) policy: Policy,
     pub(super) sources: Sources,
     pub(super) session_cookie: String,
+    gate: Gate,
     /// For every path without parameters, whether the router agrees: asked once, since the routes stay.
     agreed: HashMap<String, OnceLock<bool>>,
 }
 
 impl Enforcement {
-    /// Enforces `policy`; `session_cookie` is the cookie that holds a token.
-    pub(super) fn new(
-        authority: Arc<Authority>,
-        policy: Policy,
-        sources: Sources,
-        session_cookie: String,
-    ) -> Self {
+    /// Enforces `policy` for what the gate's authority proves.
+    pub(super) fn new(gate: Gate, policy: Policy, sources: Sources) -> Self {
+        let authority = Arc::clone(gate.shared_authority());
+        let session_cookie = gate.settings().surface.cookie_name.clone();
         let concrete = policy.operations().filter(|operation| !operation.path.contains('{'));
         let agreed = concrete.map(|operation| (operation.path.clone(), OnceLock::new())).collect();
-        Self { authority, policy, sources, session_cookie, agreed }
+        Self { authority, policy, sources, session_cookie, gate, agreed }
     }
 
     /// Whether the router takes this path for the operation's. It takes what was registered first, documented or
@@ -72,10 +72,22 @@ impl Enforcement {
 /// Lets a request pass to its handler if the document allows it; a denial is a response like any other.
 pub(super) async fn enforce(
     enforcement: Arc<Enforcement>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let mut response = answer(&enforcement, request, next).await?;
+    if enforcement.gate.is_stopping() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+async fn answer(
+    enforcement: &Enforcement,
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let protected = match judge(&enforcement, &mut request).await {
+    let protected = match judge(enforcement, &mut request).await {
         Ok(protected) => protected,
         Err(refusal) => return Ok(refuse(request.into_parts().0, &refusal)),
     };
@@ -89,6 +101,11 @@ pub(super) async fn enforce(
 
 /// Whether the operation is a protected one; a request that may not pass is refused.
 async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Result<bool, Refusal> {
+    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if address > limits::ADDRESS {
+        let detail = format!("The address is longer than {} bytes.", limits::ADDRESS);
+        return Err(Refusal::new(Code::UriTooLong, detail));
+    }
     let operation = find(enforcement, request)?;
     // Undocumented, HEAD is GET without the body: the codec leaves the body out, the router knows only GET.
     if *request.method() == Method::HEAD && operation.method == "GET" {

@@ -121,7 +121,8 @@ impl Gate {
         }
     }
 
-    /// Makes `/health/ready` answer 503, so that load balancers go elsewhere: call it before stopping.
+    /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
+    /// connection, so that none is lost in the end: call it a moment before stopping.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }

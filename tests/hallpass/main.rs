@@ -13,6 +13,7 @@
 mod cast;
 mod client;
 mod forge;
+mod load;
 mod oracle;
 mod server;
 mod wire;
@@ -23,6 +24,7 @@ mod credentials;
 mod csrf;
 mod documents;
 mod forged_tokens;
+mod hostile;
 mod library;
 mod login_body;
 mod logs;
