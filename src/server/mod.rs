@@ -29,6 +29,7 @@ mod site;
 mod slices;
 mod sources;
 pub mod testing;
+mod tls;
 mod watch;
 mod words;
 

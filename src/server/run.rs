@@ -43,18 +43,25 @@ pub async fn run(
     let connections = Connections::new(gate.clone());
     let opened = Arc::clone(&connections);
     let workers = limits::workers(gate.settings().workers);
+    let connections_of_worker = limits::connections_of_worker(workers);
     let origins = gate.settings().cors_origins.clone();
     let server = HttpServer::new(move || {
         site.app().wrap(Condition::new(!origins.is_empty(), cors(&origins))).wrap(from_fn(observe))
     })
     .workers(workers)
-    .max_connections(limits::connections_of_worker(workers))
+    .max_connections(connections_of_worker)
     .client_request_timeout(limits::HEAD)
     .keep_alive(limits::IDLE)
+    .tls_handshake_timeout(limits::HEAD)
+    .max_connection_rate(connections_of_worker)
     .on_connect(move |stream, data| opened.opened(stream, data))
     .disable_signals()
     .shutdown_timeout(limits::GRACE.as_secs());
-    let server = server.listen(listener)?.run();
+    let server = match gate.tls() {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     listening();
     actix_web::rt::spawn(async move {

@@ -196,7 +196,8 @@ fn memory_stays_as_it_is() {
             (0..*count / 5).for_each(|_| drop(peer(&server, &bytes)));
         }
         let address = server.address;
-        let load = Load::start(requests(&server), move || Kept::dial(address));
+        let load =
+            Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
         load.goes_on(answers);
         assert_eq!(load.end(), Vec::<String>::new());
     };

@@ -68,9 +68,9 @@ impl<S: Read + Write> Kept<S> {
 /// A request, and what may be answered.
 pub(crate) type Expectation = (String, &'static [u16]);
 
-/// A few requests of each sort, all of which succeed as long as the server does.
-pub(crate) fn requests(server: &Server) -> Vec<Expectation> {
-    let (key, token) = (server.cast.key("reader"), server.login("reader"));
+/// A few requests of each sort, with a token of `reader`, all of which succeed as long as the server does.
+pub(crate) fn requests(server: &Server, token: &str) -> Vec<Expectation> {
+    let key = server.cast.key("reader");
     let ask = |line: &str, header: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
     vec![
         (ask("GET /request", &format!("Authorization: Bearer {token}\r\n")), &[200]),

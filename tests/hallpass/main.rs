@@ -38,4 +38,5 @@ mod state;
 mod stopping;
 mod story;
 mod table;
+mod tls;
 mod undocumented;

@@ -179,7 +179,7 @@ fn under_load_no_answer_shows_that_the_roster_was_reloaded_or_broken() {
     let server = Server::start();
     let (roster, new) = (server.dir.path().join("roster.toml"), server.dir.path().join("new"));
     let address = server.address;
-    let load = Load::start(requests(&server), move || Kept::dial(address));
+    let load = Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
     let (reloaded, broken) = ("reloaded the roster", "roster was not reloaded");
     for round in 1..=20 {
         for (text, said, times) in [

@@ -68,7 +68,8 @@ impl Server {
             .expect("the program starts");
         let log = collect(child.stderr.take().unwrap());
         let first = first_line(child.stdout.take().unwrap());
-        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
+        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http"));
+        let address = address.map(|rest| rest.trim_start_matches("s").trim_start_matches("://"));
         let Some(address) = address.and_then(|address| address.trim().parse().ok()) else {
             let _ = child.kill();
             panic!("the first line on stdout is {first:?}; log:\n{}", log.lock().unwrap());

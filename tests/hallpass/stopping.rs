@@ -67,7 +67,8 @@ fn under_load_everything_that_was_begun_is_answered() {
     for _ in 0..4 {
         let server = Server::start();
         let address = server.address;
-        let load = Load::start(requests(&server), move || Kept::dial(address));
+        let load =
+            Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
         load.goes_on(300);
         server.signal("TERM");
         assert_eq!(load.let_out(), Vec::<String>::new());
