@@ -40,9 +40,9 @@ impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let raw = self.bind.apply(Raw::gather());
         let mut problems = Problems::default();
-        let address = problems.keep(Settings::address(&raw));
+        let base_url = problems.keep(Settings::expected_base_url(&raw));
         let surface = problems.keep(Surface::resolve(&raw));
-        let (Some(address), Some(surface)) = (address, surface) else { Err(problems)? };
+        let (Some(base_url), Some(surface)) = (base_url, surface) else { Err(problems)? };
         let policy = Policy::compile(&own_document(&surface), &Reading::own())?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {
@@ -50,7 +50,6 @@ impl Explain {
             write!(out, "{table}")?;
             return Ok(ExitCode::SUCCESS);
         };
-        let base_url = format!("http://{address}");
         let method = method.to_ascii_uppercase();
         let refusal = match policy.look_up(&method, &path) {
             Found::Operation(operation) => {

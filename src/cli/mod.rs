@@ -121,11 +121,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 /// Keys can be made whatever the address is; `serve` and `check` report a wrong one.
 fn place(raw: &Raw) -> key::Place {
-    let address = Settings::address(raw).map(|address| address.to_string());
-    let address = address.unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    let base_url = Settings::expected_base_url(raw);
     key::Place {
         roster: raw.roster(),
-        base_url: format!("http://{address}"),
+        base_url: base_url.unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned()),
         is_styled: terminal::is_styled(&std::io::stdout()),
     }
 }

@@ -48,7 +48,7 @@ impl Serve {
         let listener = TcpListener::bind(bind).with_context(|| {
             format!("cannot listen on {bind}; take another address, as in --bind 127.0.0.1:0 for any free port")
         })?;
-        let base_url = format!("http://{}", listener.local_addr()?);
+        let base_url = prepared.settings.base_url(listener.local_addr()?);
         let banner = Banner::of(&prepared.settings, &prepared.checked.roster, key);
         let gate = prepared.gate(&base_url)?;
         let announce = || banner.show(&base_url);

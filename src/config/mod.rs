@@ -6,9 +6,11 @@ mod raw;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod values;
 mod variables;
 
 pub use raw::Raw;
 pub use settings::{KeySource, Settings, Surface};
+pub use tls::TlsFiles;
 pub use variables::{VARIABLES, Variable, example, first_env};

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::problem::{Problem, Problems};
 
 use super::{
-    Raw,
+    Raw, TlsFiles,
     values::{
         bind, cookie_name, issuer, leeway, lifetime, list, log_filter, on_or_off, origins,
         redirect, secret, workers,
@@ -69,6 +69,8 @@ impl Surface {
 pub struct Settings {
     /// Address and port to listen on.
     pub bind: SocketAddr,
+    /// What TLS is spoken with; `None` is plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// The roster file.
     pub roster: PathBuf,
     /// What signs tokens.
@@ -108,6 +110,7 @@ impl Settings {
         let mut reader = Reader { raw, problems: raw.faults().clone() };
         let settings = Self {
             bind: reader.bind(),
+            tls: reader.problems.keep(TlsFiles::resolve(raw)).flatten(),
             roster: raw.roster(),
             signing_key: reader.signing_key(),
             previous_keys: reader.previous_keys(),
@@ -131,7 +134,7 @@ impl Settings {
     ///
     /// # Errors
     /// It is wrong.
-    pub fn address(raw: &Raw) -> Result<SocketAddr, Problems> {
+    pub(super) fn address(raw: &Raw) -> Result<SocketAddr, Problems> {
         let mut reader = Reader { raw, problems: Problems::default() };
         let address = reader.bind();
         reader.problems.or(address)

@@ -54,6 +54,37 @@ fn every_wrong_value_is_reported_in_one_run() {
 }
 
 #[test]
+fn there_are_as_many_workers_as_actix_web_can_have() {
+    for (text, good) in [("1", true), ("512", true), ("513", false)] {
+        let settings = raw(&[("HALLPASS_SECRET_KEY", SECRET), ("HALLPASS_WORKERS", text)]);
+        assert_eq!(Settings::resolve(&settings).is_ok(), good, "{text}");
+    }
+}
+
+#[test]
+fn tls_needs_both_files_and_makes_the_address_https() {
+    let secret = ("HALLPASS_SECRET_KEY", SECRET);
+    let (certificate, key) = (("HALLPASS_TLS_CERT", "c.pem"), ("HALLPASS_TLS_KEY", "k.pem"));
+    let both = Settings::resolve(&raw(&[secret, certificate, key])).unwrap();
+    let files = both.tls.as_ref().unwrap();
+    assert_eq!((files.certificate.to_str(), files.key.to_str()), (Some("c.pem"), Some("k.pem")));
+    assert_eq!(both.base_url(both.bind), "https://127.0.0.1:8080");
+    let none = Settings::resolve(&raw(&[secret])).unwrap();
+    assert_eq!(none.base_url(none.bind), "http://127.0.0.1:8080");
+    for (set, other) in [(certificate, "HALLPASS_TLS_KEY"), (key, "HALLPASS_TLS_CERT")] {
+        let problems = Settings::resolve(&raw(&[secret, set])).unwrap_err().to_string();
+        assert_eq!(
+            problems,
+            format!("environment: {} is set and {other} is not: TLS needs both", set.0)
+        );
+    }
+    let pem = [secret, certificate, ("HALLPASS_TLS_KEY", "-----BEGIN PRIVATE KEY-----\nabc")];
+    let problems = Settings::resolve(&raw(&pem)).unwrap_err().to_string();
+    assert!(problems.contains("HALLPASS_TLS_KEY is a PEM"), "{problems}");
+    assert!(!problems.contains("abc"), "the key is not shown: {problems}");
+}
+
+#[test]
 fn a_missing_secret_names_init() {
     let problems = Settings::resolve(&raw(&[])).unwrap_err();
     assert!(problems.to_string().contains("hallpass init"), "{problems}");

@@ -104,8 +104,8 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
 }
 
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    let wrong = || format!("is {text:?}: write a number from 1 to 1024");
-    text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 1024).ok_or_else(wrong)
+    let wrong = || format!("is {text:?}: write a number from 1 to 512");
+    text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 512).ok_or_else(wrong)
 }
 
 /// The part of env_logger's filters that the manual shows: `LEVEL` and `TARGET=LEVEL`.

@@ -27,6 +27,17 @@ const fn variable(
 pub const VARIABLES: &[Variable] = &[
     variable("HALLPASS_BIND", Some("127.0.0.1:8080"), "Address and port to listen on."),
     variable(
+        "HALLPASS_TLS_CERT",
+        None,
+        "To speak TLS: the path of a PEM with the server's certificate, and behind it those that vouch for it.\n\
+         It and the key are read anew when they change.",
+    ),
+    variable(
+        "HALLPASS_TLS_KEY",
+        None,
+        "The path of a PEM with the certificate's private key, without a passphrase.",
+    ),
+    variable(
         "HALLPASS_ROSTER",
         Some("roster.toml"),
         "The file that says who may come in; `hallpass key add` edits it.",
@@ -56,7 +67,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_ISSUER",
         None,
-        "The `iss` of every token. Default: http:// and the address that was bound.",
+        "The `iss` of every token. Default: http:// (https:// with TLS) and the address that was bound.",
     ),
     variable("HALLPASS_AUDIENCE", None, "The `aud` of every token. Default: the issuer."),
     variable("HALLPASS_TOKEN_LIFETIME", Some("30m"), "How long a token lives: 90s, 30m, 8h."),

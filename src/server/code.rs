@@ -38,6 +38,8 @@ pub enum Code {
     RequestTimeout,
     /// The body is larger than the operation takes.
     PayloadTooLarge,
+    /// The address is longer than any operation takes.
+    UriTooLong,
     /// The body is of a type that the operation does not take.
     UnsupportedMediaType,
     /// Not now: starting, stopping or overloaded.
@@ -64,6 +66,7 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::RequestTimeout
             | Self::PayloadTooLarge
+            | Self::UriTooLong
             | Self::UnsupportedMediaType => ErrorCode::InvalidRequest,
         }
     }
@@ -84,6 +87,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,

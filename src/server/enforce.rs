@@ -12,7 +12,7 @@ use actix_web::{
     Error, HttpMessage,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header},
+    http::{ConnectionType, Method, header},
     middleware::Next,
 };
 
@@ -22,9 +22,11 @@ use crate::{
 };
 
 use super::{
+    Gate,
     admitted::Admitted,
     challenge::Challenges,
     credentials::Credentials,
+    limits,
     observe::{refuse, shape},
     places::Places,
     prove::Prover,
@@ -39,6 +41,7 @@ pub(super) struct Enforcement {
     pub(super) policy: Policy,
     pub(super) sources: Sources,
     pub(super) session_cookie: String,
+    gate: Gate,
     /// For each operation, by its position.
     foreseen: Vec<Foreseen>,
 }
@@ -53,20 +56,17 @@ struct Foreseen {
 }
 
 impl Enforcement {
-    /// Enforces `policy`; `session_cookie` is the cookie that holds a token.
-    pub(super) fn new(
-        authority: Arc<Authority>,
-        policy: Policy,
-        sources: Sources,
-        session_cookie: String,
-    ) -> Self {
+    /// Enforces `policy` for what the gate's authority proves.
+    pub(super) fn new(gate: Gate, policy: Policy, sources: Sources) -> Self {
+        let authority = Arc::clone(gate.shared_authority());
+        let session_cookie = gate.settings().surface.cookie_name.clone();
         let foreseen = policy.operations().map(|operation| Foreseen {
             places: Places::of(&operation.requirement, &session_cookie),
             challenges: Challenges::of(&operation.requirement),
             agreed: (!operation.path.contains('{')).then(OnceLock::new),
         });
         let foreseen = foreseen.collect();
-        Self { authority, policy, sources, session_cookie, foreseen }
+        Self { authority, policy, sources, session_cookie, gate, foreseen }
     }
 
     fn foreseen(&self, operation: &Operation) -> Option<&Foreseen> {
@@ -91,10 +91,22 @@ impl Enforcement {
 /// Lets a request pass to its handler if the document allows it; a denial is a response like any other.
 pub(super) async fn enforce(
     enforcement: Arc<Enforcement>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let mut response = answer(&enforcement, request, next).await?;
+    if enforcement.gate.is_stopping() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+async fn answer(
+    enforcement: &Enforcement,
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let protected = match judge(&enforcement, &mut request).await {
+    let protected = match judge(enforcement, &mut request).await {
         Ok(protected) => protected,
         Err(refusal) => return Ok(refuse(request.into_parts().0, &refusal)),
     };
@@ -108,6 +120,11 @@ pub(super) async fn enforce(
 
 /// Whether the operation is a protected one; a request that may not pass is refused.
 async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Result<bool, Refusal> {
+    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if address > limits::ADDRESS {
+        let detail = format!("The address is longer than {} bytes.", limits::ADDRESS);
+        return Err(Refusal::new(Code::UriTooLong, detail));
+    }
     let operation = find(enforcement, request)?;
     // Undocumented, HEAD is GET without the body: the codec leaves the body out, the router knows only GET.
     if *request.method() == Method::HEAD && operation.method == "GET" {

@@ -20,7 +20,12 @@ use crate::{
     roster::{Issuer, Source},
 };
 
-use super::{prepare::prepare, site::Site, watch::Watch};
+use super::{
+    prepare::prepare,
+    site::Site,
+    tls::Tls,
+    watch::{Watch, watch_roster},
+};
 
 #[derive(Debug)]
 struct Inner {
@@ -30,6 +35,7 @@ struct Inner {
     issuers: Vec<Issuer>,
     stopping: AtomicBool,
     watch: OnceLock<Watch>,
+    tls: Option<Tls>,
 }
 
 /// Who may come in, and what signs their tokens: made once in a process, from its settings.
@@ -39,7 +45,7 @@ struct Inner {
 pub struct Gate(Arc<Inner>);
 
 impl Gate {
-    pub(super) fn new(authority: Authority, settings: Settings) -> Self {
+    pub(super) fn new(authority: Authority, settings: Settings, tls: Option<Tls>) -> Self {
         let issuers = authority.roster().issuers().cloned().collect();
         Self(Arc::new(Inner {
             issuers,
@@ -47,6 +53,7 @@ impl Gate {
             settings,
             stopping: AtomicBool::new(false),
             watch: OnceLock::new(),
+            tls,
         }))
     }
 
@@ -58,7 +65,7 @@ impl Gate {
     pub fn from_env() -> Result<Self, Problems> {
         let prepared = prepare(&Raw::gather())?;
         prepared.warn();
-        let base_url = format!("http://{}", prepared.settings.bind);
+        let base_url = prepared.settings.base_url(prepared.settings.bind);
         prepared.gate(&base_url)
     }
 
@@ -87,6 +94,18 @@ impl Gate {
         self.0.settings.bind
     }
 
+    /// What `HALLPASS_TLS_CERT` and `HALLPASS_TLS_KEY` say, for those who listen
+    /// ([`HttpServer::bind_rustls_0_23`](actix_web::HttpServer::bind_rustls_0_23)): it follows every change of these
+    /// files. `None` where they are not set.
+    pub fn tls(&self) -> Option<rustls::ServerConfig> {
+        self.0.tls.as_ref().map(Tls::config)
+    }
+
+    /// Whether the last good certificate is in use, because the files of TLS have faults.
+    pub(super) fn has_broken_tls(&self) -> bool {
+        self.0.tls.as_ref().is_some_and(Tls::is_broken)
+    }
+
     /// Who proves credentials and issues tokens here.
     #[doc(hidden)]
     pub fn authority(&self) -> &Authority {
@@ -105,23 +124,31 @@ impl Gate {
         &self.0.issuers
     }
 
-    /// Follows the changes of a roster file, of one at most.
-    pub(super) fn watch(&self, source: Source) {
-        match Watch::start(source, &self.0.authority) {
+    /// Follows the changes of a roster file, of one at most, and of the files of TLS.
+    pub(super) fn watch(&self, source: Option<Source>) {
+        if let Some(tls) = &self.0.tls {
+            tls.watch();
+        }
+        let Some(source) = source else { return };
+        match watch_roster(source, &self.0.authority) {
             Ok(watch) => drop(self.0.watch.set(watch)),
             Err(error) => log::error!("the roster is not watched, changes need a restart: {error}"),
         }
     }
 
-    /// Has the roster file read at once, as on SIGHUP; returns before that is done. Does nothing where the
-    /// roster came from no file.
+    /// Has the roster file and those of TLS read at once, as on SIGHUP; returns before that is done. Does nothing
+    /// where the roster came from no file.
     pub fn reload(&self) {
+        if let Some(tls) = &self.0.tls {
+            tls.read_now();
+        }
         if let Some(watch) = self.0.watch.get() {
             watch.read_now();
         }
     }
 
-    /// Makes `/health/ready` answer 503, so that load balancers go elsewhere: call it before stopping.
+    /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
+    /// connection, so that none is lost in the end: call it a moment before stopping.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }

@@ -13,7 +13,7 @@ use actix_web::{
 };
 use rand::RngExt;
 
-use super::{refusal::Refusal, routes};
+use super::{connections::InHand, refusal::Refusal, routes};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -59,6 +59,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
+    let _in_hand = InHand::take(request.request());
     let started = Instant::now();
     // The enforcement has HEAD answered as GET.
     let method = request.method().clone();

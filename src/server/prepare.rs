@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use crate::{
     authority::Authority,
-    config::{KeySource, Raw, Settings},
+    config::{KeySource, Raw, Settings, TlsFiles},
     policy::{Policy, Reading},
     problem::{Problem, Problems},
     roster::{Checked, Issuer, KeyRecord, Source},
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
-use super::{Gate, document::own_document, issuer_schemes};
+use super::{Gate, document::own_document, issuer_schemes, tls::Tls};
 
 /// How many warnings are said one by one.
 const WARNINGS: usize = 20;
@@ -28,6 +28,7 @@ pub struct Prepared {
     /// The roster, with what is worth a warning.
     pub checked: Checked,
     keyring: Keyring,
+    tls: Option<Tls>,
     /// The roster file, unless the roster came from elsewhere.
     source: Option<Source>,
 }
@@ -61,11 +62,14 @@ pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared
             .ok()
             .and_then(|(current, previous)| problems.keep(keyring(raw, &current, &previous))),
     };
+    // As above.
+    let files = TlsFiles::resolve(raw).ok().flatten();
+    let tls = files.and_then(|files| problems.keep(Tls::open(&files)));
     let checked = problems.keep(roster);
     match (settings, keyring, checked) {
         (Some(settings), Some(keyring), Some(mut checked)) if problems.is_empty() => {
             checked.warnings.extend(raw.unknown());
-            Ok(Prepared { settings, checked, keyring, source: None })
+            Ok(Prepared { settings, checked, keyring, tls, source: None })
         }
         _ => Err(problems),
     }
@@ -117,7 +121,7 @@ fn signing_key(
 
 impl Prepared {
     /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
-    /// state file, and holds it and watches the roster file for as long as the gate lives.
+    /// state file, and holds it and watches the other files for as long as the gate lives.
     ///
     /// # Errors
     /// A state file that is in use, no state file, damaged or out of reach.
@@ -127,11 +131,9 @@ impl Prepared {
             Some(path) => Revocations::open(path, Timestamp::now())
                 .map_err(|error| Problem::new("HALLPASS_STATE", error.to_string()))?,
         };
-        let (settings, source) = (self.settings.clone(), self.source.take());
-        let gate = Gate::new(self.authority(base_url, revocations), settings);
-        if let Some(source) = source {
-            gate.watch(source);
-        }
+        let (settings, source, tls) = (self.settings.clone(), self.source.take(), self.tls.take());
+        let gate = Gate::new(self.authority(base_url, revocations), settings, tls);
+        gate.watch(source);
         Ok(gate)
     }
 

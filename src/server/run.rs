@@ -2,7 +2,7 @@
 //!
 //! Must not know where the listener or the order to stop came from.
 
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, sync::Arc};
 
 use actix_cors::Cors;
 use actix_web::{
@@ -13,10 +13,7 @@ use actix_web::{
 
 use crate::problem::Problems;
 
-use super::{Gate, Site, observe::observe};
-
-/// How long connections may take to end once the service was told to stop.
-const GRACE: Duration = Duration::from_secs(10);
+use super::{Gate, Site, connections::Connections, limits, listener::Entrance, observe::observe};
 
 /// Why the service could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,22 +39,37 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
     let site = Site::own(gate.clone())?;
-    let workers = gate.settings().workers;
+    let entrance = Entrance::of(&listener)?;
+    let connections = Connections::new(gate.clone());
+    let opened = Arc::clone(&connections);
+    let workers = limits::workers(gate.settings().workers);
+    let connections_of_worker = limits::connections_of_worker(workers);
     let origins = gate.settings().cors_origins.clone();
-    let mut server = HttpServer::new(move || {
+    let server = HttpServer::new(move || {
         site.app().wrap(Condition::new(!origins.is_empty(), cors(&origins))).wrap(from_fn(observe))
     })
+    .workers(workers)
+    .max_connections(connections_of_worker)
+    .client_request_timeout(limits::HEAD)
+    .keep_alive(limits::IDLE)
+    .tls_handshake_timeout(limits::HEAD)
+    .max_connection_rate(connections_of_worker)
+    .on_connect(move |stream, data| opened.opened(stream, data))
     .disable_signals()
-    .shutdown_timeout(GRACE.as_secs());
-    if let Some(workers) = workers {
-        server = server.workers(workers.get());
-    }
-    let server = server.listen(listener)?.run();
+    .shutdown_timeout(limits::GRACE.as_secs());
+    let server = match gate.tls() {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     listening();
     actix_web::rt::spawn(async move {
         shutdown.await;
+        // A worker that is told to stop leaves unanswered what it has not begun, so it must have begun everything.
         gate.stop();
+        entrance.shut();
+        connections.at_rest().await;
         handle.stop(true).await;
     });
     Ok(server.await?)

@@ -36,8 +36,8 @@ pub(super) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
 #[derive(Debug)]
 pub(super) struct Published {
     document: Value,
-    pub(super) json: String,
-    pub(super) yaml: String,
+    pub(super) json: web::Bytes,
+    pub(super) yaml: web::Bytes,
 }
 
 /// Operations, and the document that is both published and enforced for them; made by [`Gate::protect`].
@@ -86,12 +86,10 @@ impl Site {
         let document = issuer_schemes::add(document, gate.issuers())?;
         let policy = Policy::compile(&document, &Reading::own())?;
         let sources = Sources::of(&policy, gate.issuers(), gate.authority())?;
-        let json = serde_json::to_string(&document).map_err(unwritable)?;
-        let yaml = yaml_serde::to_string(&document).map_err(unwritable)?;
+        let json = serde_json::to_vec(&document).map_err(unwritable)?.into();
+        let yaml = yaml_serde::to_string(&document).map_err(unwritable)?.into();
         let published = web::Data::new(Published { document, json, yaml });
-        let cookie = gate.settings().surface.cookie_name.clone();
-        let authority = Arc::clone(gate.shared_authority());
-        let enforcement = Arc::new(Enforcement::new(authority, policy, sources, cookie));
+        let enforcement = Arc::new(Enforcement::new(gate.clone(), policy, sources));
         Ok(Self { gate, operations, has_start, published, enforcement })
     }
 

@@ -1,14 +1,15 @@
-//! Watching the roster file in a thread of its own, as long as there is an authority to tell.
+//! Watching files that may change, each in a thread of its own, as long as there is somebody to tell.
 //!
-//! Must not know requests, or how a change is noticed: the roster's source does.
+//! Must not know requests, or how a change is noticed: whoever looks does.
 
 use std::{
     io,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, Thread},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ use crate::{
 
 use super::prepare::warn;
 
-/// The watching thread, which ends by itself soon after the authority is gone.
+/// A thread that looks at a file now and then.
 #[derive(Debug)]
 pub(super) struct Watch {
     thread: Thread,
@@ -29,15 +30,25 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch.
+    /// Has `look` called again and again. It is told whether somebody asked for it, and says how long to wait before
+    /// the next time; where there is nobody to tell any more, it says `None`, and the thread ends.
+    ///
+    /// Polling costs microseconds, sees through every kind of link, and works on network file systems.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(source: Source, authority: &Arc<Authority>) -> io::Result<Self> {
+    pub(super) fn start(
+        name: &str,
+        mut look: impl FnMut(bool) -> Option<Duration> + Send + 'static,
+    ) -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
-        let (authority, heard) = (Arc::downgrade(authority), Arc::clone(&asked));
-        let thread = thread::Builder::new().name("roster".to_owned());
-        let handle = thread.spawn(move || watch(source, &authority, &heard))?;
+        let heard = Arc::clone(&asked);
+        let handle = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while let Some(pause) = look(heard.swap(false, Ordering::Acquire)) {
+                // Being asked before it parks is not forgotten: the token of `unpark` stays.
+                thread::park_timeout(pause);
+            }
+        })?;
         Ok(Self { thread: handle.thread().clone(), asked })
     }
 
@@ -48,22 +59,22 @@ impl Watch {
     }
 }
 
-/// Polls: looking costs microseconds, sees through every kind of link, and works on network file systems.
-fn watch(mut source: Source, authority: &Weak<Authority>, asked: &AtomicBool) {
-    loop {
-        // Being asked before it parks is not forgotten: the token of `unpark` stays.
-        thread::park_timeout(source.pause());
+/// Watches a roster file for an authority.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(super) fn watch_roster(mut source: Source, authority: &Arc<Authority>) -> io::Result<Watch> {
+    let authority = Arc::downgrade(authority);
+    Watch::start("roster", move |asked| {
         if authority.strong_count() == 0 {
-            return;
+            return None;
         }
-        let read = match asked.swap(false, Ordering::Acquire) {
-            true => Some(source.read()),
-            false => source.look(),
-        };
+        let read = if asked { Some(source.read()) } else { source.look() };
         if let (Some(read), Some(authority)) = (read, authority.upgrade()) {
             take_over(&authority, read);
         }
-    }
+        Some(source.pause())
+    })
 }
 
 fn take_over(authority: &Authority, read: Result<Checked, Problems>) {
@@ -147,7 +158,7 @@ mod tests {
     fn the_thread_ends_with_the_gate() {
         let (_directory, path, gate) = watching();
         let (source, _) = Source::open(&path);
-        let watch = Watch::start(source, gate.shared_authority()).unwrap();
+        let watch = watch_roster(source, gate.shared_authority()).unwrap();
         thread::sleep(Duration::from_millis(700));
         assert_eq!(Arc::strong_count(&watch.asked), 2, "it lives as long as the gate does");
         drop(gate);

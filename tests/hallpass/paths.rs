@@ -74,11 +74,12 @@ fn a_file_name_cannot_leave_its_directory() {
 #[test]
 fn a_long_path_is_no_fault_of_ours() {
     let server = Server::start();
-    for path in ["a".repeat(60_000), "a/".repeat(30_000), "%61".repeat(20_000), ";=".repeat(9_999)]
-    {
+    for path in ["a".repeat(8_000), "a/".repeat(4_000), "%61".repeat(2_600), ";=".repeat(4_000)] {
         server.anonymous().get(&format!("/{path}")).refused(404, "not_found");
         server.anonymous().get(&format!("/docs/{path}")).refused(404, "not_found");
         server.anonymous().get(&format!("/request?{path}")).refused(401, "missing_credentials");
+        server.anonymous().get(&format!("/{path}{path}")).refused(414, "uri_too_long");
+        server.anonymous().get(&format!("/request?{path}{path}")).refused(414, "uri_too_long");
     }
 }
 

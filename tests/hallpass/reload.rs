@@ -8,6 +8,10 @@ use std::{fs, thread, time::Duration};
 
 use hallpass::roster::Roster;
 
+use crate::{
+    load::{Kept, Load, requests},
+    server::Server,
+};
 use service::{Service, program, user};
 
 #[test]
@@ -168,4 +172,32 @@ fn users_that_cannot_be_are_refused_and_nothing_changes() {
         assert!(err.contains(say), "{err}");
         assert_eq!(fs::read_to_string(&roster).unwrap(), before);
     }
+}
+
+#[test]
+fn under_load_no_answer_shows_that_the_roster_was_reloaded_or_broken() {
+    let server = Server::start();
+    let (roster, new) = (server.dir.path().join("roster.toml"), server.dir.path().join("new"));
+    let address = server.address;
+    let load = Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
+    let (reloaded, broken) = ("reloaded the roster", "roster was not reloaded");
+    for round in 1..=20 {
+        for (text, said, times) in [
+            (format!("{}\n# {round}\n", server.cast.roster), reloaded, round),
+            ("[clients".to_owned(), broken, round / 10),
+        ] {
+            if server.log().matches(said).count() == times {
+                continue;
+            }
+            fs::write(&new, text).unwrap();
+            fs::rename(&new, &roster).unwrap();
+            // Every fifth change is found without a signal.
+            if round % 5 > 0 {
+                server.signal("HUP");
+            }
+            server.log_until(said, |log| log.matches(said).count() == times);
+            load.goes_on(50);
+        }
+    }
+    assert_eq!(load.end(), Vec::<String>::new());
 }

@@ -68,7 +68,8 @@ impl Server {
             .expect("the program starts");
         let log = collect(child.stderr.take().unwrap());
         let first = first_line(child.stdout.take().unwrap());
-        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
+        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http"));
+        let address = address.map(|rest| rest.trim_start_matches("s").trim_start_matches("://"));
         let Some(address) = address.and_then(|address| address.trim().parse().ok()) else {
             let _ = child.kill();
             panic!("the first line on stdout is {first:?}; log:\n{}", log.lock().unwrap());
@@ -133,9 +134,14 @@ impl Server {
         eventually(what, || Some(self.log()).filter(|log| good(log)))
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
     /// Sends a signal to this server alone.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.lock().unwrap().id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(sent.success());
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    load::{Kept, Load, requests},
     server::{Server, eventually},
     wire::{connect, read_response},
 };
@@ -59,4 +60,32 @@ fn an_idle_connection_does_not_hold_the_program_up() {
     assert_eq!(server.exit().code(), Some(0));
     assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
     drop((idle, silent));
+}
+
+#[test]
+fn under_load_everything_that_was_begun_is_answered() {
+    for _ in 0..4 {
+        let server = Server::start();
+        let address = server.address;
+        let load =
+            Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
+        load.goes_on(300);
+        server.signal("TERM");
+        assert_eq!(load.let_out(), Vec::<String>::new());
+        assert_eq!(server.exit().code(), Some(0));
+    }
+}
+
+#[test]
+fn whoever_asks_on_is_told_so_and_sent_away() {
+    let server = Server::start();
+    let ask = "GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut kept = Kept::dial(server.address).unwrap();
+    assert_eq!(kept.ask(ask).unwrap().header("connection"), None);
+    server.signal("TERM");
+    server.log_until("it was told to stop", |log| log.contains("told to stop"));
+    let last =
+        eventually("it says so", || Some(kept.ask(ask).unwrap()).filter(|a| a.status == 503));
+    assert_eq!((last.code().as_str(), last.header("connection")), ("unavailable", Some("close")));
+    assert_eq!(server.exit().code(), Some(0));
 }

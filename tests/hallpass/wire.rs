@@ -81,7 +81,8 @@ pub(crate) fn read_response(stream: &mut TcpStream) -> Option<Response> {
     parse(&bytes)
 }
 
-fn parse(bytes: &[u8]) -> Option<Response> {
+/// An answer from its bytes; `None` where its head is not there.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Response> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..end].to_vec()).expect("headers are text");
     let mut lines = head.split("\r\n");

@@ -94,7 +94,8 @@ class Reader:
         )
         print(f"$ {text.strip()}", flush=True)
         first = self.server.stdout.readline()
-        if first != f"listening on http://{self.address}\n":
+        scheme = "https" if "HALLPASS_TLS_CERT" in text else "http"
+        if first != f"listening on {scheme}://{self.address}\n":
             sys.exit(f"serve said {first!r}\n{(self.folder / 'log').read_text()[-2000:]}")
         if "--dev" in text:
             self.key = self.server.stdout.readline().removeprefix("api key: ").strip()

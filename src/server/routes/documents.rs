@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, get, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
 use utoipa::ToSchema;
 
-use crate::server::{Gate, site::Published};
+use crate::server::{Gate, site::Published, slices::Slices};
 
 /// An OpenAPI document: beside its version, whatever OpenAPI allows.
 #[derive(ToSchema)]
@@ -31,8 +31,9 @@ pub(super) struct OpenApiDocument {
     security(),
 )]
 #[get("/openapi.json")]
-pub(super) async fn json(published: web::Data<Published>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(published.json.clone())
+pub(super) async fn json(request: HttpRequest, published: web::Data<Published>) -> HttpResponse {
+    let body = Slices::new(published.json.clone(), &request);
+    HttpResponse::Ok().content_type("application/json").body(body)
 }
 
 /// Read the OpenAPI document as YAML
@@ -46,8 +47,9 @@ pub(super) async fn json(published: web::Data<Published>) -> HttpResponse {
     security(),
 )]
 #[get("/openapi.yaml")]
-pub(super) async fn yaml(published: web::Data<Published>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/yaml").body(published.yaml.clone())
+pub(super) async fn yaml(request: HttpRequest, published: web::Data<Published>) -> HttpResponse {
+    let body = Slices::new(published.yaml.clone(), &request);
+    HttpResponse::Ok().content_type("application/yaml").body(body)
 }
 
 /// Go to the documentation

@@ -51,8 +51,8 @@ pub(super) async fn live() -> HttpResponse {
 /// Say whether requests are welcome
 ///
 /// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file is
-/// broken, where the last good roster is in use, or the keys of another issuer cannot be fetched; the log says
-/// what to mend.
+/// broken, where the last good roster is in use, or those of TLS are, or the keys of another issuer cannot be
+/// fetched; the log says what to mend.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
@@ -73,6 +73,8 @@ pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }
     let authority = gate.authority();
-    let degraded = authority.roster_status().broken.is_some() || authority.has_failing_issuer();
+    let degraded = authority.roster_status().broken.is_some()
+        || authority.has_failing_issuer()
+        || gate.has_broken_tls();
     Ok(healthy(if degraded { Status::Degraded } else { Status::Ok }))
 }

@@ -2,13 +2,16 @@
 //!
 //! Must not know what the document says.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use actix_web::{HttpResponse, body::MessageBody, get, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, body::MessageBody, get, http::header, web};
 use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
-use crate::server::refusal::{Code, Problem, Refusal};
+use crate::server::{
+    refusal::{Code, Problem, Refusal},
+    slices::Slices,
+};
 
 /// Only files of this server, no validator on another host; the page needs its inline styles.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -48,8 +51,8 @@ pub(super) async fn without_slash() -> HttpResponse {
     security(),
 )]
 #[get("/docs/")]
-pub(super) async fn page() -> Result<HttpResponse, Refusal> {
-    serve("index.html")
+pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    serve("index.html", &request)
 }
 
 /// Read a file of Swagger UI
@@ -71,17 +74,26 @@ pub(super) async fn page() -> Result<HttpResponse, Refusal> {
     security(),
 )]
 #[get("/docs/{name}")]
-pub(super) async fn file(name: web::Path<String>) -> Result<HttpResponse, Refusal> {
-    serve(&name)
+pub(super) async fn file(
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    serve(&name, &request)
 }
 
-fn serve(name: &str) -> Result<HttpResponse, Refusal> {
+fn serve(name: &str, request: &HttpRequest) -> Result<HttpResponse, Refusal> {
     if name == "swagger-initializer.js" {
         return Ok(answer("text/javascript; charset=utf-8", INITIALIZER));
     }
     let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from("../openapi.json")));
     match found.map_err(|error| Refusal::internal(error.to_string()))? {
-        Some(served) => Ok(answer(&served.content_type, served.bytes.into_owned())),
+        Some(served) => {
+            let bytes = match served.bytes {
+                Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+                Cow::Owned(bytes) => bytes.into(),
+            };
+            Ok(answer(&served.content_type, Slices::new(bytes, request)))
+        }
         None => Err(Refusal::new(Code::NotFound, "Swagger UI has no file of this name.")),
     }
 }

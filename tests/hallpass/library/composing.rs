@@ -144,3 +144,21 @@ async fn routes_beside_the_document_answer_nobody() {
         assert_eq!(actix_test::call_service(&app, request).await.status(), 404, "{path}");
     }
 }
+
+#[actix_web::test]
+async fn every_answer_closes_its_connection_once_the_application_is_stopping() {
+    let (gate, site) = nested();
+    let token = gate.token("a", &["reader"], &[]);
+    let app = actix_test::init_service(site.app()).await;
+    let mut closes = Vec::new();
+    for _ in 0..2 {
+        for (path, token) in
+            [("/v1/acme/list", Some(&*token)), ("/v1/acme/list", None), ("/none", None)]
+        {
+            let answer = actix_test::call_service(&app, get(path, token).to_request()).await;
+            closes.push(!answer.response().head().keep_alive());
+        }
+        gate.stop();
+    }
+    assert_eq!(closes, [false, false, false, true, true, true]);
+}

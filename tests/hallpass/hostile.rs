@@ -1,0 +1,223 @@
+//! Peers that mean no good: others are served beside them, and none of them is borne for ever.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    load::{Kept, Load, requests, tcp},
+    server::{Server, eventually},
+    wire::connect,
+};
+
+/// A peer that sends something and then falls silent, on so many connections at once.
+struct Peer {
+    what: &'static str,
+    count: usize,
+    sends: fn() -> Vec<u8>,
+}
+
+const PEERS: &[Peer] = &[
+    Peer { what: "says nothing", count: 500, sends: Vec::new },
+    Peer { what: "begins a head", count: 200, sends: || b"GET / HTTP/1.1\r\nHo".to_vec() },
+    Peer {
+        what: "begins a body",
+        count: 50,
+        sends: || {
+            b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+              Content-Length: 9\r\n\r\ngra"
+                .to_vec()
+        },
+    },
+    Peer { what: "sends a long header", count: 100, sends: || long_header(120_000) },
+    Peer { what: "sends a longer header", count: 20, sends: || long_header(1_000_000) },
+    Peer {
+        what: "sends a long address",
+        count: 20,
+        sends: || format!("GET /{} HTTP/1.1\r\n", "a".repeat(70_000)).into(),
+    },
+    Peer {
+        what: "sends no HTTP",
+        count: 100,
+        sends: || b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n".repeat(500),
+    },
+    Peer {
+        what: "sends garbage behind requests",
+        count: 100,
+        sends: || {
+            let good = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3);
+            [good, b"\0\xff: {}\r\n\r\n".repeat(99)].concat()
+        },
+    },
+    Peer { what: "never reads", count: 20, sends: || ask_for_the_largest(2000) },
+];
+
+fn long_header(length: usize) -> Vec<u8> {
+    format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}", "a".repeat(length)).into()
+}
+
+/// A file of 1.5 MB, so many times in a row.
+fn ask_for_the_largest(times: usize) -> Vec<u8> {
+    b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(times)
+}
+
+/// A peer that has sent this, as far as the server took it.
+fn peer(server: &Server, bytes: &[u8]) -> TcpStream {
+    let mut stream = tcp(server.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    // The server may have answered and closed long before the end.
+    let _ = stream.write_all(bytes);
+    stream
+}
+
+/// What everybody else wants to do meanwhile.
+fn others_are_served(server: &Server) {
+    let token = server.token("reader");
+    token.get("/request").expect(200);
+    token.get("/clients").expect(403);
+    token.post("/logout").expect(200);
+    token.get("/request").expect(401);
+    server.anonymous().get("/health/ready").expect(200);
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "shown if the test fails")]
+fn others_are_served_whatever_a_peer_does() {
+    allow_many_files();
+    let server = Server::start();
+    for Peer { what, count, sends } in PEERS {
+        println!("while a peer {what}");
+        let bytes = sends();
+        let _peers: Vec<_> = (0..*count).map(|_| peer(&server, &bytes)).collect();
+        others_are_served(&server);
+    }
+}
+
+/// Tests share one process, and some systems allow it no more than 1024 files at first.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
+#[test]
+fn no_peer_keeps_a_connection_for_ever() {
+    let server = Server::start();
+    others_are_served(&server);
+    let ask = "GET /health/live HTTP/1.1\r\nHost: x\r\n";
+    let begins_a_second_head = || {
+        let mut kept = Kept::dial(server.address).unwrap();
+        kept.ask(&format!("{ask}\r\n")).unwrap();
+        let mut stream = kept.into_inner();
+        stream.write_all(b"GET /").unwrap();
+        stream
+    };
+    let endless = format!("{ask}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    let files = server.open_files();
+    let peers: Vec<TcpStream> = (0..10)
+        .flat_map(|_| {
+            [
+                peer(&server, b""),
+                peer(&server, b"GET / HT"),
+                begins_a_second_head(),
+                peer(&server, endless.as_bytes()),
+                peer(&server, &ask_for_the_largest(10)),
+            ]
+        })
+        .collect();
+    eventually("the peers were let in", || {
+        (server.open_files() >= files + peers.len()).then_some(())
+    });
+    eventually("the peers were let go", || (server.open_files() <= files).then_some(()));
+    others_are_served(&server);
+}
+
+#[test]
+fn too_long_an_address_is_refused_and_the_longest_is_not() {
+    let server = Server::start();
+    let address = |length: usize| format!("/request?{}", "a".repeat(length - "/request?".len()));
+    server.token("reader").get(&address(8192)).expect(200);
+    server.token("reader").get(&address(8193)).refused(414, "uri_too_long");
+    let refused = server.anonymous().post(&format!("/token?{}", "a".repeat(8192))).expect(414);
+    assert_eq!(refused.json()["error"], "invalid_request");
+}
+
+#[test]
+fn what_is_no_http_is_answered_by_a_bare_status_and_the_end() {
+    let server = Server::start();
+    for (bytes, status) in [
+        (long_header(1_000_000), "431"),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(70_000)).into(), "400"),
+        (b"GET / HTTP/1.1\r\n\r\n".to_vec(), "400"),
+        (b"\0\r\n\r\n".to_vec(), "400"),
+    ] {
+        let mut peer = peer(&server, &bytes);
+        let mut begin = [0; 12];
+        peer.read_exact(&mut begin).unwrap();
+        assert_eq!(String::from_utf8_lossy(&begin), format!("HTTP/1.1 {status}"));
+    }
+}
+
+#[test]
+fn more_connections_than_there_may_be_files_wait_for_their_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_hallpass");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n 100; exec {program} serve --bind 127.0.0.1:0")]);
+    limited.current_dir(dir.path()).env_clear();
+    let server = Server::of(limited, dir, &[]);
+    let log = server.log_until("it says so", |log| log.contains("ulimit -n"));
+    assert!(log.contains("enough for 10 connections"), "{log}");
+    let silent: Vec<TcpStream> = (0..10).map(|_| connect(server.address)).collect();
+    let mut waiting = connect(server.address);
+    waiting.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let nothing = waiting.read(&mut [0]).unwrap_err();
+    assert!(matches!(nothing.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{nothing}");
+    drop(silent);
+    waiting.set_read_timeout(None).unwrap();
+    let mut begin = [0; 12];
+    waiting.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200");
+    assert!(!server.log().contains("Error accepting"), "{}", server.log());
+}
+
+#[test]
+fn memory_stays_as_it_is() {
+    let server = Server::with(&[("HALLPASS_LOG", "error,actix_http=off")]);
+    let round = |answers: usize| {
+        for Peer { count, sends, .. } in PEERS {
+            let bytes = sends();
+            // In turns, so that memory shows what stays and not what many take at once.
+            (0..*count / 5).for_each(|_| drop(peer(&server, &bytes)));
+        }
+        let address = server.address;
+        let load =
+            Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
+        load.goes_on(answers);
+        assert_eq!(load.end(), Vec::<String>::new());
+    };
+    round(3000);
+    let before = server.memory();
+    (0..5).for_each(|_| round(3000));
+    let after = server.memory();
+    assert!(after < before + 16 * 1024, "{before} kB became {after} kB");
+}
+
+impl Server {
+    /// How many files the server has open.
+    fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    }
+
+    /// The server's resident memory, in kB.
+    fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}

@@ -1,0 +1,166 @@
+//! Clients that ask as fast as they are answered, over connections that stay open and over fresh ones.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crate::{
+    server::{Server, eventually},
+    wire::{DEADLINE, Response, parse},
+};
+
+/// A connection over which one request follows the other.
+pub(crate) struct Kept<S>(BufReader<S>);
+
+impl Kept<TcpStream> {
+    /// A new connection.
+    pub(crate) fn dial(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self::over(tcp(address)?))
+    }
+}
+
+/// A connection that gives up after the deadline.
+pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    Ok(stream)
+}
+
+impl<S: Read + Write> Kept<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends a request and reads the whole answer to it.
+    pub(crate) fn ask(&mut self, request: &str) -> io::Result<Response> {
+        self.0.get_mut().write_all(request.as_bytes())?;
+        self.0.get_mut().flush()?;
+        self.answer()
+    }
+
+    /// The connection, to do with it whatever.
+    pub(crate) fn into_inner(self) -> S {
+        self.0.into_inner()
+    }
+
+    fn answer(&mut self) -> io::Result<Response> {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            if self.0.read_until(b'\n', &mut bytes)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let mut response = parse(&bytes).unwrap();
+        let length = response.header("content-length").unwrap_or("0").parse().unwrap();
+        response.body.resize(length, 0);
+        self.0.read_exact(&mut response.body)?;
+        Ok(response)
+    }
+}
+
+/// A request, and what may be answered.
+pub(crate) type Expectation = (String, &'static [u16]);
+
+/// A few requests of each sort, with a token of `reader`, all of which succeed as long as the server does.
+pub(crate) fn requests(server: &Server, token: &str) -> Vec<Expectation> {
+    let key = server.cast.key("reader");
+    let ask = |line: &str, header: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
+    vec![
+        (ask("GET /request", &format!("Authorization: Bearer {token}\r\n")), &[200]),
+        (ask("POST /login", &format!("X-API-Key: {key}\r\n")), &[200]),
+        (ask("GET /clients", &format!("Authorization: Bearer {token}\r\n")), &[403]),
+        (ask("GET /health/ready", ""), &[200, 503]),
+        (ask("GET /openapi.json", ""), &[200]),
+        (ask("GET /request", ""), &[401]),
+    ]
+}
+
+/// Clients at work.
+pub(crate) struct Load {
+    clients: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    requests: Vec<Expectation>,
+    is_over: AtomicBool,
+    answered: AtomicUsize,
+    faults: Mutex<Vec<String>>,
+}
+
+impl Load {
+    /// Eight clients; every other one takes a new connection for each request.
+    pub(crate) fn start<S: Read + Write>(
+        requests: Vec<Expectation>,
+        dial: impl Fn() -> io::Result<Kept<S>> + Clone + Send + 'static,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            requests,
+            is_over: AtomicBool::new(false),
+            answered: AtomicUsize::new(0),
+            faults: Mutex::default(),
+        });
+        let client = |number| {
+            let (shared, dial) = (Arc::clone(&shared), dial.clone());
+            thread::spawn(move || shared.work(number, dial))
+        };
+        Self { clients: (0..8).map(client).collect(), shared }
+    }
+
+    /// Waits until so many more requests were answered, or something went wrong.
+    pub(crate) fn goes_on(&self, answers: usize) {
+        let before = self.shared.answered.load(Ordering::Relaxed);
+        eventually("the load goes on", || {
+            let now = self.shared.answered.load(Ordering::Relaxed);
+            (now >= before + answers || !self.shared.faults.lock().unwrap().is_empty())
+                .then_some(())
+        });
+    }
+
+    /// Every fault, once no client is let in any more.
+    pub(crate) fn let_out(self) -> Vec<String> {
+        for client in self.clients {
+            client.join().unwrap();
+        }
+        self.shared.faults.lock().unwrap().clone()
+    }
+
+    /// Every fault until now, when the clients stop.
+    pub(crate) fn end(self) -> Vec<String> {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        self.let_out()
+    }
+}
+
+impl Shared {
+    fn work<S: Read + Write>(&self, number: usize, dial: impl Fn() -> io::Result<Kept<S>>) {
+        let mut kept: Option<Kept<S>> = None;
+        for (request, expected) in self.requests.iter().cycle().skip(number) {
+            if self.is_over.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some(mut connection) = kept.take().or_else(|| dial().ok()) else { return };
+            let stays = match connection.ask(request) {
+                Ok(answer) if expected.contains(&answer.status) => {
+                    answer.header("connection") != Some("close")
+                }
+                Ok(answer) => return self.fault(request, &answer.status.to_string()),
+                Err(error) => return self.fault(request, &error.to_string()),
+            };
+            self.answered.fetch_add(1, Ordering::Relaxed);
+            kept = Some(connection).filter(|_| stays && number.is_multiple_of(2));
+        }
+    }
+
+    fn fault(&self, request: &str, what: &str) {
+        let line = request.lines().next().unwrap_or_default();
+        self.faults.lock().unwrap().push(format!("{line}: {what}"));
+    }
+}

@@ -1,0 +1,267 @@
+//! TLS by hallpass itself: certificates that are served, replaced, broken and refused.
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::symlink,
+    path::Path,
+    sync::Arc,
+};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rcgen::{
+    CertificateParams, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey,
+};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::aws_lc_rs::default_provider, pki_types::CertificateDer,
+};
+
+use crate::{
+    load::{Expectation, Kept, Load, requests, tcp},
+    server::{Server, eventually, program},
+    wire::{connect, read_response},
+};
+
+type Stream = StreamOwned<ClientConnection, TcpStream>;
+
+/// A certificate for `localhost` that vouches for itself, and its key.
+struct Pair {
+    der: CertificateDer<'static>,
+    certificate: String,
+    key: String,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let key = BASE64_STANDARD.encode(pair.to_pkcs8v1().unwrap());
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
+        let mut about = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        about.serial_number = Some(1.into());
+        let made = about.self_signed(&Signing(pair)).unwrap();
+        Self { der: made.der().clone(), certificate: made.pem(), key }
+    }
+
+    /// Writes both files into a directory that it makes.
+    fn write(&self, directory: &Path) {
+        fs::create_dir_all(directory).unwrap();
+        fs::write(directory.join("cert.pem"), &self.certificate).unwrap();
+        fs::write(directory.join("key.pem"), &self.key).unwrap();
+    }
+}
+
+/// The key of a certificate, as rcgen signs with it.
+struct Signing(EcdsaKeyPair);
+
+impl PublicKeyData for Signing {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl SigningKey for Signing {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature = self.0.sign(&SystemRandom::new(), message).unwrap();
+        Ok(signature.as_ref().to_vec())
+    }
+}
+
+/// A server that speaks TLS with the files in `live`.
+fn server(live: &Path) -> Server {
+    let files = ["cert.pem", "key.pem"].map(|name| live.join(name).to_str().unwrap().to_owned());
+    Server::with(&[("HALLPASS_TLS_CERT", &files[0]), ("HALLPASS_TLS_KEY", &files[1])])
+}
+
+/// A client that trusts these and nothing else.
+fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    pairs.iter().for_each(|pair| roots.add(pair.der.clone()).unwrap());
+    let config = ClientConfig::builder_with_provider(default_provider().into());
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A new connection, the handshake done.
+fn dial(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Kept<Stream>> {
+    let name = "localhost".try_into().unwrap();
+    let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
+    let mut stream = StreamOwned::new(connection, tcp(address)?);
+    stream.conn.complete_io(&mut stream.sock)?;
+    Ok(Kept::over(stream))
+}
+
+fn ready(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<serde_json::Value> {
+    let ask = "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    Ok(dial(address, config)?.ask(ask)?.json())
+}
+
+/// As [`requests`], for a server that has to be asked for the token over TLS.
+fn requests_over_tls(server: &Server, config: &Arc<ClientConfig>) -> Vec<Expectation> {
+    let key = server.cast.key("reader");
+    let login = format!("POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n");
+    let answer = dial(server.address, config).unwrap().ask(&login).unwrap().json();
+    requests(server, answer["access_token"].as_str().unwrap())
+}
+
+#[test]
+fn it_is_served_and_what_is_said_of_the_service_is_https() {
+    let directory = tempfile::tempdir().unwrap();
+    let pair = Pair::new();
+    pair.write(directory.path());
+    let server = server(directory.path());
+    let config = trusting(&[&pair]);
+    let mut kept = dial(server.address, &config).unwrap();
+    for (request, expected) in requests_over_tls(&server, &config) {
+        assert!(expected.contains(&kept.ask(&request).unwrap().status), "{request}");
+    }
+    let discovery = "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n";
+    let issuer = kept.ask(discovery).unwrap().json()["issuer"].clone();
+    assert_eq!(issuer, format!("https://{}", server.address));
+    let stranger = dial(server.address, &trusting(&[&Pair::new()])).err().unwrap();
+    assert!(stranger.to_string().contains("invalid peer certificate"), "{stranger}");
+}
+
+#[test]
+fn whoever_speaks_no_tls_or_nothing_is_sent_away_and_keeps_nobody_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let pair = Pair::new();
+    pair.write(directory.path());
+    let server = server(directory.path());
+    let config = trusting(&[&pair]);
+    let mut silent: Vec<TcpStream> = (0..300).map(|_| connect(server.address)).collect();
+    for garbage in ["GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", "\0\0\0\0\0\0\0\0"] {
+        let mut plain = connect(server.address);
+        plain.write_all(garbage.as_bytes()).unwrap();
+        assert!(read_response(&mut plain).is_none());
+    }
+    assert_eq!(ready(server.address, &config).unwrap()["status"], "ok");
+    for silent in &mut silent {
+        let end = silent.read_to_end(&mut Vec::new());
+        assert!(end.is_ok() || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+    }
+    assert_eq!(ready(server.address, &config).unwrap()["status"], "ok");
+}
+
+#[test]
+fn replaced_files_are_served_without_a_restart_and_broken_ones_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let pairs = [(); 4].map(|()| Pair::new());
+    pairs.iter().zip(["1", "2", "3", "4"]).for_each(|(pair, name)| pair.write(&at(name)));
+    symlink("1", at("live")).unwrap();
+    let server = server(&at("live"));
+    let address = server.address;
+    server.plant("the key of TLS", pairs[2].key.lines().nth(1).unwrap());
+    let all = trusting(&pairs.iter().collect::<Vec<_>>());
+    let load = Load::start(requests_over_tls(&server, &all), move || dial(address, &all));
+    let serves = |pair: &Pair, status: &str| {
+        eventually("the right certificate is served", || {
+            let ready = ready(address, &trusting(&[pair])).ok()?;
+            (ready["status"] == status).then_some(())
+        });
+        load.goes_on(50);
+    };
+    serves(&pairs[0], "ok");
+    // As Kubernetes does.
+    symlink("2", at("new")).unwrap();
+    fs::rename(at("new"), at("live")).unwrap();
+    serves(&pairs[1], "ok");
+    // As certbot does, and in between the files do not belong together.
+    fs::copy(at("3/key.pem"), at("live/key.pem")).unwrap();
+    server.log_until("it says so", |log| {
+        log.contains("key.pem: is not the key of the first certificate in")
+            && log.contains("was not reloaded")
+    });
+    serves(&pairs[1], "degraded");
+    fs::copy(at("3/cert.pem"), at("live/cert.pem")).unwrap();
+    serves(&pairs[2], "ok");
+    fs::remove_file(at("live")).unwrap();
+    server.log_until("it says so", |log| log.contains("cannot be read"));
+    symlink("4", at("live")).unwrap();
+    server.signal("HUP");
+    serves(&pairs[3], "ok");
+    assert_eq!(load.end(), Vec::<String>::new());
+}
+
+#[test]
+fn under_load_everything_that_was_begun_is_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let pair = Pair::new();
+    pair.write(directory.path());
+    for _ in 0..2 {
+        let server = server(directory.path());
+        let (address, config) = (server.address, trusting(&[&pair]));
+        let requests = requests_over_tls(&server, &config);
+        let load = Load::start(requests, move || dial(address, &config));
+        load.goes_on(300);
+        server.signal("TERM");
+        assert_eq!(load.let_out(), Vec::<String>::new());
+        assert_eq!(server.exit().code(), Some(0));
+    }
+}
+
+#[test]
+fn every_fault_of_the_files_is_found_before_anything_listens() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let (pair, other) = (Pair::new(), Pair::new());
+    pair.write(directory.path());
+    fs::write(at("other.pem"), &other.key).unwrap();
+    fs::write(at("damaged.pem"), pair.certificate.replace("MI", "!!")).unwrap();
+    let lines: Vec<&str> = pair.certificate.lines().collect();
+    fs::write(at("short.pem"), [&lines[..2], &lines[3..]].concat().join("\n")).unwrap();
+    fs::write(at("cert.der"), &pair.der).unwrap();
+    fs::write(at("roster.toml"), "").unwrap();
+    for (certificate, key, faults) in [
+        ("cert.pem", "key.pem", &[][..]),
+        (
+            "none.pem",
+            "neither.pem",
+            &["none.pem: cannot be read: ", "neither.pem: cannot be read: "],
+        ),
+        (
+            "key.pem",
+            "cert.pem",
+            &["key.pem: holds no certificate: ", "cert.pem: holds no private key: "],
+        ),
+        (
+            "cert.pem",
+            "other.pem",
+            &["other.pem: is not the key of the first certificate in cert.pem: "],
+        ),
+        ("damaged.pem", "key.pem", &["damaged.pem: is a damaged PEM: "]),
+        ("short.pem", "key.pem", &["short.pem: holds a damaged certificate: "]),
+        ("cert.der", "key.pem", &["cert.der: is no PEM, which HALLPASS_TLS_CERT takes: "]),
+        ("cert.pem", "", &["environment: HALLPASS_TLS_CERT is set and HALLPASS_TLS_KEY is not: "]),
+    ] {
+        let run = |command: &str| {
+            let mut program = program(directory.path(), &[command]);
+            program.env("HALLPASS_SECRET_KEY", "tests-only-0123456789abcdef-0123456789");
+            program.env("HALLPASS_TLS_CERT", certificate).env("HALLPASS_TLS_KEY", key);
+            program.env("HALLPASS_BIND", "127.0.0.1:0").output().unwrap()
+        };
+        let checked = run("check");
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(checked.status.success(), faults.is_empty(), "{said}");
+        if faults.is_empty() {
+            continue;
+        }
+        assert_eq!(said.lines().count(), faults.len(), "{said}");
+        assert!(said.lines().zip(faults).all(|(line, fault)| line.starts_with(fault)), "{said}");
+        let refused = run("serve");
+        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(String::from_utf8(refused.stderr).unwrap(), said);
+        let secret = other.key.lines().nth(1).unwrap();
+        assert!(!said.contains(secret), "{said}");
+    }
+}
