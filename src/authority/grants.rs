@@ -42,7 +42,7 @@ impl From<IssueFault> for IssueRefusal {
     fn from(fault: IssueFault) -> Self {
         match fault {
             IssueFault::TooLong => Self::TooLong(fault.to_string()),
-            IssueFault::Signing(_) => Self::Signing(fault.to_string()),
+            IssueFault::Signing(_) | IssueFault::Writing(_) => Self::Signing(fault.to_string()),
         }
     }
 }

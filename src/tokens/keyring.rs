@@ -5,10 +5,10 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, crypto};
 use serde::{Deserialize, Serialize};
 
-use super::{JwkSet, KeyError, SigningKey, TokenRefusal};
+use super::{IssueFault, JwkSet, KeyError, PublicJwk, SigningKey, TokenRefusal, signer::Signer};
 
 /// The `typ` of an access token (RFC 9068 §2.1).
 const TYPE: &str = "at+jwt";
@@ -29,15 +29,18 @@ struct VerifyingKey {
 
 /// One signing key, and every key that still verifies.
 pub struct Keyring {
-    header: Header,
-    signing: EncodingKey,
+    algorithm: Algorithm,
+    kid: String,
+    /// The header of every token, as it stands there.
+    header: String,
+    signer: Signer,
     verifying: HashMap<String, VerifyingKey>,
     jwks: JwkSet,
 }
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keyring").field("kid", &self.header.kid).finish_non_exhaustive()
+        f.debug_struct("Keyring").field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -48,21 +51,37 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Broken`] for a key that does not verify what it signs.
     pub fn new(current: SigningKey, previous: Vec<SigningKey>) -> Result<Self, KeyError> {
-        let mut header = Header::new(current.algorithm);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(current.kid.clone());
-        let signing = current.signing.clone();
-        let mut verifying = HashMap::new();
-        let mut jwks = JwkSet::default();
-        for key in std::iter::once(current).chain(previous) {
+        for key in std::iter::once(&current).chain(&previous) {
             key.prove()?;
-            // A kid that is there already names the same key: the first, the current one, stays.
-            if let Entry::Vacant(place) = verifying.entry(key.kid) {
-                place.insert(VerifyingKey { algorithm: key.algorithm, key: key.verifying });
-                jwks.keys.extend(key.public);
-            }
         }
-        Ok(Self { header, signing, verifying, jwks })
+        let (algorithm, kid) = (current.algorithm, current.kid.clone());
+        let mut ring = Self {
+            header: header(algorithm, &kid)?,
+            algorithm,
+            kid,
+            verifying: HashMap::new(),
+            jwks: JwkSet::default(),
+            signer: current.signer,
+        };
+        ring.add(current.kid, current.algorithm, current.verifying, current.public);
+        for key in previous {
+            ring.add(key.kid, key.algorithm, key.verifying, key.public);
+        }
+        Ok(ring)
+    }
+
+    /// A kid that is there already names the same key: the first, the current one, stays.
+    fn add(
+        &mut self,
+        kid: String,
+        algorithm: Algorithm,
+        key: DecodingKey,
+        public: Option<PublicJwk>,
+    ) {
+        if let Entry::Vacant(place) = self.verifying.entry(kid) {
+            place.insert(VerifyingKey { algorithm, key });
+            self.jwks.keys.extend(public);
+        }
     }
 
     /// The public keys of the ring (RFC 7517 §5), the current one first; secrets are not among them.
@@ -72,7 +91,7 @@ impl Keyring {
 
     /// The algorithm that signs (RFC 7518 §3.1).
     pub fn algorithm(&self) -> &'static str {
-        match self.header.alg {
+        match self.algorithm {
             Algorithm::EdDSA => "EdDSA",
             Algorithm::ES256 => "ES256",
             Algorithm::RS256 => "RS256",
@@ -84,11 +103,16 @@ impl Keyring {
     ///
     /// # Errors
     /// When the cryptographic library fails.
-    pub(super) fn sign(
-        &self,
-        claims: &impl Serialize,
-    ) -> Result<String, jsonwebtoken::errors::Error> {
-        jsonwebtoken::encode(&self.header, claims, &self.signing)
+    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, IssueFault> {
+        let claims = serde_json::to_vec(claims)?;
+        let mut token = String::with_capacity(self.header.len() + 2 * claims.len() + 512);
+        token.push_str(&self.header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signer.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 
     /// The payload of `token`, if a key of this ring signed it with its own algorithm.
@@ -109,6 +133,15 @@ impl Keyring {
             _ => Err(TokenRefusal::Signature),
         }
     }
+}
+
+/// The header of every token that a key signs, encoded (RFC 7515 §4, RFC 9068 §2.1).
+fn header(algorithm: Algorithm, kid: &str) -> Result<String, KeyError> {
+    let mut header = Header::new(algorithm);
+    header.typ = Some(TYPE.to_owned());
+    header.kid = Some(kid.to_owned());
+    let header = serde_json::to_vec(&header).map_err(|_| KeyError::Broken(kid.to_owned()))?;
+    Ok(URL_SAFE_NO_PAD.encode(header))
 }
 
 pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenRefusal> {

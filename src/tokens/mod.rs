@@ -11,6 +11,7 @@ mod keyring;
 mod pem;
 mod pkcs8;
 mod revocations;
+mod signer;
 mod signing_key;
 mod state;
 #[cfg(test)]
@@ -112,8 +113,11 @@ pub enum IssueFault {
     )]
     TooLong,
     /// The cryptographic library failed.
-    #[error("the token could not be signed: {0}")]
-    Signing(#[from] jsonwebtoken::errors::Error),
+    #[error("the token could not be signed")]
+    Signing(#[from] aws_lc_rs::error::Unspecified),
+    /// The claims cannot be written.
+    #[error("the token could not be written: {0}")]
+    Writing(#[from] serde_json::Error),
 }
 
 /// An access token and when it ends.

@@ -2,11 +2,15 @@
 //!
 //! Must not know tokens.
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
-    RsaPublicKeyComponents,
+use aws_lc_rs::{
+    hmac,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+        RsaPublicKeyComponents,
+    },
 };
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -14,6 +18,7 @@ use super::{
     jwk::{PublicJwk, PublicKey},
     pem,
     pkcs8::{self, PrivateKey},
+    signer::Signer,
 };
 
 /// The shortest secret of HS256, in bytes (RFC 7518 §3.2).
@@ -26,7 +31,7 @@ const PROBE: &[u8] = b"hallpass probe";
 pub struct SigningKey {
     pub(super) kid: String,
     pub(super) algorithm: Algorithm,
-    pub(super) signing: EncodingKey,
+    pub(super) signer: Signer,
     pub(super) verifying: DecodingKey,
     pub(super) public: Option<PublicJwk>,
 }
@@ -48,10 +53,11 @@ impl SigningKey {
         if bytes.len() < SHORTEST_SECRET {
             return Err(KeyError::ShortSecret);
         }
-        let signing = EncodingKey::from_secret(bytes);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let kid = secret_kid(&key);
         let verifying = DecodingKey::from_secret(bytes);
-        let kid = secret_kid(&signing).map_err(|_| KeyError::Damaged)?;
-        Ok(Self { kid, algorithm: Algorithm::HS256, signing, verifying, public: None })
+        let signer = Signer::Hs256(key);
+        Ok(Self { kid, algorithm: Algorithm::HS256, signer, verifying, public: None })
     }
 
     /// A key from a PKCS#8 PEM (RFC 5958, RFC 7468 §10): Ed25519 signs EdDSA (RFC 8037), P-256 signs ES256,
@@ -75,8 +81,8 @@ impl SigningKey {
     fn ed25519(der: &[u8]) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Damaged)?;
         let x = pair.public_key().as_ref();
-        let halves = (EncodingKey::from_ed_der(der), DecodingKey::from_ed_der(x));
-        Ok(Self::published(PublicKey::ed25519(x), halves))
+        let (public, verifying) = (PublicKey::ed25519(x), DecodingKey::from_ed_der(x));
+        Ok(Self::published(public, verifying, Signer::EdDsa(pair)))
     }
 
     fn p256(der: &[u8]) -> Result<Self, KeyError> {
@@ -86,8 +92,8 @@ impl SigningKey {
         // 0x04 and both coordinates (SEC1 §2.3.3); the library never gives the compressed form.
         let coordinates = point.strip_prefix(&[0x04]).and_then(|xy| xy.split_at_checked(32));
         let (x, y) = coordinates.ok_or(KeyError::Damaged)?;
-        let halves = (EncodingKey::from_ec_der(der), DecodingKey::from_ec_der(point));
-        Ok(Self::published(PublicKey::p256(x, y), halves))
+        let (public, verifying) = (PublicKey::p256(x, y), DecodingKey::from_ec_der(point));
+        Ok(Self::published(public, verifying, Signer::Es256(pair)))
     }
 
     fn rsa(key: &PrivateKey<'_>) -> Result<Self, KeyError> {
@@ -97,18 +103,16 @@ impl SigningKey {
         }
         let pair = RsaKeyPair::from_der(key.content).map_err(|_| KeyError::Damaged)?;
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-        let halves = (
-            EncodingKey::from_rsa_der(key.content),
-            DecodingKey::from_rsa_der(pair.public_key().as_ref()),
-        );
-        Ok(Self::published(PublicKey::rsa(&public.n, &public.e), halves))
+        let public = PublicKey::rsa(&public.n, &public.e);
+        let verifying = DecodingKey::from_rsa_der(pair.public_key().as_ref());
+        Ok(Self::published(public, verifying, Signer::Rs256(pair)))
     }
 
-    fn published(key: PublicKey, (signing, verifying): (EncodingKey, DecodingKey)) -> Self {
+    fn published(key: PublicKey, verifying: DecodingKey, signer: Signer) -> Self {
         let algorithm = key.algorithm();
         let public = PublicJwk::new(key);
         let kid = public.kid().to_owned();
-        Self { kid, algorithm, signing, verifying, public: Some(public) }
+        Self { kid, algorithm, signer, verifying, public: Some(public) }
     }
 
     /// Signs and verifies once, so that a broken key stops the start and not the first login.
@@ -116,19 +120,17 @@ impl SigningKey {
     /// # Errors
     /// When the halves do not belong together, or the cryptographic library cannot use them.
     pub(super) fn prove(&self) -> Result<(), KeyError> {
-        let verified = crypto::sign(PROBE, &self.signing, self.algorithm).and_then(|signature| {
-            crypto::verify(&signature, PROBE, &self.verifying, self.algorithm)
+        let verifies = self.signer.sign(PROBE).is_ok_and(|signature| {
+            let signature = URL_SAFE_NO_PAD.encode(signature);
+            crypto::verify(&signature, PROBE, &self.verifying, self.algorithm).unwrap_or(false)
         });
-        match verified {
-            Ok(true) => Ok(()),
-            _ => Err(KeyError::Broken(self.kid.clone())),
-        }
+        if verifies { Ok(()) } else { Err(KeyError::Broken(self.kid.clone())) }
     }
 }
 
 /// A name for a secret that reveals nothing of it: 128 bits of an HMAC under the secret itself.
-fn secret_kid(key: &EncodingKey) -> Result<String, jsonwebtoken::errors::Error> {
-    let mut kid = crypto::sign(b"hallpass kid", key, Algorithm::HS256)?;
+fn secret_kid(key: &hmac::Key) -> String {
+    let mut kid = URL_SAFE_NO_PAD.encode(hmac::sign(key, b"hallpass kid"));
     kid.truncate(22);
-    Ok(kid)
+    kid
 }
