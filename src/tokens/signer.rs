@@ -13,7 +13,7 @@ use aws_lc_rs::{
 /// Kept ready to sign: `jsonwebtoken` reads and checks the key anew for each signature, which for RSA takes longer
 /// than the signature.
 pub(super) enum Signer {
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
     EdDsa(Ed25519KeyPair),
     Es256(EcdsaKeyPair),
     Rs256(RsaKeyPair),

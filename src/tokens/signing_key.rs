@@ -56,7 +56,7 @@ impl SigningKey {
         let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
         let kid = secret_kid(&key);
         let verifying = DecodingKey::from_secret(bytes);
-        let signer = Signer::Hs256(key);
+        let signer = Signer::Hs256(Box::new(key));
         Ok(Self { kid, algorithm: Algorithm::HS256, signer, verifying, public: None })
     }
 
