@@ -11,6 +11,7 @@ use crate::{
     hallpass::{self, Algorithm, Setup},
     load::Connection,
     requests::{login, request},
+    roster::key,
     server::Server,
     table::{Figure, Row, Unit, grouped},
 };
@@ -81,7 +82,7 @@ impl Houses {
 pub(crate) fn routes_of(hallpass: &Server) -> Vec<Route> {
     let token = hallpass::log_in(hallpass, 0);
     let mut connection = Connection::to(hallpass.address);
-    let logged_in = Route::of("POST", "/login", &connection.ask(&login(&hallpass::key(0)), 200));
+    let logged_in = Route::of("POST", "/login", &connection.ask(&login(&key(0)), 200));
     let answer = connection.ask(&request(&token), 200);
     let serialised = Route::of("GET", bare::SERIALISED, &answer);
     vec![Route::of("GET", "/request", &answer), serialised, logged_in]

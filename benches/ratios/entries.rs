@@ -6,9 +6,10 @@ use crate::{
     bare,
     contest::Contender,
     costs::{Houses, Instrument},
-    hallpass::{self, Algorithm, SIGNING_SECRET},
+    hallpass::{self, ANOTHER_SECRET, Algorithm, SIGNING_SECRET},
     load::Source,
     requests::{Forge, each, get, login, request, same},
+    roster::key,
     server::Server,
 };
 
@@ -69,7 +70,7 @@ pub(crate) fn of_algorithms(houses: &Houses) -> Vec<Entry<'_>> {
 
 /// A key that hallpass has seen before.
 pub(crate) fn of_login(houses: &Houses, instrument: Instrument) -> Vec<Entry<'_>> {
-    let entry = |what, server| Entry::new(what, server, same(login(&hallpass::key(0)), 200));
+    let entry = |what, server| Entry::new(what, server, same(login(&key(0)), 200));
     let limit = (instrument == Instrument::Instructions).then_some(4.0);
     let (hs256, eddsa) = ("`POST /login`, warm, HS256", "`POST /login`, warm, EdDSA");
     vec![
@@ -87,7 +88,7 @@ pub(crate) fn of_refused(houses: &Houses) -> Vec<Entry<'_>> {
     let again = |token: String| same(request(&token), 401);
     let anew = |mut forge: Forge, status| each(move || request(&forge.token()), status);
     let good = Forge::new(&token, SIGNING_SECRET);
-    let forged = Forge::new(&token, "another secret that hallpass does not know");
+    let forged = Forge::new(&token, ANOTHER_SECRET);
     let expired = good.clone().expired();
     let revoked = again(hallpass::revoked(server));
     vec![

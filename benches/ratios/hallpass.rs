@@ -3,7 +3,6 @@
 //! Must not know what is measured.
 
 use std::{
-    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -15,22 +14,17 @@ use crate::{
     Wrapper,
     load::Connection,
     requests,
+    roster::{FEW, Keys, key},
     server::{Server, directory},
     tools::run,
 };
 
 /// Signs the tokens of HS256; the peers verify with the same.
 pub(crate) const SIGNING_SECRET: &str = "benchmark-only-signing-secret-0123456789";
+/// Signs tokens that look as good and are not.
+pub(crate) const ANOTHER_SECRET: &str = "benchmark-only-secret-that-hallpass-does-not-know";
 /// `iss` and `aud` of every token.
 pub(crate) const ISSUER: &str = "https://hallpass.example.com";
-/// The cost of the API keys that `hallpass key add` makes.
-pub(crate) const COST: u32 = hallpass::roster::DEFAULT_COST;
-
-/// All keys have one secret, since a bcrypt for each of thousands would take minutes. They differ in their ids.
-const KEY_SECRET: &str = "benchmarkbenchmarkbenchmarkbenchmarkbenchma";
-/// From this client on, nobody can log in: the hashes are of no secret, and no two are alike.
-pub(crate) const USABLE: usize = 20_000;
-
 /// What signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
@@ -63,9 +57,9 @@ impl Algorithm {
 pub(crate) struct Setup {
     pub(crate) wrapper: Wrapper,
     pub(crate) algorithm: Algorithm,
+    /// The keys of the first clients.
+    pub(crate) keys: Keys,
     pub(crate) clients: usize,
-    /// The bcrypt cost of the keys.
-    pub(crate) cost: u32,
     /// `None` leaves it at one a core.
     pub(crate) workers: Option<usize>,
 }
@@ -73,7 +67,7 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let (wrapper, algorithm) = (crate::plain as Wrapper, Algorithm::Hs256);
-        Self { wrapper, algorithm, clients: 10, cost: COST, workers: Some(1) }
+        Self { wrapper, algorithm, keys: FEW.clone(), clients: FEW.count(), workers: Some(1) }
     }
 }
 
@@ -81,7 +75,7 @@ impl Default for Setup {
 pub(crate) fn start(setup: &Setup) -> Server {
     let dir = directory();
     let roster = dir.path().join("roster.toml");
-    fs::write(&roster, text_of_roster(setup.clients, setup.cost)).expect("a roster");
+    fs::write(&roster, setup.keys.roster(setup.clients)).expect("a roster");
     let program = Path::new(env!("CARGO_BIN_EXE_hallpass"));
     let mut command = (setup.wrapper)(program, dir.path());
     let (name, value) = setup.algorithm.setting(dir.path());
@@ -100,43 +94,6 @@ pub(crate) fn start(setup: &Setup) -> Server {
         command.env("HALLPASS_WORKERS", workers.to_string());
     }
     Server::announced(command, dir)
-}
-
-fn text_of_roster(clients: usize, cost: u32) -> String {
-    let hash = bcrypt::hash(KEY_SECRET, cost).expect("a hash");
-    let (start, end) = (&hash[..45], &hash[59..]);
-    let mut roster = String::new();
-    for client in 0..clients {
-        let hash = match client < USABLE {
-            true => hash.clone(),
-            false => format!("{start}{client:0>14}{end}"),
-        };
-        let id = id(client);
-        writeln!(
-            roster,
-            "[clients.client{client}]\nroles = ['reader']\nscopes = ['invoices:read']\n\
-             [[clients.client{client}.keys]]\nid = '{id}'\nhash = '{hash}'\ncreated = 2026-01-01T00:00:00Z\n"
-        )
-        .expect("memory");
-    }
-    roster
-}
-
-fn id(client: usize) -> String {
-    format!("{client:0>12}")
-}
-
-/// The API key of a client.
-pub(crate) fn key(client: usize) -> String {
-    let body = format!("hp_{}_{KEY_SECRET}", id(client));
-    let mut rest = crc32fast::hash(body.as_bytes()) as usize;
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut sum = [0; 6];
-    for digit in sum.iter_mut().rev() {
-        *digit = digits[rest % 62];
-        rest /= 62;
-    }
-    body + std::str::from_utf8(&sum).expect("digits")
 }
 
 /// The token that a client gets for its key.

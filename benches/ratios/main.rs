@@ -25,6 +25,7 @@ mod memory;
 mod peers;
 mod report;
 mod requests;
+mod roster;
 mod server;
 mod start;
 mod table;
@@ -62,11 +63,16 @@ fn main() -> ExitCode {
         bare::serve(Path::new(file));
         return ExitCode::SUCCESS;
     }
-    // `cargo test --all-targets` and lists of tests come here as well: no test of ours takes minutes.
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        println!("the benchmark runs with `cargo bench`");
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    // `cargo test --all-targets` and lists of tests come here as well; nothing of this is a test.
+    if !has("--bench") || has("--list") {
         return ExitCode::SUCCESS;
     }
+    if has("--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    // Other flags are libtest's.
     let words = arguments.iter().filter(|argument| !argument.starts_with('-'));
     let Some(choice) = Choice::of(words.map(String::as_str)) else {
         eprintln!("{USAGE}");

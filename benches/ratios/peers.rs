@@ -16,7 +16,7 @@ use crate::{
     contest::{Contender, Samples},
     costs::{microseconds, routes_of},
     cpu,
-    hallpass::{self, ISSUER, SIGNING_SECRET, Setup},
+    hallpass::{self, ANOTHER_SECRET, ISSUER, SIGNING_SECRET, Setup},
     load::Connection,
     requests::{Forge, request, same},
     server::{Server, directory},
@@ -99,7 +99,7 @@ impl Peer {
         let mut connection = Connection::to(server.address);
         let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("JSON");
         assert_eq!(json(connection.ask(&request(token), 200).body), json(&body), "{}", self.name);
-        let forged = Forge::new(token, "another secret").token();
+        let forged = Forge::new(token, ANOTHER_SECRET).token();
         let expired = Forge::new(token, SIGNING_SECRET).expired().token();
         for bad in [forged, expired] {
             Connection::to(server.address).ask(&request(&bad), 401);
