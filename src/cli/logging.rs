@@ -1,20 +1,90 @@
-//! The log: env_logger on stderr, one line an event.
+//! The log on stderr: one line an event, as text for people or as JSON for programs.
 //!
-//! Must not know what is logged.
+//! Must not know what is logged, but for one thing: access lines are many, and may wait a moment.
 
-use std::io::Write;
+mod escape;
+mod line;
+mod outlet;
+#[cfg(test)]
+mod tests;
 
-use jiff::Timestamp;
+use std::{cell::RefCell, panic, sync::Arc};
+
+use log::{Log, Metadata, Record};
+
+use self::{line::Line, outlet::Outlet};
+use crate::config::LogFormat;
+
+/// The target of the lines that are written for every request.
+const ACCESS: &str = "access";
+/// The target of what is done with credentials and tokens.
+const AUDIT: &str = "audit";
 
 /// Starts logging by `filter`, for instance `info,access=off`.
-pub(super) fn start(filter: &str) {
-    let line = |out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>| {
-        let now = Timestamp::now();
-        writeln!(out, "{now:.3} {:<5} {} {}", record.level(), record.target(), record.args())
-    };
-    let mut builder = env_logger::Builder::new();
+pub(super) fn start(filter: &str, format: LogFormat) {
+    let mut builder = env_filter::Builder::new();
     // Its start-up lines are of no use to operators; a filter that names it brings them back.
     builder.filter_module("actix_server", log::LevelFilter::Warn);
+    let filter = builder.parse(filter).build();
+    let (most, outlet) = (filter.filter(), Arc::new(Outlet::new(format)));
+    let logger = Logger { filter, format, outlet: Arc::clone(&outlet) };
     // A second start, in tests, keeps the first.
-    let _ = builder.parse_filters(filter).format(line).try_init();
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        log::set_max_level(most);
+        outlet::keep_writing(outlet);
+        flush_before_panics();
+    }
+}
+
+/// Writes what still waits: to be called when the program ends.
+pub(super) fn flush() {
+    log::logger().flush();
+}
+
+/// What led to a panic belongs before its message.
+fn flush_before_panics() {
+    let known = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        flush();
+        known(panic);
+    }));
+}
+
+struct Logger {
+    filter: env_filter::Filter,
+    format: LogFormat,
+    outlet: Arc<Outlet>,
+}
+
+thread_local! {
+    /// The last line of this thread: the next one is written into the same memory.
+    static LINE: RefCell<Line> = RefCell::default();
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.filter.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.filter.matches(record) {
+            return;
+        }
+        let write = |line: &mut Line| {
+            line.write(record, self.format);
+            match record.target() {
+                ACCESS => self.outlet.write_soon(line.bytes()),
+                _ => self.outlet.write_now(line.bytes()),
+            }
+        };
+        // It is borrowed where showing a value logs something, and gone where a thread has all but ended.
+        let written = LINE.try_with(|line| line.try_borrow_mut().map(|mut line| write(&mut line)));
+        if !matches!(written, Ok(Ok(()))) {
+            write(&mut Line::default());
+        }
+    }
+
+    fn flush(&self) {
+        self.outlet.flush();
+    }
 }

@@ -88,7 +88,9 @@ struct BindFlag {
 
 /// Runs the command that the arguments name: 0 done, 1 found problems or refused, 2 wrong usage.
 pub fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let outcome = run(Arguments::parse().command);
+    logging::flush();
+    match outcome {
         Ok(code) => code,
         // Whoever read our output has seen enough: `hallpass openapi | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

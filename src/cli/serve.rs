@@ -36,7 +36,7 @@ impl Serve {
         let unread = self.roster.roster.clone().filter(|_| self.dev);
         let raw = self.bind.apply(self.roster.apply(Raw::gather()));
         let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
-        logging::start(&prepared.settings.log);
+        logging::start(&prepared.settings.log, prepared.settings.log_format);
         prepared.warn();
         if let Some(roster) = unread {
             let roster = roster.display();

@@ -11,8 +11,8 @@ use crate::problem::{Problem, Problems};
 use super::{
     Raw, TlsFiles,
     values::{
-        bind, cookie_name, issuer, leeway, lifetime, list, log_filter, on_or_off, origins,
-        redirect, secret, workers,
+        bind, cookie_name, issuer, leeway, lifetime, list, log_filter, log_format, on_or_off,
+        origins, redirect, secret, workers,
     },
 };
 
@@ -30,6 +30,16 @@ pub enum KeySource {
         /// Its text.
         pem: SecretString,
     },
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 const SECRET_KEY: &str = "HALLPASS_SECRET_KEY";
@@ -97,8 +107,10 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Worker threads; `None` is one a core.
     pub workers: Option<NonZeroUsize>,
-    /// The env_logger filter.
+    /// What is logged, in the words of env_logger.
     pub log: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
 }
 
 impl Settings {
@@ -125,6 +137,7 @@ impl Settings {
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
             log: reader.value("HALLPASS_LOG", "info".into(), log_filter),
+            log_format: reader.value("HALLPASS_LOG_FORMAT", LogFormat::Text, log_format),
         };
         reader.check_cookie_prefix(&settings);
         reader.problems.or(settings)

@@ -41,6 +41,7 @@ fn every_wrong_value_is_reported_in_one_run() {
         ("HALLPASS_CORS_ORIGINS", "https://a.example/path"),
         ("HALLPASS_WORKERS", "0"),
         ("HALLPASS_LOG", "loud"),
+        ("HALLPASS_LOG_FORMAT", "xml"),
     ];
     let problems = Settings::resolve(&raw(&wrong)).unwrap_err();
     for (name, _) in wrong {

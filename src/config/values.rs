@@ -6,6 +6,8 @@ use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use url::Url;
 
+use super::LogFormat;
+
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
 
@@ -106,6 +108,14 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
     let wrong = || format!("is {text:?}: write a number from 1 to 512");
     text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 512).ok_or_else(wrong)
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("is {text:?}: write text or json")),
+    }
 }
 
 /// The part of env_logger's filters that the manual shows: `LEVEL` and `TARGET=LEVEL`.

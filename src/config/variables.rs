@@ -100,6 +100,11 @@ pub const VARIABLES: &[Variable] = &[
         Some("info"),
         "What is logged to stderr: off, error, warn, info, debug, trace; or by target: info,access=off",
     ),
+    variable(
+        "HALLPASS_LOG_FORMAT",
+        Some("text"),
+        "How it is logged: text, or json for one JSON object a line.",
+    ),
 ];
 
 /// The text of `.env.example`: every variable with its meaning, all commented out.

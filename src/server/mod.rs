@@ -18,6 +18,7 @@ mod issuer_schemes;
 mod limits;
 mod listener;
 mod observe;
+mod peer;
 mod places;
 mod prepare;
 mod prove;

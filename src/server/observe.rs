@@ -2,7 +2,7 @@
 //!
 //! Must not know what is protected or how.
 
-use std::{fmt, time::Instant};
+use std::time::Instant;
 
 use actix_web::{
     Error, HttpMessage, HttpRequest,
@@ -13,7 +13,7 @@ use actix_web::{
 };
 use rand::RngExt;
 
-use super::{connections::InHand, refusal::Refusal, routes};
+use super::{connections::InHand, peer::Peer, refusal::Refusal, routes};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,12 +48,6 @@ fn digit(byte: u8) -> u8 {
     }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The outermost middleware of the service: request id, access line, one shape for all errors.
 pub(super) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -73,24 +67,19 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     } else {
         named(response)
     };
-    log::info!(
-        target: "access",
-        "{method} {} {} {:.1}ms peer={} request_id={id}",
-        response.request().path(),
-        response.status().as_u16(),
-        started.elapsed().as_secs_f64() * 1000.0,
-        Peer(response.request()),
-    );
-    Ok(response)
-}
-
-/// The address of the HTTP peer, as the log shows it.
-struct Peer<'r>(&'r HttpRequest);
-
-impl fmt::Display for Peer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.peer_addr().map_or(Ok(()), |peer| peer.ip().fmt(f))
+    if log::log_enabled!(target: "access", log::Level::Info) {
+        log::info!(
+            target: "access",
+            method = method.as_str(),
+            path = response.request().path(),
+            status = response.status().as_u16(),
+            duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+            peer = Peer::of(response.request()),
+            request_id = id.as_str();
+            "request"
+        );
     }
+    Ok(response)
 }
 
 /// Gives an answer of a handler the request id; one that is a refusal also its body and its line in the audit log.
@@ -132,14 +121,17 @@ fn is_foreign_error<B>(response: &ServiceResponse<B>) -> bool {
 }
 
 fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: RequestId) {
-    log::info!(
-        target: "audit",
-        "refused {} {} code={} reason={:?} key_id={} peer={} request_id={id}",
-        request.method(),
-        request.path(),
-        refusal.word(),
-        refusal.reason.as_deref().unwrap_or_default(),
-        refusal.key_id.as_deref().unwrap_or("-"),
-        Peer(request),
-    );
+    if log::log_enabled!(target: "audit", log::Level::Info) {
+        log::info!(
+            target: "audit",
+            method = request.method().as_str(),
+            path = request.path(),
+            code = refusal.word(),
+            reason = refusal.reason.as_deref(),
+            key_id = refusal.key_id.as_deref(),
+            peer = Peer::of(request),
+            request_id = id.as_str();
+            "refused"
+        );
+    }
 }

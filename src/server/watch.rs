@@ -82,7 +82,7 @@ fn take_over(authority: &Authority, read: Result<Checked, Problems>) {
         Ok(warnings) => {
             let roster = authority.roster();
             let (clients, users) = (roster.clients().count(), roster.users().count());
-            log::info!("reloaded the roster: clients={clients} users={users}");
+            log::info!(clients, users; "reloaded the roster");
             warn(&warnings);
         }
         Err(problems) => {

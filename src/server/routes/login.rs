@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 
 use crate::{
     authority::{Granted, IssueRefusal, Wish},
-    oauth::{Role, Roles, Scopes},
+    oauth::{KeyId, Role, Roles, Scopes},
     server::{
         Gate,
         admitted::Admitted,
         body::Body,
         cookie,
         observe::RequestId,
+        peer::Peer,
         refusal::{Code, Refusal},
         words::TokenType,
     },
@@ -112,13 +113,13 @@ pub(super) async fn login(
         gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
     log::info!(
         target: "audit",
-        "login sub={} key_id={} jti={} scheme={} peer={} request_id={}",
-        admitted.principal.subject(),
-        admitted.principal.key_id().map_or("-", |id| id.as_str()),
-        granted.issued.id,
-        admitted.scheme,
-        request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
-        RequestId::of(&request),
+        sub = admitted.principal.subject(),
+        key_id = admitted.principal.key_id().map(KeyId::as_str),
+        jti = granted.issued.id,
+        scheme = &*admitted.scheme,
+        peer = Peer::of(&request),
+        request_id = RequestId::of(&request).as_str();
+        "login"
     );
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));

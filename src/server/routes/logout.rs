@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     authority::RevokeError,
+    oauth::KeyId,
     server::{
         Gate,
         admitted::Admitted,
@@ -63,10 +64,10 @@ pub(super) async fn logout(
     revoke(&gate, &admitted).await?;
     log::info!(
         target: "audit",
-        "logout sub={} key_id={} request_id={}",
-        admitted.principal.subject(),
-        admitted.principal.key_id().map_or("-", |id| id.as_str()),
-        RequestId::of(&request),
+        sub = admitted.principal.subject(),
+        key_id = admitted.principal.key_id().map(KeyId::as_str),
+        request_id = RequestId::of(&request).as_str();
+        "logout"
     );
     let deletion = cookie::deletion(gate.settings());
     if prefers_html(&request) {

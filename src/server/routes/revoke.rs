@@ -45,10 +45,10 @@ pub(super) async fn revoke(
     match revoked.map_err(|_| Refusal::internal("the blocking pool is gone".to_owned()))? {
         Ok(jti) => log::info!(
             target: "audit",
-            "revoke sub={} jti={} request_id={}",
-            caller.principal.subject(),
-            jti.as_deref().unwrap_or("-"),
-            RequestId::of(&request),
+            sub = caller.principal.subject(),
+            jti = jti.as_deref(),
+            request_id = RequestId::of(&request).as_str();
+            "revoke"
         ),
         Err(RevokeError::NotYours) => {
             let detail = "The token was issued to another client.";

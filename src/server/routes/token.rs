@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     authority::{IssueRefusal, Wish},
-    oauth::{ErrorCode, GrantType, Scopes},
+    oauth::{ErrorCode, GrantType, KeyId, Scopes},
     principal::Principal,
     server::{
         Gate,
@@ -193,12 +193,12 @@ fn answer(
         })?;
     log::info!(
         target: "audit",
-        "token sub={} client_id={} key_id={} jti={} request_id={}",
-        principal.subject(),
-        principal.client_id().unwrap_or_default(),
-        principal.key_id().map_or("-", |id| id.as_str()),
-        granted.issued.id,
-        RequestId::of(request),
+        sub = principal.subject(),
+        client_id = principal.client_id(),
+        key_id = principal.key_id().map(KeyId::as_str),
+        jti = granted.issued.id,
+        request_id = RequestId::of(request).as_str();
+        "token"
     );
     let left = granted.issued.expires_at.as_second() - now.as_second();
     Ok(HttpResponse::Ok()

@@ -13,6 +13,7 @@ mod inspect;
 mod keys;
 mod kills;
 mod list;
+mod logging;
 mod pipes;
 mod policy;
 mod precedence;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader},
-    process::{Child, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
@@ -44,6 +44,11 @@ impl Serving {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
+    }
+
+    /// Its stderr, for those who read it while it runs.
+    pub(super) fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
     }
 
     /// Stops it, and returns all that it said on stderr.

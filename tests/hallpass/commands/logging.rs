@@ -1,0 +1,168 @@
+//! The log on stderr as operators and their programs get it: when lines are there, in which order, in which format.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{Folder, serving::Serving};
+
+/// Longer than any answer takes; only a hang meets it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A service for trying out that writes its log into the file `log`.
+struct Logged {
+    folder: Folder,
+    serving: Serving,
+    key: String,
+}
+
+impl Logged {
+    fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = Folder::new();
+        let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
+        command.envs(settings.iter().copied());
+        command.stderr(File::create(folder.path("log")).unwrap());
+        let mut serving = Serving::of(&mut command);
+        let key = serving.line().trim_end().replace("api key: ", "");
+        Self { folder, serving, key }
+    }
+
+    /// The log as it is now.
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path("log")).unwrap()
+    }
+
+    /// The status of the answer to a GET.
+    fn get(&self, path: &str) -> u16 {
+        status_of(&format!("{}{path}", self.serving.address))
+    }
+
+    fn login(&self) -> u16 {
+        let login = ureq::post(format!("{}/login", self.serving.address));
+        login.header("X-API-Key", &self.key).send_empty().unwrap().status().as_u16()
+    }
+
+    /// The whole log, once the service was told to stop and has.
+    fn log_at_the_end(mut self) -> String {
+        assert_eq!(self.serving.stopped_by("TERM").code(), Some(0));
+        self.log()
+    }
+}
+
+/// The status of the answer to a GET, which must not take for ever.
+fn status_of(address: &str) -> u16 {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent = config.timeout_global(Some(PATIENCE)).build().new_agent();
+    agent.get(address).call().unwrap().status().as_u16()
+}
+
+#[test]
+fn what_was_done_with_a_credential_is_in_the_log_before_the_caller_knows() {
+    let logged = Logged::with(&[]);
+    for _ in 0..5 {
+        assert_eq!(logged.get("/nothing"), 404);
+        assert_eq!(logged.login(), 200);
+        let log = logged.log();
+        // Its access line may come later; those of earlier requests are written first.
+        let last = log.rsplit_once(" audit login sub=demo ").expect("the login is there").0;
+        assert!(last.contains(" access GET /nothing 404 "), "{log}");
+        let accesses = last.matches(" access ").count();
+        assert_eq!(accesses, last.matches(" audit refused GET /nothing ").count() * 2 - 1, "{log}");
+    }
+}
+
+#[test]
+fn the_last_access_line_is_there_when_the_service_was_told_to_stop() {
+    for format in ["text", "json"] {
+        // Any line that is written at once would take it along.
+        let only = ("HALLPASS_LOG", "access=info");
+        let logged = Logged::with(&[("HALLPASS_LOG_FORMAT", format), only]);
+        assert_eq!(logged.get("/health/live"), 200);
+        let log = logged.log_at_the_end();
+        assert_eq!(log.matches("/health/live").count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn every_line_is_a_json_object_where_that_is_wanted() {
+    let logged = Logged::with(&[("HALLPASS_LOG_FORMAT", "json"), ("HALLPASS_LOG", "debug")]);
+    assert_eq!(logged.login(), 200);
+    assert_eq!(logged.get("/%22%0a%1b?api_key=x"), 404);
+    let key_id = logged.key[3..15].to_owned();
+    let log = logged.log_at_the_end();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &lines {
+        for name in ["time", "level", "target", "message"] {
+            assert!(line[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {line}");
+        }
+        let time: jiff::Timestamp = line["time"].as_str().unwrap().parse().unwrap();
+        assert!(time <= jiff::Timestamp::now(), "{line}");
+    }
+    let one = |target: &str, member: &str, value: &str| {
+        let mut found = lines.iter().filter(|line| line["target"] == target);
+        found.find(|line| line[member] == value).unwrap_or_else(|| panic!("{value}: {log}"))
+    };
+    let login = one("audit", "event", "login");
+    assert_eq!((&login["sub"], &login["scheme"]), (&"demo".into(), &"apiKey".into()));
+    assert_eq!((&login["key_id"], &login["peer"]), (&key_id.into(), &"127.0.0.1".into()));
+    assert!(login["jti"].is_string() && login["level"] == "INFO", "{login}");
+    let refused = one("audit", "event", "refused");
+    assert_eq!((&refused["code"], &refused["method"]), (&"not_found".into(), &"GET".into()));
+    assert!(refused.get("key_id").is_none() && refused["path"] == "/%22%0a%1b", "{refused}");
+    for (path, status, audit) in [("/login", 200, login), ("/%22%0a%1b", 404, refused)] {
+        let access = one("access", "path", path);
+        assert_eq!((&access["status"], &access["peer"]), (&status.into(), &"127.0.0.1".into()));
+        assert_eq!(access["request_id"], audit["request_id"]);
+        assert!(access["duration_ms"].as_f64().is_some_and(|time| time > 0.0), "{access}");
+    }
+}
+
+#[test]
+fn what_is_not_wanted_is_not_written() {
+    for (filter, access, audit) in [
+        ("info,access=off", false, true),
+        ("info,audit=off", true, false),
+        ("info,access=warn,audit=error", false, false),
+        ("off", false, false),
+    ] {
+        let logged = Logged::with(&[("HALLPASS_LOG", filter)]);
+        assert_eq!(logged.login(), 200);
+        assert_eq!(logged.get("/request"), 401);
+        let log = logged.log_at_the_end();
+        assert_eq!(log.contains(" access "), access, "{filter}:\n{log}");
+        assert_eq!(log.contains(" audit "), audit, "{filter}:\n{log}");
+        assert_eq!(log.contains("told to stop"), filter != "off", "{filter}:\n{log}");
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_no_request_up_and_says_what_it_lost() {
+    let folder = Folder::new();
+    let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
+    // Refusals are waited for, whoever reads.
+    command.env("HALLPASS_LOG", "info,audit=off").stderr(Stdio::piped());
+    let mut serving = Serving::of(&mut command);
+    let address = format!("{}/{}", serving.address, "x".repeat(20_000));
+    let asked = 150;
+    for _ in 0..asked {
+        assert_eq!(status_of(&address), 404);
+    }
+    let mut log = BufReader::new(serving.stderr()).lines().map(Result::unwrap);
+    let mut written = 0;
+    let loss = log.by_ref().find(|line| {
+        written += usize::from(line.contains(" access GET /xxx"));
+        line.contains("access lines were dropped") || written == asked
+    });
+    let loss = loss.filter(|_| written < asked).expect("some are lost, and it says so");
+    let lost: usize = loss.split(' ').find_map(|word| word.parse().ok()).expect("how many");
+    assert!(lost > 0 && written + lost == asked, "{written} were written, and {loss}");
+    assert!(loss.contains(" WARN "), "{loss}");
+    // It goes on as if nothing had happened.
+    assert_eq!(status_of(&format!("{}/health/live", serving.address)), 200);
+    assert!(log.any(|line| line.contains(" access GET /health/live 200 ")));
+}
