@@ -115,9 +115,9 @@ fn named(mut response: ServiceResponse) -> ServiceResponse {
 /// Errors of other layers (CORS, the router, actix-web itself) come as plain text or nothing.
 fn is_foreign_error<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
-    let kind = response.headers().get(CONTENT_TYPE);
-    let shaped = kind.is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
-    (status.is_client_error() || status.is_server_error()) && !shaped
+    let shaped = |kind: &HeaderValue| kind.as_bytes().ends_with(b"json");
+    (status.is_client_error() || status.is_server_error())
+        && !response.headers().get(CONTENT_TYPE).is_some_and(shaped)
 }
 
 fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: RequestId) {
