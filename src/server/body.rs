@@ -49,7 +49,7 @@ impl FromRequest for Body {
 }
 
 /// Most answers fit, and need not be moved while they grow.
-const USUAL: usize = 512;
+const USUAL: usize = 1024;
 
 /// 200 with `answer` as JSON.
 pub(super) fn json(answer: &impl Serialize) -> HttpResponse {

@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, http::header, mime, post, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+    mime, post, web,
+};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -16,7 +20,7 @@ use crate::{
     server::{
         Gate,
         admitted::Admitted,
-        body::Body,
+        body::{Body, json},
         cookie,
         observe::RequestId,
         peer::Peer,
@@ -121,13 +125,16 @@ pub(super) async fn login(
         request_id = RequestId::of(&request).as_str();
         "login"
     );
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
     let answer = answer(&granted, &admitted, now);
+    let mut response = json(&answer);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if asked.cookie.unwrap_or_default() {
-        response.cookie(cookie::session(gate.settings(), &answer.access_token, answer.expires_in));
+        let cookie = cookie::session(gate.settings(), &answer.access_token, answer.expires_in);
+        response
+            .add_cookie(&cookie)
+            .map_err(|error| Refusal::internal(format!("the session cookie: {error}")))?;
     }
-    Ok(response.json(answer))
+    Ok(response)
 }
 
 fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginResponse {
