@@ -8,24 +8,24 @@ mod proven_tokens;
 mod reload;
 #[cfg(test)]
 mod tests;
+mod uses;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use self::proven_tokens::{ProvenToken, ProvenTokens};
 pub use self::{
     grants::{Granted, IssueRefusal, RevokeError, Wish},
     reload::{BrokenRoster, RosterStatus},
+    uses::KeyUse,
+};
+use self::{
+    proven_tokens::{ProvenToken, ProvenTokens},
+    uses::Uses,
 };
 use crate::{
-    oauth::KeyId,
     principal::{Principal, Proof},
     roster::{ApiKey, KeyRefusal, PasswordRefusal, ProvenKeys, Roster, VerifiedKey},
     tokens::{Grant, Issuers, JwkSet, TokenRefusal, Tokens, VerifiedToken},
@@ -40,7 +40,7 @@ pub struct Authority {
     proven_tokens: ProvenTokens,
     issuers: Issuers,
     proven_keys: ProvenKeys,
-    last_used: Mutex<HashMap<KeyId, Timestamp>>,
+    uses: Uses,
 }
 
 /// What a cache is good for, since the start of the process.
@@ -64,7 +64,7 @@ impl Authority {
             proven_tokens: ProvenTokens::default(),
             issuers: Issuers::default(),
             proven_keys: ProvenKeys::default(),
-            last_used: Mutex::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -119,8 +119,7 @@ impl Authority {
     }
 
     fn used(&self, verified: VerifiedKey, now: Timestamp) -> Arc<Principal> {
-        let mut last_used = self.last_used.lock().unwrap_or_else(PoisonError::into_inner);
-        last_used.insert(verified.key_id().clone(), whole_second(now));
+        self.uses.note(verified.key_id(), now);
         Arc::new(verified.into())
     }
 
@@ -259,13 +258,8 @@ impl Authority {
         CacheUse { hits, misses, bytes }
     }
 
-    /// When an API key was last proven, since the start of the process.
-    pub fn last_used(&self, key: &KeyId) -> Option<Timestamp> {
-        self.last_used.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    /// How many revoked tokens are remembered.
+    pub fn revocations(&self) -> usize {
+        self.tokens.revocations.held()
     }
-}
-
-/// Fractions of a second say nothing to people who look for stale keys.
-fn whole_second(moment: Timestamp) -> Timestamp {
-    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }

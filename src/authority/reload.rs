@@ -10,12 +10,20 @@ use super::Authority;
 use crate::{problem::Problems, roster::Checked};
 
 /// How the roster in use stands to its file. The default is a roster as it was at the start.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterStatus {
+    /// Counts the rosters that were in use: the first is 1, and every reload makes it one more.
+    pub generation: u64,
     /// When the roster in use was taken over; `None`, if it is still the first.
     pub reloaded: Option<Timestamp>,
     /// What is wrong with the file, which is why the roster in use is an older one.
     pub broken: Option<BrokenRoster>,
+}
+
+impl Default for RosterStatus {
+    fn default() -> Self {
+        Self { generation: 1, reloaded: None, broken: None }
+    }
 }
 
 /// A roster file that cannot be taken over.
@@ -41,12 +49,16 @@ impl Authority {
         match read {
             Ok(Checked { roster, warnings }) => {
                 self.roster.store(Arc::new(roster));
-                let status = RosterStatus { reloaded: Some(now), broken: None };
-                self.roster_status.store(Arc::new(status));
+                self.roster_status.rcu(|before| RosterStatus {
+                    generation: before.generation + 1,
+                    reloaded: Some(now),
+                    broken: None,
+                });
                 Ok(warnings)
             }
             Err(problems) => {
                 self.roster_status.rcu(|before| RosterStatus {
+                    generation: before.generation,
                     reloaded: before.reloaded,
                     broken: Some(BrokenRoster {
                         since: before.broken.as_ref().map_or(now, |broken| broken.since),

@@ -107,6 +107,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Worker threads; `None` is one a core.
     pub workers: Option<NonZeroUsize>,
+    /// Address and port on which metrics are shown; `None` shows none.
+    pub metrics_bind: Option<SocketAddr>,
     /// What is logged, in the words of env_logger.
     pub log: String,
     /// How it is logged.
@@ -136,6 +138,7 @@ impl Settings {
             logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", "/docs/".into(), redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
+            metrics_bind: reader.value("HALLPASS_METRICS_BIND", None, |text| bind(text).map(Some)),
             log: reader.value("HALLPASS_LOG", "info".into(), log_filter),
             log_format: reader.value("HALLPASS_LOG_FORMAT", LogFormat::Text, log_format),
         };

@@ -23,6 +23,7 @@ fn a_secret_is_all_that_must_be_set() {
     assert_eq!(settings.token_lifetime, Duration::from_secs(30 * 60));
     assert_eq!(settings.leeway, Duration::ZERO);
     assert!(settings.surface.docs && settings.cookie_secure);
+    assert_eq!(settings.metrics_bind, None);
 }
 
 #[test]
@@ -40,6 +41,7 @@ fn every_wrong_value_is_reported_in_one_run() {
         ("HALLPASS_LOGOUT_REDIRECT", "//elsewhere.example"),
         ("HALLPASS_CORS_ORIGINS", "https://a.example/path"),
         ("HALLPASS_WORKERS", "0"),
+        ("HALLPASS_METRICS_BIND", "8081"),
         ("HALLPASS_LOG", "loud"),
         ("HALLPASS_LOG_FORMAT", "xml"),
     ];

@@ -96,6 +96,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("HALLPASS_WORKERS", None, "Worker threads. Default: one a core."),
     variable(
+        "HALLPASS_METRICS_BIND",
+        None,
+        "Address and port of GET /metrics, for Prometheus: 127.0.0.1:8081. It asks for no credential, so take one\n\
+         that only your own machines reach. Default: there are none.",
+    ),
+    variable(
         "HALLPASS_LOG",
         Some("info"),
         "What is logged to stderr: off, error, warn, info, debug, trace; or by target: info,access=off",

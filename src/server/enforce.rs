@@ -6,6 +6,7 @@
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use actix_web::{
@@ -27,6 +28,7 @@ use super::{
     challenge::Challenges,
     credentials::Credentials,
     limits,
+    metrics::Meters,
     observe::{refuse, shape},
     places::Places,
     prove::Prover,
@@ -42,6 +44,7 @@ pub(super) struct Enforcement {
     pub(super) sources: Sources,
     pub(super) session_cookie: String,
     gate: Gate,
+    meters: Meters,
     /// For each operation, by its position.
     foreseen: Vec<Foreseen>,
 }
@@ -57,7 +60,7 @@ struct Foreseen {
 
 impl Enforcement {
     /// Enforces `policy` for what the gate's authority proves.
-    pub(super) fn new(gate: Gate, policy: Policy, sources: Sources) -> Self {
+    pub(super) fn new(gate: Gate, policy: Policy, sources: Sources, meters: Meters) -> Self {
         let authority = Arc::clone(gate.shared_authority());
         let session_cookie = gate.settings().surface.cookie_name.clone();
         let foreseen = policy.operations().map(|operation| Foreseen {
@@ -66,7 +69,7 @@ impl Enforcement {
             agreed: (!operation.path.contains('{')).then(OnceLock::new),
         });
         let foreseen = foreseen.collect();
-        Self { authority, policy, sources, session_cookie, gate, foreseen }
+        Self { authority, policy, sources, session_cookie, gate, meters, foreseen }
     }
 
     fn foreseen(&self, operation: &Operation) -> Option<&Foreseen> {
@@ -94,7 +97,18 @@ pub(super) async fn enforce(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let mut response = answer(&enforcement, request, next).await?;
+    let started = Instant::now();
+    let (meter, answer) = match find(&enforcement, &request) {
+        Ok(operation) => {
+            let answer = answer(&enforcement, operation, request, next).await;
+            (enforcement.meters.of(operation), answer)
+        }
+        Err(refusal) => {
+            (enforcement.meters.of_none(), Ok(refuse(request.into_parts().0, &refusal)))
+        }
+    };
+    meter.record(&answer, started.elapsed());
+    let mut response = answer?;
     if enforcement.gate.is_stopping() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -103,10 +117,11 @@ pub(super) async fn enforce(
 
 async fn answer(
     enforcement: &Enforcement,
+    operation: &Operation,
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let protected = match judge(enforcement, &mut request).await {
+    let protected = match judge(enforcement, operation, &mut request).await {
         Ok(protected) => protected,
         Err(refusal) => return Ok(refuse(request.into_parts().0, &refusal)),
     };
@@ -119,13 +134,11 @@ async fn answer(
 }
 
 /// Whether the operation is a protected one; a request that may not pass is refused.
-async fn judge(enforcement: &Enforcement, request: &mut ServiceRequest) -> Result<bool, Refusal> {
-    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
-    if address > limits::ADDRESS {
-        let detail = format!("The address is longer than {} bytes.", limits::ADDRESS);
-        return Err(Refusal::new(Code::UriTooLong, detail));
-    }
-    let operation = find(enforcement, request)?;
+async fn judge(
+    enforcement: &Enforcement,
+    operation: &Operation,
+    request: &mut ServiceRequest,
+) -> Result<bool, Refusal> {
     // Undocumented, HEAD is GET without the body: the codec leaves the body out, the router knows only GET.
     if *request.method() == Method::HEAD && operation.method == "GET" {
         request.head_mut().method = Method::GET;
@@ -162,6 +175,11 @@ fn find<'e>(
     enforcement: &'e Enforcement,
     request: &ServiceRequest,
 ) -> Result<&'e Operation, Refusal> {
+    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if address > limits::ADDRESS {
+        let detail = format!("The address is longer than {} bytes.", limits::ADDRESS);
+        return Err(Refusal::new(Code::UriTooLong, detail));
+    }
     let path = request.match_info().get_ref().path();
     match enforcement.policy.find(request.method().as_str(), path) {
         Found::Operation(operation) if !enforcement.router_agrees(operation, request, path) => {

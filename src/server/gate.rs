@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use actix_web::HttpResponse;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -21,6 +22,7 @@ use crate::{
 };
 
 use super::{
+    metrics::{self, Metrics},
     prepare::prepare,
     site::Site,
     tls::Tls,
@@ -33,6 +35,7 @@ struct Inner {
     settings: Settings,
     /// As they were at start: every worker must read the same document.
     issuers: Vec<Issuer>,
+    counted: Metrics,
     stopping: AtomicBool,
     watch: OnceLock<Watch>,
     tls: Option<Tls>,
@@ -45,12 +48,18 @@ struct Inner {
 pub struct Gate(Arc<Inner>);
 
 impl Gate {
-    pub(super) fn new(authority: Authority, settings: Settings, tls: Option<Tls>) -> Self {
+    pub(super) fn new(
+        authority: Authority,
+        settings: Settings,
+        tls: Option<Tls>,
+        counted: Metrics,
+    ) -> Self {
         let issuers = authority.roster().issuers().cloned().collect();
         Self(Arc::new(Inner {
             issuers,
             authority: Arc::new(authority),
             settings,
+            counted,
             stopping: AtomicBool::new(false),
             watch: OnceLock::new(),
             tls,
@@ -94,6 +103,12 @@ impl Gate {
         self.0.settings.bind
     }
 
+    /// What this process counts, as an answer that Prometheus reads; the README tells what is in it. For an
+    /// operation of yours, under the `security` of your choice: `HALLPASS_METRICS_BIND` is for `hallpass serve`.
+    pub fn metrics(&self) -> HttpResponse {
+        metrics::answer(self)
+    }
+
     /// What `HALLPASS_TLS_CERT` and `HALLPASS_TLS_KEY` say, for those who listen
     /// ([`HttpServer::bind_rustls_0_23`](actix_web::HttpServer::bind_rustls_0_23)): it follows every change of these
     /// files. `None` where they are not set.
@@ -118,6 +133,10 @@ impl Gate {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    pub(super) fn counted(&self) -> &Metrics {
+        &self.0.counted
     }
 
     pub(super) fn issuers(&self) -> &[Issuer] {

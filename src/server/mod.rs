@@ -17,6 +17,7 @@ mod gate;
 mod issuer_schemes;
 mod limits;
 mod listener;
+mod metrics;
 mod observe;
 mod peer;
 mod places;

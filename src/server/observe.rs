@@ -10,10 +10,11 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::header::{CONTENT_TYPE, HeaderName, HeaderValue},
     middleware::Next,
+    web,
 };
 use rand::RngExt;
 
-use super::{connections::InHand, peer::Peer, refusal::Refusal, routes};
+use super::{Gate, connections::InHand, peer::Peer, refusal::Refusal, routes};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -92,10 +93,13 @@ pub(super) fn shape(response: ServiceResponse) -> ServiceResponse {
     }
 }
 
-/// The answer to a request that is refused; it stands in the audit log.
+/// The answer to a request that is refused; it is counted, and stands in the audit log.
 pub(super) fn refuse(request: HttpRequest, refusal: &Refusal) -> ServiceResponse {
     let id = RequestId::of(&request);
     audit_refusal(&request, refusal, id);
+    if let Some(gate) = request.app_data::<web::Data<Gate>>() {
+        gate.counted().refused(refusal);
+    }
     let shape = routes::refusal_shape(request.match_info().get_ref().path());
     named(ServiceResponse::new(request, refusal.respond(shape, id.as_str())))
 }

@@ -15,7 +15,13 @@ use crate::{
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
-use super::{Gate, document::own_document, issuer_schemes, tls::Tls};
+use super::{
+    Gate,
+    document::own_document,
+    issuer_schemes,
+    metrics::{self, Metrics},
+    tls::Tls,
+};
 
 /// How many warnings are said one by one.
 const WARNINGS: usize = 20;
@@ -132,7 +138,9 @@ impl Prepared {
                 .map_err(|error| Problem::new("HALLPASS_STATE", error.to_string()))?,
         };
         let (settings, source, tls) = (self.settings.clone(), self.source.take(), self.tls.take());
-        let gate = Gate::new(self.authority(base_url, revocations), settings, tls);
+        let counted = Metrics::new().map_err(metrics::fault)?;
+        let authority = self.authority(base_url, revocations);
+        let gate = Gate::new(authority, settings, tls, counted);
         gate.watch(source);
         Ok(gate)
     }

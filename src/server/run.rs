@@ -13,7 +13,9 @@ use actix_web::{
 
 use crate::problem::Problems;
 
-use super::{Gate, Site, connections::Connections, limits, listener::Entrance, observe::observe};
+use super::{
+    Gate, Site, connections::Connections, limits, listener::Entrance, metrics, observe::observe,
+};
 
 /// Why the service could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,7 @@ pub enum RunError {
     /// The document cannot be enforced.
     #[error(transparent)]
     Document(#[from] Problems),
-    /// The listener failed.
+    /// A listener failed.
     #[error(transparent)]
     Listener(#[from] std::io::Error),
 }
@@ -31,7 +33,7 @@ pub enum RunError {
 /// `listening` is called once connections are accepted.
 ///
 /// # Errors
-/// A document that cannot be enforced, or a listener that fails.
+/// A document that cannot be enforced, or a listener that fails, be it the one for metrics.
 pub async fn run(
     listener: TcpListener,
     gate: Gate,
@@ -39,6 +41,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
     let site = Site::own(gate.clone())?;
+    let _until_the_end = metrics::serve(&gate)?;
     let entrance = Entrance::of(&listener)?;
     let connections = Connections::new(gate.clone());
     let opened = Arc::clone(&connections);

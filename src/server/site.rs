@@ -25,6 +25,7 @@ use super::{
     document::{collect, complete, introduced, own_document, own_operations, unwritable, written},
     enforce::{Enforcement, enforce},
     extractors, issuer_schemes,
+    metrics::{self, Meters},
     routes::{self, Optional},
     sources::Sources,
 };
@@ -89,7 +90,8 @@ impl Site {
         let json = serde_json::to_vec(&document).map_err(unwritable)?.into();
         let yaml = yaml_serde::to_string(&document).map_err(unwritable)?.into();
         let published = web::Data::new(Published { document, json, yaml });
-        let enforcement = Arc::new(Enforcement::new(gate.clone(), policy, sources));
+        let meters = Meters::for_all(&policy, gate.counted()).map_err(metrics::fault)?;
+        let enforcement = Arc::new(Enforcement::new(gate.clone(), policy, sources, meters));
         Ok(Self { gate, operations, has_start, published, enforcement })
     }
 

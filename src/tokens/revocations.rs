@@ -65,6 +65,11 @@ impl Revocations {
         self.table.read().unwrap_or_else(PoisonError::into_inner).until.contains_key(id)
     }
 
+    /// How many revoked tokens are remembered; some of them may be over, and not cleared out yet.
+    pub fn held(&self) -> usize {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).until.len()
+    }
+
     /// Revokes the token of this `jti`, which nobody could use after `until` anyway: at once, and when this
     /// returns, for good. It waits for the disk, so call it where blocking is fine.
     ///

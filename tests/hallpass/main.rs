@@ -12,6 +12,7 @@
 
 mod cast;
 mod client;
+mod exposition;
 mod forge;
 mod load;
 mod oracle;
@@ -28,6 +29,7 @@ mod hostile;
 mod library;
 mod login_body;
 mod logs;
+mod metrics;
 mod mutation;
 mod noise;
 mod oauth;

@@ -27,6 +27,7 @@ const CRATES: &[(&str, &str)] = &[
     ("utoipa", "server"),
     ("utoipa_actix_web", "server"),
     ("utoipa_swagger_ui", "server"),
+    ("prometheus", "server"),
     ("actix_router", "policy"),
     ("anyhow", "cli"),
     ("clap", "cli"),

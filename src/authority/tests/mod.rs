@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::{Authority, RevokeError, Wish};
+use super::{Authority, KeyUse, RevokeError, Wish};
 use crate::{
     oauth::Scopes,
     principal::{Kind, Principal, Proof},
@@ -156,18 +156,22 @@ fn a_broken_roster_changes_nothing_but_the_status() {
         let status = authority.roster_status();
         let broken = status.broken.as_ref().unwrap();
         assert_eq!((broken.since, &broken.problems), (second(5), &problems.unwrap_err()));
-        assert_eq!(status.reloaded, None);
+        assert_eq!((status.generation, status.reloaded), (1, None));
         assert!(case.accepts(&token));
     }
     authority.reload(Roster::parse(&case.text, "r.toml"), second(9)).unwrap();
     let status = authority.roster_status();
-    assert_eq!((status.reloaded, &status.broken), (Some(second(9)), &None));
+    assert_eq!((status.generation, status.reloaded), (2, Some(second(9))));
+    assert_eq!(status.broken, None);
 }
 
 #[test]
-fn when_a_key_was_last_used_outlives_reloads() {
+fn how_often_and_when_a_key_was_used_outlives_reloads() {
     let case = Case::new();
+    case.client();
     case.client();
     case.change("[clients.billing]", "[clients.billing]\ndisabled = true");
     assert_eq!(case.authority.last_used(case.key.id()), Some(START));
+    let known = KeyUse { count: 2, last: START };
+    assert_eq!(case.authority.key_uses(), [(case.key.id().clone(), known)].into());
 }

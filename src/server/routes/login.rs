@@ -115,6 +115,7 @@ pub(super) async fn login(
     let now = Timestamp::now();
     let granted =
         gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
+    gate.counted().issued(None);
     log::info!(
         target: "audit",
         sub = admitted.principal.subject(),

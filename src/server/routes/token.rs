@@ -116,7 +116,9 @@ pub(super) async fn token(
     let scopes = form.text("scope").map(Scopes::parse).transpose();
     let scopes = scopes
         .map_err(|error| Refusal::oauth(ErrorCode::InvalidScope, format!("The scope: {error}.")))?;
-    answer(&request, &gate, &principal, scopes)
+    let answer = answer(&request, &gate, &principal, scopes)?;
+    gate.counted().issued(Some(grant));
+    Ok(answer)
 }
 
 fn grant_type(text: &str) -> Result<GrantType, Refusal> {

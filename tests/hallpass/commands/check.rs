@@ -57,13 +57,15 @@ fn faults_of_settings_and_roster_are_found_in_one_run() {
         ".env",
         "# settings\nHALLPASS_BIND=8080\n\nexport HALLPASS_DOCS = maybe\nHALLPASS_LEEWAY=1y\n",
     );
-    let environment = [("HALLPASS_WORKERS", "0"), ("HALLPASS_LOG", "loud")];
+    let environment =
+        [("HALLPASS_WORKERS", "0"), ("HALLPASS_METRICS_BIND", "9100"), ("HALLPASS_LOG", "loud")];
     let outcome = folder.run_with(&environment, "check --bind nowhere").ended_with(1);
     for line in [
         "--bind: HALLPASS_BIND ",
         ".env:4: HALLPASS_DOCS ",
         ".env:5: HALLPASS_LEEWAY ",
         "environment: HALLPASS_WORKERS ",
+        "environment: HALLPASS_METRICS_BIND ",
         "environment: HALLPASS_LOG ",
         "environment: HALLPASS_SECRET_KEY is missing",
         "roster.toml:1: ",

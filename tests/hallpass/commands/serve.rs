@@ -85,6 +85,16 @@ fn a_port_in_use_is_refused_with_a_way_on() {
 }
 
 #[test]
+fn a_port_in_use_for_metrics_is_refused_before_anything_is_served() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let environment = [SECRET, ("HALLPASS_METRICS_BIND", &address)];
+    let outcome = Folder::with_roster("").run_with(&environment, "serve --bind 127.0.0.1:0");
+    let shown = format!("cannot show metrics on {address}");
+    outcome.refused().complains(&[&shown, "HALLPASS_METRICS_BIND", "127.0.0.1:0"]);
+}
+
+#[test]
 fn of_a_warning_for_every_key_it_says_the_first_and_how_many_more() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let line = format!("serve --bind {}", taken.local_addr().unwrap());

@@ -2,5 +2,6 @@
 
 mod composing;
 mod invoices;
+mod metrics;
 mod principals;
 mod protecting;

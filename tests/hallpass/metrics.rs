@@ -1,0 +1,278 @@
+//! What Prometheus sees of a running service: that it is true, and that it tells strangers and secrets from names.
+
+use std::{
+    fs,
+    io::Write,
+    net::{SocketAddr, TcpStream},
+};
+
+use crate::{
+    cast::{id_of, with_wrong_secret},
+    exposition::Scrape,
+    server::{Server, eventually},
+    wire::{Request, Response, connect, read_response},
+};
+
+const ON: (&str, &str) = ("HALLPASS_METRICS_BIND", "127.0.0.1:0");
+const REQUESTS: &str = "hallpass_requests_total";
+const USES: &str = "hallpass_key_uses_total";
+const ENDS: &str = "hallpass_key_expires_timestamp_seconds";
+
+/// Where a server shows its metrics.
+fn place(server: &Server) -> SocketAddr {
+    let log = server.log_until("it says where", |log| log.contains("/metrics\n"));
+    let line = log.lines().find_map(|line| line.split_once("metrics on http://")).expect("a line");
+    line.1.strip_suffix("/metrics").expect("the path").parse().expect("an address")
+}
+
+fn ask(address: SocketAddr, method: &str, target: &str) -> Response {
+    let (method, target) = (method.to_owned(), target.to_owned());
+    Request { method, target, headers: Vec::new(), body: None }.send(address)
+}
+
+fn scrape(server: &Server) -> Scrape {
+    let answer = ask(place(server), "GET", "/metrics");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    server.assert_no_secret("the metrics", &answer.text());
+    Scrape::of(&answer.text())
+}
+
+#[test]
+fn without_the_setting_nothing_is_shown() {
+    let server = Server::start();
+    server.anonymous().get("/metrics").refused(404, "not_found");
+    assert!(!server.log().contains("metrics on"), "{}", server.log());
+}
+
+#[test]
+fn requests_are_counted_by_operation_and_status_and_timed() {
+    let server = Server::with(&[ON]);
+    let token = server.login("reader");
+    for _ in 0..3 {
+        server.bearer(&token).get("/request").expect(200);
+    }
+    server.bearer(&token).ask("HEAD", "/request").expect(200);
+    server.anonymous().get("/request").expect(401);
+    server.bearer(&token).get("/clients").expect(403);
+    server.key("reader").post("/login").json("[]").expect(400);
+    let scrape = scrape(&server);
+    let requests = |operation, method, status| {
+        let labels = [("operation", operation), ("method", method), ("status", status)];
+        scrape.value(REQUESTS, &labels)
+    };
+    assert_eq!(requests("whoami", "GET", "200"), Some(4.0));
+    assert_eq!(requests("whoami", "GET", "401"), Some(1.0));
+    assert_eq!(requests("list_clients", "GET", "403"), Some(1.0));
+    assert_eq!(requests("login", "POST", "200"), Some(1.0));
+    assert_eq!(requests("login", "POST", "400"), Some(1.0));
+    assert_eq!(scrape.count(REQUESTS), 5);
+    let timed = |end: &str, operation| {
+        let name = format!("hallpass_request_duration_seconds_{end}");
+        scrape.value(&name, &[("operation", operation)]).unwrap()
+    };
+    assert_eq!((timed("count", "whoami"), timed("count", "login")), (5.0, 2.0));
+    assert_eq!(timed("count", "logout"), 0.0, "operations that nobody asked for are there");
+    assert!((0.0..10.0).contains(&timed("sum", "login")), "in seconds: {}", timed("sum", "login"));
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    assert_eq!(scrape.value("hallpass_build_info", &version), Some(1.0));
+}
+
+#[test]
+fn whatever_strangers_ask_for_is_the_same_few_series() {
+    let server = Server::with(&[ON]);
+    for index in 0..20 {
+        server.anonymous().get(&format!("/planted{index}\"%0a{{}}")).expect(404);
+        server.anonymous().ask(&format!("PLANTED{index}"), "/login").expect(405);
+    }
+    let scrape = scrape(&server);
+    let none = |status| scrape.value(REQUESTS, &[("operation", "none"), ("status", status)]);
+    assert_eq!((none("404"), none("405")), (Some(20.0), Some(20.0)));
+    assert_eq!(scrape.count(REQUESTS), 2);
+    let labels = ["operation", "method", "status"].map(|label| scrape.label(label));
+    assert!(!format!("{labels:?}").to_lowercase().contains("planted"), "{labels:?}");
+}
+
+#[test]
+fn tokens_are_counted_by_grant_and_refusals_by_the_word_that_was_told() {
+    let server = Server::with(&[ON]);
+    let form = |text: &str| {
+        let post = server.anonymous().post("/token");
+        post.header("Content-Type", "application/x-www-form-urlencoded").body(text)
+    };
+    let key = server.cast.key("reader");
+    let client = "grant_type=client_credentials&client_id=reader&client_secret=";
+    server.login("reader");
+    server.login("admin");
+    form(&format!("{client}{key}")).expect(200);
+    form(&format!("{client}x")).expect(401);
+    form("grant_type=password&username=nobody&password=x").expect(400);
+    for bad in ["x", &with_wrong_secret(key)] {
+        server.anonymous().post("/login").header("X-API-Key", bad).expect(401);
+    }
+    server.bearer("x").get("/request").expect(401);
+    let scrape = scrape(&server);
+    let issued = |grant| scrape.value("hallpass_tokens_issued_total", &[("grant", grant)]);
+    assert_eq!(issued("api_key"), Some(2.0));
+    assert_eq!((issued("client_credentials"), issued("password")), (Some(1.0), Some(0.0)));
+    let refused = |code| scrape.value("hallpass_refusals_total", &[("code", code)]);
+    for (code, times) in [
+        ("invalid_api_key", 2.0),
+        ("invalid_token", 1.0),
+        ("invalid_client", 1.0),
+        ("invalid_grant", 1.0),
+    ] {
+        assert_eq!(refused(code), Some(times), "{code}");
+    }
+    assert_eq!(scrape.count("hallpass_refusals_total"), 4);
+}
+
+#[test]
+fn caches_tell_what_they_knew() {
+    let server = Server::with(&[ON]);
+    let token = server.login("reader");
+    server.login("reader");
+    for _ in 0..3 {
+        server.bearer(&token).get("/request").expect(200);
+    }
+    let scrape = scrape(&server);
+    let of = |cache, what| scrape.value(&format!("hallpass_cache_{what}"), &[("cache", cache)]);
+    let known = |cache| (of(cache, "hits_total"), of(cache, "misses_total"));
+    assert_eq!(known("keys"), (Some(1.0), Some(1.0)));
+    assert_eq!(known("tokens"), (Some(2.0), Some(1.0)));
+    assert!(of("keys", "bytes") > Some(0.0) && of("tokens", "bytes") > Some(0.0));
+}
+
+#[test]
+fn a_roster_that_changes_is_followed_and_nothing_is_counted_back() {
+    let server = Server::with(&[ON]);
+    server.token("reader").post("/logout").expect(200);
+    server.anonymous().get("/request").expect(401);
+    let first = scrape(&server);
+    let roster = |scrape: &Scrape, what: &str| {
+        scrape.value(&format!("hallpass_roster_{what}"), &[]).unwrap()
+    };
+    let state = |scrape: &Scrape| (roster(scrape, "generation"), roster(scrape, "broken"));
+    assert_eq!(state(&first), (1.0, 0.0));
+    assert_eq!(first.value("hallpass_revocations", &[]), Some(1.0));
+    let file = server.dir.path().join("roster.toml");
+    let mut last = first;
+    for (text, expected) in [
+        (format!("{}\n# mended", server.cast.roster), (2.0, 0.0)),
+        ("[broken".to_owned(), (2.0, 1.0)),
+        (server.cast.roster.clone(), (3.0, 0.0)),
+    ] {
+        fs::write(&file, text).unwrap();
+        let now = eventually("the roster is followed", || {
+            Some(scrape(&server)).filter(|scrape| state(scrape) == expected)
+        });
+        now.assert_not_behind(&last);
+        let loaded = |scrape| roster(scrape, "loaded_timestamp_seconds");
+        assert!(loaded(&now) >= loaded(&last) && loaded(&last) > 1_700_000_000.0);
+        last = now;
+    }
+}
+
+#[test]
+fn keys_that_are_used_or_end_soon_are_shown_until_they_are_gone() {
+    let server = Server::with(&[ON]);
+    let id = |client: &str| id_of(server.cast.key(client)).to_owned();
+    let key = |scrape: &Scrape, name: &str, client: &str| {
+        scrape.value(name, &[("client", client), ("key_id", &id(client))])
+    };
+    let fresh = scrape(&server);
+    assert_eq!((fresh.count(USES), key(&fresh, USES, "soon")), (1, Some(0.0)));
+    let ends = key(&fresh, ENDS, "soon").unwrap() - jiff::Timestamp::now().as_second() as f64;
+    assert!((-60.0..=60.0).contains(&ends), "{ends}");
+
+    server.login("reader");
+    server.key("reader").get("/request").expect(200);
+    server.login("ending");
+    server.key("expired").post("/login").expect(401);
+    let used = scrape(&server);
+    assert_eq!(key(&used, USES, "reader"), Some(2.0));
+    assert_eq!(key(&used, USES, "ending"), Some(1.0));
+    assert_eq!((used.count(USES), used.count(ENDS)), (3, 2));
+    assert_eq!(key(&used, ENDS, "ending"), Some(7_226_582_400.0), "2199-01-01");
+
+    let without = server.cast.roster.replace("[clients.reader]", "[clients.another]");
+    let without = without.replace("[[clients.reader.keys]]", "[[clients.another.keys]]");
+    let without = without.replace(&id("reader"), "000000000000");
+    fs::write(server.dir.path().join("roster.toml"), without).unwrap();
+    eventually("it is gone", || key(&scrape(&server), USES, "reader").is_none().then_some(()));
+    assert_eq!(key(&scrape(&server), USES, "ending"), Some(1.0));
+}
+
+#[test]
+fn nothing_else_is_there_and_looking_leaves_no_trace() {
+    let server = Server::with(&[ON]);
+    let place = place(&server);
+    for (method, target) in [
+        ("GET", "/"),
+        ("GET", "/metrics/"),
+        ("POST", "/metrics"),
+        ("GET", "/request"),
+        ("GET", "/health/live"),
+    ] {
+        assert_eq!(ask(place, method, target).status, 404, "{method} {target}");
+    }
+    scrape(&server);
+    server.anonymous().get("/metrics").refused(404, "not_found");
+    let log = server.log_until("the access line", |log| log.contains(" access GET /metrics"));
+    assert_eq!(log.matches(" access ").count(), 1, "{log}");
+    assert_eq!(scrape(&server).count(REQUESTS), 1);
+}
+
+#[test]
+fn a_service_that_drains_is_still_watched() {
+    let server = Server::with(&[ON]);
+    let place = place(&server);
+    let mut begun = connect(server.address);
+    let head = format!(
+        "POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 2\r\n\r\n",
+        server.cast.key("reader")
+    );
+    begun.write_all(head.as_bytes()).unwrap();
+    let key = id_of(server.cast.key("reader")).to_owned();
+    eventually("the login is in hand", || scrape(&server).value(USES, &[("key_id", &key)]));
+    server.signal("TERM");
+    eventually("nobody is let in any more", || TcpStream::connect(server.address).err());
+    assert_eq!(scrape(&server).value(USES, &[("key_id", &key)]), Some(1.0));
+    begun.write_all(b"{}").unwrap();
+    assert_eq!(read_response(&mut begun).expect("an answer").status, 200);
+    assert_eq!(server.exit().code(), Some(0));
+    assert!(TcpStream::connect(place).is_err());
+}
+
+#[test]
+fn the_reader_of_these_tests_stumbles_over_what_prometheus_would() {
+    let family =
+        |kind: &str, name: &str| format!("# HELP {name} What it is.\n# TYPE {name} {kind}\n");
+    let (gauge, counter) = (family("gauge", "hallpass_a"), family("counter", "hallpass_b_total"));
+    let histogram = family("histogram", "hallpass_c");
+    let bucket = |bound: &str, count| format!("hallpass_c_bucket{{le=\"{bound}\"}} {count}\n");
+    let ends = "hallpass_c_sum 1\nhallpass_c_count 2\n";
+    let good = format!(
+        "{gauge}hallpass_a{{x=\"\\\\\\\"\\n\"}} 1\n{counter}hallpass_b_total 1\n{histogram}{}{}{ends}",
+        bucket("0.1", 1),
+        bucket("+Inf", 2)
+    );
+    assert_eq!(Scrape::of(&good).value("hallpass_a", &[("x", "\\\"\n")]), Some(1.0));
+    for bad in [
+        "hallpass_a 1\n".to_owned(),
+        format!("{gauge}hallpass_a 1"),
+        format!("{gauge}hallpass_a one\n"),
+        format!("{gauge}hallpass_a{{x=\"\\q\"}} 1\n"),
+        format!("{gauge}hallpass_a 1\nhallpass_a 1\n"),
+        format!("{gauge}hallpass_a 1\n{gauge}hallpass_a{{x=\"\"}} 1\n"),
+        format!("{gauge}{counter}hallpass_b_total 1\nhallpass_a 1\n"),
+        format!("{}hallpass_b 1\n", family("counter", "hallpass_b")),
+        format!("{histogram}{}{ends}", bucket("0.1", 2)),
+        format!("{histogram}{}{ends}", bucket("+Inf", 1)),
+        format!("{histogram}{}{}{ends}", bucket("0.1", 3), bucket("+Inf", 2)),
+        format!("{histogram}{}hallpass_c_count 2\n", bucket("+Inf", 2)),
+    ] {
+        assert!(std::panic::catch_unwind(|| Scrape::of(&bad)).is_err(), "{bad}");
+    }
+}
