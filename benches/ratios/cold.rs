@@ -77,14 +77,14 @@ impl Logins<'_> {
 
     fn is_in(&self, connection: &mut Connection, client: usize) -> bool {
         connection.send(&login(&key(client)));
-        let status = connection.receive_if_any().map(|answer| answer.status);
+        let status = connection.try_receive().map(|answer| answer.status);
         match status {
-            Some(200) if client < self.clients => return true,
-            Some(401) if client >= self.clients => return true,
-            Some(503) => {}
+            Ok(200) if client < self.clients => return true,
+            Ok(401) if client >= self.clients => return true,
+            Ok(503) => {}
             // It had to wait for so long that actix-web gave it up.
-            Some(408) | None => *connection = Connection::to(self.server.address),
-            Some(status) => panic!("a login was answered {status}"),
+            Ok(408) | Err(_) => *connection = Connection::to(self.server.address),
+            Ok(status) => panic!("a login was answered {status}"),
         }
         self.put_off.fetch_add(1, Ordering::Relaxed);
         false
@@ -181,7 +181,7 @@ fn percentile_99(server: &Server, connection: &mut Connection, token: &str) -> f
     while started.elapsed() < TIMED {
         let begun = Instant::now();
         connection.send(&request);
-        while connection.receive_if_any().is_none_or(|answer| answer.status != 200) {
+        while !connection.try_receive().is_ok_and(|answer| answer.status == 200) {
             *connection = Connection::to(server.address);
             connection.send(&request);
         }

@@ -3,7 +3,7 @@
 //! Must not know what is asked, or who answers.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
@@ -44,16 +44,19 @@ impl Connection {
 
     /// Waits for the answer to what was sent.
     pub(crate) fn receive(&mut self) -> Answer<'_> {
-        self.receive_if_any().expect("the server hung up")
+        self.try_receive().expect("the server answers")
     }
 
-    /// The same from a server that may hang up instead: `None`.
-    pub(crate) fn receive_if_any(&mut self) -> Option<Answer<'_>> {
+    /// The same from a server that may hang up instead.
+    pub(crate) fn try_receive(&mut self) -> io::Result<Answer<'_>> {
         self.buffer.clear();
         let mut chunk = [0; 4096];
         let (mut head, mut length) = (0, usize::MAX);
         while self.buffer.len() < length {
-            let read = self.stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
+            let read = self.stream.read(&mut chunk)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             self.buffer.extend_from_slice(&chunk[..read]);
             if head == 0
                 && let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n")
@@ -65,7 +68,7 @@ impl Connection {
         let status = std::str::from_utf8(&self.buffer[9..12]).ok();
         let status = status.and_then(|digits| digits.parse().ok()).expect("a status");
         let (head, body) = self.buffer.split_at(head);
-        Some(Answer { status, head, body })
+        Ok(Answer { status, head, body })
     }
 
     /// Sends a request and waits for its answer, which must have `status`.

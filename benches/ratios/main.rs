@@ -78,11 +78,11 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let report = choice.measure().to_string();
+    let report = choice.measure();
     print!("{report}");
-    let kept = fs::write(tools::repository().join("target/ratios.md"), report);
+    let kept = fs::write(tools::repository().join("target/ratios.md"), report.to_string());
     kept.expect("the report can be kept");
-    ExitCode::SUCCESS
+    if report.is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What is to be measured.
@@ -145,14 +145,14 @@ impl Choice {
         for instrument in &self.instruments {
             eprintln!("{instrument:?} of {:?}", self.groups);
             match instrument.available() {
-                Ok(()) => report.rows.extend(costs::rows(*instrument, &self.groups)),
+                Ok(()) => report.add(|_| costs::rows(*instrument, &self.groups)),
                 Err(why) => report.notes.push(format!("{instrument:?} are left out: {why}")),
             }
         }
         for other in &self.others {
             eprintln!("{other:?}");
-            report.rows.extend(match other {
-                Other::Peers => peers::rows(&mut report.notes),
+            report.add(|notes| match other {
+                Other::Peers => peers::rows(notes),
                 Other::Cold => cold::rows(),
                 Other::Start => start::rows(),
                 Other::Memory => memory::rows(),

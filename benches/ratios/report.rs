@@ -5,6 +5,7 @@
 use std::{
     fmt::{self, Display, Formatter},
     fs,
+    panic::{self, AssertUnwindSafe},
     process::Command,
     thread,
 };
@@ -15,11 +16,32 @@ use crate::{
 };
 
 /// What one run found out.
-#[derive(Default)]
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     /// Which peers there were, and what had to be left out.
     pub(crate) notes: Vec<String>,
+    /// Every part came to its end.
+    pub(crate) is_whole: bool,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { rows: Vec::new(), notes: Vec::new(), is_whole: true }
+    }
+}
+
+impl Report {
+    /// Adds what a part finds out. One that fails is missing and does not take the others with it.
+    pub(crate) fn add(&mut self, part: impl FnOnce(&mut Vec<String>) -> Vec<Row>) {
+        let notes = &mut self.notes;
+        match panic::catch_unwind(AssertUnwindSafe(|| part(notes))) {
+            Ok(rows) => self.rows.extend(rows),
+            Err(_) => {
+                self.notes.push("A part failed and is missing.".to_owned());
+                self.is_whole = false;
+            }
+        }
+    }
 }
 
 impl Display for Report {

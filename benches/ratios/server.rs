@@ -104,6 +104,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if thread::panicking() {
+            let (ended, log) = (self.child.try_wait(), text_of_log(&self.dir));
+            let last: Vec<_> = log.lines().rev().take(5).collect();
+            eprintln!("{}: {ended:?}, its last lines, latest first: {last:#?}", self.address);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
