@@ -11,6 +11,6 @@ mod values;
 mod variables;
 
 pub use raw::Raw;
-pub use settings::{KeySource, LogFormat, Settings, Surface};
+pub use settings::{KeySource, LogFormat, RateLimit, Settings, Surface};
 pub use tls::TlsFiles;
 pub use variables::{VARIABLES, Variable, example, first_env};

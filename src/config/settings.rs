@@ -2,8 +2,14 @@
 //!
 //! Must not know where a value was written: `raw` remembers places.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 use crate::problem::{Problem, Problems};
@@ -11,12 +17,14 @@ use crate::problem::{Problem, Problems};
 use super::{
     Raw, TlsFiles,
     values::{
-        bind, cookie_name, issuer, leeway, lifetime, list, log_filter, log_format, on_or_off,
-        origins, redirect, secret, workers,
+        bind, cookie_name, issuer, leeway, lifetime, list, log_filter, log_format, networks,
+        on_or_off, origins, rate_limit, redirect, secret, workers,
     },
 };
 
 const THIRTY_MINUTES: Duration = Duration::from_secs(30 * 60);
+const SIXTY_A_MINUTE: RateLimit =
+    RateLimit { failures: NonZeroU32::new(60).unwrap(), per: Duration::from_secs(60) };
 
 /// A key for tokens, as it was given. It cannot be printed.
 #[derive(Debug, Clone)]
@@ -74,6 +82,15 @@ impl Surface {
     }
 }
 
+/// How many attempts of one peer may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// So many at once, and so many in `per`.
+    pub failures: NonZeroU32,
+    /// The time in which all of them are forgiven: a second, a minute or an hour.
+    pub per: Duration,
+}
+
 /// Everything that can be set, checked. Secrets in it cannot be printed.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -105,6 +122,10 @@ pub struct Settings {
     pub logout_redirect: String,
     /// Origins that CORS admits (RFC 6454 §6.2, serialised).
     pub cors_origins: Vec<String>,
+    /// Proxies whose `Forwarded` (RFC 7239) or `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many attempts with a wrong secret one peer has; `None` is no limit.
+    pub rate_limit: Option<RateLimit>,
     /// Worker threads; `None` is one a core.
     pub workers: Option<NonZeroUsize>,
     /// Address and port on which metrics are shown; `None` shows none.
@@ -137,6 +158,8 @@ impl Settings {
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
             logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", "/docs/".into(), redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
+            trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
+            rate_limit: reader.value("HALLPASS_RATE_LIMIT", Some(SIXTY_A_MINUTE), rate_limit),
             workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
             metrics_bind: reader.value("HALLPASS_METRICS_BIND", None, |text| bind(text).map(Some)),
             log: reader.value("HALLPASS_LOG", "info".into(), log_filter),

@@ -40,6 +40,8 @@ fn every_wrong_value_is_reported_in_one_run() {
         ("HALLPASS_COOKIE_SECURE", "1"),
         ("HALLPASS_LOGOUT_REDIRECT", "//elsewhere.example"),
         ("HALLPASS_CORS_ORIGINS", "https://a.example/path"),
+        ("HALLPASS_TRUSTED_PROXIES", "127.0.0.1, example.com"),
+        ("HALLPASS_RATE_LIMIT", "60"),
         ("HALLPASS_WORKERS", "0"),
         ("HALLPASS_METRICS_BIND", "8081"),
         ("HALLPASS_LOG", "loud"),
@@ -54,6 +56,40 @@ fn every_wrong_value_is_reported_in_one_run() {
     }
     assert_eq!(problems.iter().count(), wrong.len(), "{problems}");
     assert!(!problems.to_string().contains("short\""), "a secret is not shown: {problems}");
+}
+
+fn resolve(name: &str, text: &str) -> Result<Settings, crate::problem::Problems> {
+    Settings::resolve(&raw(&[("HALLPASS_SECRET_KEY", SECRET), (name, text)]))
+}
+
+#[test]
+fn a_rate_is_a_number_and_a_unit_or_off() {
+    let rate = |text: &str| resolve("HALLPASS_RATE_LIMIT", text).map(|it| it.rate_limit);
+    assert_eq!(rate("").unwrap(), rate("60/m").unwrap(), "the default");
+    assert_eq!(rate("off").unwrap(), None);
+    for (text, failures, seconds) in [("1/s", 1, 1), ("5/m", 5, 60), ("1000000/h", 1_000_000, 3600)]
+    {
+        let rate = rate(text).unwrap().unwrap();
+        assert_eq!((rate.failures.get(), rate.per.as_secs()), (failures, seconds), "{text}");
+    }
+    for bad in ["on", "0/m", "-1/m", "60/d", "60/", "/m", "60 / m", "1000001/s", "60/m/m", "none"] {
+        let told = rate(bad).unwrap_err().to_string();
+        assert!(told.contains("HALLPASS_RATE_LIMIT is ") && told.contains("60/m"), "{told}");
+    }
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let proxies =
+        |text: &str| resolve("HALLPASS_TRUSTED_PROXIES", text).map(|it| it.trusted_proxies);
+    assert!(proxies("").unwrap().is_empty());
+    let many = proxies("127.0.0.1, 10.1.2.3/8 ,::1,fd00::/8").unwrap();
+    let many: Vec<String> = many.iter().map(ToString::to_string).collect();
+    assert_eq!(many, ["127.0.0.1/32", "10.0.0.0/8", "::1/128", "fd00::/8"]);
+    for bad in ["*", "10.0.0.0/33", "proxy.example", "127.0.0.1:80", "::ffff:10.0.0.0/104"] {
+        let told = proxies(bad).unwrap_err().to_string();
+        assert!(told.contains("HALLPASS_TRUSTED_PROXIES holds "), "{told}");
+    }
 }
 
 #[test]

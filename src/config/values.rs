@@ -2,11 +2,16 @@
 //!
 //! Must not know which variable it reads.
 
-use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
+use ipnet::IpNet;
 use url::Url;
 
-use super::LogFormat;
+use super::{LogFormat, RateLimit};
 
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
@@ -116,6 +121,44 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "json" => Ok(LogFormat::Json),
         _ => Err(format!("is {text:?}: write text or json")),
     }
+}
+
+/// A network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), or an address, which is a network of its own.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let one = |part: &str| {
+        let network = part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(IpNet::V6(mapped)) if mapped.addr().to_ipv4_mapped().is_some() => {
+                Err(format!("holds {part:?}: write it as IPv4, without ::ffff:"))
+            }
+            Ok(network) => Ok(network.trunc()),
+            Err(_) => Err(format!(
+                "holds {part:?}: write addresses and networks, as in 127.0.0.1, 10.0.0.0/8 or fd00::/8"
+            )),
+        }
+    };
+    list(text).map(one).collect()
+}
+
+/// `off` is none.
+pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let wrong = || {
+        format!(
+            "is {text:?}: write off, or failures allowed in a second, minute or hour, as in 60/m"
+        )
+    };
+    let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
+    let failures = count.parse().ok().filter(|count: &NonZeroU32| count.get() <= 1_000_000);
+    let per = match unit {
+        "s" => Duration::from_secs(1),
+        "m" => Duration::from_secs(60),
+        "h" => Duration::from_secs(60 * 60),
+        _ => return Err(wrong()),
+    };
+    Ok(Some(RateLimit { failures: failures.ok_or_else(wrong)?, per }))
 }
 
 /// The part of env_logger's filters that the manual shows: `LEVEL` and `TARGET=LEVEL`.

@@ -94,6 +94,18 @@ pub const VARIABLES: &[Variable] = &[
         None,
         "Origins whose pages may call hallpass, separated by commas: https://app.example.com",
     ),
+    variable(
+        "HALLPASS_TRUSTED_PROXIES",
+        None,
+        "Proxies in front, as addresses or networks separated by commas: 127.0.0.1, 10.0.0.0/8\n\
+         What they say in Forwarded or X-Forwarded-For of where a request came from is believed.",
+    ),
+    variable(
+        "HALLPASS_RATE_LIMIT",
+        Some("60/m"),
+        "How many attempts of one address may fail, with wrong API keys and passwords:\n\
+         60/m, 5/s, 1000/h; `off` for no limit.",
+    ),
     variable("HALLPASS_WORKERS", None, "Worker threads. Default: one a core."),
     variable(
         "HALLPASS_METRICS_BIND",

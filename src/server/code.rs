@@ -42,7 +42,11 @@ pub enum Code {
     UriTooLong,
     /// The body is of a type that the operation does not take.
     UnsupportedMediaType,
-    /// Not now: starting, stopping or overloaded.
+    /// Too many attempts of this address failed.
+    TooManyRequests,
+    /// More secrets wait to be checked than the service takes on.
+    Overloaded,
+    /// Not now: starting or stopping.
     Unavailable,
     /// A fault of hallpass itself; the log says more.
     InternalError,
@@ -59,7 +63,7 @@ impl Code {
                 ErrorCode::UnauthorizedClient
             }
             Self::InvalidScope => ErrorCode::InvalidScope,
-            Self::Unavailable | Self::InternalError => ErrorCode::ServerError,
+            Self::Overloaded | Self::Unavailable | Self::InternalError => ErrorCode::ServerError,
             Self::AmbiguousCredentials
             | Self::InvalidRequest
             | Self::NotFound
@@ -67,7 +71,9 @@ impl Code {
             | Self::RequestTimeout
             | Self::PayloadTooLarge
             | Self::UriTooLong
-            | Self::UnsupportedMediaType => ErrorCode::InvalidRequest,
+            | Self::UnsupportedMediaType
+            // No word of RFC 6749 §5.2 fits; the status says more than any.
+            | Self::TooManyRequests => ErrorCode::InvalidRequest,
         }
     }
 
@@ -89,7 +95,8 @@ impl Code {
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

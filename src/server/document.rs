@@ -112,7 +112,7 @@ pub(super) fn complete(mut document: Value, surface: &Surface) -> Value {
     if let Some(theirs) = object_in(&mut document, &["components", "securitySchemes"]) {
         add_missing(theirs, known);
     }
-    let (demanded, shapes) = complete_operations(&mut document);
+    let (demanded, shapes) = complete_operations(&mut document, &surface.cookie_name);
     let (schemas, mut responses) = refusals::components(&shapes);
     headers::describe(&mut responses);
     // Answers that no operation can give are noise, and linters say so.
@@ -130,7 +130,7 @@ pub(super) fn complete(mut document: Value, surface: &Surface) -> Value {
 }
 
 /// Completes every operation; returns all requirements, and the shapes of refusals that occur.
-fn complete_operations(document: &mut Value) -> (Vec<Value>, Vec<Shape>) {
+fn complete_operations(document: &mut Value, session_cookie: &str) -> (Vec<Value>, Vec<Shape>) {
     let root = document.get("security").cloned();
     let schemes = document.pointer("/components/securitySchemes").cloned().unwrap_or_default();
     let mut demanded = Vec::new();
@@ -142,7 +142,7 @@ fn complete_operations(document: &mut Value) -> (Vec<Value>, Vec<Shape>) {
         for operation in operations.filter_map(Value::as_object_mut) {
             let security = operation.get("security").or(root.as_ref()).and_then(Value::as_array);
             let security = security.cloned().unwrap_or_default();
-            refusals::add(operation, &security, &schemes, shape);
+            refusals::add(operation, &security, &schemes, session_cookie, shape);
             if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
                 headers::describe(responses);
             }

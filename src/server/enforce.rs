@@ -42,8 +42,9 @@ pub(super) struct Enforcement {
     pub(super) authority: Arc<Authority>,
     pub(super) policy: Policy,
     pub(super) sources: Sources,
+    /// The cookie that holds a token.
     pub(super) session_cookie: String,
-    gate: Gate,
+    pub(super) gate: Gate,
     meters: Meters,
     /// For each operation, by its position.
     foreseen: Vec<Foreseen>,
@@ -149,11 +150,11 @@ async fn judge(
     }
     let foreseen = enforcement.foreseen(operation).ok_or_else(not_found)?;
     let credentials = Credentials::read(request, &foreseen.places)?;
-    let mut prover = Prover::new(enforcement, &credentials);
+    let mut prover = Prover::new(enforcement, request.request(), &credentials);
     let mut evidences = Evidences::default();
     let decision = loop {
         match requirement.weigh(&evidences) {
-            Step::Prove(scheme) => evidences.insert(scheme, prover.prove(scheme).await?),
+            Step::Prove(scheme) => evidences.insert(scheme, prover.prove(scheme).await),
             Step::Decided(decision) => break decision,
         }
     };

@@ -24,6 +24,7 @@ use crate::{
 use super::{
     metrics::{self, Metrics},
     prepare::prepare,
+    secrets::Secrets,
     site::Site,
     tls::Tls,
     watch::{Watch, watch_roster},
@@ -32,6 +33,7 @@ use super::{
 #[derive(Debug)]
 struct Inner {
     authority: Arc<Authority>,
+    secrets: Secrets,
     settings: Settings,
     /// As they were at start: every worker must read the same document.
     issuers: Vec<Issuer>,
@@ -55,9 +57,11 @@ impl Gate {
         counted: Metrics,
     ) -> Self {
         let issuers = authority.roster().issuers().cloned().collect();
+        let authority = Arc::new(authority);
         Self(Arc::new(Inner {
             issuers,
-            authority: Arc::new(authority),
+            secrets: Secrets::new(Arc::clone(&authority), settings.rate_limit),
+            authority,
             settings,
             counted,
             stopping: AtomicBool::new(false),
@@ -129,6 +133,10 @@ impl Gate {
 
     pub(super) fn shared_authority(&self) -> &Arc<Authority> {
         &self.0.authority
+    }
+
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.0.secrets
     }
 
     pub(super) fn settings(&self) -> &Settings {

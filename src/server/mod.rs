@@ -3,6 +3,7 @@
 //! Must not know bcrypt or JWT: `authority` proves, `policy` permits.
 
 mod admitted;
+mod attempts;
 mod body;
 mod challenge;
 mod code;
@@ -15,6 +16,7 @@ mod extractors;
 mod form;
 mod gate;
 mod issuer_schemes;
+mod lane;
 mod limits;
 mod listener;
 mod metrics;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use jiff::Timestamp;
 
 use crate::{
@@ -16,19 +17,23 @@ use super::{
     challenge::{self, Challenges},
     credentials::{Credential, Credentials, Presented},
     enforce::Enforcement,
+    peer::peer,
     places::takes_token,
     refusal::Refusal,
-    secrets::{KeyFault, prove_key},
+    secrets::KeyFault,
     sources::Foreign,
 };
 
 /// Proves credentials one by one as the policy asks for them, an API key and a token at most once a request.
 pub(super) struct Prover<'e> {
     enforcement: &'e Enforcement,
+    request: &'e HttpRequest,
     credentials: &'e Credentials<'e>,
     api_key: Option<Evidence>,
     token: Option<Evidence>,
     faults: Vec<Fault>,
+    /// Why a credential could not be looked at: it counts as a bad one, but that is not what is answered.
+    not_now: Option<Refusal>,
 }
 
 /// Why a credential is bad: a word for the caller, more for the log.
@@ -54,21 +59,23 @@ fn detail(refusal: TokenRefusal) -> &'static str {
 }
 
 impl<'e> Prover<'e> {
-    /// A prover of these credentials.
-    pub(super) fn new(enforcement: &'e Enforcement, credentials: &'e Credentials<'e>) -> Self {
-        Self { enforcement, credentials, api_key: None, token: None, faults: Vec::new() }
+    /// A prover of these credentials of `request`.
+    pub(super) fn new(
+        enforcement: &'e Enforcement,
+        request: &'e HttpRequest,
+        credentials: &'e Credentials<'e>,
+    ) -> Self {
+        let (api_key, token, faults, not_now) = (None, None, Vec::new(), None);
+        Self { enforcement, request, credentials, api_key, token, faults, not_now }
     }
 
     /// What can be said about the credential of `scheme`.
-    ///
-    /// # Errors
-    /// Only when hallpass itself cannot go on; a bad credential is evidence.
-    pub(super) async fn prove(&mut self, scheme: &Scheme) -> Result<Evidence, Refusal> {
+    pub(super) async fn prove(&mut self, scheme: &Scheme) -> Evidence {
         let foreign = self.enforcement.sources.foreign(scheme);
         match self.credentials.presented(scheme, &self.enforcement.session_cookie) {
-            Presented::Nothing => Ok(Evidence::Missing),
-            Presented::CrossSite => Ok(Evidence::Forbidden),
-            Presented::Credential(Credential::Token(token)) => Ok(match foreign {
+            Presented::Nothing => Evidence::Missing,
+            Presented::CrossSite => Evidence::Forbidden,
+            Presented::Credential(Credential::Token(token)) => match foreign {
                 // A request has one token, whichever of several schemes asks for it.
                 None => match self.token.clone() {
                     Some(known) => known,
@@ -78,14 +85,13 @@ impl<'e> Prover<'e> {
                     }
                 },
                 Some(issuer) => self.prove_foreign_token(scheme, issuer, token).await,
-            }),
+            },
             Presented::Credential(Credential::ApiKey(key)) => {
                 if let Some(known) = &self.api_key {
-                    return Ok(known.clone());
+                    return known.clone();
                 }
-                let evidence = self.prove_key(scheme, key, None).await?;
-                self.api_key = Some(evidence.clone());
-                Ok(evidence)
+                let evidence = self.prove_key(scheme, key, None).await;
+                self.api_key.insert(evidence).clone()
             }
             Presented::Credential(Credential::Basic { name, secret }) => {
                 self.prove_key(scheme, secret, Some(name)).await
@@ -124,15 +130,14 @@ impl<'e> Prover<'e> {
         evidence
     }
 
-    async fn prove_key(
-        &mut self,
-        scheme: &Scheme,
-        text: &str,
-        name: Option<&str>,
-    ) -> Result<Evidence, Refusal> {
-        match prove_key(&self.enforcement.authority, text, name).await? {
-            Ok(principal) => Ok(Evidence::Proven(principal)),
-            Err(KeyFault { reason, key_id }) => Ok(self.fault(scheme, BAD_KEY, reason, key_id)),
+    async fn prove_key(&mut self, scheme: &Scheme, text: &str, name: Option<&str>) -> Evidence {
+        match self.enforcement.gate.secrets().prove_key(text, name, peer(self.request)).await {
+            Ok(Ok(principal)) => Evidence::Proven(principal),
+            Ok(Err(KeyFault { reason, key_id })) => self.fault(scheme, BAD_KEY, reason, key_id),
+            Err(refusal) => {
+                self.not_now = Some(refusal);
+                Evidence::Bad
+            }
         }
     }
 
@@ -167,6 +172,9 @@ impl<'e> Prover<'e> {
         denied: Decision<'_>,
         evidences: &Evidences,
     ) -> Refusal {
+        if let Some(refusal) = &self.not_now {
+            return refusal.clone();
+        }
         match denied {
             Decision::Challenge { bad: Some(scheme) } => {
                 let fault = self.fault_of(scheme);

@@ -132,6 +132,11 @@ impl Refusal {
         self
     }
 
+    /// Adds the public name of the API key in question, for the log.
+    pub(super) fn about(self, key_id: &str) -> Self {
+        Self { key_id: Some(key_id.to_owned()), ..self }
+    }
+
     /// The refusal for a status that somebody else chose.
     pub(super) fn from_status(status: StatusCode) -> Self {
         match status {

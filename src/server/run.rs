@@ -58,6 +58,8 @@ pub async fn run(
     .tls_handshake_timeout(limits::HEAD)
     .max_connection_rate(connections_of_worker)
     .on_connect(move |stream, data| opened.opened(stream, data))
+    // Whoever hangs up is not served on: in the queue for hashing it would hold up others.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(limits::GRACE.as_secs());
     let server = match gate.tls() {
@@ -82,6 +84,10 @@ fn cors(origins: &[String]) -> Cors {
     let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     cors.allow_any_method()
         .allow_any_header()
-        .expose_headers([header::WWW_AUTHENTICATE, header::HeaderName::from_static("x-request-id")])
+        .expose_headers([
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+            header::HeaderName::from_static("x-request-id"),
+        ])
         .max_age(600)
 }

@@ -1,10 +1,12 @@
 //! A client that states what it expects and looks for slips in every answer that it gets.
 
+use std::net::TcpStream;
+
 use serde_json::Value;
 
 use crate::{
     server::Server,
-    wire::{Request, Response},
+    wire::{Request, Response, connect},
 };
 
 /// Every header that an answer may have; anything else was added by mistake.
@@ -120,11 +122,28 @@ impl Ask<'_> {
         self.send().1
     }
 
+    /// As `answer`, over a connection that is there.
+    pub(crate) fn over(self, stream: TcpStream) -> Response {
+        self.send_over(stream).1
+    }
+
+    /// Sends the request and leaves the answer for later.
+    pub(crate) fn begin(self) -> TcpStream {
+        let mut stream = connect(self.server.address);
+        self.request.begin_over(&mut stream).unwrap();
+        stream
+    }
+
     fn send(self) -> (String, Response) {
+        let stream = connect(self.server.address);
+        self.send_over(stream)
+    }
+
+    fn send_over(self, stream: TcpStream) -> (String, Response) {
         let Self { server, request } = self;
         let said: String =
             format!("{} {}", request.method, request.target).chars().take(200).collect();
-        let response = request.send(server.address);
+        let response = request.send_over(stream);
         inspect(server, &said, &request, &response);
         if said.starts_with("POST /login") && response.status == 200 {
             let token = response.json()["access_token"].as_str().unwrap().to_owned();

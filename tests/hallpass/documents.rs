@@ -95,6 +95,30 @@ fn all_refusals_of_an_operation_have_one_schema() {
 }
 
 #[test]
+fn operations_that_hash_say_when_to_come_again_and_others_do_not() {
+    let document: Value = serde_json::from_str(&printed(&["openapi"])).unwrap();
+    let hashed = ["apiKey", "apiKeyQuery", "apiKeyCookie", "basic"];
+    let mut counted = (0, 0);
+    for operation in document["paths"].as_object().unwrap().values() {
+        for operation in operation.as_object().unwrap().values() {
+            let alternatives = operation["security"].as_array().unwrap().iter();
+            let mut schemes = alternatives.flat_map(|one| one.as_object().unwrap().keys());
+            let hashes = schemes.any(|scheme| hashed.contains(&scheme.as_str()));
+            for status in ["429", "503"] {
+                let answer = &operation["responses"][status]["$ref"];
+                assert_eq!(answer.is_string(), hashes, "{status} of {}", operation["operationId"]);
+                if let Some(place) = answer.as_str() {
+                    let answer = document.pointer(&place[1..]).unwrap();
+                    assert_eq!(answer["headers"]["Retry-After"]["schema"]["type"], "integer");
+                }
+            }
+            counted = (counted.0 + usize::from(hashes), counted.1 + usize::from(!hashes));
+        }
+    }
+    assert!(counted.0 > 4 && counted.1 > 4, "{counted:?}");
+}
+
+#[test]
 fn the_document_follows_the_name_of_the_session_cookie() {
     let server = Server::with(&[("HALLPASS_COOKIE_NAME", "my_session")]);
     let document = server.document();

@@ -19,6 +19,7 @@ mod oracle;
 mod server;
 mod wire;
 
+mod attempts;
 mod commands;
 mod cors;
 mod credentials;
@@ -33,7 +34,10 @@ mod metrics;
 mod mutation;
 mod noise;
 mod oauth;
+#[cfg(target_os = "linux")]
+mod overload;
 mod paths;
+mod proxies;
 mod reload;
 mod rooms;
 mod state;

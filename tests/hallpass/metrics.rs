@@ -46,6 +46,23 @@ fn without_the_setting_nothing_is_shown() {
 }
 
 #[test]
+fn what_is_hashed_and_what_is_not_is_counted() {
+    let server = Server::with(&[ON, ("HALLPASS_RATE_LIMIT", "1/h")]);
+    server.login("reader");
+    server.login("reader");
+    let key = with_wrong_secret(server.cast.key("reader"));
+    for status in [401, 429, 429] {
+        server.anonymous().post("/login").header("X-API-Key", &key).expect(status);
+    }
+    let scrape = scrape(&server);
+    let hashed = |outcome| scrape.value("hallpass_hashing_total", &[("outcome", outcome)]).unwrap();
+    assert_eq!(["done", "dropped", "overloaded", "limited"].map(hashed), [2.0, 0.0, 0.0, 2.0]);
+    assert!(scrape.value("hallpass_hashing_seconds_total", &[]).unwrap() > 0.0);
+    assert_eq!(scrape.value("hallpass_hashing_waiting", &[]), Some(0.0));
+    assert_eq!(scrape.value("hallpass_hashing_running", &[]), Some(0.0));
+}
+
+#[test]
 fn requests_are_counted_by_operation_and_status_and_timed() {
     let server = Server::with(&[ON]);
     let token = server.login("reader");

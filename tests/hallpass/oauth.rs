@@ -7,12 +7,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crate::{client::Ask, server::Server, wire::Response};
 
 /// A form body.
-fn form<'s>(ask: Ask<'s>, pairs: &[(&str, &str)]) -> Ask<'s> {
+pub(crate) fn form<'s>(ask: Ask<'s>, pairs: &[(&str, &str)]) -> Ask<'s> {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     ask.header("Content-Type", "application/x-www-form-urlencoded").body(body)
 }
 
-fn basic(name: &str, secret: &str) -> String {
+/// A client's name and secret, as `Authorization` says them.
+pub(crate) fn basic(name: &str, secret: &str) -> String {
     let encode =
         |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(name), encode(secret))))

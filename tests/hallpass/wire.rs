@@ -52,18 +52,41 @@ impl Request {
 
     /// Sends the request and reads until the server closes.
     pub(crate) fn send(&self, address: SocketAddr) -> Response {
-        let mut stream = connect(address);
+        self.send_over(connect(address))
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) fn send_over(&self, mut stream: TcpStream) -> Response {
         // A server may refuse a large request before it read all of it: its answer counts.
-        let written = stream.write_all(&self.bytes(&address.to_string()));
+        let written = self.begin_over(&mut stream);
         let response = read_response(&mut stream);
         assert!(response.is_some() || written.is_ok(), "{self:?}: {written:?}, and no answer");
         response.unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.target))
+    }
+
+    /// Sends the request and reads nothing.
+    pub(crate) fn begin_over(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let host = stream.peer_addr()?.to_string();
+        stream.write_all(&self.bytes(&host))
     }
 }
 
 /// A connection that gives up after the deadline.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("the server listens");
+    patient(TcpStream::connect(address).expect("the server listens"))
+}
+
+/// The same from one of the addresses of this machine.
+#[cfg(target_os = "linux")]
+pub(crate) fn connect_from(own: std::net::IpAddr, address: SocketAddr) -> TcpStream {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
+    socket.connect(&address.into()).expect("the server listens");
+    patient(TcpStream::from(socket))
+}
+
+fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.set_write_timeout(Some(DEADLINE)).unwrap();
     stream

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::server::secrets::LONGEST_WAIT;
+
 /// The schema of a header that the service sends.
 fn schema(name: &str) -> Option<Value> {
     Some(match name {
@@ -12,6 +14,9 @@ fn schema(name: &str) -> Option<Value> {
         }),
         "Location" => json!({
             "type": "string", "format": "uri-reference", "maxLength": 2048, "example": "docs/",
+        }),
+        "Retry-After" => json!({
+            "type": "integer", "minimum": 1, "maximum": LONGEST_WAIT, "example": 2,
         }),
         "Set-Cookie" => json!({
             "type": "string", "pattern": "^[ -~]+$", "maxLength": 10_000,

@@ -16,6 +16,8 @@ struct Facts {
     protected: bool,
     /// Its `security` can be fulfilled in part, or by a cookie that another site's page made the browser send.
     forbids: bool,
+    /// Its `security` takes API keys or passwords, which are hashed.
+    hashes: bool,
     has_body: bool,
 }
 
@@ -43,6 +45,15 @@ const FAULT: Said = (
 const FORBIDDEN: Said = (
     "Proven, but a role or scope is missing, or the cookie came with another site's request.",
     "This operation wants the roles: admin.",
+);
+
+const LIMITED: Said = (
+    "Too many attempts from this address failed. An API key that was proven before is taken all the same.",
+    "Too many attempts from this address failed. Try again in 2 s.",
+);
+const OVERLOADED: Said = (
+    "More secrets wait to be checked than this service takes on.",
+    "More secrets wait to be checked than this service takes on. Try again in 2 s.",
 );
 
 const ROWS: &[Row] = &[
@@ -99,12 +110,28 @@ const ROWS: &[Row] = &[
         oauth: ("The body is no form.", "Send the body as application/x-www-form-urlencoded."),
     },
     Row {
+        status: 429,
+        name: "TooManyRequests",
+        possible: |facts| facts.hashes,
+        code: Code::TooManyRequests,
+        problem: LIMITED,
+        oauth: LIMITED,
+    },
+    Row {
         status: 500,
         name: "InternalError",
         possible: |facts| facts.protected,
         code: Code::InternalError,
         problem: FAULT,
         oauth: FAULT,
+    },
+    Row {
+        status: 503,
+        name: "Overloaded",
+        possible: |facts| facts.hashes,
+        code: Code::Overloaded,
+        problem: OVERLOADED,
+        oauth: OVERLOADED,
     },
 ];
 
@@ -136,9 +163,18 @@ impl Row {
             "Cache-Control": { "description": "`no-store`: the next answer can be another one." },
             "x-request-id": { "description": "Names this request in the log of the service." },
         });
-        if let (401, Some(headers)) = (self.status, headers.as_object_mut()) {
-            let text = "A challenge for every scheme that would do (RFC 9110 §11.6.1).";
-            headers.insert("WWW-Authenticate".to_owned(), json!({ "description": text }));
+        let more = match self.status {
+            401 => Some((
+                "WWW-Authenticate",
+                "A challenge for every scheme that would do (RFC 9110 §11.6.1).",
+            )),
+            429 | 503 => {
+                Some(("Retry-After", "In how many seconds to try again (RFC 9110 §10.2.3)."))
+            }
+            _ => None,
+        };
+        if let (Some((name, text)), Some(headers)) = (more, headers.as_object_mut()) {
+            headers.insert(name.to_owned(), json!({ "description": text }));
         }
         json!({
             "description": description,
@@ -153,11 +189,18 @@ pub(super) fn add(
     operation: &mut Map<String, Value>,
     security: &[Value],
     schemes: &Value,
+    session_cookie: &str,
     shape: Shape,
 ) {
+    let mut alternatives = security.iter().filter_map(Value::as_object);
     let facts = Facts {
         protected: !security.is_empty(),
-        forbids: security.iter().filter_map(Value::as_object).any(|one| forbids(one, schemes)),
+        hashes: alternatives
+            .clone()
+            .flat_map(Map::keys)
+            .filter_map(|name| schemes.get(name))
+            .any(|scheme| hashes(scheme, session_cookie)),
+        forbids: alternatives.any(|one| forbids(one, schemes)),
         has_body: operation.contains_key("requestBody"),
     };
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
@@ -166,6 +209,16 @@ pub(super) fn add(
     for row in ROWS.iter().filter(|row| (row.possible)(&facts)) {
         let reference = json!({ "$ref": format!("#/components/responses/{}", row.name_in(shape)) });
         answers.entry(row.status.to_string()).or_insert(reference);
+    }
+}
+
+/// Whether a scheme carries a secret that is no token.
+fn hashes(scheme: &Value, session_cookie: &str) -> bool {
+    let says = |name: &str, text: &str| scheme.get(name).is_some_and(|said| said == text);
+    match scheme.get("type").and_then(Value::as_str) {
+        Some("apiKey") => !(says("in", "cookie") && says("name", session_cookie)),
+        Some("http") => says("scheme", "basic"),
+        _ => false,
     }
 }
 

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, http::header};
 use jiff::Timestamp;
-use prometheus::{IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder};
+use prometheus::{
+    Counter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
+};
 
 use crate::authority::Authority;
 
-use super::{super::Gate, counters};
+use super::{
+    super::{Gate, secrets::Secrets},
+    counters,
+};
 
 /// Keys that end sooner are shown though nobody used them.
 const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -35,6 +40,7 @@ fn text(gate: &Gate) -> Result<String> {
     roster(&state, authority, gate.counted().started)?;
     keys(&state, authority, now)?;
     caches(&state, authority)?;
+    hashing(&state, gate.secrets())?;
     let revocations = authority.revocations().try_into().unwrap_or(i64::MAX);
     gauge(&state, "hallpass_revocations", "Revoked tokens that are remembered.", revocations)?;
 
@@ -108,6 +114,31 @@ fn caches(state: &Registry, authority: &Authority) -> Result<()> {
     state.register(Box::new(hits))?;
     state.register(Box::new(misses))?;
     state.register(Box::new(bytes))
+}
+
+/// What is hashed and what could not be.
+fn hashing(state: &Registry, secrets: &Secrets) -> Result<()> {
+    let (lane, number) = (secrets.lane(), |number: usize| number.try_into().unwrap_or(i64::MAX));
+    let help = "Secrets that are being hashed.";
+    gauge(state, "hallpass_hashing_running", help, number(lane.running()))?;
+    let help = "Secrets that wait to be hashed.";
+    gauge(state, "hallpass_hashing_waiting", help, number(lane.waiting()))?;
+    let help = "What became of the secrets that had to be hashed: done, dropped because the caller hung up, \
+                overloaded because too many waited, limited because the peer had failed too often.";
+    let outcomes = counters("hallpass_hashing_total", help, &["outcome"])?;
+    for (outcome, count) in [
+        ("done", lane.done().0),
+        ("dropped", lane.dropped()),
+        ("overloaded", lane.refused()),
+        ("limited", secrets.attempts().limited()),
+    ] {
+        outcomes.get_metric_with_label_values(&[outcome])?.inc_by(count);
+    }
+    state.register(Box::new(outcomes))?;
+    let help = "The time that hashing took in all.";
+    let seconds = Counter::new("hallpass_hashing_seconds_total", help)?;
+    seconds.inc_by(lane.done().1.as_secs_f64());
+    state.register(Box::new(seconds))
 }
 
 fn gauge(state: &Registry, name: &str, help: &str, value: i64) -> Result<()> {

@@ -23,8 +23,8 @@ use crate::{
         admitted::Admitted,
         form::Form,
         observe::RequestId,
+        peer::peer,
         refusal::{Code, Refusal},
-        secrets::{prove_client, prove_user},
         words::TokenType,
     },
 };
@@ -103,7 +103,7 @@ pub(super) async fn token(
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;
     let grant = grant_type(form.required("grant_type")?)?;
-    let client = client(&gate, basic, &form).await?;
+    let client = client(&request, &gate, basic, &form).await?;
     let principal = match (grant, client) {
         (GrantType::ClientCredentials, Some(client)) => client,
         (GrantType::ClientCredentials, None) => {
@@ -111,7 +111,9 @@ pub(super) async fn token(
                 "Send the client's name and API key, by Basic or in the form.",
             ));
         }
-        (GrantType::Password, client) => user(&gate, &form, client.as_deref()).await?.into(),
+        (GrantType::Password, client) => {
+            user(&request, &gate, &form, client.as_deref()).await?.into()
+        }
     };
     let scopes = form.text("scope").map(Scopes::parse).transpose();
     let scopes = scopes
@@ -137,6 +139,7 @@ fn invalid_client(detail: &'static str) -> Refusal {
 
 /// The client that authenticates itself, by Basic (proven by the middleware) or in the form, not by both.
 async fn client(
+    request: &HttpRequest,
     gate: &Gate,
     basic: Option<Admitted>,
     form: &Form,
@@ -152,7 +155,8 @@ async fn client(
         ),
         (Some(admitted), _, None) => Ok(Some(admitted.principal)),
         (None, Some(id), Some(secret)) => {
-            let proven = prove_client(gate.shared_authority(), id, secret.expose_secret()).await?;
+            let secrets = gate.secrets();
+            let proven = secrets.prove_key(secret.expose_secret(), Some(id), peer(request)).await?;
             proven.map(Some).map_err(|fault| {
                 invalid_client("The client could not be authenticated.")
                     .because(Some(fault.reason), fault.key_id)
@@ -165,11 +169,16 @@ async fn client(
     }
 }
 
-async fn user(gate: &Gate, form: &Form, client: Option<&Principal>) -> Result<Principal, Refusal> {
+async fn user(
+    request: &HttpRequest,
+    gate: &Gate,
+    form: &Form,
+    client: Option<&Principal>,
+) -> Result<Principal, Refusal> {
     let name = form.required("username")?;
     form.required("password")?;
     let password = form.secret("password").cloned().unwrap_or_else(SecretString::default);
-    match prove_user(gate.shared_authority(), name, password).await? {
+    match gate.secrets().prove_user(name, password, peer(request)).await? {
         Ok(user) => Ok(client.iter().fold(user, |user, client| user.through(client))),
         Err(reason) => {
             let detail = "The name or the password is wrong.";
