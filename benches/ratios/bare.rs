@@ -15,7 +15,7 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    load::Answer,
+    load::{Answer, Connection},
     server::{Server, directory},
 };
 
@@ -26,7 +26,7 @@ pub(crate) const ARGUMENT: &str = "--bare";
 pub(crate) const SERIALISED: &str = "/serialised";
 
 /// What one route answers, as it is kept between the processes.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Route {
     method: String,
     path: String,
@@ -47,6 +47,12 @@ impl Route {
         let headers = headers.collect();
         let body = String::from_utf8(answer.body.to_vec()).expect("bodies are text");
         Self { method: method.into(), path: path.into(), status: answer.status, headers, body }
+    }
+
+    /// actix-web writes headers in an order of its own.
+    fn sorted(mut self) -> Self {
+        self.headers.sort();
+        self
     }
 }
 
@@ -71,7 +77,15 @@ pub(crate) fn start(wrapper: crate::Wrapper, routes: &[Route]) -> Server {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = wrapper(&program, dir.path());
     command.arg(ARGUMENT).arg(&file);
-    Server::announced(command, dir)
+    let server = Server::announced(command, dir);
+    for route in routes {
+        let asked = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n\r\n", route.method, route.path);
+        let mut connection = Connection::to(server.address);
+        let answer = connection.ask(asked.as_bytes(), route.status);
+        let given = Route::of(&route.method, &route.path, &answer).sorted();
+        assert_eq!(given, route.clone().sorted(), "the bare server answers what hallpass answers");
+    }
+    server
 }
 
 /// What `--bare FILE` does: serves until it is killed.
