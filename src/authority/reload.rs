@@ -48,6 +48,7 @@ impl Authority {
     ) -> Result<Problems, Problems> {
         match read {
             Ok(Checked { roster, warnings }) => {
+                self.uses.keep(|key| roster.key(key).is_some());
                 self.roster.store(Arc::new(roster));
                 self.roster_status.rcu(|before| RosterStatus {
                     generation: before.generation + 1,

@@ -1,6 +1,6 @@
 //! How often and when last each API key was proven, since the start of the process.
 //!
-//! Must not know the roster: keys that are gone from it stay noted.
+//! Must not know the roster.
 
 use std::{
     collections::HashMap,
@@ -36,6 +36,11 @@ impl Uses {
         }
     }
 
+    /// Forgets the keys of which this does not hold.
+    pub(super) fn keep(&self, is_known: impl Fn(&KeyId) -> bool) {
+        self.lock().retain(|key, _| is_known(key));
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, KeyUse>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,9 +52,9 @@ impl Authority {
         self.uses.lock().get(key).map(|known| known.last)
     }
 
-    /// Every API key that was proven since the start of the process, also those that are gone from the roster.
-    pub fn key_uses(&self) -> HashMap<KeyId, KeyUse> {
-        self.uses.lock().clone()
+    /// What is noted of an API key since the start of the process; `None` if it was not proven.
+    pub fn key_use(&self, key: &KeyId) -> Option<KeyUse> {
+        self.uses.lock().get(key).copied()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The log on stderr: one line an event, as text for people or as JSON for programs.
 //!
-//! Must not know what is logged, but for one thing: access lines are many, and may wait a moment.
+//! Must not know what is logged, but for one thing: lines that anybody can cause may wait a moment.
 
 mod escape;
 mod line;
@@ -50,6 +50,16 @@ fn flush_before_panics() {
     }));
 }
 
+/// Whether a stranger can cause the line: requests, refusals, and what the parser says of bad ones. Then nobody waits
+/// for it, or a log that is not read would let anybody bring the service to a stop.
+fn is_anybodys(record: &Record<'_>) -> bool {
+    match record.target() {
+        ACCESS => true,
+        AUDIT => record.args().as_str() == Some("refused"),
+        target => target.starts_with("actix"),
+    }
+}
+
 struct Logger {
     filter: env_filter::Filter,
     format: LogFormat,
@@ -72,9 +82,9 @@ impl Log for Logger {
         }
         let write = |line: &mut Line| {
             line.write(record, self.format);
-            match record.target() {
-                ACCESS => self.outlet.write_soon(line.bytes()),
-                _ => self.outlet.write_now(line.bytes()),
+            match is_anybodys(record) {
+                true => self.outlet.write_soon(line.bytes()),
+                false => self.outlet.write_now(line.bytes()),
             }
         };
         // It is borrowed where showing a value logs something, and gone where a thread has all but ended.

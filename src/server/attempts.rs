@@ -15,7 +15,7 @@ use std::{
 use crate::config::RateLimit;
 
 /// The most addresses that are remembered, in about 3 MB. Of more than these, the half that has least to be forgiven
-/// is forgotten: an address at its limit stays, whatever others do.
+/// is forgotten: an address at its limit stays, unless most of the others are at theirs.
 const MOST: usize = 50_000;
 
 /// The failures of every address, by the generic cell rate algorithm: for each address a single moment.

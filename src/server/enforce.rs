@@ -122,10 +122,14 @@ async fn answer(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let protected = match judge(enforcement, operation, &mut request).await {
+    let protected = match judge(enforcement, operation, &request).await {
         Ok(protected) => protected,
         Err(refusal) => return Ok(refuse(request.into_parts().0, &refusal)),
     };
+    // Undocumented, HEAD is GET without the body: the codec leaves the body out, the router knows only GET.
+    if *request.method() == Method::HEAD && operation.method == "GET" {
+        request.head_mut().method = Method::GET;
+    }
     let mut response = shape(next.call(request).await?);
     if protected && !response.headers().contains_key(header::CACHE_CONTROL) {
         let no_store = header::HeaderValue::from_static("no-store");
@@ -138,12 +142,8 @@ async fn answer(
 async fn judge(
     enforcement: &Enforcement,
     operation: &Operation,
-    request: &mut ServiceRequest,
+    request: &ServiceRequest,
 ) -> Result<bool, Refusal> {
-    // Undocumented, HEAD is GET without the body: the codec leaves the body out, the router knows only GET.
-    if *request.method() == Method::HEAD && operation.method == "GET" {
-        request.head_mut().method = Method::GET;
-    }
     let requirement = &operation.requirement;
     if *requirement == Requirement::Public {
         return Ok(false);

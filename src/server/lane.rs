@@ -54,6 +54,8 @@ pub(super) struct Full {
 pub(super) struct Turn {
     lane: Arc<Lane>,
     thread: OwnedSemaphorePermit,
+    /// Whether it took a while to get it.
+    pub(super) has_waited: bool,
 }
 
 /// A caller in the queue.
@@ -95,19 +97,16 @@ impl Lane {
     /// # Errors
     /// [`Full`] at once, if too many wait already.
     pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, Full> {
-        let idle = Arc::clone(&self.idle);
-        let thread = match Arc::clone(&idle).try_acquire_owned() {
-            Ok(thread) => thread,
-            Err(_) => {
-                let place = self.places.try_acquire().map_err(|_| self.full())?;
-                let mut waiting = Waiting { _place: place, dropped: Some(&self.dropped) };
-                // It is never closed.
-                let thread = idle.acquire_owned().await.map_err(|_| self.full())?;
-                waiting.dropped = None;
-                thread
-            }
-        };
-        Ok(Turn { lane: Arc::clone(self), thread })
+        let (lane, idle) = (Arc::clone(self), Arc::clone(&self.idle));
+        if let Ok(thread) = Arc::clone(&idle).try_acquire_owned() {
+            return Ok(Turn { lane, thread, has_waited: false });
+        }
+        let place = self.places.try_acquire().map_err(|_| self.full())?;
+        let mut waiting = Waiting { _place: place, dropped: Some(&self.dropped) };
+        // It is never closed.
+        let thread = idle.acquire_owned().await.map_err(|_| self.full())?;
+        waiting.dropped = None;
+        Ok(Turn { lane, thread, has_waited: true })
     }
 
     fn full(&self) -> Full {
@@ -127,9 +126,7 @@ impl Lane {
     pub(super) fn waiting(&self) -> usize {
         self.threads * PLACES - self.places.available_permits()
     }
-}
 
-impl Lane {
     /// How much was done since the start, and how long that took in all.
     pub(super) fn done(&self) -> (u64, Duration) {
         let busy = Duration::from_nanos(self.busy.load(Ordering::Relaxed));

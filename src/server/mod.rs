@@ -15,6 +15,7 @@ mod enforce;
 mod extractors;
 mod form;
 mod gate;
+mod issue;
 mod issuer_schemes;
 mod lane;
 mod limits;

@@ -118,11 +118,13 @@ impl Secrets {
             let detail = "More secrets wait to be checked than this service takes on.";
             not_now(Code::Overloaded, detail, full.retry_after)
         })?;
-        // While this one waited, the same key may have been proven, or other attempts of the peer failed.
-        if let Some(known) = recall() {
-            return Ok(Ok(known));
+        // Meanwhile the same key may have been proven, or other attempts of the peer failed.
+        if turn.has_waited {
+            if let Some(known) = recall() {
+                return Ok(Ok(known));
+            }
+            self.admit(peer)?;
         }
-        self.admit(peer)?;
         let attempts = Arc::clone(&self.attempts);
         let counted = move || {
             let proven = hash();

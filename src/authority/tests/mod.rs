@@ -173,5 +173,7 @@ fn how_often_and_when_a_key_was_used_outlives_reloads() {
     case.change("[clients.billing]", "[clients.billing]\ndisabled = true");
     assert_eq!(case.authority.last_used(case.key.id()), Some(START));
     let known = KeyUse { count: 2, last: START };
-    assert_eq!(case.authority.key_uses(), [(case.key.id().clone(), known)].into());
+    assert_eq!(case.authority.key_use(case.key.id()), Some(known));
+    case.change(case.key.id().as_str(), "000000000000");
+    assert_eq!(case.authority.key_use(case.key.id()), None, "gone from the roster");
 }

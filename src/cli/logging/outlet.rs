@@ -90,7 +90,7 @@ impl Outlet {
         let mut line = Line::default();
         let mut record = Record::builder();
         record.level(Level::Warn).target(module_path!());
-        let args = format_args!("{dropped} access lines were dropped: stderr is read too slowly");
+        let args = format_args!("{dropped} lines were dropped: stderr is read too slowly");
         line.write(&record.args(args).build(), self.format);
         line
     }

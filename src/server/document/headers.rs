@@ -16,7 +16,7 @@ fn schema(name: &str) -> Option<Value> {
             "type": "string", "format": "uri-reference", "maxLength": 2048, "example": "docs/",
         }),
         "Retry-After" => json!({
-            "type": "integer", "minimum": 1, "maximum": LONGEST_WAIT, "example": 2,
+            "type": "integer", "format": "int32", "minimum": 1, "maximum": LONGEST_WAIT, "example": 2,
         }),
         "Set-Cookie" => json!({
             "type": "string", "pattern": "^[ -~]+$", "maxLength": 10_000,

@@ -76,11 +76,11 @@ fn keys(state: &Registry, authority: &Authority, now: Timestamp) -> Result<()> {
     let uses = counters("hallpass_key_uses_total", help, &labels)?;
     let help = "When an API key of the roster expires, in seconds since 1970.";
     let ends = gauges("hallpass_key_expires_timestamp_seconds", help, &labels)?;
-    let (roster, used) = (authority.roster(), authority.key_uses());
+    let roster = authority.roster();
     let soon = now.saturating_add(SOON).unwrap_or(Timestamp::MAX);
     for client in roster.clients() {
         for key in &client.keys {
-            let used = used.get(&key.id);
+            let used = authority.key_use(&key.id);
             let ends_soon = key.expires.is_some_and(|end| now < end && end <= soon);
             if used.is_none() && !ends_soon {
                 continue;

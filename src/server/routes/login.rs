@@ -22,6 +22,7 @@ use crate::{
         admitted::Admitted,
         body::{Body, json},
         cookie,
+        issue::issue,
         observe::RequestId,
         peer::Peer,
         refusal::{Code, Refusal},
@@ -113,8 +114,7 @@ pub(super) async fn login(
 ) -> Result<HttpResponse, Refusal> {
     let asked = read(&request, &body?)?;
     let now = Timestamp::now();
-    let granted =
-        gate.authority().issue(&admitted.principal, asked.wish()?, now).map_err(refuse)?;
+    let granted = issue(&gate, &admitted.principal, asked.wish()?, now).await.map_err(refuse)?;
     gate.counted().issued(None);
     log::info!(
         target: "audit",

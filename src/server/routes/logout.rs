@@ -21,6 +21,7 @@ use crate::{
         admitted::Admitted,
         cookie,
         observe::RequestId,
+        peer::Peer,
         refusal::{Code, Refusal},
     },
 };
@@ -66,6 +67,7 @@ pub(super) async fn logout(
         target: "audit",
         sub = admitted.principal.subject(),
         key_id = admitted.principal.key_id().map(KeyId::as_str),
+        peer = Peer::of(&request),
         request_id = RequestId::of(&request).as_str();
         "logout"
     );

@@ -10,7 +10,7 @@ use crate::{
     authority::RevokeError,
     oauth::ErrorCode,
     server::{
-        Gate, admitted::Admitted, form::Form, observe::RequestId, refusal::Refusal,
+        Gate, admitted::Admitted, form::Form, observe::RequestId, peer::Peer, refusal::Refusal,
         routes::introspect::TokenForm,
     },
 };
@@ -47,6 +47,7 @@ pub(super) async fn revoke(
             target: "audit",
             sub = caller.principal.subject(),
             jti = jti.as_deref(),
+            peer = Peer::of(&request),
             request_id = RequestId::of(&request).as_str();
             "revoke"
         ),

@@ -22,7 +22,9 @@ use crate::{
         Gate,
         admitted::Admitted,
         form::Form,
+        issue::issue,
         observe::RequestId,
+        peer::Peer,
         peer::peer,
         refusal::{Code, Refusal},
         words::TokenType,
@@ -118,7 +120,7 @@ pub(super) async fn token(
     let scopes = form.text("scope").map(Scopes::parse).transpose();
     let scopes = scopes
         .map_err(|error| Refusal::oauth(ErrorCode::InvalidScope, format!("The scope: {error}.")))?;
-    let answer = answer(&request, &gate, &principal, scopes)?;
+    let answer = answer(&request, &gate, &principal, scopes).await?;
     gate.counted().issued(Some(grant));
     Ok(answer)
 }
@@ -187,27 +189,27 @@ async fn user(
     }
 }
 
-fn answer(
+async fn answer(
     request: &HttpRequest,
     gate: &Gate,
-    principal: &Principal,
+    principal: &Arc<Principal>,
     scopes: Option<Scopes>,
 ) -> Result<HttpResponse, Refusal> {
     let now = Timestamp::now();
     let wish = Wish { scopes, lifetime: None };
-    let granted =
-        gate.authority().issue(principal, wish, now).map_err(|refusal| match refusal {
-            IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
-                Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
-            }
-            other => Refusal::internal(other.to_string()),
-        })?;
+    let granted = issue(gate, principal, wish, now).await.map_err(|refusal| match refusal {
+        IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
+            Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
+        }
+        other => Refusal::internal(other.to_string()),
+    })?;
     log::info!(
         target: "audit",
         sub = principal.subject(),
         client_id = principal.client_id(),
         key_id = principal.key_id().map(KeyId::as_str),
         jti = granted.issued.id,
+        peer = Peer::of(request),
         request_id = RequestId::of(request).as_str();
         "token"
     );
