@@ -111,11 +111,14 @@ impl Authority {
         Ok(self.used(verified, now))
     }
 
-    /// Proves an API key that [`Self::authenticate_key`] has proven before, without bcrypt; `None` if it has not, or
-    /// if the key is good no more.
-    pub fn recall(&self, key: &ApiKey, now: Timestamp) -> Option<Arc<Principal>> {
+    /// Proves an API key that [`Self::authenticate_key`] has proven before, without bcrypt; `None` if it has not.
+    pub fn recall(
+        &self,
+        key: &ApiKey,
+        now: Timestamp,
+    ) -> Option<Result<Arc<Principal>, KeyRefusal>> {
         let verified = self.proven_keys.recall(&self.roster.load(), key, now)?;
-        Some(self.used(verified, now))
+        Some(verified.map(|verified| self.used(verified, now)))
     }
 
     fn used(&self, verified: VerifiedKey, now: Timestamp) -> Arc<Principal> {

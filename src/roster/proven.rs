@@ -2,7 +2,10 @@
 //!
 //! Must not know what may have changed since: the roster as it is now is asked at every recall.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
@@ -26,28 +29,33 @@ type Digest = [u8; 32];
 pub struct ProvenKeys {
     key: hmac::Key,
     digests: Cache<SecretHash, Digest, Size>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl Default for ProvenKeys {
     fn default() -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &rand::rng().random::<[u8; 32]>());
-        Self { key, digests: Cache::with_weighter(1024, BYTES, Size) }
+        let digests = Cache::with_weighter(1024, BYTES, Size);
+        Self { key, digests, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 }
 
 impl ProvenKeys {
-    /// Checks an API key that was proven before, without bcrypt; `None` if it was not, or is good no more.
+    /// Checks an API key that was proven before, without bcrypt; `None` if it was not. Whoever holds it may learn that
+    /// it is good no more.
     pub fn recall(
         &self,
         roster: &Roster,
         presented: &ApiKey,
         now: Timestamp,
-    ) -> Option<VerifiedKey> {
+    ) -> Option<Result<VerifiedKey, KeyRefusal>> {
         let (client, record) = roster.key(presented.id())?;
         let digest = self.digests.get(&record.hash)?;
         // In constant time.
         hmac::verify(&self.key, presented.secret().expose_secret().as_bytes(), &digest).ok()?;
-        VerifiedKey::of(client, record, now).ok()
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(VerifiedKey::of(client, record, now))
     }
 
     /// Checks an API key as [`Roster::verify`] does, and remembers one that is good.
@@ -60,6 +68,7 @@ impl ProvenKeys {
         presented: &ApiKey,
         now: Timestamp,
     ) -> Result<VerifiedKey, KeyRefusal> {
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let verified = roster.verify(presented, now)?;
         if let Some((_, record)) = roster.key(presented.id()) {
             let tag = hmac::sign(&self.key, presented.secret().expose_secret().as_bytes());
@@ -70,9 +79,10 @@ impl ProvenKeys {
         Ok(verified)
     }
 
-    /// Hits, misses and bytes in use.
+    /// How many were known again, how many had to be hashed, and the bytes in use.
     pub fn usage(&self) -> (u64, u64, u64) {
-        (self.digests.hits(), self.digests.misses(), self.digests.weight())
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.hits), count(&self.misses), self.digests.weight())
     }
 }
 

@@ -107,11 +107,11 @@ impl Secrets {
     async fn prove<T: Send + 'static, E: Send + 'static>(
         &self,
         peer: Option<IpAddr>,
-        recall: impl Fn() -> Option<T>,
+        recall: impl Fn() -> Option<Result<T, E>>,
         hash: impl FnOnce() -> Result<T, E> + Send + 'static,
     ) -> Result<Result<T, E>, Refusal> {
         if let Some(known) = recall() {
-            return Ok(Ok(known));
+            return Ok(known);
         }
         self.admit(peer)?;
         let turn = self.lane.turn().await.map_err(|full| {
@@ -121,7 +121,7 @@ impl Secrets {
         // Meanwhile the same key may have been proven, or other attempts of the peer failed.
         if turn.has_waited {
             if let Some(known) = recall() {
-                return Ok(Ok(known));
+                return Ok(known);
             }
             self.admit(peer)?;
         }

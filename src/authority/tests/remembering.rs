@@ -112,7 +112,7 @@ fn a_remembered_key_is_asked_of_the_roster_at_every_login() {
     let case = Case::new();
     assert!(case.authority.recall(&case.key, START).is_none(), "never proven");
     case.client();
-    let recalled = || case.authority.recall(&case.key, START).is_some();
+    let recalled = || case.authority.recall(&case.key, START).is_some_and(|known| known.is_ok());
     assert!(recalled());
     let key = format!("id = \"{}\"", case.key.id());
     for (old, new) in [

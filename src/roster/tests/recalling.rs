@@ -3,7 +3,7 @@
 //! Must not know who remembers them for how long.
 
 use super::{
-    super::{ApiKey, ProvenKeys, Roster, secret_hash::HASHED},
+    super::{ApiKey, KeyRefusal, ProvenKeys, Roster, secret_hash::HASHED},
     COST, demo, later, name, now, with_wrong_secret,
 };
 
@@ -19,7 +19,7 @@ fn proven() -> (Roster, ApiKey, ProvenKeys) {
 #[test]
 fn a_key_is_known_again_without_bcrypt_and_proves_the_same() {
     let (roster, key, proven) = proven();
-    let recalled = proven.recall(&roster, &key, now()).unwrap();
+    let recalled = proven.recall(&roster, &key, now()).unwrap().unwrap();
     assert_eq!(HASHED.take(), [0_u32; 0]);
     let verified = roster.verify(&key, now()).unwrap();
     assert_eq!(format!("{recalled:?}"), format!("{verified:?}"));
@@ -42,14 +42,16 @@ fn a_known_key_is_worth_what_the_roster_says_now() {
     assert!(proven.recall(&Roster::default(), &key, now()).is_none(), "revoked");
     let mut disabled = roster.clone();
     disabled.clients[0].disabled = true;
-    assert!(proven.recall(&disabled, &key, now()).is_none());
+    let refused = |roster, at| proven.recall(roster, &key, at).unwrap().err();
+    assert_eq!(refused(&disabled, now()), Some(KeyRefusal::Disabled));
     let mut expiring = roster.clone();
     expiring.clients[0].keys[0].expires = Some(later(60));
-    assert!(proven.recall(&expiring, &key, later(59)).is_some());
-    assert!(proven.recall(&expiring, &key, later(60)).is_none());
+    assert_eq!(refused(&expiring, later(59)), None);
+    assert_eq!(refused(&expiring, later(60)), Some(KeyRefusal::Expired));
+    assert_eq!(HASHED.take(), [0_u32; 0], "a known key that is good no more costs no bcrypt");
     let mut renamed = roster.clone();
     renamed.clients[0].roles.clear();
-    assert!(proven.recall(&renamed, &key, now()).unwrap().roles().is_empty());
+    assert!(proven.recall(&renamed, &key, now()).unwrap().unwrap().roles().is_empty());
 }
 
 #[test]
