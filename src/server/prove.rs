@@ -172,8 +172,10 @@ impl<'e> Prover<'e> {
         denied: Decision<'_>,
         evidences: &Evidences,
     ) -> Refusal {
+        if let (Decision::Challenge { .. }, Some(refusal)) = (&denied, &self.not_now) {
+            return refusal.clone();
+        }
         match denied {
-            Decision::Challenge { .. } if let Some(refusal) = &self.not_now => refusal.clone(),
             Decision::Challenge { bad: Some(scheme) } => {
                 let fault = self.fault_of(scheme);
                 let (detail, reason, key_id) = match fault {

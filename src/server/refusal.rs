@@ -14,7 +14,7 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::oauth::ErrorCode;
+use crate::oauth::{ErrorCode, KeyId};
 
 pub use super::code::Code;
 
@@ -133,8 +133,8 @@ impl Refusal {
     }
 
     /// Adds the public name of the API key in question, for the log.
-    pub(super) fn about(self, key_id: &str) -> Self {
-        Self { key_id: Some(key_id.to_owned()), ..self }
+    pub(super) fn about(self, key_id: &KeyId) -> Self {
+        Self { key_id: Some(key_id.to_string()), ..self }
     }
 
     /// The refusal for a status that somebody else chose.

@@ -71,20 +71,23 @@ impl Secrets {
             self.attempts.failed(peer, Instant::now());
             return bad("the API key is malformed".to_owned(), None);
         };
-        let id = key.id().to_string();
         let recall = || self.authority.recall(&key, Timestamp::now());
-        let hash = {
-            let (authority, key) = (Arc::clone(&self.authority), key.clone());
-            move || authority.authenticate_key(&key, Timestamp::now())
+        let proven = match recall() {
+            Some(known) => known,
+            None => {
+                let (authority, own) = (Arc::clone(&self.authority), key.clone());
+                let hash = move || authority.authenticate_key(&own, Timestamp::now());
+                self.prove_slowly(peer, recall, hash).await.map_err(|it| it.about(key.id()))?
+            }
         };
-        let proven = self.prove(peer, recall, hash).await;
-        match proven.map_err(|refusal| refusal.about(&id))? {
+        let id = || Some(key.id().to_string());
+        match proven {
             Ok(principal) if name.is_some_and(|name| name != principal.subject()) => {
                 self.attempts.failed(peer, Instant::now());
-                bad("the API key belongs to another client than the one named".to_owned(), Some(id))
+                bad("the API key belongs to another client than the one named".to_owned(), id())
             }
             Ok(principal) => Ok(Ok(principal)),
-            Err(refusal) => bad(refusal.to_string(), Some(id)),
+            Err(refusal) => bad(refusal.to_string(), id()),
         }
     }
 
@@ -100,19 +103,17 @@ impl Secrets {
     ) -> Result<Result<Principal, String>, Refusal> {
         let (authority, name) = (Arc::clone(&self.authority), name.to_owned());
         let hash = move || authority.authenticate_password(&name, &password);
-        Ok(self.prove(peer, || None, hash).await?.map_err(|refusal| refusal.to_string()))
+        let proven = self.prove_slowly(peer, || None, hash).await?;
+        Ok(proven.map_err(|refusal| refusal.to_string()))
     }
 
-    /// What `recall` knows, or else what `hash` finds out in the lane.
-    async fn prove<T: Send + 'static, E: Send + 'static>(
+    /// What `hash` finds out in the lane, unless `recall` knows when its turn comes.
+    async fn prove_slowly<T: Send + 'static, E: Send + 'static>(
         &self,
         peer: Option<IpAddr>,
         recall: impl Fn() -> Option<Result<T, E>>,
         hash: impl FnOnce() -> Result<T, E> + Send + 'static,
     ) -> Result<Result<T, E>, Refusal> {
-        if let Some(known) = recall() {
-            return Ok(known);
-        }
         self.admit(peer)?;
         let turn = self.lane.turn().await.map_err(|full| {
             let detail = "More secrets wait to be checked than this service takes on.";
