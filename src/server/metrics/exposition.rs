@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, http::header};
+use actix_web::{HttpResponse, ResponseError, http::header};
 use jiff::Timestamp;
 use prometheus::{
     Counter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
@@ -13,7 +13,7 @@ use prometheus::{
 use crate::authority::Authority;
 
 use super::{
-    super::{Gate, secrets::Secrets},
+    super::{Gate, refusal::Refusal, secrets::Secrets},
     counters,
 };
 
@@ -28,7 +28,7 @@ pub(in crate::server) fn answer(gate: &Gate) -> HttpResponse {
             .body(text),
         Err(error) => {
             log::error!("the metrics cannot be shown: {error}");
-            HttpResponse::InternalServerError().finish()
+            Refusal::internal(error.to_string()).error_response()
         }
     }
 }
