@@ -2,12 +2,12 @@
 //!
 //! Must not know OpenAPI: what an operation demands is decided in `policy`.
 
-mod grants;
-mod issuers;
-mod proven_tokens;
+mod external_tokens;
+mod issue;
 mod reload;
 #[cfg(test)]
 mod tests;
+mod token_cache;
 mod uses;
 
 use std::{sync::Arc, time::Duration};
@@ -16,19 +16,18 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::{
-    grants::{Granted, IssueRefusal, RevokeError, Wish},
-    reload::{BrokenRoster, RosterStatus},
-    uses::KeyUse,
+pub(crate) use self::{
+    issue::{IssueError, IssueRequest, RevokeError},
+    reload::RosterStatus,
 };
 use self::{
-    proven_tokens::{ProvenToken, ProvenTokens},
+    token_cache::{CachedToken, TokenCache},
     uses::Uses,
 };
 use crate::{
     principal::{Principal, Proof},
-    roster::{ApiKey, KeyRefusal, PasswordRefusal, ProvenKeys, Roster, VerifiedKey},
-    tokens::{Grant, Issuers, JwkSet, TokenRefusal, Tokens, VerifiedToken},
+    roster::{ApiKey, ApiKeyCache, ApiKeyError, PasswordError, Roster, VerifiedKey},
+    tokens::{ExternalIssuers, IssuedToken, JwkSet, TokenError, TokenSpec, Tokens, VerifiedToken},
 };
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
@@ -37,15 +36,15 @@ pub struct Authority {
     roster: ArcSwap<Roster>,
     roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
-    proven_tokens: ProvenTokens,
-    issuers: Issuers,
-    proven_keys: ProvenKeys,
+    token_cache: TokenCache,
+    issuers: ExternalIssuers,
+    api_key_cache: ApiKeyCache,
     uses: Uses,
 }
 
 /// What a cache is good for, since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheUse {
+pub struct CacheUsage {
     /// What was looked for and known.
     pub hits: u64,
     /// What was looked for and not known.
@@ -61,9 +60,9 @@ impl Authority {
             roster: ArcSwap::from_pointee(roster),
             roster_status: ArcSwap::default(),
             tokens,
-            proven_tokens: ProvenTokens::default(),
-            issuers: Issuers::default(),
-            proven_keys: ProvenKeys::default(),
+            token_cache: TokenCache::default(),
+            issuers: ExternalIssuers::default(),
+            api_key_cache: ApiKeyCache::default(),
             uses: Uses::default(),
         }
     }
@@ -106,8 +105,8 @@ impl Authority {
         &self,
         key: &ApiKey,
         now: Timestamp,
-    ) -> Result<Arc<Principal>, KeyRefusal> {
-        let verified = self.proven_keys.verify(&self.roster.load(), key, now)?;
+    ) -> Result<Arc<Principal>, ApiKeyError> {
+        let verified = self.api_key_cache.verify(&self.roster.load(), key, now)?;
         Ok(self.used(verified, now))
     }
 
@@ -116,8 +115,8 @@ impl Authority {
         &self,
         key: &ApiKey,
         now: Timestamp,
-    ) -> Option<Result<Arc<Principal>, KeyRefusal>> {
-        let verified = self.proven_keys.recall(&self.roster.load(), key, now)?;
+    ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
+        let verified = self.api_key_cache.recall(&self.roster.load(), key, now)?;
         Some(verified.map(|verified| self.used(verified, now)))
     }
 
@@ -134,7 +133,7 @@ impl Authority {
         &self,
         name: &str,
         password: &SecretString,
-    ) -> Result<Principal, PasswordRefusal> {
+    ) -> Result<Principal, PasswordError> {
         Ok(self.roster.load().verify_password(name, password)?.into())
     }
 
@@ -146,20 +145,20 @@ impl Authority {
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<Arc<Principal>, TokenRefusal> {
+    ) -> Result<Arc<Principal>, TokenError> {
         Ok(Arc::clone(&self.verify_token(token, now)?.principal))
     }
 
     /// A token that was verified before is not verified again; all that may have changed since is asked anew.
-    fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<ProvenToken>, TokenRefusal> {
-        let proven = match self.proven_tokens.find(token) {
+    fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<CachedToken>, TokenError> {
+        let proven = match self.token_cache.find(token) {
             Some(proven) => {
                 self.tokens.check(&proven.token, now)?;
                 proven
             }
-            None => self.proven_tokens.add(token, self.tokens.verify(token, now)?),
+            None => self.token_cache.add(token, self.tokens.verify(token, now)?),
         };
-        if self.is_welcome(&proven.token, now) { Ok(proven) } else { Err(TokenRefusal::Withdrawn) }
+        if self.is_welcome(&proven.token, now) { Ok(proven) } else { Err(TokenError::Withdrawn) }
     }
 
     fn is_welcome(&self, token: &VerifiedToken, now: Timestamp) -> bool {
@@ -203,38 +202,37 @@ impl Authority {
     /// Issues a token to a proven principal. It never allows more, nor lives longer, than the proof.
     ///
     /// # Errors
-    /// [`IssueRefusal`] for a wish beyond what was granted.
+    /// [`IssueError`] for a wish beyond what was granted.
     pub fn issue(
         &self,
         to: &Principal,
-        wish: Wish,
+        wish: IssueRequest,
         now: Timestamp,
-    ) -> Result<Granted, IssueRefusal> {
-        let (subject, client_id) = to.ours().ok_or(IssueRefusal::Foreign)?;
+    ) -> Result<IssuedToken, IssueError> {
+        let (subject, client_id) = to.ours().ok_or(IssueError::Foreign)?;
         let scopes = match wish.scopes {
             None => to.scopes().clone(),
             Some(wanted) if wanted.is_subset(to.scopes()) => wanted,
             Some(wanted) => {
                 let beyond = wanted.iter().filter(|scope| !to.has_scope(scope)).cloned().collect();
-                return Err(IssueRefusal::Scope(beyond));
+                return Err(IssueError::Scope(beyond));
             }
         };
         let longest = self.tokens.lifetime;
         let lifetime = wish.lifetime.unwrap_or(longest);
         if lifetime > longest {
-            return Err(IssueRefusal::Lifetime(longest.as_secs()));
+            return Err(IssueError::Lifetime(longest.as_secs()));
         }
         let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
-        let grant = Grant {
+        let spec = TokenSpec {
             subject: subject.clone(),
             client_id: client_id.clone(),
             roles: to.roles().clone(),
-            scopes: scopes.clone(),
+            scopes,
             key_id: to.key_id().cloned(),
             expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
         };
-        let issued = self.tokens.issue(grant, now)?;
-        Ok(Granted { issued, scopes })
+        Ok(self.tokens.issue(spec, now)?)
     }
 
     /// Ends the token that proved this principal, as [`Self::revoke_token`] does.
@@ -244,21 +242,21 @@ impl Authority {
     pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
             Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
-            Proof::ApiKey { .. } | Proof::Password | Proof::ForeignToken { .. } => {
+            Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => {
                 Err(RevokeError::NoToken)
             }
         }
     }
 
     /// What was gained by remembering tokens.
-    pub fn token_cache(&self) -> CacheUse {
-        self.proven_tokens.usage()
+    pub fn token_cache(&self) -> CacheUsage {
+        self.token_cache.usage()
     }
 
     /// What was gained by remembering API keys.
-    pub fn key_cache(&self) -> CacheUse {
-        let (hits, misses, bytes) = self.proven_keys.usage();
-        CacheUse { hits, misses, bytes }
+    pub fn key_cache(&self) -> CacheUsage {
+        let (hits, misses, bytes) = self.api_key_cache.usage();
+        CacheUsage { hits, misses, bytes }
     }
 
     /// How many revoked tokens are remembered.

@@ -40,9 +40,9 @@
 //! |---|---|
 //! | [`Gate`] | who may come in, and what signs their tokens |
 //! | [`Site`] | operations under the document that is enforced; gives the actix-web `App` |
-//! | [`Principal`], [`Admitted`] | handlers' arguments: who calls, and by which scheme |
+//! | [`Principal`], [`Authenticated`] | handlers' arguments: who calls, and by which scheme |
 //! | [`Role`], [`Scope`], [`Subject`] | the words that principals are described with; more in [`oauth`] |
-//! | [`Problems`] | what a person must mend, all at once |
+//! | [`Diagnostics`] | what a person must mend, all at once |
 //! | [`testing`] | a gate without set-up, tokens for whomever, routes that were left undocumented |
 //!
 //! Handlers are collected by utoipa 6 and utoipa-actix-web 0.2, under actix-web 4: an application depends on the
@@ -54,37 +54,35 @@
 // The rooms. A room names only rooms above it; `hallpass::server` is the wire, `hallpass::cli` the hand.
 // A credential becomes a proof, a proof becomes a principal, a principal meets a requirement, the requirement
 // gives a decision. What is hidden from the documentation is for the program and its tests, and may change.
+pub mod diagnostics;
 pub mod oauth;
-pub mod problem;
 
-#[doc(hidden)]
-pub mod config;
+pub(crate) mod config;
 #[doc(hidden)]
 pub mod roster;
-#[doc(hidden)]
-pub mod tokens;
+pub(crate) mod tokens;
 
 pub mod principal;
 
-#[doc(hidden)]
-pub mod authority;
-#[doc(hidden)]
-pub mod policy;
+pub(crate) mod authority;
+pub(crate) mod policy;
 
-#[doc(hidden)]
-pub mod server;
+pub(crate) mod server;
 
-#[doc(hidden)]
-pub mod cli;
+pub(crate) mod cli;
 
+#[doc(inline)]
+pub use diagnostics::Diagnostics;
 #[doc(inline)]
 pub use oauth::{Role, Scope, Subject};
 #[doc(inline)]
 pub use principal::Principal;
 #[doc(inline)]
-pub use problem::Problems;
-#[doc(inline)]
-pub use server::{Admitted, Gate, Site, testing};
+pub use server::{enforce::authenticated::Authenticated, gate::Gate, site::Site, testing};
+
+/// Runs the program `hallpass` with the arguments of this process.
+#[doc(hidden)]
+pub use cli::main as run_command_line;
 
 /// The README's Rust examples are compiled.
 #[cfg(doctest)]

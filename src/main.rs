@@ -1,5 +1,5 @@
 //! The `hallpass` program: a match and nothing else.
 
 fn main() -> std::process::ExitCode {
-    hallpass::cli::main()
+    hallpass::run_command_line()
 }

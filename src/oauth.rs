@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A text that is not the word it should be, with the grammar that it fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {what}")]
-pub struct NotAWord {
+pub struct SyntaxError {
     text: String,
     what: &'static str,
 }
@@ -26,12 +26,12 @@ macro_rules! word {
             /// Reads the word.
             ///
             /// # Errors
-            /// [`NotAWord`], which names the grammar, when `text` does not follow it.
-            pub fn parse(text: &str) -> Result<Self, NotAWord> {
+            /// [`SyntaxError`], which names the grammar, when `text` does not follow it.
+            pub fn parse(text: &str) -> Result<Self, SyntaxError> {
                 if $grammar(text) {
                     Ok(Self(text.into()))
                 } else {
-                    Err(NotAWord { text: text.chars().take(80).collect(), what: $what })
+                    Err(SyntaxError { text: text.chars().take(80).collect(), what: $what })
                 }
             }
 
@@ -54,8 +54,8 @@ macro_rules! word {
         }
 
         impl TryFrom<String> for $name {
-            type Error = NotAWord;
-            fn try_from(text: String) -> Result<Self, NotAWord> {
+            type Error = SyntaxError;
+            fn try_from(text: String) -> Result<Self, SyntaxError> {
                 Self::parse(&text)
             }
         }
@@ -149,7 +149,7 @@ impl GrantType {
 
 mod provider;
 
-pub use provider::{ForeignName, ProviderUrl};
+pub use provider::{ExternalName, ProviderUrl};
 
 /// The roles of a principal.
 pub type Roles = BTreeSet<Role>;
@@ -166,8 +166,8 @@ impl Scopes {
     /// Reads a space-separated list; the empty text is the empty set.
     ///
     /// # Errors
-    /// [`NotAWord`] for the first part that is no scope.
-    pub fn parse(text: &str) -> Result<Self, NotAWord> {
+    /// [`SyntaxError`] for the first part that is no scope.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         text.split(' ').filter(|part| !part.is_empty()).map(Scope::parse).collect()
     }
 
@@ -211,8 +211,8 @@ impl fmt::Display for Scopes {
 }
 
 impl TryFrom<String> for Scopes {
-    type Error = NotAWord;
-    fn try_from(text: String) -> Result<Self, NotAWord> {
+    type Error = SyntaxError;
+    fn try_from(text: String) -> Result<Self, SyntaxError> {
         Self::parse(&text)
     }
 }

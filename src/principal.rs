@@ -2,17 +2,17 @@
 //!
 //! Must not know how it was proven over the wire.
 
-mod proofs;
 #[cfg(test)]
-mod unproven;
+mod for_tests;
+mod proofs;
 
 use jiff::Timestamp;
 
-use crate::oauth::{ForeignName, KeyId, Role, Roles, Scope, Scopes, Subject};
+use crate::oauth::{ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject};
 
 /// What sort of name the subject is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PrincipalKind {
     /// A machine that holds API keys.
     Client,
     /// A person with a password.
@@ -43,7 +43,7 @@ pub enum Proof {
         expires_at: Timestamp,
     },
     /// A token of another issuer.
-    ForeignToken {
+    ExternalToken {
         /// Its `iat`, if it has one.
         issued_at: Option<Timestamp>,
         /// Its `exp`.
@@ -55,7 +55,7 @@ pub enum Proof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Names {
     Ours { subject: Subject, client_id: Subject },
-    Foreign { issuer: Subject, subject: ForeignName, client_id: Option<ForeignName> },
+    Foreign { issuer: Subject, subject: ExternalName, client_id: Option<ExternalName> },
 }
 
 /// Whoever a proven request speaks for; it can only be made from a proof.
@@ -112,18 +112,18 @@ impl Principal {
     pub fn client_id(&self) -> Option<&str> {
         match &self.names {
             Names::Ours { client_id, .. } => Some(client_id.as_str()),
-            Names::Foreign { client_id, .. } => client_id.as_ref().map(ForeignName::as_str),
+            Names::Foreign { client_id, .. } => client_id.as_ref().map(ExternalName::as_str),
         }
     }
 
     /// Whether it is a client or a user: a client was proven, now or at login, by an API key, or speaks through
     /// itself at another issuer.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> PrincipalKind {
         let is_client = match &self.names {
             Names::Ours { .. } => self.key_id().is_some(),
             Names::Foreign { subject, client_id, .. } => client_id.as_ref() == Some(subject),
         };
-        if is_client { Kind::Client } else { Kind::User }
+        if is_client { PrincipalKind::Client } else { PrincipalKind::User }
     }
 
     /// Its roles.
@@ -157,7 +157,7 @@ impl Principal {
             Proof::ApiKey { key_id, .. } => Some(key_id),
             Proof::Password => None,
             Proof::Token { key_id, .. } => key_id.as_ref(),
-            Proof::ForeignToken { .. } => None,
+            Proof::ExternalToken { .. } => None,
         }
     }
 
@@ -166,7 +166,7 @@ impl Principal {
         match &self.proof {
             Proof::ApiKey { .. } | Proof::Password => None,
             Proof::Token { issued_at, .. } => Some(*issued_at),
-            Proof::ForeignToken { issued_at, .. } => *issued_at,
+            Proof::ExternalToken { issued_at, .. } => *issued_at,
         }
     }
 
@@ -175,7 +175,7 @@ impl Principal {
         match &self.proof {
             Proof::ApiKey { expires_at, .. } => *expires_at,
             Proof::Password => None,
-            Proof::Token { expires_at, .. } | Proof::ForeignToken { expires_at, .. } => {
+            Proof::Token { expires_at, .. } | Proof::ExternalToken { expires_at, .. } => {
                 Some(*expires_at)
             }
         }
@@ -186,8 +186,8 @@ impl Principal {
     /// issuer names.
     #[must_use]
     pub fn through(mut self, client: &Principal) -> Self {
-        if self.kind() == Kind::User
-            && client.kind() == Kind::Client
+        if self.kind() == PrincipalKind::User
+            && client.kind() == PrincipalKind::Client
             && let (Names::Ours { client_id, .. }, Some((through, _))) =
                 (&mut self.names, client.ours())
         {

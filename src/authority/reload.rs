@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Authority;
-use crate::{problem::Problems, roster::Checked};
+use crate::{diagnostics::Diagnostics, roster::LoadedRoster};
 
 /// How the roster in use stands to its file. The default is a roster as it was at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct BrokenRoster {
     /// When that was first found.
     pub since: Timestamp,
     /// All its faults as they were found last.
-    pub problems: Problems,
+    pub diagnostics: Diagnostics,
 }
 
 impl Authority {
@@ -43,11 +43,11 @@ impl Authority {
     /// The faults, given back.
     pub fn reload(
         &self,
-        read: Result<Checked, Problems>,
+        read: Result<LoadedRoster, Diagnostics>,
         now: Timestamp,
-    ) -> Result<Problems, Problems> {
+    ) -> Result<Diagnostics, Diagnostics> {
         match read {
-            Ok(Checked { roster, warnings }) => {
+            Ok(LoadedRoster { roster, warnings }) => {
                 self.uses.keep(|key| roster.key(key).is_some());
                 self.roster.store(Arc::new(roster));
                 self.roster_status.rcu(|before| RosterStatus {
@@ -57,16 +57,16 @@ impl Authority {
                 });
                 Ok(warnings)
             }
-            Err(problems) => {
+            Err(diagnostics) => {
                 self.roster_status.rcu(|before| RosterStatus {
                     generation: before.generation,
                     reloaded: before.reloaded,
                     broken: Some(BrokenRoster {
                         since: before.broken.as_ref().map_or(now, |broken| broken.since),
-                        problems: problems.clone(),
+                        diagnostics: diagnostics.clone(),
                     }),
                 });
-                Err(problems)
+                Err(diagnostics)
             }
         }
     }

@@ -77,7 +77,7 @@ fn first_steps(base_url: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Raw;
+    use crate::config::RawSettings;
 
     use super::*;
 
@@ -89,7 +89,7 @@ mod tests {
         hash = '$2b$10$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.'\n";
 
     fn shown(key: Option<&str>, is_terminal: bool) -> String {
-        let mut raw = Raw::default();
+        let mut raw = RawSettings::default();
         raw.set("HALLPASS_SECRET_KEY", "0123456789abcdef0123456789abcdef", "here");
         let settings = Settings::resolve(&raw).unwrap();
         let roster = Roster::parse(ROSTER, "roster.toml").unwrap().roster;

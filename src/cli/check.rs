@@ -6,7 +6,7 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
-use crate::{config::Raw, server::prepare};
+use crate::{config::RawSettings, server::prepare::prepare};
 
 use super::{BindFlag, RosterFlag, terminal::counted};
 
@@ -20,7 +20,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(self.roster.apply(Raw::gather()));
+        let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
         let mut out = std::io::stdout().lock();
         match prepare(&raw) {
             Ok(prepared) => {
@@ -31,9 +31,9 @@ impl Check {
                 writeln!(out, "All is well: {} holds {clients}.", raw.roster().display())?;
                 Ok(ExitCode::SUCCESS)
             }
-            Err(problems) => {
-                // Problems that nobody reads to the end are problems all the same.
-                let _ = writeln!(out, "{problems}");
+            Err(diagnostics) => {
+                // Diagnostics that nobody reads to the end are problems all the same.
+                let _ = writeln!(out, "{diagnostics}");
                 Ok(ExitCode::FAILURE)
             }
         }

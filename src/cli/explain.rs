@@ -7,10 +7,10 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 
 use crate::{
-    config::{Raw, Settings, Surface},
-    policy::{Found, Policy, Reading, explain},
-    problem::Problems,
-    server::own_document,
+    config::{DocumentSettings, RawSettings, Settings},
+    diagnostics::Diagnostics,
+    policy::{CompileOptions, Lookup, Policy, explain},
+    server::document::own_document,
 };
 
 use super::{
@@ -38,12 +38,12 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(Raw::gather());
-        let mut problems = Problems::default();
-        let base_url = problems.keep(Settings::expected_base_url(&raw));
-        let surface = problems.keep(Surface::resolve(&raw));
-        let (Some(base_url), Some(surface)) = (base_url, surface) else { Err(problems)? };
-        let policy = Policy::compile(&own_document(&surface), &Reading::own())?;
+        let raw = self.bind.apply(RawSettings::gather());
+        let mut diagnostics = Diagnostics::default();
+        let base_url = diagnostics.keep(Settings::expected_base_url(&raw));
+        let surface = diagnostics.keep(DocumentSettings::resolve(&raw));
+        let (Some(base_url), Some(surface)) = (base_url, surface) else { Err(diagnostics)? };
+        let policy = Policy::compile(&own_document(&surface), &CompileOptions::own())?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {
             let table = headed(explain::table(&policy), is_styled(&out));
@@ -52,14 +52,14 @@ impl Explain {
         };
         let method = method.to_ascii_uppercase();
         let refusal = match policy.look_up(&method, &path) {
-            Found::Operation(operation) => {
+            Lookup::Operation(operation) => {
                 write!(out, "{}", explain::rule(operation, &base_url))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            Found::MethodNotAllowed { allow } => {
+            Lookup::MethodNotAllowed { allow } => {
                 format!("405 to everybody: this path takes {allow}.")
             }
-            Found::NotFound => {
+            Lookup::NotFound => {
                 "404 to everybody: the document has no such path; `hallpass explain` shows all."
                     .to_owned()
             }

@@ -11,7 +11,7 @@ use clap::Args;
 use rand::distr::{Alphanumeric, SampleString};
 
 use crate::{
-    config::{self, Raw},
+    config::{self, RawSettings},
     roster,
 };
 
@@ -33,7 +33,7 @@ impl Init {
             write!(out, "{}", config::example())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let roster = self.roster.apply(Raw::from_env()?).sound()?.roster();
+        let roster = self.roster.apply(RawSettings::from_env()?).sound()?.roster();
         let env = Path::new(".env");
         for path in [env, &roster] {
             if path.symlink_metadata().is_ok() {

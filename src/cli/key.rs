@@ -17,7 +17,7 @@ use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
         DEFAULT_COST, Roster,
-        file::{self, Grants},
+        file::{self, Entitlements},
     },
 };
 
@@ -28,7 +28,7 @@ Examples:
 
 /// What is to be done with API keys.
 #[derive(Debug, Clone, Subcommand)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// Make a key for a client, and the client where it is new
     ///
     /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is made.
@@ -77,7 +77,7 @@ pub enum KeyCommand {
 
 /// Where a command finds the roster, and where the service is that takes the keys.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct KeyContext {
     /// The roster file.
     pub roster: PathBuf,
     /// What the curl line names.
@@ -91,9 +91,9 @@ pub struct Place {
 /// # Errors
 /// Why the command was refused; the roster is then as before. One exception says so itself: a key that
 /// was made and could not be shown.
-pub fn run(
+pub(crate) fn run(
     command: KeyCommand,
-    at: &Place,
+    at: &KeyContext,
     now: Timestamp,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -101,8 +101,10 @@ pub fn run(
     let roster = at.roster.as_path();
     match command {
         KeyCommand::Add { client, roles, scopes, expires } => {
-            let grants =
-                Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
+            let grants = Entitlements {
+                roles: roles.into_iter().collect(),
+                scopes: scopes.into_iter().collect(),
+            };
             let key = file::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
             hand_over(&key, expires, &at.base_url, out, err)?;
         }
@@ -152,7 +154,7 @@ mod tests {
         let command = Line::try_parse_from(std::iter::once("key").chain(line.split(' ')))?.command;
         let now = "2026-11-23T10:00:00Z".parse()?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let at = Place {
+        let at = KeyContext {
             roster: roster.into(),
             base_url: "http://[::1]:81".to_owned(),
             is_styled: false,

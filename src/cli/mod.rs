@@ -7,7 +7,7 @@ mod check;
 mod explain;
 mod hand_over;
 mod init;
-pub mod key;
+pub(crate) mod key;
 mod key_list;
 mod key_values;
 mod logging;
@@ -15,7 +15,7 @@ mod openapi;
 mod serve;
 mod terminal;
 mod token;
-pub mod user;
+pub(crate) mod user;
 
 use std::{
     io::Write,
@@ -27,8 +27,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use crate::{
-    config::{Raw, Settings},
-    problem::Problems,
+    config::{RawSettings, Settings},
+    diagnostics::Diagnostics,
 };
 
 /// API keys in, short-lived tokens out, no database. The published OpenAPI document is the enforced policy.
@@ -106,12 +106,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
-            let at = place(&roster.apply(Raw::from_env()?).sound()?);
+            let at = place(&roster.apply(RawSettings::from_env()?).sound()?);
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             key::run(command, &at, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {
-            let path = roster.apply(Raw::from_env()?).sound()?.roster();
+            let path = roster.apply(RawSettings::from_env()?).sound()?.roster();
             user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
         }
         Command::Token { command } => command.run(),
@@ -122,9 +122,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 /// Keys can be made whatever the address is; `serve` and `check` report a wrong one.
-fn place(raw: &Raw) -> key::Place {
+fn place(raw: &RawSettings) -> key::KeyContext {
     let base_url = Settings::expected_base_url(raw);
-    key::Place {
+    key::KeyContext {
         roster: raw.roster(),
         base_url: base_url.unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned()),
         is_styled: terminal::is_styled(&std::io::stdout()),
@@ -138,18 +138,18 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Problems are lines of their own; other errors say whose they are.
+/// Diagnostics are lines of their own; other errors say whose they are.
 fn complain(error: &anyhow::Error) {
     let mut err = std::io::stderr().lock();
     // If nobody listens, the exit code must do.
-    let _ = match error.downcast_ref::<Problems>() {
-        Some(problems) => writeln!(err, "{problems}"),
+    let _ = match error.downcast_ref::<Diagnostics>() {
+        Some(diagnostics) => writeln!(err, "{diagnostics}"),
         None => writeln!(err, "hallpass: {error:#}"),
     };
 }
 
 impl RosterFlag {
-    fn apply(&self, mut raw: Raw) -> Raw {
+    fn apply(&self, mut raw: RawSettings) -> RawSettings {
         match self.roster.as_deref().map(Path::to_str) {
             Some(Some(roster)) => raw.set("HALLPASS_ROSTER", roster, "--roster"),
             Some(None) => raw.fault("--roster", "is not UTF-8: give the file another name"),
@@ -160,7 +160,7 @@ impl RosterFlag {
 }
 
 impl BindFlag {
-    fn apply(&self, mut raw: Raw) -> Raw {
+    fn apply(&self, mut raw: RawSettings) -> RawSettings {
         if let Some(bind) = &self.bind {
             raw.set("HALLPASS_BIND", bind, "--bind");
         }

@@ -7,8 +7,8 @@ use std::{io::Write, process::ExitCode};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    config::{Raw, Surface},
-    server::own_document,
+    config::{DocumentSettings, RawSettings},
+    server::document::own_document,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,7 +26,7 @@ pub(super) struct Openapi {
 
 impl Openapi {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let document = own_document(&Surface::resolve(&Raw::from_env()?)?);
+        let document = own_document(&DocumentSettings::resolve(&RawSettings::from_env()?)?);
         let mut out = std::io::stdout().lock();
         match self.format {
             Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,

@@ -11,11 +11,15 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
 use crate::{
-    config::Raw,
+    config::RawSettings,
+    diagnostics::Diagnostics,
     oauth::{Role, Scopes, Subject},
-    problem::Problems,
-    roster::{Checked, DEFAULT_COST, Roster},
-    server::{self, Gate, Prepared},
+    roster::{DEFAULT_COST, LoadedRoster, Roster},
+    server::{
+        gate::Gate,
+        prepare::{Prepared, assemble, prepare},
+        serve,
+    },
 };
 
 use super::{BindFlag, RosterFlag, banner::Banner, logging};
@@ -34,8 +38,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let unread = self.roster.roster.clone().filter(|_| self.dev);
-        let raw = self.bind.apply(self.roster.apply(Raw::gather()));
-        let (prepared, key) = if self.dev { dev(raw)? } else { (server::prepare(&raw)?, None) };
+        let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        let (prepared, key) = if self.dev { dev(raw)? } else { (prepare(&raw)?, None) };
         logging::start(&prepared.settings.log, prepared.settings.log_format);
         prepared.warn();
         if let Some(roster) = unread {
@@ -55,14 +59,14 @@ impl Serve {
         actix_web::rt::System::new().block_on(async {
             let told_to_stop = told_to_stop()?;
             reload_on_hang_up(gate.clone());
-            server::run(listener, gate, announce, told_to_stop).await
+            serve::run(listener, gate, announce, told_to_stop).await
         })?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Settings for trying out: what is set stays, but key, roster and cookie need nothing.
-fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
+fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
     raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
     for forgotten in
@@ -79,8 +83,8 @@ fn dev(mut raw: Raw) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let (cost, now) = (DEFAULT_COST, Timestamp::now());
     let (roster, key) =
         Roster::default().with_client(&client, roles, Scopes::default(), cost, now)?;
-    let checked = Checked { roster, warnings: Problems::default() };
-    Ok((server::assemble(&raw, Ok(checked))?, Some(key.expose())))
+    let checked = LoadedRoster { roster, warnings: Diagnostics::default() };
+    Ok((assemble(&raw, Ok(checked))?, Some(key.expose())))
 }
 
 /// SIGHUP has the roster read again. It is listened for under --dev too, since it ends a process otherwise.

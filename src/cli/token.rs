@@ -22,7 +22,7 @@ use self::{
     verdict::{Standing, Verdict, judge},
 };
 use super::{BindFlag, RosterFlag};
-use crate::config::Raw;
+use crate::config::RawSettings;
 
 /// Ours are a tenth of that, and a file that was piped in by mistake should not be read whole.
 const LONGEST_INPUT: u64 = 256 * 1024;
@@ -57,7 +57,7 @@ pub(super) struct Inspect {
 impl TokenCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self::Inspect(inspect) = self;
-        let raw = inspect.bind.apply(inspect.roster.apply(Raw::gather()));
+        let raw = inspect.bind.apply(inspect.roster.apply(RawSettings::gather()));
         let (token, now) = (unproven::bare(&presented()?), Timestamp::now());
         let unproven = Unproven::read(&token);
         let verdict = match &unproven.fault {

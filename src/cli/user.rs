@@ -17,7 +17,7 @@ use crate::{
     oauth::{Role, Scope, Subject},
     roster::{
         PASSWORD_COST, Roster,
-        file::{self, EditError, Grants},
+        file::{self, EditError, Entitlements},
     },
 };
 
@@ -26,7 +26,7 @@ const LONGEST_LINE: u64 = 4096;
 
 /// What is to be done with users.
 #[derive(Debug, Clone, Subcommand)]
-pub enum UserCommand {
+pub(crate) enum UserCommand {
     /// Add a user; asks for the password
     ///
     /// On a terminal the password is asked for twice and not shown; elsewhere it is the first line of stdin.
@@ -55,7 +55,7 @@ pub enum UserCommand {
 ///
 /// # Errors
 /// Why the command was refused; the roster is then as before.
-pub fn run(
+pub(crate) fn run(
     command: UserCommand,
     roster: &Path,
     now: Timestamp,
@@ -68,8 +68,10 @@ pub fn run(
             if Roster::load(roster).is_ok_and(|checked| checked.roster.user(&name).is_some()) {
                 return Err(EditError::UserExists(name).into());
             }
-            let grants =
-                Grants { roles: roles.into_iter().collect(), scopes: scopes.into_iter().collect() };
+            let grants = Entitlements {
+                roles: roles.into_iter().collect(),
+                scopes: scopes.into_iter().collect(),
+            };
             file::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST, now)?;
             writeln!(err, "Added the user {name} to {}.", roster.display())?;
         }
@@ -85,7 +87,7 @@ pub fn run(
 ///
 /// # Errors
 /// When there is nothing to read, or the person typed two different passwords.
-pub fn ask(name: &Subject) -> anyhow::Result<SecretString> {
+pub(crate) fn ask(name: &Subject) -> anyhow::Result<SecretString> {
     if !io::stdin().is_terminal() {
         return first_line(io::stdin().lock());
     }

@@ -10,7 +10,7 @@ mod tls;
 mod values;
 mod variables;
 
-pub use raw::Raw;
-pub use settings::{KeySource, LogFormat, RateLimit, Settings, Surface};
-pub use tls::TlsFiles;
-pub use variables::{VARIABLES, Variable, example, first_env};
+pub(crate) use raw::RawSettings;
+pub(crate) use settings::{DocumentSettings, KeySource, LogFormat, RateLimit, Settings};
+pub(crate) use tls::TlsFiles;
+pub(crate) use variables::{example, first_env};

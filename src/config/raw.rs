@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::problem::{Problem, Problems};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 use super::variables::VARIABLES;
 
@@ -22,34 +22,34 @@ struct Written {
 ///
 /// It cannot be printed: one of the values is the signing key.
 #[derive(Clone, Default)]
-pub struct Raw {
+pub(crate) struct RawSettings {
     values: BTreeMap<String, Written>,
     /// What could not even be read. Resolving reports it together with the wrong values.
-    faults: Problems,
+    faults: Diagnostics,
 }
 
-impl std::fmt::Debug for Raw {
+impl std::fmt::Debug for RawSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
-impl Raw {
+impl RawSettings {
     /// Reads `.env` in the working directory and the environment of this process.
     ///
     /// # Errors
     /// A problem for each line and each variable that cannot be read.
-    pub fn from_env() -> Result<Self, Problems> {
+    pub(crate) fn from_env() -> Result<Self, Diagnostics> {
         Self::gather().sound()
     }
 
     /// The same for those who report all problems together: what cannot be read is kept as a fault.
-    pub fn gather() -> Self {
+    pub(crate) fn gather() -> Self {
         Self::read(".env".as_ref(), std::env::vars_os())
     }
 
     /// Reads `env_file` (which may be missing) and then `environment`, which beats it.
-    pub fn read(
+    pub(crate) fn read(
         env_file: &Path,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
@@ -96,12 +96,12 @@ impl Raw {
     }
 
     /// Notes what cannot be read.
-    pub fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
-        self.faults.push(Problem::new(place, what));
+    pub(crate) fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.faults.push(Diagnostic::new(place, what));
     }
 
     /// All that could not be read.
-    pub fn faults(&self) -> &Problems {
+    pub(crate) fn faults(&self) -> &Diagnostics {
         &self.faults
     }
 
@@ -109,41 +109,41 @@ impl Raw {
     ///
     /// # Errors
     /// The faults, if there is one.
-    pub fn sound(self) -> Result<Self, Problems> {
+    pub(crate) fn sound(self) -> Result<Self, Diagnostics> {
         self.faults.clone().or(self)
     }
 
     /// Sets a value, whatever was there before; `place` is named when it is wrong.
-    pub fn set(&mut self, name: &str, text: &str, place: &str) {
+    pub(crate) fn set(&mut self, name: &str, text: &str, place: &str) {
         let written = Written { text: text.to_owned(), place: place.to_owned() };
         self.values.insert(name.to_owned(), written);
     }
 
     /// The value as written; an empty one counts as not set.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|written| written.text.trim()).filter(|text| !text.is_empty())
     }
 
     /// The roster file: commands that edit it need no other setting.
-    pub fn roster(&self) -> PathBuf {
+    pub(crate) fn roster(&self) -> PathBuf {
         self.text("HALLPASS_ROSTER").unwrap_or("roster.toml").into()
     }
 
     /// Where the value stands, for problems.
-    pub fn place(&self, name: &str) -> &str {
+    pub(crate) fn location(&self, name: &str) -> &str {
         self.values.get(name).map_or("environment", |written| &written.place)
     }
 
     /// A warning for every `HALLPASS_` variable that is no setting: most are typing errors.
-    pub fn unknown(&self) -> Problems {
-        let mut problems = Problems::default();
+    pub(crate) fn unknown(&self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
         for (name, written) in &self.values {
             if !VARIABLES.iter().any(|variable| variable.name == name) {
                 let what = format!("{name} is not a setting of this version and is ignored");
-                problems.push(Problem::new(&written.place, what));
+                diagnostics.push(Diagnostic::new(&written.place, what));
             }
         }
-        problems
+        diagnostics
     }
 }
 

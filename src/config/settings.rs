@@ -12,10 +12,10 @@ use std::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::problem::{Problem, Problems};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 use super::{
-    Raw, TlsFiles,
+    RawSettings, TlsFiles,
     values::{
         bind, cookie_name, issuer, leeway, lifetime, list, log_filter, log_format, networks,
         on_or_off, origins, rate_limit, redirect, secret, workers,
@@ -28,7 +28,7 @@ const SIXTY_A_MINUTE: RateLimit =
 
 /// A key for tokens, as it was given. It cannot be printed.
 #[derive(Debug, Clone)]
-pub enum KeySource {
+pub(crate) enum KeySource {
     /// An HS256 secret of at least 32 bytes (RFC 7518 §3.2).
     Secret(SecretString),
     /// A private key as PKCS#8 PEM (RFC 5958), not yet parsed.
@@ -42,7 +42,7 @@ pub enum KeySource {
 
 /// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -54,7 +54,7 @@ const SECRET_KEY: &str = "HALLPASS_SECRET_KEY";
 const SIGNING_KEY: &str = "HALLPASS_SIGNING_KEY";
 
 /// `memory` keeps no file.
-fn state(raw: &Raw) -> Option<PathBuf> {
+fn state(raw: &RawSettings) -> Option<PathBuf> {
     match raw.text("HALLPASS_STATE").unwrap_or("hallpass.redb") {
         "memory" => None,
         path => Some(path.into()),
@@ -63,28 +63,28 @@ fn state(raw: &Raw) -> Option<PathBuf> {
 
 /// The settings that show in the OpenAPI document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surface {
+pub(crate) struct DocumentSettings {
     /// Whether Swagger UI is served.
     pub docs: bool,
     /// Name of the session cookie (RFC 6265 §4.1.1).
     pub cookie_name: String,
 }
 
-impl Surface {
+impl DocumentSettings {
     /// Reads these settings alone.
     ///
     /// # Errors
     /// All problems of them at once.
-    pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, problems: raw.faults().clone() };
+    pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
+        let mut reader = Reader { raw, diagnostics: raw.faults().clone() };
         let surface = reader.surface();
-        reader.problems.or(surface)
+        reader.diagnostics.or(surface)
     }
 }
 
 /// How many attempts of one peer may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     /// So many at once, and so many in `per`.
     pub failures: NonZeroU32,
     /// The time in which all of them are forgiven: a second, a minute or an hour.
@@ -93,7 +93,7 @@ pub struct RateLimit {
 
 /// Everything that can be set, checked. Secrets in it cannot be printed.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Address and port to listen on.
     pub bind: SocketAddr,
     /// What TLS is spoken with; `None` is plain HTTP.
@@ -115,7 +115,7 @@ pub struct Settings {
     /// Tolerated clock error; whole seconds.
     pub leeway: Duration,
     /// What shows in the document.
-    pub surface: Surface,
+    pub surface: DocumentSettings,
     /// Whether the session cookie is `Secure`.
     pub cookie_secure: bool,
     /// Where a browser lands after logout.
@@ -141,11 +141,11 @@ impl Settings {
     ///
     /// # Errors
     /// All problems at once, each with the place where the value was written.
-    pub fn resolve(raw: &Raw) -> Result<Self, Problems> {
-        let mut reader = Reader { raw, problems: raw.faults().clone() };
+    pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
+        let mut reader = Reader { raw, diagnostics: raw.faults().clone() };
         let settings = Self {
             bind: reader.bind(),
-            tls: reader.problems.keep(TlsFiles::resolve(raw)).flatten(),
+            tls: reader.diagnostics.keep(TlsFiles::resolve(raw)).flatten(),
             roster: raw.roster(),
             signing_key: reader.signing_key(),
             previous_keys: reader.previous_keys(),
@@ -166,38 +166,40 @@ impl Settings {
             log_format: reader.value("HALLPASS_LOG_FORMAT", LogFormat::Text, log_format),
         };
         reader.check_cookie_prefix(&settings);
-        reader.problems.or(settings)
+        reader.diagnostics.or(settings)
     }
 
     /// The address alone, for those who only name it.
     ///
     /// # Errors
     /// It is wrong.
-    pub(super) fn address(raw: &Raw) -> Result<SocketAddr, Problems> {
-        let mut reader = Reader { raw, problems: Problems::default() };
+    pub(super) fn address(raw: &RawSettings) -> Result<SocketAddr, Diagnostics> {
+        let mut reader = Reader { raw, diagnostics: Diagnostics::default() };
         let address = reader.bind();
-        reader.problems.or(address)
+        reader.diagnostics.or(address)
     }
 
     /// The current and the previous signing keys alone: they can be checked whatever else is wrong.
     ///
     /// # Errors
     /// All problems of them at once.
-    pub fn signing_keys(raw: &Raw) -> Result<(KeySource, Vec<KeySource>), Problems> {
-        let mut reader = Reader { raw, problems: Problems::default() };
+    pub(crate) fn signing_keys(
+        raw: &RawSettings,
+    ) -> Result<(KeySource, Vec<KeySource>), Diagnostics> {
+        let mut reader = Reader { raw, diagnostics: Diagnostics::default() };
         let keys = (reader.signing_key(), reader.previous_keys());
-        reader.problems.or(keys)
+        reader.diagnostics.or(keys)
     }
 }
 
 struct Reader<'r> {
-    raw: &'r Raw,
-    problems: Problems,
+    raw: &'r RawSettings,
+    diagnostics: Diagnostics,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, name: &str, what: &str) {
-        self.problems.push(Problem::new(self.raw.place(name), format!("{name} {what}")));
+    fn diagnostic(&mut self, name: &str, what: &str) {
+        self.diagnostics.push(Diagnostic::new(self.raw.location(name), format!("{name} {what}")));
     }
 
     fn value<T>(&mut self, name: &str, default: T, read: fn(&str) -> Result<T, String>) -> T {
@@ -205,7 +207,7 @@ impl Reader<'_> {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(what)) => {
-                self.problem(name, &what);
+                self.diagnostic(name, &what);
                 default
             }
         }
@@ -215,8 +217,8 @@ impl Reader<'_> {
         self.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind)
     }
 
-    fn surface(&mut self) -> Surface {
-        Surface {
+    fn surface(&mut self) -> DocumentSettings {
+        DocumentSettings {
             docs: self.value("HALLPASS_DOCS", true, on_or_off),
             cookie_name: self.value("HALLPASS_COOKIE_NAME", "access_token".into(), cookie_name),
         }
@@ -234,13 +236,13 @@ impl Reader<'_> {
             (true, true) => {
                 let what = "is missing: run `hallpass init`, which makes one, \
                             or set it or HALLPASS_SIGNING_KEY";
-                self.problem(SECRET_KEY, what);
+                self.diagnostic(SECRET_KEY, what);
                 None
             }
             (false, false) => {
                 let what = "and HALLPASS_SECRET_KEY are both set: one signs; \
                             name the other in HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS";
-                self.problem(SIGNING_KEY, what);
+                self.diagnostic(SIGNING_KEY, what);
                 None
             }
         };
@@ -263,7 +265,7 @@ impl Reader<'_> {
         match secret(text) {
             Ok(()) => Some(KeySource::Secret(text.into())),
             Err(what) => {
-                self.problem(name, what);
+                self.diagnostic(name, what);
                 None
             }
         }
@@ -272,7 +274,7 @@ impl Reader<'_> {
     fn pem(&mut self, name: &str, path: &str) -> Option<KeySource> {
         if path.contains("-----BEGIN") {
             // Not repeated: it is the key.
-            self.problem(name, "is a PEM: save it in a file, and give the path of the file");
+            self.diagnostic(name, "is a PEM: save it in a file, and give the path of the file");
             return None;
         }
         match std::fs::read_to_string(path) {
@@ -280,7 +282,7 @@ impl Reader<'_> {
             Err(error) => {
                 // Repeated only if it looks like a file: people set the wrong variable.
                 let file = if path.ends_with(".pem") { path } else { "a file" };
-                self.problem(name, &format!("names {file}, which cannot be read: {error}"));
+                self.diagnostic(name, &format!("names {file}, which cannot be read: {error}"));
                 None
             }
         }
@@ -292,7 +294,7 @@ impl Reader<'_> {
         {
             let what = "begins with a prefix that browsers accept on Secure cookies only: \
                         set HALLPASS_COOKIE_SECURE=on, or take another name";
-            self.problem("HALLPASS_COOKIE_NAME", what);
+            self.diagnostic("HALLPASS_COOKIE_NAME", what);
         }
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::*;
 
-fn raw(values: &[(&str, &str)]) -> Raw {
-    let mut raw = Raw::default();
+fn raw(values: &[(&str, &str)]) -> RawSettings {
+    let mut raw = RawSettings::default();
     for (name, text) in values {
         raw.set(name, text, "environment");
     }
@@ -47,18 +47,18 @@ fn every_wrong_value_is_reported_in_one_run() {
         ("HALLPASS_LOG", "loud"),
         ("HALLPASS_LOG_FORMAT", "xml"),
     ];
-    let problems = Settings::resolve(&raw(&wrong)).unwrap_err();
+    let diagnostics = Settings::resolve(&raw(&wrong)).unwrap_err();
     for (name, _) in wrong {
         assert!(
-            problems.iter().any(|problem| problem.what.starts_with(name)),
-            "{name}: {problems}"
+            diagnostics.iter().any(|diagnostic| diagnostic.message.starts_with(name)),
+            "{name}: {diagnostics}"
         );
     }
-    assert_eq!(problems.iter().count(), wrong.len(), "{problems}");
-    assert!(!problems.to_string().contains("short\""), "a secret is not shown: {problems}");
+    assert_eq!(diagnostics.iter().count(), wrong.len(), "{diagnostics}");
+    assert!(!diagnostics.to_string().contains("short\""), "a secret is not shown: {diagnostics}");
 }
 
-fn resolve(name: &str, text: &str) -> Result<Settings, crate::problem::Problems> {
+fn resolve(name: &str, text: &str) -> Result<Settings, crate::diagnostics::Diagnostics> {
     Settings::resolve(&raw(&[("HALLPASS_SECRET_KEY", SECRET), (name, text)]))
 }
 
@@ -111,22 +111,22 @@ fn tls_needs_both_files_and_makes_the_address_https() {
     let none = Settings::resolve(&raw(&[secret])).unwrap();
     assert_eq!(none.base_url(none.bind), "http://127.0.0.1:8080");
     for (set, other) in [(certificate, "HALLPASS_TLS_KEY"), (key, "HALLPASS_TLS_CERT")] {
-        let problems = Settings::resolve(&raw(&[secret, set])).unwrap_err().to_string();
+        let diagnostics = Settings::resolve(&raw(&[secret, set])).unwrap_err().to_string();
         assert_eq!(
-            problems,
+            diagnostics,
             format!("environment: {} is set and {other} is not: TLS needs both", set.0)
         );
     }
     let pem = [secret, certificate, ("HALLPASS_TLS_KEY", "-----BEGIN PRIVATE KEY-----\nabc")];
-    let problems = Settings::resolve(&raw(&pem)).unwrap_err().to_string();
-    assert!(problems.contains("HALLPASS_TLS_KEY is a PEM"), "{problems}");
-    assert!(!problems.contains("abc"), "the key is not shown: {problems}");
+    let diagnostics = Settings::resolve(&raw(&pem)).unwrap_err().to_string();
+    assert!(diagnostics.contains("HALLPASS_TLS_KEY is a PEM"), "{diagnostics}");
+    assert!(!diagnostics.contains("abc"), "the key is not shown: {diagnostics}");
 }
 
 #[test]
 fn a_missing_secret_names_init() {
-    let problems = Settings::resolve(&raw(&[])).unwrap_err();
-    assert!(problems.to_string().contains("hallpass init"), "{problems}");
+    let diagnostics = Settings::resolve(&raw(&[])).unwrap_err();
+    assert!(diagnostics.to_string().contains("hallpass init"), "{diagnostics}");
 }
 
 #[test]

@@ -4,16 +4,16 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::problem::{Problem, Problems};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
-use super::{Raw, Settings};
+use super::{RawSettings, Settings};
 
 const CERTIFICATE: &str = "HALLPASS_TLS_CERT";
 const KEY: &str = "HALLPASS_TLS_KEY";
 
 /// The files that TLS is spoken with, both PEM (RFC 7468).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
+pub(crate) struct TlsFiles {
     /// The server's certificate, and behind it those that vouch for it.
     pub certificate: PathBuf,
     /// The private key of the first certificate.
@@ -25,16 +25,16 @@ impl TlsFiles {
     ///
     /// # Errors
     /// Only one of the two is set, or one holds a PEM in place of its path.
-    pub fn resolve(raw: &Raw) -> Result<Option<Self>, Problems> {
-        let mut problems = Problems::default();
-        let mut problem = |name: &str, what: &str| {
-            problems.push(Problem::new(raw.place(name), format!("{name} {what}")));
+    pub(crate) fn resolve(raw: &RawSettings) -> Result<Option<Self>, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let mut diagnostic = |name: &str, what: &str| {
+            diagnostics.push(Diagnostic::new(raw.location(name), format!("{name} {what}")));
         };
         let texts = [CERTIFICATE, KEY].map(|name| (name, raw.text(name)));
         for (name, text) in texts {
             if text.is_some_and(|text| text.contains("-----BEGIN")) {
                 // Not repeated: it may be the key.
-                problem(name, "is a PEM: save it in a file, and give the path of the file");
+                diagnostic(name, "is a PEM: save it in a file, and give the path of the file");
             }
         }
         let files = match texts {
@@ -43,17 +43,17 @@ impl TlsFiles {
                 Some(Self { certificate: certificate.into(), key: key.into() })
             }
             [(set, Some(_)), (other, None)] | [(other, None), (set, Some(_))] => {
-                problem(set, &format!("is set and {other} is not: TLS needs both"));
+                diagnostic(set, &format!("is set and {other} is not: TLS needs both"));
                 None
             }
         };
-        problems.or(files)
+        diagnostics.or(files)
     }
 }
 
 impl Settings {
     /// Where the service is reached that listens at `address`, without a slash at the end.
-    pub fn base_url(&self, address: SocketAddr) -> String {
+    pub(crate) fn base_url(&self, address: SocketAddr) -> String {
         base_url(self.tls.is_some(), address)
     }
 
@@ -61,13 +61,13 @@ impl Settings {
     ///
     /// # Errors
     /// A setting that it depends on is wrong.
-    pub fn expected_base_url(raw: &Raw) -> Result<String, Problems> {
-        let mut problems = Problems::default();
-        let address = problems.keep(Self::address(raw));
-        let tls = problems.keep(TlsFiles::resolve(raw));
+    pub(crate) fn expected_base_url(raw: &RawSettings) -> Result<String, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let address = diagnostics.keep(Self::address(raw));
+        let tls = diagnostics.keep(TlsFiles::resolve(raw));
         match (address, tls) {
             (Some(address), Some(tls)) => Ok(base_url(tls.is_some(), address)),
-            _ => Err(problems),
+            _ => Err(diagnostics),
         }
     }
 }

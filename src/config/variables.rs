@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// One environment variable as the manual shows it.
 #[derive(Debug, Clone, Copy)]
-pub struct Variable {
+pub(crate) struct Variable {
     /// Its name, `HALLPASS_...`.
     pub name: &'static str,
     /// Its value when nobody sets it; `None` where leaving it out means "none".
@@ -24,7 +24,7 @@ const fn variable(
 }
 
 /// Every variable that hallpass reads.
-pub const VARIABLES: &[Variable] = &[
+pub(crate) const VARIABLES: &[Variable] = &[
     variable("HALLPASS_BIND", Some("127.0.0.1:8080"), "Address and port to listen on."),
     variable(
         "HALLPASS_TLS_CERT",
@@ -126,7 +126,7 @@ pub const VARIABLES: &[Variable] = &[
 ];
 
 /// The text of `.env.example`: every variable with its meaning, all commented out.
-pub fn example() -> String {
+pub(crate) fn example() -> String {
     let mut text = String::from(
         "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take away the # where you differ.\n\
          # Flags beat the environment, the environment beats this file, this file beats the defaults.\n",
@@ -143,7 +143,7 @@ pub fn example() -> String {
 
 /// The text of a first `.env`: the example with `secret_key` filled in, and `roster` where it is not
 /// the default. A roster with signs that `.env` cannot hold gives none.
-pub fn first_env(secret_key: &str, roster: &str) -> Option<String> {
+pub(crate) fn first_env(secret_key: &str, roster: &str) -> Option<String> {
     if roster.contains(['\'', '\\']) || roster.contains(char::is_control) {
         return None;
     }

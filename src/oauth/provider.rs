@@ -7,13 +7,13 @@ use std::{borrow::Borrow, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::NotAWord;
+use super::SyntaxError;
 
 word! {
     /// The `sub` or `client_id` that another issuer gave (OpenID Connect Core 1.0 §2: ASCII, 255 at most).
     ///
     /// It is no [`Subject`](super::Subject): another issuer's `billing` must never pass for the roster's.
-    ForeignName, is_foreign_name, "a name: 1 to 255 printable ASCII characters, no space at the ends"
+    ExternalName, is_foreign_name, "a name: 1 to 255 printable ASCII characters, no space at the ends"
 }
 word! {
     /// An address at an OpenID provider: https, or http on loopback. Its exact text is what `iss` must equal.
@@ -67,10 +67,10 @@ mod tests {
     #[test]
     fn a_foreign_name_is_printable_and_at_most_255_long() {
         for good in ["auth0|123", "a.b@example.com", "CN=A B,O=C", &"x".repeat(255)] {
-            assert!(ForeignName::parse(good).is_ok(), "{good:?}");
+            assert!(ExternalName::parse(good).is_ok(), "{good:?}");
         }
         for bad in ["", " a", "a ", "a\nb", "a\tb", "ä", "\u{7f}", &"x".repeat(256)] {
-            assert!(ForeignName::parse(bad).is_err(), "{bad:?}");
+            assert!(ExternalName::parse(bad).is_err(), "{bad:?}");
         }
     }
 

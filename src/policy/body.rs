@@ -8,7 +8,7 @@ use super::document::Node;
 
 /// A body that a request must bring.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestBody {
+pub(crate) enum RequestBody {
     /// `application/x-www-form-urlencoded`: fields, each with a value; none is for the reader to fill in.
     Form(Vec<(String, Option<String>)>),
     /// `application/json`.

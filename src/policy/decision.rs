@@ -9,30 +9,30 @@ use crate::principal::Principal;
 
 /// What the server found out about the credential of one scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Evidence {
+pub(crate) enum Authentication {
     /// None was presented.
     Missing,
     /// The presented one is malformed, unknown, expired or revoked.
-    Bad,
+    Invalid,
     /// A cookie that came across sites, which nobody looked at.
-    Forbidden,
+    CrossSite,
     /// It speaks for this principal.
-    Proven(Arc<Principal>),
+    Valid(Arc<Principal>),
 }
 
-/// The schemes that fit into [`Evidences`] without an allocation; our own document has eight.
+/// The schemes that fit into [`Authentications`] without an allocation; our own document has eight.
 const NEAR: usize = 8;
 
 /// What is known so far, by scheme. All schemes must be of one [`super::Policy`].
 #[derive(Debug, Clone, Default)]
-pub struct Evidences {
-    near: [Option<Evidence>; NEAR],
-    far: Vec<Option<Evidence>>,
+pub(crate) struct Authentications {
+    near: [Option<Authentication>; NEAR],
+    far: Vec<Option<Authentication>>,
 }
 
-impl Evidences {
+impl Authentications {
     /// Adds what was found out about the credential of `scheme`, in place of anything known before.
-    pub fn insert(&mut self, scheme: &Scheme, evidence: Evidence) {
+    pub(crate) fn insert(&mut self, scheme: &Scheme, evidence: Authentication) {
         let slot = match scheme.index.checked_sub(NEAR) {
             None => self.near.get_mut(scheme.index),
             Some(index) => {
@@ -46,7 +46,7 @@ impl Evidences {
     }
 
     /// What is known about the credential of `scheme`.
-    pub fn of(&self, scheme: &Scheme) -> Option<&Evidence> {
+    pub(crate) fn of(&self, scheme: &Scheme) -> Option<&Authentication> {
         match scheme.index.checked_sub(NEAR) {
             None => self.near.get(scheme.index)?.as_ref(),
             Some(index) => self.far.get(index)?.as_ref(),
@@ -56,16 +56,16 @@ impl Evidences {
 
 /// What comes next for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step<'p> {
-    /// Prove the credential of this scheme, insert the evidence, weigh again.
-    Prove(&'p Scheme),
+pub(crate) enum Evaluation<'p> {
+    /// Prove the credential of this scheme, insert the evidence, evaluate again.
+    Authenticate(&'p Scheme),
     /// Nothing more has to be proven.
     Decided(Decision<'p>),
 }
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision<'p> {
+pub(crate) enum Decision<'p> {
     /// It may pass.
     Allow {
         /// Whom it speaks for and by which scheme; none if anonymous was enough.
@@ -82,7 +82,7 @@ pub enum Decision<'p> {
 
 /// Why another credential of the same sort would not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forbidden<'p> {
+pub(crate) enum Forbidden<'p> {
     /// Proven, but a role or scope is missing (RFC 6750 §3.1, `insufficient_scope`).
     Insufficient {
         /// The demand that is not met.
@@ -105,35 +105,36 @@ impl Requirement {
     /// Alternatives are tried in document order, and one that passes ends the search; `{}` passes
     /// last, and only if no presented credential is bad. If all fail, the most specific refusal is
     /// the answer: 403 before a bad credential before a missing one, then the first.
-    pub fn weigh<'p>(&'p self, evidences: &Evidences) -> Step<'p> {
+    pub(crate) fn evaluate<'p>(&'p self, evidences: &Authentications) -> Evaluation<'p> {
         let alternatives = match self {
-            Self::Public => return Step::Decided(Decision::Allow { principal: None }),
-            Self::Denied => return Step::Decided(Decision::Forbid(Forbidden::Undeclared)),
+            Self::Public => return Evaluation::Decided(Decision::Allow { principal: None }),
+            Self::Denied => return Evaluation::Decided(Decision::Forbid(Forbidden::Undeclared)),
             Self::AnyOf(alternatives) => alternatives,
         };
         let mut refusal = Decision::Challenge { bad: None };
         for alternative in alternatives.iter().filter(|one| !one.is_anonymous()) {
-            match alternative.weigh(evidences) {
-                Step::Decided(Decision::Allow { principal }) => {
-                    return Step::Decided(Decision::Allow { principal });
+            match alternative.evaluate(evidences) {
+                Evaluation::Decided(Decision::Allow { principal }) => {
+                    return Evaluation::Decided(Decision::Allow { principal });
                 }
-                Step::Decided(other) => refusal = refusal.or_stronger(other),
+                Evaluation::Decided(other) => refusal = refusal.or_stronger(other),
                 prove => return prove,
             }
         }
         if alternatives.iter().any(Alternative::is_anonymous) {
             refusal = self.anonymous(evidences);
         }
-        Step::Decided(refusal)
+        Evaluation::Decided(refusal)
     }
 
     /// Without a credential anybody may; one that is presented must be good, whatever it lacks.
-    fn anonymous<'p>(&'p self, evidences: &Evidences) -> Decision<'p> {
+    fn anonymous<'p>(&'p self, evidences: &Authentications) -> Decision<'p> {
         let mut decision = Decision::Allow { principal: None };
         for demand in self.demands() {
-            if let Some(bad @ (Evidence::Bad | Evidence::Forbidden)) = evidences.of(&demand.scheme)
+            if let Some(bad @ (Authentication::Invalid | Authentication::CrossSite)) =
+                evidences.of(&demand.scheme)
             {
-                decision = decision.or_stronger(demand.weigh(bad, None));
+                decision = decision.or_stronger(demand.evaluate(bad, None));
             }
         }
         decision
@@ -142,47 +143,47 @@ impl Requirement {
 
 impl Alternative {
     /// The first demand speaks for the request; the others must agree on whom, and on whose name that is.
-    fn weigh<'p>(&'p self, evidences: &Evidences) -> Step<'p> {
+    fn evaluate<'p>(&'p self, evidences: &Authentications) -> Evaluation<'p> {
         let mut decision = Decision::Allow { principal: None };
         let mut first = None;
         for demand in &self.demands {
             match evidences.of(&demand.scheme) {
-                None => return Step::Prove(&demand.scheme),
+                None => return Evaluation::Authenticate(&demand.scheme),
                 Some(evidence) => {
-                    decision = decision.or_stronger(demand.weigh(evidence, first));
+                    decision = decision.or_stronger(demand.evaluate(evidence, first));
                     first = first.or(evidence.principal());
                 }
             }
         }
-        Step::Decided(decision)
+        Evaluation::Decided(decision)
     }
 }
 
-impl Evidence {
+impl Authentication {
     fn principal(&self) -> Option<&Principal> {
         match self {
-            Self::Proven(principal) => Some(principal),
-            Self::Missing | Self::Bad | Self::Forbidden => None,
+            Self::Valid(principal) => Some(principal),
+            Self::Missing | Self::Invalid | Self::CrossSite => None,
         }
     }
 }
 
 impl Demand {
-    fn weigh(&self, evidence: &Evidence, first: Option<&Principal>) -> Decision<'_> {
+    fn evaluate(&self, evidence: &Authentication, first: Option<&Principal>) -> Decision<'_> {
         let scheme = self.scheme.as_ref();
         match evidence {
-            Evidence::Missing => Decision::Challenge { bad: None },
-            Evidence::Bad => Decision::Challenge { bad: Some(scheme) },
-            Evidence::Forbidden => Decision::Forbid(Forbidden::CrossSite { scheme }),
-            Evidence::Proven(principal) if !self.is_met_by(principal) => {
+            Authentication::Missing => Decision::Challenge { bad: None },
+            Authentication::Invalid => Decision::Challenge { bad: Some(scheme) },
+            Authentication::CrossSite => Decision::Forbid(Forbidden::CrossSite { scheme }),
+            Authentication::Valid(principal) if !self.is_met_by(principal) => {
                 Decision::Forbid(Forbidden::Insufficient { demand: self })
             }
-            Evidence::Proven(principal)
+            Authentication::Valid(principal)
                 if first.is_some_and(|first| !first.is_same_as(principal)) =>
             {
                 Decision::Forbid(Forbidden::OtherSubject)
             }
-            Evidence::Proven(principal) => {
+            Authentication::Valid(principal) => {
                 Decision::Allow { principal: Some((Arc::clone(principal), scheme)) }
             }
         }

@@ -7,7 +7,7 @@ use std::ptr;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::problem::{Problem, Problems};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 /// A value of the document, its JSON pointer, and what a person calls the part around it.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ impl<'d> Node<'d> {
     ///
     /// # Errors
     /// The value is no object.
-    pub(super) fn object(&self) -> Result<Vec<(&'d str, Self)>, Problem> {
+    pub(super) fn object(&self) -> Result<Vec<(&'d str, Self)>, Diagnostic> {
         let members = self.value.as_object().ok_or_else(|| self.unlike("an object"))?;
         Ok(members.iter().map(|(key, value)| (key.as_str(), self.step(key, value))).collect())
     }
@@ -52,7 +52,7 @@ impl<'d> Node<'d> {
     ///
     /// # Errors
     /// The value is no array.
-    pub(super) fn array(&self) -> Result<Vec<Self>, Problem> {
+    pub(super) fn array(&self) -> Result<Vec<Self>, Diagnostic> {
         let elements = self.value.as_array().ok_or_else(|| self.unlike("an array"))?;
         let step = |(index, value)| self.step(&format!("{index}"), value);
         Ok(elements.iter().enumerate().map(step).collect())
@@ -62,7 +62,7 @@ impl<'d> Node<'d> {
     ///
     /// # Errors
     /// The value is no string.
-    pub(super) fn text(&self) -> Result<&'d str, Problem> {
+    pub(super) fn text(&self) -> Result<&'d str, Diagnostic> {
         self.value.as_str().ok_or_else(|| self.unlike("a string"))
     }
 
@@ -70,7 +70,7 @@ impl<'d> Node<'d> {
     ///
     /// # Errors
     /// The member is no string.
-    pub(super) fn text_field(&self, key: &str) -> Result<Option<&'d str>, Problem> {
+    pub(super) fn text_field(&self, key: &str) -> Result<Option<&'d str>, Diagnostic> {
         self.field(key).map(|field| field.text()).transpose()
     }
 
@@ -78,12 +78,12 @@ impl<'d> Node<'d> {
     ///
     /// # Errors
     /// A `$ref` leads out of the document, nowhere, or in a circle.
-    pub(super) fn chain(self) -> Result<Vec<Self>, Problem> {
+    pub(super) fn chain(self) -> Result<Vec<Self>, Diagnostic> {
         let mut next = self.referenced()?;
         let mut chain = vec![self];
         while let Some(node) = next {
             if chain.iter().any(|seen| ptr::eq(seen.value, node.value)) {
-                return Err(node.problem("its `$ref` leads back to itself; break the circle"));
+                return Err(node.diagnostic("its `$ref` leads back to itself; break the circle"));
             }
             next = node.referenced()?;
             chain.push(node);
@@ -91,11 +91,11 @@ impl<'d> Node<'d> {
         Ok(chain)
     }
 
-    fn referenced(&self) -> Result<Option<Self>, Problem> {
+    fn referenced(&self) -> Result<Option<Self>, Diagnostic> {
         let Some(reference) = self.field("$ref") else { return Ok(None) };
         let text = reference.text()?;
         let Some(fragment) = text.strip_prefix('#') else {
-            return Err(reference.problem(format!(
+            return Err(reference.diagnostic(format!(
                 "`{text}` leads to another file; bundle the document into one file"
             )));
         };
@@ -104,17 +104,19 @@ impl<'d> Node<'d> {
             .ok()
             .and_then(|pointer| Some((self.root.pointer(&pointer)?, format!("#{pointer}"))));
         let Some((value, pointer)) = target else {
-            return Err(reference.problem(format!("`{text}` leads nowhere; correct the pointer")));
+            return Err(
+                reference.diagnostic(format!("`{text}` leads nowhere; correct the pointer"))
+            );
         };
         Ok(Some(Self { root: self.root, value, label: self.label.clone(), pointer }))
     }
 
     /// A problem of this node; `what` says what is wrong and how to mend it.
-    pub(super) fn problem(&self, what: impl Into<String>) -> Problem {
-        Problem::new(format!("{} ({})", self.label, self.pointer), what)
+    pub(super) fn diagnostic(&self, what: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(format!("{} ({})", self.label, self.pointer), what)
     }
 
-    fn unlike(&self, wanted: &str) -> Problem {
+    fn unlike(&self, wanted: &str) -> Diagnostic {
         let found = match self.value {
             Value::Null => "null",
             Value::Bool(_) => "a boolean",
@@ -123,7 +125,7 @@ impl<'d> Node<'d> {
             Value::Array(_) => "an array",
             Value::Object(_) => "an object",
         };
-        self.problem(format!("is {found}; make it {wanted}"))
+        self.diagnostic(format!("is {found}; make it {wanted}"))
     }
 
     /// RFC 6901 §3: `~` and `/` in a key are escaped.
@@ -135,9 +137,9 @@ impl<'d> Node<'d> {
 }
 
 /// The value that was found; otherwise what is wrong with it joins the other problems.
-pub(super) fn keep<T, E: Into<Problems>>(
+pub(super) fn keep<T, E: Into<Diagnostics>>(
     found: Result<T, E>,
-    problems: &mut Problems,
+    diagnostics: &mut Diagnostics,
 ) -> Option<T> {
-    found.map_err(|more| problems.extend(more.into())).ok()
+    found.map_err(|more| diagnostics.extend(more.into())).ok()
 }

@@ -6,11 +6,13 @@ use std::fmt::Write as _;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Alternative, Demand, Operation, Place, Policy, RequestBody, Requirement, SchemeKind};
+use super::{
+    Alternative, Demand, Location, Operation, Policy, RequestBody, Requirement, SchemeKind,
+};
 
 /// Every operation in document order with the credentials, roles and scopes it takes; a line for
 /// each group of alternatives that demand the same.
-pub fn table(policy: &Policy) -> String {
+pub(crate) fn table(policy: &Policy) -> String {
     let head = ["OPERATION", "CREDENTIALS", "ROLES", "SCOPES"].map(str::to_owned);
     let mut rows = vec![head];
     for operation in policy.operations() {
@@ -91,7 +93,7 @@ fn aligned(rows: &[Row]) -> String {
 }
 
 /// What one operation demands, where each credential goes, and a curl line to try it.
-pub fn rule(operation: &Operation, base_url: &str) -> String {
+pub(crate) fn rule(operation: &Operation, base_url: &str) -> String {
     let mut text = format!("{} {}", operation.method, printable(&operation.path));
     if let Some(summary) = &operation.summary {
         let _ = write!(text, ": {}", printable(summary));
@@ -137,9 +139,9 @@ fn spoken(alternative: &Alternative) -> String {
 
 fn place(kind: &SchemeKind) -> String {
     match kind {
-        SchemeKind::ApiKey { place: Place::Header, name } => format!("header {name}"),
-        SchemeKind::ApiKey { place: Place::Query, name } => format!("query {name}"),
-        SchemeKind::ApiKey { place: Place::Cookie, name } => format!("cookie {name}"),
+        SchemeKind::ApiKey { place: Location::Header, name } => format!("header {name}"),
+        SchemeKind::ApiKey { place: Location::Query, name } => format!("query {name}"),
+        SchemeKind::ApiKey { place: Location::Cookie, name } => format!("cookie {name}"),
         SchemeKind::Bearer | SchemeKind::OAuth2 => "Authorization: Bearer <token>".to_owned(),
         SchemeKind::OpenIdConnect { url } => format!("Authorization: Bearer <token of {url}>"),
         SchemeKind::Basic => "Authorization: Basic <name and secret>".to_owned(),
@@ -156,11 +158,11 @@ fn curl(operation: &Operation, alternative: Option<&Alternative>, base_url: &str
     let mut query = Vec::new();
     for demand in alternative.iter().flat_map(|alternative| &alternative.demands) {
         match &demand.scheme.kind {
-            SchemeKind::ApiKey { place: Place::Header, name } => {
+            SchemeKind::ApiKey { place: Location::Header, name } => {
                 let _ = write!(options, " -H {}", shell(&format!("{name}: "), "$API_KEY"));
             }
-            SchemeKind::ApiKey { place: Place::Query, name } => query.push(name),
-            SchemeKind::ApiKey { place: Place::Cookie, name } => {
+            SchemeKind::ApiKey { place: Location::Query, name } => query.push(name),
+            SchemeKind::ApiKey { place: Location::Cookie, name } => {
                 let _ = write!(options, " -b {}", shell(&format!("{name}="), "$API_KEY"));
             }
             SchemeKind::Basic => options.push_str(" -u \"$CLIENT_ID:$API_KEY\""),

@@ -5,7 +5,7 @@
 mod body;
 mod decision;
 mod document;
-pub mod explain;
+pub(crate) mod explain;
 mod operations;
 mod paths;
 mod requirement;
@@ -20,19 +20,19 @@ use std::{ops::Range, sync::Arc};
 use serde_json::Value;
 
 use self::paths::Paths;
-use crate::problem::Problems;
+use crate::diagnostics::Diagnostics;
 
-pub use self::{
+pub(crate) use self::{
     body::RequestBody,
-    decision::{Decision, Evidence, Evidences, Forbidden, Step},
+    decision::{Authentication, Authentications, Decision, Evaluation, Forbidden},
     paths::decoded,
     requirement::{Alternative, Demand, Requirement},
-    schemes::{Place, Scheme, SchemeKind},
+    schemes::{Location, Scheme, SchemeKind},
 };
 
 /// A compiled document: which operations there are and what each demands.
 #[derive(Debug)]
-pub struct Policy {
+pub(crate) struct Policy {
     operations: Vec<Operation>,
     known: Vec<Known>,
     paths: Paths,
@@ -48,7 +48,7 @@ struct Known {
 
 /// One method of one path template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// Its place among [`Policy::operations`]: what is kept for each of them is found by it.
     pub position: usize,
     /// As it is sent.
@@ -67,23 +67,23 @@ pub struct Operation {
 
 /// How a document is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub(crate) struct CompileOptions {
     /// What a missing `security` means.
     pub undeclared: Undeclared,
     /// What stands before every path; none means: what `servers` says.
     pub base: Option<String>,
 }
 
-impl Reading {
+impl CompileOptions {
     /// How our own document is read: everything must be declared, and paths stand as they are.
-    pub fn own() -> Self {
+    pub(crate) fn own() -> Self {
         Self { undeclared: Undeclared::Refuse, base: Some(String::new()) }
     }
 }
 
 /// What it means that neither an operation nor the root has `security`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undeclared {
+pub(crate) enum Undeclared {
     /// A problem.
     Refuse,
     /// Nobody may, and [`Policy::undeclared`] lists it.
@@ -94,7 +94,7 @@ pub enum Undeclared {
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found<'p> {
+pub(crate) enum Lookup<'p> {
     /// A documented operation. For HEAD it may be the one of GET.
     Operation(&'p Operation),
     /// The path is documented, the method is not (RFC 9110 §15.5.6).
@@ -112,7 +112,7 @@ impl Policy {
     /// # Errors
     /// All problems at once, each with a JSON pointer: whatever is malformed, contradictory or
     /// demands what cannot be enforced. Nothing that bears on a decision is skipped.
-    pub fn compile(document: &Value, reading: &Reading) -> Result<Self, Problems> {
+    pub(crate) fn compile(document: &Value, reading: &CompileOptions) -> Result<Self, Diagnostics> {
         let (items, schemes) = operations::read(document, reading)?;
         let mut policy =
             Self { operations: Vec::new(), known: Vec::new(), paths: Paths::default(), schemes };
@@ -135,15 +135,15 @@ impl Policy {
     ///
     /// `path` is the router's own, see [`decoded`]. A concrete path goes before a templated one;
     /// letters, methods and trailing slashes are compared exactly; TRACE is never allowed.
-    pub fn find(&self, method: &str, path: &str) -> Found<'_> {
+    pub(crate) fn find(&self, method: &str, path: &str) -> Lookup<'_> {
         match self.paths.find(path).and_then(|position| self.known.get(position)) {
             Some(known) => self.choose(method, known),
-            None => Found::NotFound,
+            None => Lookup::NotFound,
         }
     }
 
     /// As [`Policy::find`], for a person who writes either a path or a template of the document.
-    pub fn look_up(&self, method: &str, path: &str) -> Found<'_> {
+    pub(crate) fn look_up(&self, method: &str, path: &str) -> Lookup<'_> {
         let is_named =
             |known: &&Known| self.all(known).iter().any(|operation| operation.path == path);
         match self.known.iter().find(is_named) {
@@ -153,17 +153,17 @@ impl Policy {
     }
 
     /// All operations in document order, without those of TRACE.
-    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.operations.iter()
     }
 
     /// The operations that are denied because nothing was declared for them.
-    pub fn undeclared(&self) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn undeclared(&self) -> impl Iterator<Item = &Operation> {
         self.operations().filter(|operation| operation.requirement == Requirement::Denied)
     }
 
     /// The schemes that operations or the root demand, in the order of their index.
-    pub fn schemes(&self) -> &[Arc<Scheme>] {
+    pub(crate) fn schemes(&self) -> &[Arc<Scheme>] {
         &self.schemes
     }
 
@@ -171,13 +171,13 @@ impl Policy {
         self.operations.get(known.operations.clone()).unwrap_or_default()
     }
 
-    fn choose<'p>(&'p self, method: &str, known: &'p Known) -> Found<'p> {
+    fn choose<'p>(&'p self, method: &str, known: &'p Known) -> Lookup<'p> {
         let answering =
             |method| self.all(known).iter().find(|operation| operation.method == method);
         let head = || if method == "HEAD" { answering("GET") } else { None };
         match answering(method).or_else(head) {
-            Some(operation) => Found::Operation(operation),
-            None => Found::MethodNotAllowed { allow: &known.allow },
+            Some(operation) => Lookup::Operation(operation),
+            None => Lookup::MethodNotAllowed { allow: &known.allow },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading `paths`: every operation of the document with what it demands.
+//! Reads `paths`: every operation of the document with what it demands.
 //!
 //! Must not know requests.
 
@@ -7,14 +7,14 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Operation, Reading, Requirement, Scheme, Undeclared, body,
+    CompileOptions, Operation, Requirement, Scheme, Undeclared, body,
     document::{Node, keep},
     paths::Template,
     schemes::{Schemes, is_token},
     security::{self, Version},
     servers,
 };
-use crate::problem::{Problem, Problems};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 /// The methods of a path item that have a field of their own (OpenAPI 3.1 §4.8.9).
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -32,23 +32,23 @@ pub(super) struct Item {
 /// All that is wrong with the document.
 pub(super) fn read(
     document: &Value,
-    reading: &Reading,
-) -> Result<(Vec<Item>, Vec<Arc<Scheme>>), Problems> {
+    reading: &CompileOptions,
+) -> Result<(Vec<Item>, Vec<Arc<Scheme>>), Diagnostics> {
     let document = Node::document(document);
     document.object()?;
     let version = Version::of(&document)?;
-    let mut problems = Problems::default();
-    let base = keep(servers::base(&document, reading.base.as_deref()), &mut problems);
-    let schemes = keep(Schemes::of(&document), &mut problems).unwrap_or_else(Schemes::none);
+    let mut diagnostics = Diagnostics::default();
+    let base = keep(servers::base(&document, reading.base.as_deref()), &mut diagnostics);
+    let schemes = keep(Schemes::of(&document), &mut diagnostics).unwrap_or_else(Schemes::none);
     let mut reader =
-        Reader { version, undeclared: reading.undeclared, schemes, inherited: None, problems };
+        Reader { version, undeclared: reading.undeclared, schemes, inherited: None, diagnostics };
     if let Some(root) = document.field("security") {
         // After a fault the document is refused anyway; `Denied` keeps the operations quiet.
         reader.inherited = Some(reader.requirement(&root).unwrap_or(Requirement::Denied));
     }
     let base = Base { path: base, is_given: reading.base.is_some() };
     let items = reader.paths(&document, &base);
-    reader.problems.or((items, reader.schemes.into_used()))
+    reader.diagnostics.or((items, reader.schemes.into_used()))
 }
 
 /// What stands before every path.
@@ -73,17 +73,18 @@ struct Reader<'d> {
     undeclared: Undeclared,
     schemes: Schemes<'d>,
     inherited: Option<Requirement>,
-    problems: Problems,
+    diagnostics: Diagnostics,
 }
 
 impl<'d> Reader<'d> {
-    fn keep<T, E: Into<Problems>>(&mut self, found: Result<T, E>) -> Option<T> {
-        keep(found, &mut self.problems)
+    fn keep<T, E: Into<Diagnostics>>(&mut self, found: Result<T, E>) -> Option<T> {
+        keep(found, &mut self.diagnostics)
     }
 
     fn paths(&mut self, document: &Node<'d>, base: &Base) -> Vec<Item> {
         let Some(paths) = document.field("paths") else {
-            self.problems.push(document.problem("has no `paths`; there is nothing to enforce"));
+            self.diagnostics
+                .push(document.diagnostic("has no `paths`; there is nothing to enforce"));
             return Vec::new();
         };
         let mut items = Vec::new();
@@ -95,12 +96,12 @@ impl<'d> Reader<'d> {
             let node = node.called(path);
             let template = Template::parse(path)
                 .and_then(|_| Template::parse(&base.before(path)))
-                .map_err(|what| node.problem(what));
+                .map_err(|what| node.diagnostic(what));
             let operations = self.path_item(path, &node, base);
             let Some(template) = self.keep(template) else { continue };
             if let Some(equal) = seen.insert(template.clone(), path) {
                 let what = format!("is the same path as `{equal}`; merge the two");
-                self.problems.push(node.problem(what));
+                self.diagnostics.push(node.diagnostic(what));
             }
             items.push(Item { template, operations });
         }
@@ -116,7 +117,7 @@ impl<'d> Reader<'d> {
                 let node = node.called(format!("{method} {path}"));
                 if operations.iter().any(|known| known.method == method) {
                     let what = "stands beside a `$ref` that leads to the same method; remove one";
-                    self.problems.push(node.problem(what));
+                    self.diagnostics.push(node.diagnostic(what));
                 }
                 self.check_servers(&node, base);
                 let operation = self.operation(method, base.before(path), &node);
@@ -154,11 +155,11 @@ impl<'d> Reader<'d> {
         method: String,
         path: String,
         node: &Node<'d>,
-    ) -> Result<Operation, Problems> {
+    ) -> Result<Operation, Diagnostics> {
         node.object()?;
         if let Some(reference) = node.field("$ref") {
             let what = "an operation cannot be a `$ref`; let the path item be one";
-            return Err(reference.problem(what).into());
+            return Err(reference.diagnostic(what).into());
         }
         let operation_id = self.keep(node.text_field("operationId")).flatten();
         let summary = self.keep(node.text_field("summary")).flatten();
@@ -182,12 +183,12 @@ impl<'d> Reader<'d> {
         self.keep(requirement)
     }
 
-    fn inherit(&self, node: &Node<'d>) -> Result<Requirement, Problem> {
+    fn inherit(&self, node: &Node<'d>) -> Result<Requirement, Diagnostic> {
         match (&self.inherited, self.undeclared) {
             (Some(requirement), _) => Ok(requirement.clone()),
             (None, Undeclared::Public) => Ok(Requirement::Public),
             (None, Undeclared::Deny) => Ok(Requirement::Denied),
-            (None, Undeclared::Refuse) => Err(node.problem(
+            (None, Undeclared::Refuse) => Err(node.diagnostic(
                 "has no `security`; say which credentials it takes, or `security: []` if anybody may",
             )),
         }
@@ -195,14 +196,14 @@ impl<'d> Reader<'d> {
 }
 
 /// OpenAPI 3.2, Path Item Object, `additionalOperations`: methods that have no field of their own.
-fn additional<'d>(method: &str, node: Node<'d>) -> Result<(String, Node<'d>), Problem> {
+fn additional<'d>(method: &str, node: Node<'d>) -> Result<(String, Node<'d>), Diagnostic> {
     let has_field = |field: &&str| field.eq_ignore_ascii_case(method);
     if !is_token(method) {
-        return Err(node.problem(format!("`{method}` is no method (RFC 9110 §9.1); correct it")));
+        return Err(node.diagnostic(format!("`{method}` is no method (RFC 9110 §9.1); correct it")));
     }
     if METHODS.iter().chain(&["query"]).any(has_field) {
         let what = format!("`{method}` has a field of its own in the path item; move it there");
-        return Err(node.problem(what));
+        return Err(node.diagnostic(what));
     }
     Ok((method.to_owned(), node))
 }

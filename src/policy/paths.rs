@@ -7,7 +7,7 @@ use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
 use actix_router::Quoter;
 
 /// `path` as actix-web's router sees it: percent-decoded, but for `%25`, `%2F` and `%2B`.
-pub fn decoded(path: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
     match Quoter::new(b"", b"%/+").requote(path.as_bytes()) {
         Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         None => Cow::Borrowed(path),

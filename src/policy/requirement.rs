@@ -9,7 +9,7 @@ use crate::oauth::{Role, Scope};
 
 /// All that one operation demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Requirement {
+pub(crate) enum Requirement {
     /// `security: []`: nothing; no credential is even read.
     Public,
     /// Nothing was declared, so nobody may.
@@ -20,14 +20,14 @@ pub enum Requirement {
 
 /// One Security Requirement Object: all of its demands must be met, by one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alternative {
+pub(crate) struct Alternative {
     /// In document order; none is `{}`: anonymous is fine.
     pub demands: Vec<Demand>,
 }
 
 /// A proven credential under one scheme, and what it must bring along.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Demand {
+pub(crate) struct Demand {
     /// The way the credential is sent.
     pub scheme: Arc<Scheme>,
     /// All of these, under schemes that have no scopes.
@@ -38,7 +38,7 @@ pub struct Demand {
 
 impl Requirement {
     /// The schemes that would do, each once, in document order: for challenges.
-    pub fn schemes(&self) -> impl Iterator<Item = &Scheme> {
+    pub(crate) fn schemes(&self) -> impl Iterator<Item = &Scheme> {
         let schemes = || self.demands().map(|demand| demand.scheme.as_ref());
         // A handful: looking through them again is cheaper than remembering them.
         let is_first = move |(at, scheme): &(usize, &Scheme)| {
@@ -48,7 +48,7 @@ impl Requirement {
     }
 
     /// The alternatives; none for [`Requirement::Public`] and [`Requirement::Denied`].
-    pub fn alternatives(&self) -> &[Alternative] {
+    pub(crate) fn alternatives(&self) -> &[Alternative] {
         match self {
             Self::Public | Self::Denied => &[],
             Self::AnyOf(alternatives) => alternatives,
@@ -62,7 +62,7 @@ impl Requirement {
 
 impl Alternative {
     /// Whether it is `{}`.
-    pub fn is_anonymous(&self) -> bool {
+    pub(crate) fn is_anonymous(&self) -> bool {
         self.demands.is_empty()
     }
 }

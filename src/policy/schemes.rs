@@ -5,11 +5,11 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::document::Node;
-use crate::problem::Problem;
+use crate::diagnostics::Diagnostic;
 
 /// A way of sending a credential (OpenAPI 3.1 §4.8.27, Security Scheme Object).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scheme {
+pub(crate) struct Scheme {
     /// The name under which requirements demand it.
     pub name: Arc<str>,
     /// Where the credential stands and what it is.
@@ -20,11 +20,11 @@ pub struct Scheme {
 
 /// What kind of credential a scheme carries, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SchemeKind {
+pub(crate) enum SchemeKind {
     /// A key under a name of its own.
     ApiKey {
         /// The part of the request.
-        place: Place,
+        place: Location,
         /// The name of the header, query parameter or cookie.
         name: String,
     },
@@ -43,14 +43,14 @@ pub enum SchemeKind {
 
 impl SchemeKind {
     /// Whether the list of a requirement names scopes; under all other schemes it names roles.
-    pub fn has_scopes(&self) -> bool {
+    pub(crate) fn has_scopes(&self) -> bool {
         matches!(self, Self::OAuth2 | Self::OpenIdConnect { .. })
     }
 }
 
 /// The part of a request that holds an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Location {
     /// A header field; its name knows no case (RFC 9110 §5.1).
     Header,
     /// A parameter of the query.
@@ -78,7 +78,7 @@ impl<'d> Schemes<'d> {
     ///
     /// # Errors
     /// `components` or `securitySchemes` is no object.
-    pub(super) fn of(document: &Node<'d>) -> Result<Self, Problem> {
+    pub(super) fn of(document: &Node<'d>) -> Result<Self, Diagnostic> {
         let components = document.field("components").map(|node| node.called("components"));
         if let Some(components) = &components {
             components.object()?;
@@ -97,17 +97,21 @@ impl<'d> Schemes<'d> {
     ///
     /// # Errors
     /// Nothing is declared under the name, or nothing that can be enforced.
-    pub(super) fn named(&mut self, name: &str, user: &Node<'_>) -> Result<Arc<Declared>, Problem> {
+    pub(super) fn named(
+        &mut self,
+        name: &str,
+        user: &Node<'_>,
+    ) -> Result<Arc<Declared>, Diagnostic> {
         if let Some(known) = self.used.iter().find(|known| *known.scheme.name == *name) {
             return Ok(Arc::clone(known));
         }
         let Some((_, node)) = self.declared.iter().find(|(declared, _)| *declared == name) else {
-            return Err(user.problem(format!(
+            return Err(user.diagnostic(format!(
                 "the scheme `{name}` is not declared; declare it in #/components/securitySchemes"
             )));
         };
         let (kind, scopes) = read(node.clone().called(format!("scheme `{name}`")))
-            .map_err(|fault| user.problem(format!("{}: {}", fault.place, fault.what)))?;
+            .map_err(|fault| user.diagnostic(format!("{}: {}", fault.location, fault.message)))?;
         let scheme = Scheme { name: name.into(), kind, index: self.used.len() };
         let declared = Arc::new(Declared { scheme: Arc::new(scheme), scopes });
         self.used.push(Arc::clone(&declared));
@@ -122,7 +126,7 @@ impl<'d> Schemes<'d> {
 
 type Read = (SchemeKind, Option<HashSet<String>>);
 
-fn read(node: Node<'_>) -> Result<Read, Problem> {
+fn read(node: Node<'_>) -> Result<Read, Diagnostic> {
     let scheme = node.clone().chain()?.pop().unwrap_or(node);
     scheme.object()?;
     let kind = match required(&scheme, "type")? {
@@ -133,7 +137,7 @@ fn read(node: Node<'_>) -> Result<Read, Problem> {
             SchemeKind::OpenIdConnect { url: required(&scheme, "openIdConnectUrl")?.to_owned() }
         }
         other => {
-            return Err(scheme.problem(format!(
+            return Err(scheme.diagnostic(format!(
                 "the type `{other}` cannot be enforced; use apiKey, http, oauth2 or openIdConnect"
             )));
         }
@@ -141,31 +145,31 @@ fn read(node: Node<'_>) -> Result<Read, Problem> {
     Ok((kind, None))
 }
 
-fn required<'d>(scheme: &Node<'d>, key: &str) -> Result<&'d str, Problem> {
+fn required<'d>(scheme: &Node<'d>, key: &str) -> Result<&'d str, Diagnostic> {
     let text = scheme.text_field(key)?.filter(|text| !text.is_empty());
-    text.ok_or_else(|| scheme.problem(format!("has no `{key}`; add it")))
+    text.ok_or_else(|| scheme.diagnostic(format!("has no `{key}`; add it")))
 }
 
-fn api_key(scheme: &Node<'_>) -> Result<SchemeKind, Problem> {
+fn api_key(scheme: &Node<'_>) -> Result<SchemeKind, Diagnostic> {
     let place = match required(scheme, "in")? {
-        "header" => Place::Header,
-        "query" => Place::Query,
-        "cookie" => Place::Cookie,
+        "header" => Location::Header,
+        "query" => Location::Query,
+        "cookie" => Location::Cookie,
         other => {
             let what = format!("`in: {other}` is no place; use header, query or cookie");
-            return Err(scheme.problem(what));
+            return Err(scheme.diagnostic(what));
         }
     };
     let name = required(scheme, "name")?;
-    if place != Place::Query && !is_token(name) {
+    if place != Location::Query && !is_token(name) {
         let what = format!("`name: {name}` cannot name a header or cookie (RFC 9110 §5.6.2)");
-        return Err(scheme.problem(what));
+        return Err(scheme.diagnostic(what));
     }
     Ok(SchemeKind::ApiKey { place, name: name.to_owned() })
 }
 
 /// HTTP scheme names know no case (RFC 9110 §11.1).
-fn http(scheme: &Node<'_>) -> Result<SchemeKind, Problem> {
+fn http(scheme: &Node<'_>) -> Result<SchemeKind, Diagnostic> {
     let name = required(scheme, "scheme")?;
     if name.eq_ignore_ascii_case("bearer") {
         Ok(SchemeKind::Bearer)
@@ -173,11 +177,11 @@ fn http(scheme: &Node<'_>) -> Result<SchemeKind, Problem> {
         Ok(SchemeKind::Basic)
     } else {
         let what = format!("the http scheme `{name}` cannot be enforced; use bearer or basic");
-        Err(scheme.problem(what))
+        Err(scheme.diagnostic(what))
     }
 }
 
-fn flow_scopes(scheme: &Node<'_>) -> Result<HashSet<String>, Problem> {
+fn flow_scopes(scheme: &Node<'_>) -> Result<HashSet<String>, Diagnostic> {
     let mut declared = HashSet::new();
     let flows = scheme.field("flows").map(|flows| flows.object()).transpose()?.unwrap_or_default();
     for (key, flow) in flows {

@@ -1,4 +1,4 @@
-//! Reading `security`: alternatives of demands (OpenAPI 3.1 §4.8.30, Security Requirement Object).
+//! Reads `security`: alternatives of demands (OpenAPI 3.1 §4.8.30, Security Requirement Object).
 //!
 //! Must not know which operation it reads for, nor what a request holds.
 
@@ -10,8 +10,8 @@ use super::{
     schemes::{Declared, Schemes},
 };
 use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
     oauth::{Role, Scope},
-    problem::{Problem, Problems},
 };
 
 /// The minor versions whose rules differ.
@@ -30,9 +30,9 @@ impl Version {
     ///
     /// # Errors
     /// It is missing, no string, or names a version whose rules are unknown here.
-    pub(super) fn of(document: &Node<'_>) -> Result<Self, Problem> {
+    pub(super) fn of(document: &Node<'_>) -> Result<Self, Diagnostic> {
         let what = "has no `openapi` version; write for example `openapi: 3.1.0`";
-        let node = document.field("openapi").ok_or_else(|| document.problem(what))?;
+        let node = document.field("openapi").ok_or_else(|| document.diagnostic(what))?;
         let text = node.text()?;
         let known = [("3.0.", Self::V3_0), ("3.1.", Self::V3_1), ("3.2.", Self::V3_2)];
         let is_patch = |p: &str| !p.is_empty() && p.bytes().all(|byte| byte.is_ascii_digit());
@@ -41,7 +41,7 @@ impl Version {
             .find(|(minor, _)| text.strip_prefix(minor).is_some_and(is_patch))
             .map(|(_, version)| *version);
         found.ok_or_else(|| {
-            node.problem(format!("the version `{text}` is not known; use 3.0.x, 3.1.x or 3.2.x"))
+            node.diagnostic(format!("the version `{text}` is not known; use 3.0.x, 3.1.x or 3.2.x"))
         })
     }
 }
@@ -54,17 +54,17 @@ pub(super) fn requirement(
     security: &Node<'_>,
     version: Version,
     schemes: &mut Schemes<'_>,
-) -> Result<Requirement, Problems> {
-    let mut problems = Problems::default();
+) -> Result<Requirement, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
     let mut alternatives = Vec::new();
     for alternative in security.array()? {
         let mut demands = Vec::new();
-        for (name, list) in keep(alternative.object(), &mut problems).unwrap_or_default() {
-            demands.extend(keep(demand(name, &list, version, schemes), &mut problems));
+        for (name, list) in keep(alternative.object(), &mut diagnostics).unwrap_or_default() {
+            demands.extend(keep(demand(name, &list, version, schemes), &mut diagnostics));
         }
         alternatives.push(Alternative { demands });
     }
-    problems.or(match alternatives.is_empty() {
+    diagnostics.or(match alternatives.is_empty() {
         true => Requirement::Public,
         false => Requirement::AnyOf(alternatives),
     })
@@ -75,7 +75,7 @@ fn demand(
     list: &Node<'_>,
     version: Version,
     schemes: &mut Schemes<'_>,
-) -> Result<Demand, Problems> {
+) -> Result<Demand, Diagnostics> {
     let declared = schemes.named(name, list)?;
     let words = list.array()?;
     let mut demand =
@@ -87,7 +87,7 @@ fn demand(
             "OpenAPI 3.0 has no roles: the list of `{name}` must be empty; \
              empty it or make the document 3.1"
         );
-        return Err(list.problem(what).into());
+        return Err(list.diagnostic(what).into());
     } else {
         demand.roles = all(&words, |text| Role::parse(text).map_err(|fault| fault.to_string()))?;
     }
@@ -98,16 +98,16 @@ fn demand(
 fn all<W>(
     words: &[Node<'_>],
     parse: impl Fn(&str) -> Result<W, String>,
-) -> Result<Vec<W>, Problems> {
-    let mut problems = Problems::default();
+) -> Result<Vec<W>, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
     let mut found = Vec::new();
     for node in words {
         let word = node.text().and_then(|text| {
-            parse(text).map_err(|fault| node.problem(format!("{fault}; correct it")))
+            parse(text).map_err(|fault| node.diagnostic(format!("{fault}; correct it")))
         });
-        found.extend(keep(word, &mut problems));
+        found.extend(keep(word, &mut diagnostics));
     }
-    problems.or(found)
+    diagnostics.or(found)
 }
 
 /// OpenID providers tell their scopes elsewhere, so only those of flows can be compared.

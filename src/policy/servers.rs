@@ -3,7 +3,7 @@
 //! Must not know hosts: which machine serves the document is the operator's affair.
 
 use super::document::Node;
-use crate::problem::Problem;
+use crate::diagnostics::Diagnostic;
 
 const MEND: &str = "set HALLPASS_POLICY_BASE to the path that requests really have";
 
@@ -11,38 +11,38 @@ const MEND: &str = "set HALLPASS_POLICY_BASE to the path that requests really ha
 ///
 /// # Errors
 /// The given one is no path, or the document leaves open which it is.
-pub(super) fn base(document: &Node<'_>, given: Option<&str>) -> Result<String, Problem> {
+pub(super) fn base(document: &Node<'_>, given: Option<&str>) -> Result<String, Diagnostic> {
     let Some(given) = given else { return agreed(document, None) };
     let path = given.trim_end_matches('/');
     if given.is_empty() || (given.starts_with('/') && !path.contains(['{', '}', '?', '#'])) {
         return Ok(path.to_owned());
     }
     let what = format!("`{given}` is no path; write one like `/api/v1`");
-    Err(Problem::new("HALLPASS_POLICY_BASE", what))
+    Err(Diagnostic::new("HALLPASS_POLICY_BASE", what))
 }
 
 /// Whether the `servers` of a path item or an operation, where it has any, keep to `base`.
 ///
 /// # Errors
 /// One of them has another path, or leaves open which.
-pub(super) fn keep_to(base: &str, node: &Node<'_>) -> Result<(), Problem> {
+pub(super) fn keep_to(base: &str, node: &Node<'_>) -> Result<(), Diagnostic> {
     agreed(node, Some(base)).map(drop)
 }
 
-fn agreed(node: &Node<'_>, outer: Option<&str>) -> Result<String, Problem> {
+fn agreed(node: &Node<'_>, outer: Option<&str>) -> Result<String, Diagnostic> {
     let mut agreed = outer.map(str::to_owned);
     if let Some(servers) = node.field("servers") {
         for server in servers.array()? {
             server.object()?;
             let url = server.text_field("url")?;
-            let url = url.ok_or_else(|| server.problem("has no `url`; add it"))?;
+            let url = url.ok_or_else(|| server.diagnostic("has no `url`; add it"))?;
             let Some(path) = path_of(url) else {
                 let what = format!("`{url}` leaves open under which path it serves; {MEND}");
-                return Err(server.problem(what));
+                return Err(server.diagnostic(what));
             };
             if agreed.as_ref().is_some_and(|agreed| agreed != path) {
                 let what = format!("`{url}` has another path than the servers before it; {MEND}");
-                return Err(server.problem(what));
+                return Err(server.diagnostic(what));
             }
             agreed = Some(path.to_owned());
         }

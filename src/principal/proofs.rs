@@ -6,7 +6,7 @@ use super::{Names, Principal, Proof};
 use crate::{
     oauth::Scope,
     roster::{VerifiedKey, VerifiedPassword},
-    tokens::{VerifiedForeignToken, VerifiedToken},
+    tokens::{VerifiedExternalToken, VerifiedToken},
 };
 
 impl From<VerifiedKey> for Principal {
@@ -55,8 +55,8 @@ impl From<VerifiedToken> for Principal {
 
 /// OpenAPI lists scopes under `openIdConnect` and has no other place for what a provider calls roles. So the
 /// roles of these tokens count as scopes as well.
-impl From<VerifiedForeignToken> for Principal {
-    fn from(token: VerifiedForeignToken) -> Self {
+impl From<VerifiedExternalToken> for Principal {
+    fn from(token: VerifiedExternalToken) -> Self {
         let roles = token.roles().clone();
         let as_scopes = roles.iter().filter_map(|role| Scope::parse(role.as_str()).ok());
         Self {
@@ -67,7 +67,7 @@ impl From<VerifiedForeignToken> for Principal {
             },
             scopes: token.scopes().iter().cloned().chain(as_scopes).collect(),
             roles,
-            proof: Proof::ForeignToken {
+            proof: Proof::ExternalToken {
                 issued_at: token.issued_at(),
                 expires_at: token.expires_at(),
             },

@@ -18,7 +18,7 @@ const CHECKSUM: usize = 6;
 
 /// A text that is no API key. It does not hold the text, which may be a secret all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MalformedKey {
+pub enum ApiKeySyntaxError {
     /// The text has another shape.
     #[error("is no API key: expected `hp_`, 12 characters, `_`, and 49 characters of 0-9 A-Z a-z")]
     Shape,
@@ -38,19 +38,19 @@ impl ApiKey {
     /// Reads a key and compares its checksum; costs no bcrypt.
     ///
     /// # Errors
-    /// [`MalformedKey`] when `text` has another shape or the checksum does not fit.
-    pub fn parse(text: &str) -> Result<Self, MalformedKey> {
+    /// [`ApiKeySyntaxError`] when `text` has another shape or the checksum does not fit.
+    pub fn parse(text: &str) -> Result<Self, ApiKeySyntaxError> {
         let (id, rest) = text
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'))
-            .ok_or(MalformedKey::Shape)?;
-        let id = KeyId::parse(id).map_err(|_| MalformedKey::Shape)?;
+            .ok_or(ApiKeySyntaxError::Shape)?;
+        let id = KeyId::parse(id).map_err(|_| ApiKeySyntaxError::Shape)?;
         if rest.len() != SECRET + CHECKSUM || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(MalformedKey::Shape);
+            return Err(ApiKeySyntaxError::Shape);
         }
         let (secret, sum) = rest.split_at(SECRET);
         if checksum(&id, secret).as_slice() != sum.as_bytes() {
-            return Err(MalformedKey::Checksum);
+            return Err(ApiKeySyntaxError::Checksum);
         }
         Ok(Self { id, secret: secret.into() })
     }
@@ -161,7 +161,7 @@ mod tests {
         for bad in
             ["", "hp_", "hp__", "hp_a_b", "a.b.c", &good[1..], &good[..64], &format!("{good}0")]
         {
-            assert_eq!(ApiKey::parse(bad).unwrap_err(), MalformedKey::Shape, "{bad:?}");
+            assert_eq!(ApiKey::parse(bad).unwrap_err(), ApiKeySyntaxError::Shape, "{bad:?}");
         }
         assert!(ApiKey::parse(&format!(" {good}")).is_err());
         assert!(ApiKey::parse(&good.replacen("hp_", "HP_", 1)).is_err());

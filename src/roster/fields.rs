@@ -1,4 +1,4 @@
-//! Reading TOML tables field by field: whatever does not fit becomes a fault with its line.
+//! Reads TOML tables field by field: whatever does not fit becomes a fault with its line.
 //!
 //! Must not know what the fields mean.
 
@@ -10,8 +10,8 @@ use toml::{
 };
 
 use crate::{
-    oauth::NotAWord,
-    problem::{Problem, Problems},
+    diagnostics::{Diagnostic, Diagnostics},
+    oauth::SyntaxError,
 };
 
 /// Where in the text something stands, in bytes.
@@ -88,20 +88,20 @@ impl<'t> Faults<'t> {
     }
 
     /// What is wrong, and what is only unwise, in the order of the lines.
-    pub(super) fn into_problems(mut self) -> (Problems, Problems) {
+    pub(super) fn into_problems(mut self) -> (Diagnostics, Diagnostics) {
         let faults = std::mem::take(&mut self.faults);
         let warnings = std::mem::take(&mut self.warnings);
         (self.placed(faults), self.placed(warnings))
     }
 
     /// What was found in the text, with the lines, in their order.
-    pub(super) fn placed(&self, mut found: Vec<(Offset, String)>) -> Problems {
+    pub(super) fn placed(&self, mut found: Vec<(Offset, String)>) -> Diagnostics {
         found.sort_by_key(|(at, _)| *at);
-        let mut problems = Problems::default();
+        let mut diagnostics = Diagnostics::default();
         for (at, what) in found {
-            problems.push(Problem::new(format!("{}:{}", self.file, self.line(at)), what));
+            diagnostics.push(Diagnostic::new(format!("{}:{}", self.file, self.line(at)), what));
         }
-        problems
+        diagnostics
     }
 }
 
@@ -187,7 +187,7 @@ impl<'a, 't> Fields<'a, 't> {
     pub(super) fn words<W, C: FromIterator<W>>(
         &self,
         name: &str,
-        parse: fn(&str) -> Result<W, NotAWord>,
+        parse: fn(&str) -> Result<W, SyntaxError>,
         faults: &mut Faults<'_>,
     ) -> C {
         let expected =

@@ -19,8 +19,8 @@ use super::{
     secret_hash::SecretHash,
 };
 use crate::{
+    diagnostics::Diagnostics,
     oauth::{KeyId, Roles, Scopes, Subject},
-    problem::Problems,
 };
 
 const HEADER: &str = "\
@@ -30,7 +30,7 @@ const HEADER: &str = "\
 
 /// What a new client or user may do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Grants {
+pub struct Entitlements {
     /// The roles that the tokens carry.
     pub roles: Roles,
     /// The scopes that may be asked for.
@@ -56,10 +56,10 @@ pub enum EditError {
     NoRoster(PathBuf),
     /// The roster has faults, which an edit could only make worse.
     #[error("the roster was left as it is, mend it first:\n{0}")]
-    Broken(Problems),
+    Broken(Diagnostics),
     /// The edit would have made a roster with faults, and was not done.
     #[error("the roster was left as it is, since the change would break it:\n{0}")]
-    WouldBreak(Problems),
+    WouldBreak(Diagnostics),
     /// Roles or scopes were given for a client that has its own.
     #[error(
         "the client {0} exists already and keeps its roles and scopes: leave out --role and --scope, \
@@ -128,7 +128,7 @@ pub fn create(path: &Path) -> Result<(), EditError> {
 pub fn add_key(
     path: &Path,
     client: &Subject,
-    new_client: &Grants,
+    new_client: &Entitlements,
     expires: Option<Duration>,
     cost: u32,
     now: Timestamp,
@@ -141,7 +141,7 @@ pub fn add_key(
             return Err(EditError::NameTaken { name: client.clone(), taken_by: "user" });
         }
         match roster.client(client) {
-            Some(_) if *new_client != Grants::default() => {
+            Some(_) if *new_client != Entitlements::default() => {
                 return Err(EditError::ClientExists(client.clone()));
             }
             Some(_) => {}

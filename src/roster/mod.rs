@@ -3,6 +3,7 @@
 //! Must not know JWT or HTTP.
 
 mod api_key;
+mod api_key_cache;
 mod document;
 mod durable;
 mod fields;
@@ -10,10 +11,9 @@ pub mod file;
 mod moment;
 mod parse;
 mod password;
-mod proven;
 mod records;
+mod roster_file;
 mod secret_hash;
-mod source;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -23,17 +23,17 @@ use std::{collections::HashMap, fs, io, path::Path};
 use jiff::Timestamp;
 
 pub use self::{
-    api_key::{ApiKey, MalformedKey},
-    password::{PASSWORD_COST, PasswordFault, PasswordRefusal, VerifiedPassword},
-    proven::ProvenKeys,
+    api_key::{ApiKey, ApiKeySyntaxError},
+    api_key_cache::ApiKeyCache,
+    password::{PASSWORD_COST, PasswordError, PasswordFault, VerifiedPassword},
     records::{Client, Issuer, KeyRecord, User},
+    roster_file::RosterFile,
     secret_hash::{COSTS, DEFAULT_COST, HashError},
-    source::Source,
-    verify::{KeyRefusal, VerifiedKey},
+    verify::{ApiKeyError, VerifiedKey},
 };
 use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
     oauth::{KeyId, Roles, Scopes, Subject},
-    problem::{Problem, Problems},
 };
 
 /// An immutable, checked snapshot of who may come in; the default lets nobody in.
@@ -53,11 +53,11 @@ pub struct Roster {
 
 /// A roster without faults, and what should be looked at all the same.
 #[derive(Debug, Clone)]
-pub struct Checked {
+pub struct LoadedRoster {
     /// The roster.
     pub roster: Roster,
     /// What is allowed and unwise.
-    pub warnings: Problems,
+    pub warnings: Diagnostics,
 }
 
 impl Roster {
@@ -65,7 +65,7 @@ impl Roster {
     ///
     /// # Errors
     /// All faults of the text, in the order of their lines.
-    pub fn parse(text: &str, file: &str) -> Result<Checked, Problems> {
+    pub fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
         parse::parse(text, file)
     }
 
@@ -73,17 +73,17 @@ impl Roster {
     ///
     /// # Errors
     /// Why the file cannot be read, or all its faults.
-    pub fn load(path: &Path) -> Result<Checked, Problems> {
+    pub fn load(path: &Path) -> Result<LoadedRoster, Diagnostics> {
         Self::of_file(fs::read(path), path)
     }
 
-    fn of_file(bytes: io::Result<Vec<u8>>, path: &Path) -> Result<Checked, Problems> {
+    fn of_file(bytes: io::Result<Vec<u8>>, path: &Path) -> Result<LoadedRoster, Diagnostics> {
         let file = path.display().to_string();
-        let bytes = bytes.map_err(|error| Problem::new(&file, unreadable(&error)))?;
+        let bytes = bytes.map_err(|error| Diagnostic::new(&file, unreadable(&error)))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let good = bytes.iter().take(error.valid_up_to());
             let line = 1 + good.filter(|byte| **byte == b'\n').count();
-            Problem::new(format!("{file}:{line}"), "not UTF-8: save the file as UTF-8")
+            Diagnostic::new(format!("{file}:{line}"), "not UTF-8: save the file as UTF-8")
         })?;
         Self::parse(text, &file)
     }

@@ -11,24 +11,24 @@ use toml::de::DeTable;
 
 use self::reader::Reader;
 use super::{
-    Checked, Client, Issuer, Roster, User,
+    Client, Issuer, LoadedRoster, Roster, User,
     fields::{Faults, Fields},
 };
-use crate::problem::Problems;
+use crate::diagnostics::Diagnostics;
 
-pub(super) fn parse(text: &str, file: &str) -> Result<Checked, Problems> {
+pub(super) fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
     pieces::parse(text, file, pieces::SIZE).map_or_else(|| whole(text, file), Ok)
 }
 
 /// Reads the text as the one document that it is: only this way knows all that is wrong with it.
-fn whole(text: &str, file: &str) -> Result<Checked, Problems> {
+fn whole(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut faults = Faults::new(text, file);
     faults.syntax(errors);
     let named = Named::read(document.get_ref(), &mut faults);
     let (faults, warnings) = faults.into_problems();
     faults.or(())?;
-    Ok(Checked { roster: named.into(), warnings })
+    Ok(LoadedRoster { roster: named.into(), warnings })
 }
 
 /// All that a document names, in the order of the names.

@@ -55,7 +55,7 @@ impl VerifiedPassword {
 
 /// Why a password is refused: for the log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordRefusal {
+pub enum PasswordError {
     /// The password was set later than the proof was made from it.
     #[error("the user was added again since")]
     Newer,
@@ -75,26 +75,26 @@ impl Roster {
     /// user is disabled who does not know the password.
     ///
     /// # Errors
-    /// [`PasswordRefusal`], which says why.
+    /// [`PasswordError`], which says why.
     pub fn verify_password(
         &self,
         name: &str,
         password: &SecretString,
-    ) -> Result<VerifiedPassword, PasswordRefusal> {
+    ) -> Result<VerifiedPassword, PasswordError> {
         let user = Subject::parse(name).ok().and_then(|name| self.user(&name));
         let (Some(user), Ok(())) = (user, check(password)) else {
             // bcrypt would refuse a long password at once: what is hashed instead must be short.
             let _never = SecretHash::of_nothing(self.highest_password_cost).matches(&"-".into());
             return Err(match user {
-                Some(_) => PasswordRefusal::WrongPassword,
-                None => PasswordRefusal::UnknownUser,
+                Some(_) => PasswordError::WrongPassword,
+                None => PasswordError::UnknownUser,
             });
         };
         if !user.password.matches(password) {
-            return Err(PasswordRefusal::WrongPassword);
+            return Err(PasswordError::WrongPassword);
         }
         if user.disabled {
-            return Err(PasswordRefusal::Disabled);
+            return Err(PasswordError::Disabled);
         }
         Ok(VerifiedPassword {
             user: user.name.clone(),
@@ -108,21 +108,21 @@ impl Roster {
     /// the client through which the user speaks, if that is another. Returns the user. Costs no bcrypt.
     ///
     /// # Errors
-    /// [`PasswordRefusal`], which says why; never [`PasswordRefusal::WrongPassword`].
+    /// [`PasswordError`], which says why; never [`PasswordError::WrongPassword`].
     pub fn check_user(
         &self,
         name: &Subject,
         through: &Subject,
         issued_at: Timestamp,
-    ) -> Result<&User, PasswordRefusal> {
-        let user = self.user(name).ok_or(PasswordRefusal::UnknownUser)?;
+    ) -> Result<&User, PasswordError> {
+        let user = self.user(name).ok_or(PasswordError::UnknownUser)?;
         if user.created.is_some_and(|created| issued_at < created) {
-            return Err(PasswordRefusal::Newer);
+            return Err(PasswordError::Newer);
         }
         let lets_through =
             || through == name || self.client(through).is_some_and(|client| !client.disabled);
         if user.disabled || !lets_through() {
-            return Err(PasswordRefusal::Disabled);
+            return Err(PasswordError::Disabled);
         }
         Ok(user)
     }

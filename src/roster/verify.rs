@@ -8,7 +8,7 @@ use super::{ApiKey, Client, KeyRecord, Roster, secret_hash::SecretHash};
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 /// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one, and
-/// [`ProvenKeys`](super::ProvenKeys) makes it again.
+/// [`ApiKeyCache`](super::ApiKeyCache) makes it again.
 #[derive(Debug, Clone)]
 pub struct VerifiedKey {
     client: Subject,
@@ -20,7 +20,11 @@ pub struct VerifiedKey {
 
 impl VerifiedKey {
     /// The proof, for those who have just compared the secret: unless the key is good no more.
-    pub(super) fn of(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<Self, KeyRefusal> {
+    pub(super) fn of(
+        client: &Client,
+        key: &KeyRecord,
+        now: Timestamp,
+    ) -> Result<Self, ApiKeyError> {
         still_good(client, key, now)?;
         Ok(Self {
             client: client.name.clone(),
@@ -59,7 +63,7 @@ impl VerifiedKey {
 
 /// Why an API key is refused: for the log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyRefusal {
+pub enum ApiKeyError {
     /// The roster has no key of this id; it never had, or the key was revoked.
     #[error("no such key id in the roster")]
     UnknownKey,
@@ -79,14 +83,14 @@ impl Roster {
     /// has expired or that its client is disabled who does not hold the key.
     ///
     /// # Errors
-    /// [`KeyRefusal`], which says why.
-    pub fn verify(&self, presented: &ApiKey, now: Timestamp) -> Result<VerifiedKey, KeyRefusal> {
+    /// [`ApiKeyError`], which says why.
+    pub fn verify(&self, presented: &ApiKey, now: Timestamp) -> Result<VerifiedKey, ApiKeyError> {
         let Some((client, key)) = self.key(presented.id()) else {
             let _never = SecretHash::of_nothing(self.highest_cost).matches(presented.secret());
-            return Err(KeyRefusal::UnknownKey);
+            return Err(ApiKeyError::UnknownKey);
         };
         if !key.hash.matches(presented.secret()) {
-            return Err(KeyRefusal::WrongSecret);
+            return Err(ApiKeyError::WrongSecret);
         }
         VerifiedKey::of(client, key, now)
     }
@@ -95,19 +99,19 @@ impl Roster {
     /// client is enabled. Returns the client. Costs no bcrypt.
     ///
     /// # Errors
-    /// [`KeyRefusal`], which says why; never [`KeyRefusal::WrongSecret`].
-    pub fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, KeyRefusal> {
-        let (client, key) = self.key(id).ok_or(KeyRefusal::UnknownKey)?;
+    /// [`ApiKeyError`], which says why; never [`ApiKeyError::WrongSecret`].
+    pub fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, ApiKeyError> {
+        let (client, key) = self.key(id).ok_or(ApiKeyError::UnknownKey)?;
         still_good(client, key, now)?;
         Ok(client)
     }
 }
 
-fn still_good(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<(), KeyRefusal> {
+fn still_good(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<(), ApiKeyError> {
     if client.disabled {
-        Err(KeyRefusal::Disabled)
+        Err(ApiKeyError::Disabled)
     } else if key.has_expired(now) {
-        Err(KeyRefusal::Expired)
+        Err(ApiKeyError::Expired)
     } else {
         Ok(())
     }

@@ -16,15 +16,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     authority::Authority,
-    config::{Raw, Settings},
-    problem::Problems,
-    roster::{Issuer, Source},
+    config::{RawSettings, Settings},
+    diagnostics::Diagnostics,
+    roster::{Issuer, RosterFile},
 };
 
-use super::{
-    metrics::{self, Metrics},
+use crate::server::{
+    counters::Metrics,
+    credentials::secrets::Secrets,
     prepare::prepare,
-    secrets::Secrets,
     site::Site,
     tls::Tls,
     watch::{Watch, watch_roster},
@@ -50,7 +50,7 @@ struct Inner {
 pub struct Gate(Arc<Inner>);
 
 impl Gate {
-    pub(super) fn new(
+    pub(crate) fn new(
         authority: Authority,
         settings: Settings,
         tls: Option<Tls>,
@@ -75,8 +75,8 @@ impl Gate {
     ///
     /// # Errors
     /// Every problem of settings, signing keys and roster at once, or one of the state file.
-    pub fn from_env() -> Result<Self, Problems> {
-        let prepared = prepare(&Raw::gather())?;
+    pub fn from_env() -> Result<Self, Diagnostics> {
+        let prepared = prepare(&RawSettings::gather())?;
         prepared.warn();
         let base_url = prepared.settings.base_url(prepared.settings.bind);
         prepared.gate(&base_url)
@@ -98,7 +98,7 @@ impl Gate {
         &self,
         about: OpenApi,
         operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static,
-    ) -> Result<Site, Problems> {
+    ) -> Result<Site, Diagnostics> {
         Site::of_application(self.clone(), about, Arc::new(operations))
     }
 
@@ -110,7 +110,7 @@ impl Gate {
     /// What this process counts, as an answer that Prometheus reads; the README tells what is in it. For an
     /// operation of yours, under the `security` of your choice: `HALLPASS_METRICS_BIND` is for `hallpass serve`.
     pub fn metrics(&self) -> HttpResponse {
-        metrics::answer(self)
+        crate::server::metrics::answer(self)
     }
 
     /// What `HALLPASS_TLS_CERT` and `HALLPASS_TLS_KEY` say, for those who listen
@@ -121,7 +121,7 @@ impl Gate {
     }
 
     /// Whether the last good certificate is in use, because the files of TLS have faults.
-    pub(super) fn has_broken_tls(&self) -> bool {
+    pub(crate) fn has_broken_tls(&self) -> bool {
         self.0.tls.as_ref().is_some_and(Tls::is_broken)
     }
 
@@ -131,28 +131,28 @@ impl Gate {
         &self.0.authority
     }
 
-    pub(super) fn shared_authority(&self) -> &Arc<Authority> {
+    pub(crate) fn shared_authority(&self) -> &Arc<Authority> {
         &self.0.authority
     }
 
-    pub(super) fn secrets(&self) -> &Secrets {
+    pub(crate) fn secrets(&self) -> &Secrets {
         &self.0.secrets
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }
 
-    pub(super) fn counted(&self) -> &Metrics {
+    pub(crate) fn counted(&self) -> &Metrics {
         &self.0.counted
     }
 
-    pub(super) fn issuers(&self) -> &[Issuer] {
+    pub(crate) fn issuers(&self) -> &[Issuer] {
         &self.0.issuers
     }
 
     /// Follows the changes of a roster file, of one at most, and of the files of TLS.
-    pub(super) fn watch(&self, source: Option<Source>) {
+    pub(crate) fn watch(&self, source: Option<RosterFile>) {
         if let Some(tls) = &self.0.tls {
             tls.watch();
         }
@@ -180,7 +180,7 @@ impl Gate {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
 }

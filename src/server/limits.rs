@@ -16,20 +16,20 @@ const FILES_BESIDES: u64 = 64;
 const FILES_OF_WORKER: u64 = 8;
 
 /// How many connections wait to be accepted.
-pub(super) const QUEUE: i32 = 1024;
+pub(crate) const QUEUE: i32 = 1024;
 /// How long the first head of a connection may take, and how long a handshake.
-pub(super) const HEAD: Duration = Duration::from_secs(5);
+pub(crate) const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may lie idle.
-pub(super) const IDLE: Duration = Duration::from_secs(5);
+pub(crate) const IDLE: Duration = Duration::from_secs(5);
 /// How long a connection on which nothing moves is borne, at least; twice as long at most.
-pub(super) const STUCK: Duration = Duration::from_secs(8);
+pub(crate) const STUCK: Duration = Duration::from_secs(8);
 /// How long connections may take to end once the service was told to stop.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// The longest address of a request, from its path on, in bytes: as long as any token.
-pub(super) const ADDRESS: usize = 8 * 1024;
+pub(crate) const ADDRESS: usize = 8 * 1024;
 
 /// The number of workers: as set, or one a core.
-pub(super) fn workers(set: Option<NonZeroUsize>) -> usize {
+pub(crate) fn workers(set: Option<NonZeroUsize>) -> usize {
     let cores = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     // actix-web takes no more.
     set.unwrap_or_else(cores).get().min(512)
@@ -37,7 +37,7 @@ pub(super) fn workers(set: Option<NonZeroUsize>) -> usize {
 
 /// How many connections each of so many workers may have, after this process was allowed the files that they need.
 /// Where it may not have as many files, it is fewer connections: accepting never fails for want of a file.
-pub(super) fn connections_of_worker(workers: usize) -> usize {
+pub(crate) fn connections_of_worker(workers: usize) -> usize {
     let workers = u64::try_from(workers).unwrap_or(u64::MAX);
     let besides = FILES_BESIDES.saturating_add(workers.saturating_mul(FILES_OF_WORKER));
     let files = allowed(CONNECTIONS.saturating_mul(FILES_OF_CONNECTION).saturating_add(besides));

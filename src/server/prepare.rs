@@ -8,18 +8,17 @@ use jiff::Timestamp;
 
 use crate::{
     authority::Authority,
-    config::{KeySource, Raw, Settings, TlsFiles},
-    policy::{Policy, Reading},
-    problem::{Problem, Problems},
-    roster::{Checked, Issuer, KeyRecord, Source},
+    config::{KeySource, RawSettings, Settings, TlsFiles},
+    diagnostics::{Diagnostic, Diagnostics},
+    policy::{CompileOptions, Policy},
+    roster::{Issuer, KeyRecord, LoadedRoster, RosterFile},
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
-use super::{
-    Gate,
-    document::own_document,
-    issuer_schemes,
-    metrics::{self, Metrics},
+use crate::server::{
+    counters::{self, Metrics},
+    document::{issuer_schemes, own_document},
+    gate::Gate,
     tls::Tls,
 };
 
@@ -28,23 +27,23 @@ const WARNINGS: usize = 20;
 
 /// Settings and roster without faults.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// Every setting, resolved.
     pub settings: Settings,
     /// The roster, with what is worth a warning.
-    pub checked: Checked,
+    pub checked: LoadedRoster,
     keyring: Keyring,
     tls: Option<Tls>,
     /// The roster file, unless the roster came from elsewhere.
-    source: Option<Source>,
+    source: Option<RosterFile>,
 }
 
 /// Reads settings, signing keys and roster.
 ///
 /// # Errors
 /// The problems of all of them, and of the document, in one list.
-pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
-    let (source, roster) = Source::open(&raw.roster());
+pub(crate) fn prepare(raw: &RawSettings) -> Result<Prepared, Diagnostics> {
+    let (source, roster) = RosterFile::open(&raw.roster());
     let prepared = assemble(raw, roster)?;
     Ok(Prepared { source: Some(source), ..prepared })
 }
@@ -53,68 +52,75 @@ pub fn prepare(raw: &Raw) -> Result<Prepared, Problems> {
 ///
 /// # Errors
 /// As [`prepare`].
-pub fn assemble(raw: &Raw, roster: Result<Checked, Problems>) -> Result<Prepared, Problems> {
-    let mut problems = Problems::default();
-    let settings = problems.keep(Settings::resolve(raw));
+pub(crate) fn assemble(
+    raw: &RawSettings,
+    roster: Result<LoadedRoster, Diagnostics>,
+) -> Result<Prepared, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let settings = diagnostics.keep(Settings::resolve(raw));
     let keyring = match &settings {
         Some(settings) => {
             let issuers = roster.iter().flat_map(|checked| checked.roster.issuers()).cloned();
-            problems.keep(enforceable(settings, &issuers.collect::<Vec<_>>()));
-            problems.keep(settings.state.as_deref().map_or(Ok(()), |path| reachable(raw, path)));
-            problems.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
+            diagnostics.keep(enforceable(settings, &issuers.collect::<Vec<_>>()));
+            diagnostics.keep(settings.state.as_deref().map_or(Ok(()), |path| reachable(raw, path)));
+            diagnostics.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
         }
         // What cannot even be read is among the problems already.
         None => Settings::signing_keys(raw)
             .ok()
-            .and_then(|(current, previous)| problems.keep(keyring(raw, &current, &previous))),
+            .and_then(|(current, previous)| diagnostics.keep(keyring(raw, &current, &previous))),
     };
     // As above.
     let files = TlsFiles::resolve(raw).ok().flatten();
-    let tls = files.and_then(|files| problems.keep(Tls::open(&files)));
-    let checked = problems.keep(roster);
+    let tls = files.and_then(|files| diagnostics.keep(Tls::open(&files)));
+    let checked = diagnostics.keep(roster);
     match (settings, keyring, checked) {
-        (Some(settings), Some(keyring), Some(mut checked)) if problems.is_empty() => {
+        (Some(settings), Some(keyring), Some(mut checked)) if diagnostics.is_empty() => {
             checked.warnings.extend(raw.unknown());
             Ok(Prepared { settings, checked, keyring, tls, source: None })
         }
-        _ => Err(problems),
+        _ => Err(diagnostics),
     }
 }
 
 /// The document of these settings and issuers can be enforced.
-fn enforceable(settings: &Settings, issuers: &[Issuer]) -> Result<Policy, Problems> {
+fn enforceable(settings: &Settings, issuers: &[Issuer]) -> Result<Policy, Diagnostics> {
     let document = issuer_schemes::add(own_document(&settings.surface), issuers)?;
-    Policy::compile(&document, &Reading::own())
+    Policy::compile(&document, &CompileOptions::own())
 }
 
 /// The state file is opened by whoever serves; whether that could work can be said before.
-fn reachable(raw: &Raw, state: &Path) -> Result<(), Problems> {
-    let place = raw.place("HALLPASS_STATE");
-    let problem = |error| Problem::new(place, format!("HALLPASS_STATE: {error}"));
-    Ok(Revocations::check(state).map_err(problem)?)
+fn reachable(raw: &RawSettings, state: &Path) -> Result<(), Diagnostics> {
+    let place = raw.location("HALLPASS_STATE");
+    let diagnostic = |error| Diagnostic::new(place, format!("HALLPASS_STATE: {error}"));
+    Ok(Revocations::check(state).map_err(diagnostic)?)
 }
 
 /// All keys that sign or verify; every one of them is looked at.
-fn keyring(raw: &Raw, current: &KeySource, previous: &[KeySource]) -> Result<Keyring, Problems> {
-    let mut problems = Problems::default();
+fn keyring(
+    raw: &RawSettings,
+    current: &KeySource,
+    previous: &[KeySource],
+) -> Result<Keyring, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
     let now = ["HALLPASS_SECRET_KEY", "HALLPASS_SIGNING_KEY"];
     let former = ["HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"];
-    let current = problems.keep(signing_key(raw, now, current));
+    let current = diagnostics.keep(signing_key(raw, now, current));
     let previous: Vec<_> =
-        previous.iter().filter_map(|key| problems.keep(signing_key(raw, former, key))).collect();
+        previous.iter().filter_map(|key| diagnostics.keep(signing_key(raw, former, key))).collect();
     match current {
-        Some(current) if problems.is_empty() => Keyring::new(current, previous)
-            .map_err(|error| Problem::new("signing keys", format!("one {error}")).into()),
-        _ => Err(problems),
+        Some(current) if diagnostics.is_empty() => Keyring::new(current, previous)
+            .map_err(|error| Diagnostic::new("signing keys", format!("one {error}")).into()),
+        _ => Err(diagnostics),
     }
 }
 
 /// A key from a secret or a PEM; `variables` are the names of the settings for the one and the other.
 fn signing_key(
-    raw: &Raw,
+    raw: &RawSettings,
     [secrets, pems]: [&str; 2],
     source: &KeySource,
-) -> Result<SigningKey, Problems> {
+) -> Result<SigningKey, Diagnostics> {
     let (variable, key, subject) = match source {
         KeySource::Secret(secret) => (secrets, SigningKey::from_secret(secret), secrets.to_owned()),
         KeySource::Pem { path, pem } => {
@@ -122,7 +128,9 @@ fn signing_key(
             (pems, SigningKey::from_pem(pem), subject)
         }
     };
-    key.map_err(|error| Problem::new(raw.place(variable), format!("{subject} {error}")).into())
+    key.map_err(|error| {
+        Diagnostic::new(raw.location(variable), format!("{subject} {error}")).into()
+    })
 }
 
 impl Prepared {
@@ -131,14 +139,14 @@ impl Prepared {
     ///
     /// # Errors
     /// A state file that is in use, no state file, damaged or out of reach.
-    pub fn gate(mut self, base_url: &str) -> Result<Gate, Problems> {
+    pub(crate) fn gate(mut self, base_url: &str) -> Result<Gate, Diagnostics> {
         let revocations = match &self.settings.state {
             None => Revocations::in_memory(),
             Some(path) => Revocations::open(path, Timestamp::now())
-                .map_err(|error| Problem::new("HALLPASS_STATE", error.to_string()))?,
+                .map_err(|error| Diagnostic::new("HALLPASS_STATE", error.to_string()))?,
         };
         let (settings, source, tls) = (self.settings.clone(), self.source.take(), self.tls.take());
-        let counted = Metrics::new().map_err(metrics::fault)?;
+        let counted = Metrics::new().map_err(counters::fault)?;
         let authority = self.authority(base_url, revocations);
         let gate = Gate::new(authority, settings, tls, counted);
         gate.watch(source);
@@ -146,7 +154,7 @@ impl Prepared {
     }
 
     /// Who proves and issues at `base_url` with these revocations; opens and watches no file.
-    pub fn authority(self, base_url: &str, revocations: Revocations) -> Authority {
+    pub(crate) fn authority(self, base_url: &str, revocations: Revocations) -> Authority {
         let settings = self.settings;
         let issuer = settings.issuer.unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
@@ -161,7 +169,7 @@ impl Prepared {
     }
 
     /// Says the warnings: they are worth reading and no reason to refuse.
-    pub fn warn(&self) {
+    pub(crate) fn warn(&self) {
         warn(&self.checked.warnings);
         let now = Timestamp::now();
         let usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
@@ -177,7 +185,7 @@ impl Prepared {
 }
 
 /// Says the first warnings, and how many there are more: a long roster may have the same one for every key.
-pub(super) fn warn(warnings: &Problems) {
+pub(crate) fn warn(warnings: &Diagnostics) {
     for warning in warnings.iter().take(WARNINGS) {
         log::warn!("{warning}");
     }

@@ -16,29 +16,32 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    policy::{Policy, Reading},
-    problem::{Problem, Problems},
+    diagnostics::{Diagnostic, Diagnostics},
+    policy::{CompileOptions, Policy},
 };
 
-use super::{
-    Gate,
-    document::{collect, complete, introduced, own_document, own_operations, unwritable, written},
-    enforce::{Enforcement, enforce},
-    extractors, issuer_schemes,
-    metrics::{self, Meters},
+use crate::server::{
+    counters::{self, operation_counters::Meters},
+    credentials::external_issuers::Sources,
+    document::{
+        collect, complete, introduced, issuer_schemes, own_document, own_operations, unwritable,
+        written,
+    },
+    enforce::guard::{Enforcement, enforce},
+    gate::Gate,
+    http::extractors,
     routes::{self, Optional},
-    sources::Sources,
 };
 
 /// What registers an application's operations in a worker.
-pub(super) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
+pub(crate) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
 
 /// The document as it is served.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(crate) struct Published {
     document: Value,
-    pub(super) json: web::Bytes,
-    pub(super) yaml: web::Bytes,
+    pub(crate) json: web::Bytes,
+    pub(crate) yaml: web::Bytes,
 }
 
 /// Operations, and the document that is both published and enforced for them; made by [`Gate::protect`].
@@ -56,17 +59,17 @@ pub struct Site {
 
 impl Site {
     /// hallpass' own operations and no others.
-    pub(super) fn own(gate: Gate) -> Result<Self, Problems> {
+    pub(crate) fn own(gate: Gate) -> Result<Self, Diagnostics> {
         let document = own_document(&gate.settings().surface);
         Self::publish(gate, Arc::new(|_: &mut ServiceConfig<'_>| {}), true, document)
     }
 
     /// An application's operations beside ours.
-    pub(super) fn of_application(
+    pub(crate) fn of_application(
         gate: Gate,
         about: OpenApi,
         operations: Operations,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, Diagnostics> {
         let mut document = collect(about, |config| operations(config));
         let ours = own_operations(&gate.settings().surface);
         let theirs = written(&document)?;
@@ -82,15 +85,15 @@ impl Site {
         operations: Operations,
         has_start: bool,
         document: Value,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, Diagnostics> {
         let document = complete(document, &gate.settings().surface);
         let document = issuer_schemes::add(document, gate.issuers())?;
-        let policy = Policy::compile(&document, &Reading::own())?;
+        let policy = Policy::compile(&document, &CompileOptions::own())?;
         let sources = Sources::of(&policy, gate.issuers(), gate.authority())?;
         let json = serde_json::to_vec(&document).map_err(unwritable)?.into();
         let yaml = yaml_serde::to_string(&document).map_err(unwritable)?.into();
         let published = web::Data::new(Published { document, json, yaml });
-        let meters = Meters::for_all(&policy, gate.counted()).map_err(metrics::fault)?;
+        let meters = Meters::for_all(&policy, gate.counted()).map_err(counters::fault)?;
         let enforcement = Arc::new(Enforcement::new(gate.clone(), policy, sources, meters));
         Ok(Self { gate, operations, has_start, published, enforcement })
     }
@@ -103,7 +106,7 @@ impl Site {
     ///
     /// # Errors
     /// Every part of the document that cannot be enforced.
-    pub fn with_document(&self, document: &impl Serialize) -> Result<Self, Problems> {
+    pub fn with_document(&self, document: &impl Serialize) -> Result<Self, Diagnostics> {
         let document = serde_json::to_value(document).map_err(unwritable)?;
         let operations = Arc::clone(&self.operations);
         Self::publish(self.gate.clone(), operations, self.has_start, document)
@@ -155,8 +158,8 @@ impl fmt::Debug for Site {
 }
 
 /// The router would take ours, and the document would speak of theirs.
-fn taken(theirs: &Value, ours: &Value) -> Result<(), Problems> {
-    let mut problems = Problems::default();
+fn taken(theirs: &Value, ours: &Value) -> Result<(), Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
     let paths = ours.get("paths").and_then(Value::as_object);
     for (path, item) in paths.into_iter().flatten() {
         let Some(their_item) = theirs.get("paths").and_then(|paths| paths.get(path)) else {
@@ -165,9 +168,10 @@ fn taken(theirs: &Value, ours: &Value) -> Result<(), Problems> {
         for method in item.as_object().into_iter().flat_map(|item| item.keys()) {
             if their_item.get(method).is_some() && (path, method.as_str()) != (&"/".into(), "get") {
                 let place = format!("{} {path}", method.to_ascii_uppercase());
-                problems.push(Problem::new(place, "is hallpass' own: take another path for yours"));
+                diagnostics
+                    .push(Diagnostic::new(place, "is hallpass' own: take another path for yours"));
             }
         }
     }
-    problems.or(())
+    diagnostics.or(())
 }

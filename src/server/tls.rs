@@ -2,7 +2,7 @@
 //!
 //! Must not know what is said over it.
 
-mod pems;
+mod pem_files;
 
 use std::{
     fmt,
@@ -23,11 +23,11 @@ use rustls::{
 
 use crate::{
     config::TlsFiles,
-    problem::{Problem, Problems},
+    diagnostics::{Diagnostic, Diagnostics},
 };
 
-use self::pems::{Content, Pems};
-use super::watch::Watch;
+use crate::server::tls::pem_files::{Content, Pems};
+use crate::server::watch::Watch;
 
 /// Between two looks at files that lie still.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ const SHORT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A certificate with its key, and the files that they come from.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     files: TlsFiles,
     content: Content,
     pair: Arc<Pair>,
@@ -69,13 +69,13 @@ impl Tls {
     ///
     /// # Errors
     /// Every fault of both.
-    pub(super) fn open(files: &TlsFiles) -> Result<Self, Problems> {
+    pub(crate) fn open(files: &TlsFiles) -> Result<Self, Diagnostics> {
         let pems = Pems::read(files);
         let current = ArcSwap::from_pointee(pems.pair(files)?);
         let pair = Arc::new(Pair { current, is_broken: AtomicBool::new(false) });
         let config = ServerConfig::builder_with_provider(default_provider().into())
             .with_safe_default_protocol_versions()
-            .map_err(|error| Problem::new("TLS", error.to_string()))?
+            .map_err(|error| Diagnostic::new("TLS", error.to_string()))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&pair) as _);
         let (files, content) = (files.clone(), pems.content());
@@ -83,17 +83,17 @@ impl Tls {
     }
 
     /// What a listener needs; it goes with every change of the files.
-    pub(super) fn config(&self) -> ServerConfig {
+    pub(crate) fn config(&self) -> ServerConfig {
         self.config.clone()
     }
 
     /// Whether the files hold no good pair, so that the last good one is in use.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.pair.is_broken.load(Ordering::Relaxed)
     }
 
     /// Follows the changes of the files from now on.
-    pub(super) fn watch(&self) {
+    pub(crate) fn watch(&self) {
         let mut look = Look {
             files: self.files.clone(),
             taken: self.content,
@@ -107,7 +107,7 @@ impl Tls {
     }
 
     /// Has the files read at once, if they are watched.
-    pub(super) fn read_now(&self) {
+    pub(crate) fn read_now(&self) {
         if let Some(watch) = self.watch.get() {
             watch.read_now();
         }
@@ -140,16 +140,16 @@ impl Look {
 }
 
 impl Pair {
-    fn take_over(&self, read: Result<CertifiedKey, Problems>) {
+    fn take_over(&self, read: Result<CertifiedKey, Diagnostics>) {
         self.is_broken.store(read.is_err(), Ordering::Relaxed);
         match read {
             Ok(pair) => {
                 self.current.store(Arc::new(pair));
                 log::info!("reloaded the TLS certificate");
             }
-            Err(problems) => {
-                for problem in problems.iter() {
-                    log::error!("{problem}");
+            Err(diagnostics) => {
+                for diagnostic in diagnostics.iter() {
+                    log::error!("{diagnostic}");
                 }
                 log::error!(
                     "the TLS certificate was not reloaded: the last good one stays until the files are mended"

@@ -16,15 +16,15 @@ use jiff::Timestamp;
 
 use crate::{
     authority::Authority,
-    problem::Problems,
-    roster::{Checked, Source},
+    diagnostics::Diagnostics,
+    roster::{LoadedRoster, RosterFile},
 };
 
-use super::prepare::warn;
+use crate::server::prepare::warn;
 
 /// A thread that looks at a file now and then.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     thread: Thread,
     asked: Arc<AtomicBool>,
 }
@@ -37,7 +37,7 @@ impl Watch {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &str,
         mut look: impl FnMut(bool) -> Option<Duration> + Send + 'static,
     ) -> io::Result<Self> {
@@ -53,7 +53,7 @@ impl Watch {
     }
 
     /// Has the file read at once, whether it seems changed or not.
-    pub(super) fn read_now(&self) {
+    pub(crate) fn read_now(&self) {
         self.asked.store(true, Ordering::Release);
         self.thread.unpark();
     }
@@ -63,7 +63,10 @@ impl Watch {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub(super) fn watch_roster(mut source: Source, authority: &Arc<Authority>) -> io::Result<Watch> {
+pub(crate) fn watch_roster(
+    mut source: RosterFile,
+    authority: &Arc<Authority>,
+) -> io::Result<Watch> {
     let authority = Arc::downgrade(authority);
     Watch::start("roster", move |asked| {
         if authority.strong_count() == 0 {
@@ -77,7 +80,7 @@ pub(super) fn watch_roster(mut source: Source, authority: &Arc<Authority>) -> io
     })
 }
 
-fn take_over(authority: &Authority, read: Result<Checked, Problems>) {
+fn take_over(authority: &Authority, read: Result<LoadedRoster, Diagnostics>) {
     match authority.reload(read, Timestamp::now()) {
         Ok(warnings) => {
             let roster = authority.roster();
@@ -85,9 +88,9 @@ fn take_over(authority: &Authority, read: Result<Checked, Problems>) {
             log::info!(clients, users; "reloaded the roster");
             warn(&warnings);
         }
-        Err(problems) => {
-            for problem in problems.iter() {
-                log::error!("{problem}");
+        Err(diagnostics) => {
+            for diagnostic in diagnostics.iter() {
+                log::error!("{diagnostic}");
             }
             log::error!(
                 "the roster was not reloaded: the last good one stays until the file is mended"
@@ -105,17 +108,15 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        config::Raw,
-        server::{Gate, prepare},
-    };
+    use crate::config::RawSettings;
+    use crate::server::{gate::Gate, prepare::prepare};
 
     /// A gate that watches a roster with one client, and the roster.
     fn watching() -> (tempfile::TempDir, PathBuf, Gate) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
         fs::write(&path, "[clients.a]").unwrap();
-        let mut raw = Raw::default();
+        let mut raw = RawSettings::default();
         raw.set("HALLPASS_SECRET_KEY", &"x".repeat(32), "test");
         raw.set("HALLPASS_ROSTER", path.to_str().unwrap(), "test");
         raw.set("HALLPASS_STATE", "memory", "test");
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn the_thread_ends_with_the_gate() {
         let (_directory, path, gate) = watching();
-        let (source, _) = Source::open(&path);
+        let (source, _) = RosterFile::open(&path);
         let watch = watch_roster(source, gate.shared_authority()).unwrap();
         thread::sleep(Duration::from_millis(700));
         assert_eq!(Arc::strong_count(&watch.asked), 2, "it lives as long as the gate does");

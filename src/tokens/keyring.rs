@@ -8,7 +8,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, crypto};
 use serde::{Deserialize, Serialize};
 
-use super::{IssueFault, JwkSet, KeyError, PublicJwk, SigningKey, TokenRefusal, signer::Signer};
+use super::{
+    JwkSet, PublicJwk, SigningError, SigningKey, SigningKeyError, TokenError, signer::Signer,
+};
 
 /// The `typ` of an access token (RFC 9068 §2.1).
 const TYPE: &str = "at+jwt";
@@ -49,8 +51,8 @@ impl Keyring {
     /// the private halves of `previous` are wiped afterwards.
     ///
     /// # Errors
-    /// [`KeyError::Broken`] for a key that does not verify what it signs.
-    pub fn new(current: SigningKey, previous: Vec<SigningKey>) -> Result<Self, KeyError> {
+    /// [`SigningKeyError::Broken`] for a key that does not verify what it signs.
+    pub fn new(current: SigningKey, previous: Vec<SigningKey>) -> Result<Self, SigningKeyError> {
         for key in std::iter::once(&current).chain(&previous) {
             key.prove()?;
         }
@@ -103,7 +105,7 @@ impl Keyring {
     ///
     /// # Errors
     /// When the cryptographic library fails.
-    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, IssueFault> {
+    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, SigningError> {
         let claims = serde_json::to_vec(claims)?;
         let mut token = String::with_capacity(self.header.len() + 2 * claims.len() + 512);
         token.push_str(&self.header);
@@ -116,34 +118,35 @@ impl Keyring {
     }
 
     /// The payload of `token`, if a key of this ring signed it with its own algorithm.
-    pub(super) fn open(&self, token: &str) -> Result<Vec<u8>, TokenRefusal> {
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(TokenRefusal::Malformed)?;
+    pub(super) fn open(&self, token: &str) -> Result<Vec<u8>, TokenError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
         let header: JoseHeader =
-            serde_json::from_slice(&decode(header)?).map_err(|_| TokenRefusal::Header)?;
+            serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Header)?;
         if header.typ != TYPE {
-            return Err(TokenRefusal::Header);
+            return Err(TokenError::Header);
         }
-        let key = self.verifying.get(&header.kid).ok_or(TokenRefusal::UnknownKey)?;
+        let key = self.verifying.get(&header.kid).ok_or(TokenError::UnknownKey)?;
         if header.alg != key.algorithm {
-            return Err(TokenRefusal::Algorithm);
+            return Err(TokenError::Algorithm);
         }
         match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
             Ok(true) => decode(payload),
-            _ => Err(TokenRefusal::Signature),
+            _ => Err(TokenError::Signature),
         }
     }
 }
 
 /// The header of every token that a key signs, encoded (RFC 7515 §4, RFC 9068 §2.1).
-fn header(algorithm: Algorithm, kid: &str) -> Result<String, KeyError> {
+fn header(algorithm: Algorithm, kid: &str) -> Result<String, SigningKeyError> {
     let mut header = Header::new(algorithm);
     header.typ = Some(TYPE.to_owned());
     header.kid = Some(kid.to_owned());
-    let header = serde_json::to_vec(&header).map_err(|_| KeyError::Broken(kid.to_owned()))?;
+    let header =
+        serde_json::to_vec(&header).map_err(|_| SigningKeyError::Broken(kid.to_owned()))?;
     Ok(URL_SAFE_NO_PAD.encode(header))
 }
 
-pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenRefusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenRefusal::Malformed)
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }

@@ -3,7 +3,7 @@
 //! Must not know the roster's file, or HTTP beyond fetching the keys of other issuers.
 
 mod claims;
-mod issuers;
+mod external;
 mod journal;
 mod jwk;
 mod key_error;
@@ -25,19 +25,19 @@ use secrecy::SecretString;
 
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
-pub use claims::VerifiedToken;
+pub(crate) use claims::VerifiedToken;
 use claims::{Audience, Claims};
-pub use issuers::{
-    FetchFault, IssuerRefusal, IssuerSettings, IssuerStatus, Issuers, Refresh, TrustedIssuer,
-    VerifiedForeignToken,
+pub(crate) use external::{
+    ExternalIssuer, ExternalIssuerSettings, ExternalIssuers, ExternalTokenError, FetchError,
+    IssuerStatus, Refresh, VerifiedExternalToken,
 };
-pub use jwk::{JwkSet, PublicJwk};
-pub use key_error::KeyError;
-pub use keyring::Keyring;
+pub(crate) use jwk::{JwkSet, PublicJwk};
+pub(crate) use key_error::SigningKeyError;
+pub(crate) use keyring::Keyring;
 use keyring::decode;
-pub use revocations::Revocations;
-pub use signing_key::SigningKey;
-pub use state::{StateError, StateFault};
+pub(crate) use revocations::Revocations;
+pub(crate) use signing_key::SigningKey;
+pub(crate) use state::{StateError, StateFault};
 
 /// Longer tokens are refused unread: ours are a tenth of that.
 const LONGEST: usize = 8 * 1024;
@@ -48,7 +48,7 @@ const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
 /// Why a token is refused: for the log, more than the caller learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenRefusal {
+pub enum TokenError {
     /// Not three base64url parts, or too long.
     #[error("is not a JWT")]
     Malformed,
@@ -89,7 +89,7 @@ pub enum TokenRefusal {
 
 /// What a token is issued for.
 #[derive(Debug, Clone)]
-pub struct Grant {
+pub struct TokenSpec {
     /// `sub`.
     pub subject: Subject,
     /// `client_id`.
@@ -106,7 +106,7 @@ pub struct Grant {
 
 /// Why a token cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum IssueFault {
+pub enum SigningError {
     /// It holds more than fits into a header: nobody, not even we, would take it.
     #[error(
         "the token would be longer than {LONGEST} bytes: ask for fewer scopes, or give fewer roles"
@@ -122,13 +122,15 @@ pub enum IssueFault {
 
 /// An access token and when it ends.
 #[derive(Debug)]
-pub struct Issued {
+pub struct IssuedToken {
     /// The token itself.
     pub token: SecretString,
     /// Its `jti`.
     pub id: String,
     /// Its `exp`.
     pub expires_at: Timestamp,
+    /// Its `scope`.
+    pub scopes: Scopes,
 }
 
 /// Issues, verifies and revokes access tokens.
@@ -153,33 +155,38 @@ impl Tokens {
     ///
     /// # Errors
     /// When the token would be too long, or the cryptographic library fails.
-    pub fn issue(&self, grant: Grant, now: Timestamp) -> Result<Issued, IssueFault> {
+    pub fn issue(&self, spec: TokenSpec, now: Timestamp) -> Result<IssuedToken, SigningError> {
         let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
         let claims = Claims {
             iss: self.issuer.clone(),
-            sub: grant.subject,
+            sub: spec.subject,
             aud: Audience::One(self.audience.clone()),
-            exp: grant.expires_at.as_second(),
+            exp: spec.expires_at.as_second(),
             nbf: now.as_second(),
             iat: now.as_second(),
             jti: id.clone(),
-            client_id: grant.client_id,
-            scope: grant.scopes,
-            roles: grant.roles,
-            key_id: grant.key_id,
+            client_id: spec.client_id,
+            scope: spec.scopes.clone(),
+            roles: spec.roles,
+            key_id: spec.key_id,
         };
         let token = self.keyring.sign(&claims)?;
         if token.len() > LONGEST {
-            return Err(IssueFault::TooLong);
+            return Err(SigningError::TooLong);
         }
-        Ok(Issued { token: token.into(), id, expires_at: grant.expires_at })
+        Ok(IssuedToken {
+            token: token.into(),
+            id,
+            expires_at: spec.expires_at,
+            scopes: spec.scopes,
+        })
     }
 
     /// Proves a token: signature, `typ`, `iss`, `aud`, times, not revoked.
     ///
     /// # Errors
     /// The first reason to refuse it, in this order.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenRefusal> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
         let token = self.examine(token, now)?;
         self.check_revoked(&token)?;
         Ok(token)
@@ -189,50 +196,46 @@ impl Tokens {
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenRefusal> {
+    pub fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
         self.check_times(token.claims(), now)?;
         self.check_revoked(token)
     }
 
-    fn check_revoked(&self, token: &VerifiedToken) -> Result<(), TokenRefusal> {
-        if self.revocations.holds(token.id()) { Err(TokenRefusal::Revoked) } else { Ok(()) }
+    fn check_revoked(&self, token: &VerifiedToken) -> Result<(), TokenError> {
+        if self.revocations.holds(token.id()) { Err(TokenError::Revoked) } else { Ok(()) }
     }
 
     /// Proves that a token was issued by us and is alive, though it may be revoked.
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub(crate) fn examine(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<VerifiedToken, TokenRefusal> {
+    pub(crate) fn examine(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
         if token.len() > LONGEST {
-            return Err(TokenRefusal::Malformed);
+            return Err(TokenError::Malformed);
         }
         let payload = self.keyring.open(token)?;
-        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenRefusal::Claims)?;
+        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenError::Claims)?;
         if claims.iss != self.issuer {
-            return Err(TokenRefusal::Issuer);
+            return Err(TokenError::Issuer);
         }
         if !claims.aud.holds(&self.audience) {
-            return Err(TokenRefusal::Audience);
+            return Err(TokenError::Audience);
         }
         self.check_times(&claims, now)?;
         if claims.jti.is_empty() {
-            return Err(TokenRefusal::Claims);
+            return Err(TokenError::Claims);
         }
-        VerifiedToken::new(claims).ok_or(TokenRefusal::Claims)
+        VerifiedToken::new(claims).ok_or(TokenError::Claims)
     }
 
-    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenRefusal> {
+    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
         let now = now.as_second();
         let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX);
         if now >= claims.exp.saturating_add(leeway) {
-            return Err(TokenRefusal::Expired);
+            return Err(TokenError::Expired);
         }
         if claims.nbf > now.saturating_add(leeway) || claims.iat > now.saturating_add(leeway) {
-            return Err(TokenRefusal::NotYet);
+            return Err(TokenError::NotYet);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 
-use super::KeyError;
+use super::SigningKeyError;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -18,16 +18,16 @@ const PARAMETERS: &str = "EC PARAMETERS";
 ///
 /// # Errors
 /// For anything but exactly one unencrypted PKCS#8 block.
-pub(super) fn private_key(text: &SecretString) -> Result<SecretBox<Vec<u8>>, KeyError> {
+pub(super) fn private_key(text: &SecretString) -> Result<SecretBox<Vec<u8>>, SigningKeyError> {
     let text = text.expose_secret();
     let labels = || text.lines().filter_map(label).filter(|label| *label != PARAMETERS);
     if let Some(refusal) = labels().find_map(refusal) {
         return Err(refusal);
     }
     match labels().count() {
-        0 => Err(KeyError::NoPem),
-        1 => decode(text).ok_or(KeyError::Damaged),
-        _ => Err(KeyError::Several),
+        0 => Err(SigningKeyError::NoPem),
+        1 => decode(text).ok_or(SigningKeyError::Damaged),
+        _ => Err(SigningKeyError::Several),
     }
 }
 
@@ -36,16 +36,16 @@ fn label(line: &str) -> Option<&str> {
 }
 
 /// The label itself never gets into the refusal: a PEM on one line holds the key there.
-fn refusal(label: &str) -> Option<KeyError> {
+fn refusal(label: &str) -> Option<SigningKeyError> {
     Some(match label {
         PRIVATE_KEY => return None,
-        "RSA PRIVATE KEY" => KeyError::OldForm("RSA PRIVATE KEY (PKCS#1)"),
-        "EC PRIVATE KEY" => KeyError::OldForm("EC PRIVATE KEY (SEC1)"),
-        "DSA PRIVATE KEY" => KeyError::Algorithm,
-        "ENCRYPTED PRIVATE KEY" => KeyError::Encrypted,
-        "PUBLIC KEY" | "RSA PUBLIC KEY" => KeyError::PublicKey,
-        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => KeyError::Certificate,
-        _ => KeyError::OtherPem,
+        "RSA PRIVATE KEY" => SigningKeyError::OldForm("RSA PRIVATE KEY (PKCS#1)"),
+        "EC PRIVATE KEY" => SigningKeyError::OldForm("EC PRIVATE KEY (SEC1)"),
+        "DSA PRIVATE KEY" => SigningKeyError::Algorithm,
+        "ENCRYPTED PRIVATE KEY" => SigningKeyError::Encrypted,
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => SigningKeyError::PublicKey,
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => SigningKeyError::Certificate,
+        _ => SigningKeyError::OtherPem,
     })
 }
 

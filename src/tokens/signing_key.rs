@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    KeyError,
+    SigningKeyError,
     jwk::{PublicJwk, PublicKey},
     pem,
     pkcs8::{self, PrivateKey},
@@ -48,10 +48,10 @@ impl SigningKey {
     ///
     /// # Errors
     /// For a secret under 32 bytes.
-    pub fn from_secret(secret: &SecretString) -> Result<Self, KeyError> {
+    pub fn from_secret(secret: &SecretString) -> Result<Self, SigningKeyError> {
         let bytes = secret.expose_secret().as_bytes();
         if bytes.len() < SHORTEST_SECRET {
-            return Err(KeyError::ShortSecret);
+            return Err(SigningKeyError::ShortSecret);
         }
         let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
         let kid = secret_kid(&key);
@@ -65,43 +65,43 @@ impl SigningKey {
     ///
     /// # Errors
     /// For every other key and every other PEM; it says how to mend it.
-    pub fn from_pem(pem: &SecretString) -> Result<Self, KeyError> {
+    pub fn from_pem(pem: &SecretString) -> Result<Self, SigningKeyError> {
         let der = pem::private_key(pem)?;
         let der = der.expose_secret();
-        let key = PrivateKey::read(der).ok_or(KeyError::Damaged)?;
+        let key = PrivateKey::read(der).ok_or(SigningKeyError::Damaged)?;
         match key.algorithm {
             pkcs8::ED25519 => Self::ed25519(der),
             pkcs8::EC if key.parameters == pkcs8::P256 => Self::p256(der),
-            pkcs8::EC => Err(KeyError::Curve),
+            pkcs8::EC => Err(SigningKeyError::Curve),
             pkcs8::RSA => Self::rsa(&key),
-            _ => Err(KeyError::Algorithm),
+            _ => Err(SigningKeyError::Algorithm),
         }
     }
 
-    fn ed25519(der: &[u8]) -> Result<Self, KeyError> {
-        let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Damaged)?;
+    fn ed25519(der: &[u8]) -> Result<Self, SigningKeyError> {
+        let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| SigningKeyError::Damaged)?;
         let x = pair.public_key().as_ref();
         let (public, verifying) = (PublicKey::ed25519(x), DecodingKey::from_ed_der(x));
         Ok(Self::published(public, verifying, Signer::EdDsa(pair)))
     }
 
-    fn p256(der: &[u8]) -> Result<Self, KeyError> {
+    fn p256(der: &[u8]) -> Result<Self, SigningKeyError> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
-            .map_err(|_| KeyError::Damaged)?;
+            .map_err(|_| SigningKeyError::Damaged)?;
         let point = pair.public_key().as_ref();
         // 0x04 and both coordinates (SEC1 §2.3.3); the library never gives the compressed form.
         let coordinates = point.strip_prefix(&[0x04]).and_then(|xy| xy.split_at_checked(32));
-        let (x, y) = coordinates.ok_or(KeyError::Damaged)?;
+        let (x, y) = coordinates.ok_or(SigningKeyError::Damaged)?;
         let (public, verifying) = (PublicKey::p256(x, y), DecodingKey::from_ec_der(point));
         Ok(Self::published(public, verifying, Signer::Es256(pair)))
     }
 
-    fn rsa(key: &PrivateKey<'_>) -> Result<Self, KeyError> {
-        let bits = key.modulus_bits().ok_or(KeyError::Damaged)?;
+    fn rsa(key: &PrivateKey<'_>) -> Result<Self, SigningKeyError> {
+        let bits = key.modulus_bits().ok_or(SigningKeyError::Damaged)?;
         if !(2048..=8192).contains(&bits) {
-            return Err(KeyError::RsaSize(bits));
+            return Err(SigningKeyError::RsaSize(bits));
         }
-        let pair = RsaKeyPair::from_der(key.content).map_err(|_| KeyError::Damaged)?;
+        let pair = RsaKeyPair::from_der(key.content).map_err(|_| SigningKeyError::Damaged)?;
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         let public = PublicKey::rsa(&public.n, &public.e);
         let verifying = DecodingKey::from_rsa_der(pair.public_key().as_ref());
@@ -119,12 +119,12 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the halves do not belong together, or the cryptographic library cannot use them.
-    pub(super) fn prove(&self) -> Result<(), KeyError> {
+    pub(super) fn prove(&self) -> Result<(), SigningKeyError> {
         let verifies = self.signer.sign(PROBE).is_ok_and(|signature| {
             let signature = URL_SAFE_NO_PAD.encode(signature);
             crypto::verify(&signature, PROBE, &self.verifying, self.algorithm).unwrap_or(false)
         });
-        if verifies { Ok(()) } else { Err(KeyError::Broken(self.kid.clone())) }
+        if verifies { Ok(()) } else { Err(SigningKeyError::Broken(self.kid.clone())) }
     }
 }
 

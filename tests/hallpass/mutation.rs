@@ -2,22 +2,16 @@
 //!
 //! The library is called directly: a running program has one document.
 
+use std::collections::BTreeMap;
+
 use actix_web::{http::Method, test as actix_test};
-use hallpass::{
-    Gate, Principal, Site,
-    config::Raw,
-    roster::{ApiKey, Roster},
-    server::assemble,
-};
-use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use hallpass::{Site, testing::TestGate};
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    cast::{Cast, unknown_key},
+    cast::unknown_key,
     oracle::{Outcome, Presented, expected},
-    server::SIGNING_SECRET,
     table::{Documented, operations},
 };
 
@@ -52,66 +46,44 @@ fn mutations() -> Vec<Value> {
     ]
 }
 
-/// One roster and one signing secret for many gates.
-pub(crate) struct World {
-    pub(crate) cast: Cast,
-    principals: Vec<(&'static str, Principal)>,
+/// The clients that `oracle` knows, with their roles.
+const CLIENTS: &[(&str, &[&str])] = &[("reader", &["reader"]), ("admin", &["admin", "reader"])];
+
+/// hallpass' own operations and no others.
+pub(crate) fn own_site() -> (TestGate, Site) {
+    let gate = TestGate::new();
+    let site = gate.protect(OpenApi::default(), |_| {}).unwrap();
+    (gate, site)
 }
 
-impl World {
-    pub(crate) fn new() -> Self {
-        let mut world = Self { cast: Cast::new(), principals: Vec::new() };
-        let gate = world.gate();
-        for client in ["reader", "admin"] {
-            let key = ApiKey::parse(world.cast.key(client)).unwrap();
-            let principal = gate.authority().authenticate_key(&key, Timestamp::now()).unwrap();
-            world.principals.push((client, Principal::clone(&principal)));
+/// A fresh token and an API key of each client; those of `nobody` are bad.
+struct Credentials {
+    tokens: BTreeMap<&'static str, String>,
+    keys: BTreeMap<&'static str, String>,
+}
+
+impl Credentials {
+    fn new(gate: &TestGate) -> Self {
+        let of_clients = |credential: fn(&TestGate, &str, &[&str], &[&str]) -> String| {
+            CLIENTS.iter().map(move |(name, roles)| (*name, credential(gate, name, roles, &[])))
+        };
+        let nobody = |credential: String| ("nobody", credential);
+        Self {
+            tokens: of_clients(TestGate::token).chain([nobody("no.such.token".into())]).collect(),
+            keys: of_clients(TestGate::key).chain([nobody(unknown_key())]).collect(),
         }
-        world
-    }
-
-    fn raw() -> Raw {
-        let mut raw = Raw::default();
-        raw.set("HALLPASS_SECRET_KEY", SIGNING_SECRET, "the test");
-        raw.set("HALLPASS_STATE", "memory", "the test");
-        raw.set("HALLPASS_RATE_LIMIT", "off", "the test");
-        raw
-    }
-
-    pub(crate) fn gate(&self) -> Gate {
-        let roster = Roster::parse(&self.cast.roster, "roster.toml");
-        assemble(&Self::raw(), roster).unwrap().gate("http://127.0.0.1:8080").unwrap()
-    }
-
-    /// hallpass' own operations and no others.
-    pub(crate) fn site(&self) -> (Gate, Site) {
-        let gate = self.gate();
-        let site = gate.protect(OpenApi::default(), |_| {}).unwrap();
-        (gate, site)
-    }
-
-    /// A fresh token, for one of the operations ends it.
-    pub(crate) fn token(&self, gate: &Gate, client: &str) -> String {
-        let found = self.principals.iter().find(|(name, _)| *name == client);
-        let Some((_, principal)) = found else { return "no.such.token".to_owned() };
-        let granted = gate.authority().issue(principal, Default::default(), Timestamp::now());
-        granted.unwrap().issued.token.expose_secret().to_owned()
-    }
-
-    fn key(&self, client: &str) -> String {
-        if client == "nobody" { unknown_key() } else { self.cast.key(client).to_owned() }
     }
 }
 
 /// What every operation answers under this document: the one at `changed` to everybody, others to a few.
 async fn observe(
-    world: &World,
-    (gate, site): (Gate, Site),
+    (gate, site): (TestGate, Site),
     document: &Value,
     changed: usize,
 ) -> Vec<Vec<Outcome>> {
     let site = site.with_document(document).unwrap();
     let app = actix_test::init_service(site.app()).await;
+    let mut credentials = Credentials::new(&gate);
     let mut seen = Vec::new();
     for (position, operation) in operations(document).into_iter().enumerate() {
         let mut row = Vec::new();
@@ -120,16 +92,19 @@ async fn observe(
             let mut request =
                 actix_test::TestRequest::with_uri(&operation.concrete()).method(method);
             if let Some(client) = presented.bearer {
-                let token = world.token(&gate, client);
+                let token = &credentials.tokens[client];
                 request = request.insert_header(("Authorization", format!("Bearer {token}")));
             }
             if let Some(client) = presented.key {
-                request = request.insert_header(("X-API-Key", world.key(client)));
+                request = request.insert_header(("X-API-Key", credentials.keys[client].as_str()));
             }
             let response = actix_test::call_service(&app, request.to_request()).await;
             let status = response.status().as_u16();
             let body = actix_test::read_body(response).await;
             row.push(Outcome::of(status, &String::from_utf8_lossy(&body)));
+            if operation.path == "/logout" {
+                credentials = Credentials::new(&gate);
+            }
         }
         seen.push(row);
     }
@@ -147,15 +122,13 @@ fn security_of<'d>(document: &'d mut Value, operation: &Documented) -> &'d mut V
 
 #[actix_web::test]
 async fn behaviour_changes_exactly_with_security() {
-    let world = World::new();
-    changes_exactly_with_security(&world, |_| true, || world.site()).await;
+    changes_exactly_with_security(|_| true, own_site).await;
 }
 
 /// Changes `security` of every operation whose path is `tried`, one after the other.
 pub(crate) async fn changes_exactly_with_security(
-    world: &World,
     tried: impl Fn(&str) -> bool,
-    fresh: impl Fn() -> (Gate, Site),
+    fresh: impl Fn() -> (TestGate, Site),
 ) {
     let document = fresh().1.document().clone();
     let operations = operations(&document);
@@ -165,7 +138,7 @@ pub(crate) async fn changes_exactly_with_security(
         for mutation in [vec![operation.security.clone()], mutations()].concat() {
             let mut changed = document.clone();
             *security_of(&mut changed, operation) = mutation.clone();
-            let seen = observe(world, fresh(), &changed, position).await;
+            let seen = observe(fresh(), &changed, position).await;
             for (index, other) in operations.iter().enumerate() {
                 let here = index == position;
                 let security = if here { &mutation } else { &other.security };
@@ -179,15 +152,15 @@ pub(crate) async fn changes_exactly_with_security(
 
 #[test]
 fn a_document_that_cannot_be_enforced_is_refused_and_the_operation_named() {
-    let (_, site) = World::new().site();
+    let (_, site) = own_site();
     let document = site.document().clone();
     for operation in operations(&document) {
         let refused = |changed: &Value| {
-            let problems = site.with_document(changed).expect_err("it is refused").to_string();
+            let diagnostics = site.with_document(changed).expect_err("it is refused").to_string();
             let method = operation.method.to_ascii_lowercase();
             let pointer = operation.path.replace('/', "~1");
-            let named = problems.contains(&operation.path) || problems.contains(&pointer);
-            assert!(named && problems.to_ascii_lowercase().contains(&method), "{problems}");
+            let named = diagnostics.contains(&operation.path) || diagnostics.contains(&pointer);
+            assert!(named && diagnostics.to_ascii_lowercase().contains(&method), "{diagnostics}");
         };
         let mut without = document.clone();
         let item = &mut without["paths"][&operation.path][operation.method.to_ascii_lowercase()];

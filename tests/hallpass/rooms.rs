@@ -7,7 +7,7 @@ use std::{
 
 /// From left to right; rooms in one column never name each other.
 const COLUMNS: &[&[&str]] = &[
-    &["oauth", "problem"],
+    &["oauth", "diagnostics"],
     &["config", "roster", "tokens"],
     &["principal"],
     &["authority", "policy"],
@@ -193,7 +193,7 @@ fn the_check_sees_a_breach_and_no_other_thing() {
         ("authority.rs", "use crate::policy::Policy;"),
         ("authority.rs", "use super::policy::Policy;"),
         ("authority.rs", "mod tests {\n    use super::super::server::Gate;\n}"),
-        ("oauth.rs", "use crate::problem::Problem;"),
+        ("oauth.rs", "use crate::diagnostics::Diagnostic;"),
         ("roster/mod.rs", "use crate::{\n    oauth::{KeyId, Role},\n    tokens::Tokens,\n};"),
         ("tokens/keyring.rs", "fn x() { crate::config::example(); }"),
         ("tokens/keyring.rs", "use super::super::roster::Roster;"),

@@ -63,12 +63,12 @@ enum State {
 }
 
 /// Where a scheme of the document looks, and whether it takes a token.
-struct Place<'d> {
+struct Location<'d> {
     scheme: &'d Value,
     takes_token: bool,
 }
 
-impl<'d> Place<'d> {
+impl<'d> Location<'d> {
     fn of(document: &'d Value, name: &str) -> Self {
         let scheme = &document["components"]["securitySchemes"][name];
         let takes_token = match scheme["type"].as_str().expect("a declared scheme") {
@@ -155,7 +155,7 @@ fn every_operation_demands_what_the_document_says_of_it() {
                 let mut ask = server.anonymous().ask(&operation.method, &operation.concrete());
                 let mut takes_token = false;
                 for (scheme, _) in alternative {
-                    let place = Place::of(&document, scheme);
+                    let place = Location::of(&document, scheme);
                     takes_token |= place.takes_token;
                     let (client, value) = place.credential(&server, state);
                     ask = place.fill(ask, client, &value);

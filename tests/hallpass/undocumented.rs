@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::Method, test as actix_test, web};
 use hallpass::testing::undocumented;
 use serde_json::json;
 
-use crate::mutation::World;
+use crate::mutation::own_site;
 
 /// Asked for, and refused to everybody.
 const UNDOCUMENTED: &[(&str, &str, u16)] = &[
@@ -28,8 +28,7 @@ const UNDOCUMENTED: &[(&str, &str, u16)] = &[
 
 #[actix_web::test]
 async fn a_route_without_documentation_answers_nobody() {
-    let world = World::new();
-    let (gate, site) = world.site();
+    let (gate, site) = own_site();
     let leak = || async { HttpResponse::Ok().body("a secret") };
     let app = site
         .app()
@@ -51,7 +50,7 @@ async fn a_route_without_documentation_answers_nobody() {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let mut request = actix_test::TestRequest::with_uri(path).method(method);
             if !client.is_empty() {
-                let token = world.token(&gate, client);
+                let token = gate.token(client, &["admin"], &[]);
                 request = request.insert_header(("Authorization", format!("Bearer {token}")));
             }
             let response = actix_test::call_service(&app, request.to_request()).await;
@@ -64,8 +63,7 @@ async fn a_route_without_documentation_answers_nobody() {
 
 #[actix_web::test]
 async fn no_handler_runs_under_the_requirement_of_another_operation() {
-    let world = World::new();
-    let (gate, site) = world.site();
+    let (gate, site) = own_site();
     let answer = |text: &'static str| move || async move { HttpResponse::Ok().body(text) };
     let mut document = site.document().clone();
     let operation = |security| json!({ "get": { "security": security, "responses": {} } });
@@ -101,7 +99,7 @@ async fn no_handler_runs_under_the_requirement_of_another_operation() {
         ("/d/secret", 404, 404),
     ];
     for (path, anonymous, admin) in table {
-        let token = world.token(&gate, "admin");
+        let token = gate.token("admin", &["admin"], &[]);
         let bearer = ("Authorization", format!("Bearer {token}"));
         let known = actix_test::TestRequest::with_uri(path).insert_header(bearer);
         let asks = [(actix_test::TestRequest::with_uri(path), anonymous), (known, admin)];
@@ -114,7 +112,7 @@ async fn no_handler_runs_under_the_requirement_of_another_operation() {
 
 #[actix_web::test]
 async fn every_registered_path_is_in_the_document() {
-    let (_, site) = World::new().site();
+    let (_, site) = own_site();
     assert_eq!(undocumented(&site, site.app()).await, [""; 0]);
     let leak = || async { HttpResponse::Ok().body("a secret") };
     let inner = web::scope("/{x}").route("/in", web::get().to(leak));

@@ -9,13 +9,13 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::{Authority, KeyUse, RevokeError, Wish};
+use super::{Authority, IssueRequest, RevokeError, uses::KeyUse};
 use crate::{
+    diagnostics::Diagnostic,
     oauth::Scopes,
-    principal::{Kind, Principal, Proof},
-    problem::Problem,
-    roster::{ApiKey, PasswordRefusal, Roster, file},
-    tokens::{Keyring, Revocations, SigningKey, TokenRefusal, Tokens},
+    principal::{Principal, PrincipalKind, Proof},
+    roster::{ApiKey, PasswordError, Roster, file},
+    tokens::{Keyring, Revocations, SigningKey, TokenError, Tokens},
 };
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -44,7 +44,8 @@ impl Case {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
         let name = |text: &str| crate::oauth::Subject::parse(text).unwrap();
-        let grants = file::Grants { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
+        let grants =
+            file::Entitlements { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
         let key = file::add_key(&path, &name("billing"), &grants, None, 4, START).unwrap();
         for user in ["alice", "bob"] {
             file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
@@ -62,8 +63,8 @@ impl Case {
     }
 
     fn token_of(&self, principal: &Principal) -> String {
-        let granted = self.authority.issue(principal, Wish::default(), START).unwrap();
-        granted.issued.token.expose_secret().to_owned()
+        let issued = self.authority.issue(principal, IssueRequest::default(), START).unwrap();
+        issued.token.expose_secret().to_owned()
     }
 
     fn client(&self) -> Principal {
@@ -77,7 +78,7 @@ impl Case {
     fn accepts(&self, token: &str) -> bool {
         match self.authority.authenticate_token(token, START) {
             Ok(_) => true,
-            Err(TokenRefusal::Withdrawn) => false,
+            Err(TokenError::Withdrawn) => false,
             Err(other) => panic!("{other}"),
         }
     }
@@ -87,15 +88,15 @@ impl Case {
 fn a_password_makes_a_user_and_a_token_without_key_id() {
     let case = Case::new();
     let alice = case.alice();
-    assert_eq!((alice.kind(), alice.proof()), (Kind::User, &Proof::Password));
+    assert_eq!((alice.kind(), alice.proof()), (PrincipalKind::User, &Proof::Password));
     assert_eq!(alice.client_id(), Some(alice.subject()));
     assert_eq!((alice.key_id(), alice.issued_at(), alice.expires_at()), (None, None, None));
     assert_eq!(case.authority.revoke(&alice, START), Err(RevokeError::NoToken));
     let again = case.authority.authenticate_token(&case.token_of(&alice), START).unwrap();
-    assert_eq!((again.kind(), again.key_id()), (Kind::User, None));
+    assert_eq!((again.kind(), again.key_id()), (PrincipalKind::User, None));
     assert_eq!((again.subject(), again.scopes()), (alice.subject(), alice.scopes()));
     let refused = case.authority.authenticate_password("alice", &"sesame".into());
-    assert_eq!(refused.unwrap_err(), PasswordRefusal::WrongPassword);
+    assert_eq!(refused.unwrap_err(), PasswordError::WrongPassword);
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn a_user_may_speak_through_a_client_and_nobody_else_through_anybody() {
     let case = Case::new();
     let through = case.alice().through(&case.client());
     assert_eq!(through.client_id(), Some(case.client().subject()));
-    assert_eq!((through.kind(), through.key_id()), (Kind::User, None));
+    assert_eq!((through.kind(), through.key_id()), (PrincipalKind::User, None));
     let bob = case.authority.authenticate_password("bob", &"open sesame".into()).unwrap();
     assert_eq!(case.alice().through(&bob), case.alice());
     assert_eq!(case.client().through(&case.alice()), case.client());
@@ -152,10 +153,11 @@ fn a_broken_roster_changes_nothing_but_the_status() {
     assert_eq!(*authority.roster_status(), Default::default());
     let second = |second| Timestamp::from_second(second).unwrap();
     for (now, what) in [(5, "first"), (7, "second")] {
-        let problems = authority.reload(Err(Problem::new("r.toml:3", what).into()), second(now));
+        let diagnostics =
+            authority.reload(Err(Diagnostic::new("r.toml:3", what).into()), second(now));
         let status = authority.roster_status();
         let broken = status.broken.as_ref().unwrap();
-        assert_eq!((broken.since, &broken.problems), (second(5), &problems.unwrap_err()));
+        assert_eq!((broken.since, &broken.diagnostics), (second(5), &diagnostics.unwrap_err()));
         assert_eq!((status.generation, status.reloaded), (1, None));
         assert!(case.accepts(&token));
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{super::proven_tokens::ProvenTokens, *};
+use super::{super::token_cache::TokenCache, *};
 
 impl Case {
     /// A token that was accepted twice, the second time from memory.
@@ -18,7 +18,7 @@ impl Case {
         token
     }
 
-    fn answer(&self, token: &str, now: Timestamp) -> Option<TokenRefusal> {
+    fn answer(&self, token: &str, now: Timestamp) -> Option<TokenError> {
         self.authority.authenticate_token(token, now).err()
     }
 }
@@ -32,9 +32,9 @@ fn time_ends_a_remembered_token() {
     let case = Case::new();
     let token = case.remembered(&case.client());
     assert_eq!(case.answer(&token, after(1799)), None);
-    assert_eq!(case.answer(&token, after(1800)), Some(TokenRefusal::Expired));
+    assert_eq!(case.answer(&token, after(1800)), Some(TokenError::Expired));
     let early = Timestamp::from_second(-1).unwrap();
-    assert_eq!(case.answer(&token, early), Some(TokenRefusal::NotYet));
+    assert_eq!(case.answer(&token, early), Some(TokenError::NotYet));
 }
 
 #[test]
@@ -43,10 +43,10 @@ fn revoking_ends_a_remembered_token_and_no_other() {
     let (token, other) = (case.remembered(&case.client()), case.remembered(&case.client()));
     let caller = case.authority.authenticate_token(&token, START).unwrap();
     case.authority.revoke(&caller, START).unwrap();
-    assert_eq!(case.answer(&token, START), Some(TokenRefusal::Revoked));
+    assert_eq!(case.answer(&token, START), Some(TokenError::Revoked));
     assert!(case.authority.introspect(&token, START).is_none());
     case.authority.revoke_token(&case.client(), &other.clone().into(), START).unwrap();
-    assert_eq!(case.answer(&other, START), Some(TokenRefusal::Revoked));
+    assert_eq!(case.answer(&other, START), Some(TokenError::Revoked));
     assert!(case.accepts(&case.remembered(&case.client())));
 }
 
@@ -64,7 +64,7 @@ fn the_roster_ends_remembered_tokens_and_a_later_one_brings_them_back() {
         ("[users.alice]", "[users.alice]\ndisabled = true", &user),
     ] {
         case.change(old, new);
-        assert_eq!(case.answer(ends, START), Some(TokenRefusal::Withdrawn), "{new}");
+        assert_eq!(case.answer(ends, START), Some(TokenError::Withdrawn), "{new}");
         case.change("", "");
         assert!(case.accepts(&client) && case.accepts(&user), "{new}");
     }
@@ -77,7 +77,7 @@ fn a_key_that_expires_ends_its_remembered_tokens_though_nothing_is_reloaded() {
     let key = format!("id = \"{}\"", case.key.id());
     case.change(&key, &format!("{key}\nexpires = 1970-01-01T00:01:00Z"));
     assert_eq!(case.answer(&token, after(59)), None);
-    assert_eq!(case.answer(&token, after(60)), Some(TokenRefusal::Withdrawn));
+    assert_eq!(case.answer(&token, after(60)), Some(TokenError::Withdrawn));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn without_its_signing_key_a_token_is_worth_nothing() {
     let token = case.remembered(&case.client());
     let roster = Roster::parse(&case.text, "r.toml").unwrap().roster;
     let restarted = Authority::new(roster, tokens(&"y".repeat(32)));
-    assert_eq!(restarted.authenticate_token(&token, START), Err(TokenRefusal::UnknownKey));
+    assert_eq!(restarted.authenticate_token(&token, START), Err(TokenError::UnknownKey));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_remembered_key_is_asked_of_the_roster_at_every_login() {
 fn memory_is_bounded_in_bytes_and_what_is_forgotten_is_verified_again() {
     let mut case = Case::new();
     let bytes = 256 * 1024;
-    case.authority.proven_tokens = ProvenTokens::of(bytes);
+    case.authority.token_cache = TokenCache::of(bytes);
     let client = case.client();
     let tokens: Vec<String> = (0..400).map(|_| case.token_of(&client)).collect();
     assert!(tokens.iter().all(|token| case.accepts(token)));

@@ -8,13 +8,13 @@ use super::unproven::{Unproven, moments, since};
 use crate::{
     authority::Authority,
     oauth::KeyId,
-    roster::{KeyRefusal, Roster},
-    tokens::TokenRefusal,
+    roster::{ApiKeyError, Roster},
+    tokens::TokenError,
 };
 
 /// Why, and what to do. What the token says is quoted with escapes: it may be anybody's.
 pub(super) fn explained(
-    refusal: TokenRefusal,
+    refusal: TokenError,
     unproven: &Unproven,
     authority: &Authority,
     now: Timestamp,
@@ -26,11 +26,11 @@ pub(super) fn explained(
         Some(iss) if iss != authority.issuer() => foreign(refusal, iss, authority.issuer()),
         Some(_) => {
             let details = match refusal {
-                TokenRefusal::Audience => format!(
+                TokenError::Audience => format!(
                     ": ours is {}; log in again, or set HALLPASS_AUDIENCE to that of the token",
                     authority.audience()
                 ),
-                TokenRefusal::Withdrawn => {
+                TokenError::Withdrawn => {
                     format!(": {}", withdrawn(unproven, &authority.roster(), now))
                 }
                 refusal => of_itself(refusal, unproven, now),
@@ -40,10 +40,10 @@ pub(super) fn explained(
     }
 }
 
-fn foreign(refusal: TokenRefusal, iss: &str, ours: &str) -> String {
+fn foreign(refusal: TokenError, iss: &str, ours: &str) -> String {
     let known = format!("its issuer {iss:?} is neither ours ({ours}) nor one of the roster");
     match refusal {
-        TokenRefusal::Issuer => format!(
+        TokenError::Issuer => format!(
             "{known}, though our key signed it: log in again, or, if our address has changed, set HALLPASS_ISSUER"
         ),
         _ => format!("{known}: log in here, or name its issuer in the roster"),
@@ -51,32 +51,32 @@ fn foreign(refusal: TokenRefusal, iss: &str, ours: &str) -> String {
 }
 
 /// What is wrong with a token that no setting and no roster mends.
-fn of_itself(refusal: TokenRefusal, unproven: &Unproven, now: Timestamp) -> String {
+fn of_itself(refusal: TokenError, unproven: &Unproven, now: Timestamp) -> String {
     let quoted = |name: &str| unproven.of_header(name).unwrap_or_default();
     let away = |name: &str| {
         let moment = moments(unproven).find(|(found, _)| *found == name);
         moment.map_or_else(String::new, |(name, at)| format!(" ({name}: {})", since(at, now)))
     };
     match refusal {
-        TokenRefusal::Header => format!(
+        TokenError::Header => format!(
             " (`typ` is {:?} and must be \"at+jwt\", with `alg` and `kid` and nothing else): it is no access \
              token of hallpass; log in for one",
             quoted("typ")
         ),
-        TokenRefusal::UnknownKey => format!(
+        TokenError::UnknownKey => format!(
             " ({:?}): the key has changed, as at every start of `serve --dev`; log in again, or name the former \
              key in HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS",
             quoted("kid")
         ),
-        TokenRefusal::Algorithm => {
+        TokenError::Algorithm => {
             format!(" ({:?}): it was tampered with; log in again", quoted("alg"))
         }
-        TokenRefusal::Signature => {
+        TokenError::Signature => {
             ": it was changed, or not copied as a whole; copy it again, or log in again".to_owned()
         }
-        TokenRefusal::Claims => ": it is no access token of this version; log in again".to_owned(),
-        TokenRefusal::Expired => format!("{}: log in again", away("exp")),
-        TokenRefusal::NotYet => format!(
+        TokenError::Claims => ": it is no access token of this version; log in again".to_owned(),
+        TokenError::Expired => format!("{}: log in again", away("exp")),
+        TokenError::NotYet => format!(
             "{}{}: set the clocks right, or tolerate more with HALLPASS_LEEWAY",
             away("nbf"),
             away("iat")
@@ -92,17 +92,17 @@ fn withdrawn(unproven: &Unproven, roster: &Roster, now: Timestamp) -> String {
         return without_user(subject, roster);
     };
     match roster.check_key(&id, now) {
-        Err(KeyRefusal::UnknownKey) => format!(
+        Err(ApiKeyError::UnknownKey) => format!(
             "its API key {id} is not in the roster (revoked?); log in with another, `hallpass key add {subject}` \
              makes one"
         ),
-        Err(KeyRefusal::Disabled) => {
+        Err(ApiKeyError::Disabled) => {
             format!("the client {subject} is disabled; take `disabled` out of the roster")
         }
-        Err(KeyRefusal::Expired) => {
+        Err(ApiKeyError::Expired) => {
             format!("its API key {id} has expired; `hallpass key rotate {subject}` makes a new one")
         }
-        Err(refusal @ KeyRefusal::WrongSecret) => refusal.to_string(),
+        Err(refusal @ ApiKeyError::WrongSecret) => refusal.to_string(),
         Ok(client) => format!("its API key {id} is now that of {}; log in again", client.name),
     }
 }

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::{reason::explained, unproven::Unproven};
 use crate::{
-    config::{Raw, Settings},
+    config::{RawSettings, Settings},
+    diagnostics::Diagnostics,
     principal::Principal,
-    problem::Problems,
     roster::Roster,
-    server::prepare,
+    server::prepare::prepare,
     tokens::{Revocations, StateFault},
 };
 
@@ -44,10 +44,15 @@ impl Verdict {
 }
 
 /// Judges a token that could be read, as `serve` in this folder would.
-pub(super) fn judge(token: &str, unproven: &Unproven, raw: &Raw, now: Timestamp) -> Verdict {
+pub(super) fn judge(
+    token: &str,
+    unproven: &Unproven,
+    raw: &RawSettings,
+    now: Timestamp,
+) -> Verdict {
     let prepared = match prepare(raw) {
         Ok(prepared) => prepared,
-        Err(problems) => return without_settings(&problems),
+        Err(diagnostics) => return without_settings(&diagnostics),
     };
     let at = format!("http://{}", prepared.settings.bind);
     let ours = prepared.settings.issuer.clone().unwrap_or_else(|| at.clone());
@@ -74,11 +79,11 @@ pub(super) fn judge(token: &str, unproven: &Unproven, raw: &Raw, now: Timestamp)
     }
 }
 
-fn without_settings(problems: &Problems) -> Verdict {
-    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+fn without_settings(diagnostics: &Diagnostics) -> Verdict {
+    let diagnostics: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
     Verdict::unknown(format!(
         "its signature and the rest need settings and roster without faults: {}",
-        problems.join("; ")
+        diagnostics.join("; ")
     ))
 }
 

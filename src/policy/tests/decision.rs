@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 
 use super::{operation, own, secured};
 use crate::{
-    policy::{Decision, Evidence, Evidences, Forbidden, Scheme, Step},
+    policy::{Authentication, Authentications, Decision, Evaluation, Forbidden, Scheme},
     principal::Principal,
 };
 
 /// How the credential of one scheme turns out: missing, bad, forbidden, or `subject role...`.
 type Presented<'t> = (&'t str, &'t str);
 
-fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Evidence {
+fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Authentication {
     let found = presented.iter().find(|(name, _)| **name == *scheme.name);
     match found.map(|(_, what)| *what) {
-        None => Evidence::Missing,
-        Some("bad") => Evidence::Bad,
-        Some("cross-site") => Evidence::Forbidden,
+        None => Authentication::Missing,
+        Some("bad") => Authentication::Invalid,
+        Some("cross-site") => Authentication::CrossSite,
         Some(principal) => {
             let mut words = principal.split(' ');
             let subject = words.next().unwrap();
             let words: Vec<&str> = words.collect();
-            Evidence::Proven(Arc::new(Principal::unproven(subject, &words, &words)))
+            Authentication::Valid(Arc::new(Principal::for_tests(subject, &words, &words)))
         }
     }
 }
@@ -34,16 +34,16 @@ fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Evidence {
 fn decide(security: Value, presented: &[Presented<'_>]) -> (Vec<String>, String) {
     let policy = own(&secured(security));
     let requirement = &operation(&policy, "GET", "/a").requirement;
-    let mut evidences = Evidences::default();
+    let mut evidences = Authentications::default();
     let mut proven = Vec::new();
     loop {
-        match requirement.weigh(&evidences) {
-            Step::Prove(scheme) => {
+        match requirement.evaluate(&evidences) {
+            Evaluation::Authenticate(scheme) => {
                 assert!(!proven.contains(&scheme.name.to_string()), "{} twice", scheme.name);
                 proven.push(scheme.name.to_string());
                 evidences.insert(scheme, evidence(scheme, presented));
             }
-            Step::Decided(decision) => return (proven, told(&decision)),
+            Evaluation::Decided(decision) => return (proven, told(&decision)),
         }
     }
 }
@@ -109,21 +109,21 @@ fn alternatives_are_or_and_the_most_specific_refusal_wins() {
 fn another_issuers_subject_is_never_the_rosters_of_the_same_name() {
     let policy = own(&secured(json!([{ "apiKey": [], "openIdConnect": [] }])));
     let requirement = &operation(&policy, "GET", "/a").requirement;
-    let ours = || Principal::unproven("billing", &[], &[]);
-    let theirs = |issuer| Principal::unproven_foreign(issuer, "billing", &[]);
+    let ours = || Principal::for_tests("billing", &[], &[]);
+    let theirs = |issuer| Principal::external_for_tests(issuer, "billing", &[]);
     for (first, second, is_allowed) in [
         (ours(), theirs("corp"), false),
         (theirs("corp"), theirs("other"), false),
         (theirs("corp"), theirs("corp"), true),
         (ours(), ours(), true),
     ] {
-        let mut evidences = Evidences::default();
+        let mut evidences = Authentications::default();
         let mut proofs = [first, second].into_iter();
         for scheme in policy.schemes() {
-            evidences.insert(scheme, Evidence::Proven(Arc::new(proofs.next().unwrap())));
+            evidences.insert(scheme, Authentication::Valid(Arc::new(proofs.next().unwrap())));
         }
-        let expected = Step::Decided(Decision::Forbid(Forbidden::OtherSubject));
-        assert_eq!(requirement.weigh(&evidences) != expected, is_allowed);
+        let expected = Evaluation::Decided(Decision::Forbid(Forbidden::OtherSubject));
+        assert_eq!(requirement.evaluate(&evidences) != expected, is_allowed);
     }
 }
 
@@ -174,7 +174,7 @@ fn all_roles_and_all_scopes_are_required() {
 #[test]
 fn scopes_are_not_roles_and_roles_are_not_scopes() {
     let principal = |roles: &[&str], scopes: &[&str]| {
-        Evidence::Proven(Arc::new(Principal::unproven("ann", roles, scopes)))
+        Authentication::Valid(Arc::new(Principal::for_tests("ann", roles, scopes)))
     };
     for (security, good, lacking) in [
         (json!([{ "bearer": ["read"] }]), principal(&["read"], &[]), principal(&[], &["read"])),
@@ -183,10 +183,10 @@ fn scopes_are_not_roles_and_roles_are_not_scopes() {
         let policy = own(&secured(security));
         let requirement = &operation(&policy, "GET", "/a").requirement;
         for (evidence, passes) in [(good, true), (lacking, false)] {
-            let mut evidences = Evidences::default();
+            let mut evidences = Authentications::default();
             evidences.insert(&policy.schemes()[0], evidence);
-            let decided = requirement.weigh(&evidences);
-            assert_eq!(matches!(decided, Step::Decided(Decision::Allow { .. })), passes);
+            let decided = requirement.evaluate(&evidences);
+            assert_eq!(matches!(decided, Evaluation::Decided(Decision::Allow { .. })), passes);
         }
     }
 }
@@ -244,16 +244,19 @@ fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
     document["paths"]["/a"]["get"]["security"] =
         names.iter().map(|name| json!({ name: [] })).collect();
     let policy = own(&document);
-    let mut evidences = Evidences::default();
+    let mut evidences = Authentications::default();
     for scheme in policy.schemes().iter().rev() {
         assert_eq!(evidences.of(scheme), None);
-        evidences.insert(scheme, Evidence::Missing);
-        assert_eq!(evidences.of(scheme), Some(&Evidence::Missing));
+        evidences.insert(scheme, Authentication::Missing);
+        assert_eq!(evidences.of(scheme), Some(&Authentication::Missing));
     }
-    evidences.insert(&policy.schemes()[39], Evidence::Bad);
+    evidences.insert(&policy.schemes()[39], Authentication::Invalid);
     let requirement = &operation(&policy, "GET", "/a").requirement;
-    let decided = requirement.weigh(&evidences);
-    assert_eq!(decided, Step::Decided(Decision::Challenge { bad: Some(&policy.schemes()[39]) }));
+    let decided = requirement.evaluate(&evidences);
+    assert_eq!(
+        decided,
+        Evaluation::Decided(Decision::Challenge { bad: Some(&policy.schemes()[39]) })
+    );
 }
 
 #[test]
@@ -262,6 +265,6 @@ fn what_is_not_declared_is_denied_with_any_credential() {
     let reading = super::others(super::Undeclared::Deny);
     let policy = super::Policy::compile(&document, &reading).unwrap();
     let requirement = &operation(&policy, "GET", "/a").requirement;
-    let denied = Step::Decided(Decision::Forbid(Forbidden::Undeclared));
-    assert_eq!(requirement.weigh(&Evidences::default()), denied);
+    let denied = Evaluation::Decided(Decision::Forbid(Forbidden::Undeclared));
+    assert_eq!(requirement.evaluate(&Authentications::default()), denied);
 }

@@ -12,8 +12,8 @@ mod servers;
 
 use serde_json::{Value, json};
 
-use super::{Found, Operation, Policy, Reading, Undeclared};
-use crate::problem::Problems;
+use super::{CompileOptions, Lookup, Operation, Policy, Undeclared};
+use crate::diagnostics::Diagnostics;
 
 /// A document with one scheme of each kind.
 fn document(version: &str, paths: Value) -> Value {
@@ -47,19 +47,20 @@ fn public(paths: &[&str]) -> Value {
     document("3.1.0", paths.iter().map(|path| ((*path).to_owned(), item.clone())).collect())
 }
 
-fn others(undeclared: Undeclared) -> Reading {
-    Reading { undeclared, base: None }
+fn others(undeclared: Undeclared) -> CompileOptions {
+    CompileOptions { undeclared, base: None }
 }
 
 fn own(document: &Value) -> Policy {
-    Policy::compile(document, &Reading::own()).unwrap_or_else(|problems| panic!("{problems}"))
+    Policy::compile(document, &CompileOptions::own())
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
-fn faults(document: &Value) -> Problems {
-    faults_of(document, &Reading::own())
+fn faults(document: &Value) -> Diagnostics {
+    faults_of(document, &CompileOptions::own())
 }
 
-fn faults_of(document: &Value, reading: &Reading) -> Problems {
+fn faults_of(document: &Value, reading: &CompileOptions) -> Diagnostics {
     Policy::compile(document, reading).map(drop).expect_err("the document must be refused")
 }
 
@@ -70,17 +71,17 @@ fn assert_fault(document: &Value, place: &str, what: &str) {
 }
 
 #[track_caller]
-fn assert_one(problems: &Problems, place: &str, what: &str) {
-    assert_eq!(problems.iter().count(), 1, "{problems}");
-    for problem in problems.iter() {
-        assert_eq!(problem.place, place, "{problem}");
-        assert!(problem.what.contains(what), "{problem}");
+fn assert_one(diagnostics: &Diagnostics, place: &str, what: &str) {
+    assert_eq!(diagnostics.iter().count(), 1, "{diagnostics}");
+    for diagnostic in diagnostics.iter() {
+        assert_eq!(diagnostic.location, place, "{diagnostic}");
+        assert!(diagnostic.message.contains(what), "{diagnostic}");
     }
 }
 
 fn operation<'p>(policy: &'p Policy, method: &str, path: &str) -> &'p Operation {
     match policy.find(method, path) {
-        Found::Operation(operation) => operation,
+        Lookup::Operation(operation) => operation,
         other => panic!("{method} {path}: {other:?}"),
     }
 }
@@ -88,7 +89,7 @@ fn operation<'p>(policy: &'p Policy, method: &str, path: &str) -> &'p Operation 
 /// The template that a GET of `path` belongs to.
 fn template<'p>(policy: &'p Policy, path: &str) -> Option<&'p str> {
     match policy.find("GET", path) {
-        Found::Operation(operation) => Some(&operation.path),
+        Lookup::Operation(operation) => Some(&operation.path),
         _ => None,
     }
 }

@@ -5,8 +5,8 @@
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use super::{Found, Policy, Reading, Undeclared, document, own};
-use crate::policy::{Decision, Evidences, Requirement, Step};
+use super::{CompileOptions, Lookup, Policy, Undeclared, document, own};
+use crate::policy::{Authentications, Decision, Evaluation, Requirement};
 
 /// Something of everything, all of it protected, but for one operation.
 fn sample() -> Value {
@@ -29,22 +29,24 @@ fn sample() -> Value {
     document
 }
 
-fn readings() -> [Reading; 4] {
+fn readings() -> [CompileOptions; 4] {
     let base = || Some("/v1".to_owned());
     [
-        Reading::own(),
-        Reading { undeclared: Undeclared::Deny, base: None },
-        Reading { undeclared: Undeclared::Deny, base: base() },
-        Reading { undeclared: Undeclared::Public, base: base() },
+        CompileOptions::own(),
+        CompileOptions { undeclared: Undeclared::Deny, base: None },
+        CompileOptions { undeclared: Undeclared::Deny, base: base() },
+        CompileOptions { undeclared: Undeclared::Public, base: base() },
     ]
 }
 
 fn is_open(requirement: &Requirement) -> bool {
-    let mut evidences = Evidences::default();
+    let mut evidences = Authentications::default();
     loop {
-        match requirement.weigh(&evidences) {
-            Step::Prove(scheme) => evidences.insert(scheme, super::super::Evidence::Missing),
-            Step::Decided(decision) => return matches!(decision, Decision::Allow { .. }),
+        match requirement.evaluate(&evidences) {
+            Evaluation::Authenticate(scheme) => {
+                evidences.insert(scheme, super::super::Authentication::Missing)
+            }
+            Evaluation::Decided(decision) => return matches!(decision, Decision::Allow { .. }),
         }
     }
 }
@@ -103,7 +105,7 @@ fn a_slip_outside_of_security_never_opens_a_protected_operation() {
                     let path = one.path.strip_prefix("/v1").unwrap_or(&one.path);
                     let before = known.find(&one.method, &format!("/v1{path}"));
                     let was_open =
-                        matches!(before, Found::Operation(old) if is_open(&old.requirement));
+                        matches!(before, Lookup::Operation(old) if is_open(&old.requirement));
                     !was_open && is_open(&one.requirement)
                 });
                 // Operations cannot open by a slip at a path: `/open` renamed is not in the list.

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Found, assert_fault, document, faults, operation, own};
+use super::{Lookup, assert_fault, document, faults, operation, own};
 
 fn methods(document: &Value) -> Vec<String> {
     own(document).operations().map(|one| format!("{} {}", one.method, one.path)).collect()
@@ -56,9 +56,13 @@ fn a_method_that_is_not_documented_is_not_allowed_on_a_known_path() {
         ("TRACE", "/d", ""),
         ("BREW", "/e/1", "GET, HEAD, OPTIONS"),
     ] {
-        assert_eq!(policy.find(method, path), Found::MethodNotAllowed { allow }, "{method} {path}");
+        assert_eq!(
+            policy.find(method, path),
+            Lookup::MethodNotAllowed { allow },
+            "{method} {path}"
+        );
     }
-    assert_eq!(policy.find("TRACE", "/nowhere"), Found::NotFound);
+    assert_eq!(policy.find("TRACE", "/nowhere"), Lookup::NotFound);
 }
 
 #[test]

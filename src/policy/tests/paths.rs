@@ -6,7 +6,7 @@ use actix_router::ResourceDef;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use super::{Found, assert_fault, faults, own, public, template};
+use super::{Lookup, assert_fault, faults, own, public, template};
 use crate::policy::{decoded, paths::Paths, paths::Template};
 
 #[test]
@@ -66,7 +66,7 @@ fn a_parameter_is_one_segment_that_is_not_empty() {
 fn a_segment_that_some_server_would_climb_by_matches_no_parameter() {
     let policy = own(&public(&["/a/{x}", "/{x}/b"]));
     for path in ["/a/..", "/a/.", "/a/..;v=1", "/a/..%2Fb", "/a/x%2f..", "/a/..\\b", "/../b"] {
-        assert_eq!(policy.find("GET", path), Found::NotFound, "{path}");
+        assert_eq!(policy.find("GET", path), Lookup::NotFound, "{path}");
     }
     for path in ["/a/...", "/a/.x", "/a/x..y", "/a/..x"] {
         assert_eq!(template(&policy, path), Some("/a/{x}"), "{path}");
@@ -135,8 +135,11 @@ fn malformed_paths_are_faults() {
 #[test]
 fn templates_that_differ_only_in_names_or_encoding_are_a_fault() {
     for (one, other) in [("/a/{x}", "/a/{y}"), ("/a", "/%61"), ("/{x}.{y}/b", "/{y}.{x}/b")] {
-        let problems = faults(&public(&[one, other]));
-        assert!(problems.to_string().contains(&format!("the same path as `{one}`")), "{problems}");
+        let diagnostics = faults(&public(&[one, other]));
+        assert!(
+            diagnostics.to_string().contains(&format!("the same path as `{one}`")),
+            "{diagnostics}"
+        );
     }
     own(&public(&["/a/{x}", "/a/{x}/", "/A/{x}", "/a/{x}.{y}"]));
 }
@@ -151,18 +154,18 @@ fn a_template_is_looked_up_by_its_text_and_any_other_path_by_matching() {
         ("/%75/1", "/u/{x}"),
     ] {
         match policy.look_up("GET", text) {
-            Found::Operation(operation) => assert_eq!(operation.path, wanted),
+            Lookup::Operation(operation) => assert_eq!(operation.path, wanted),
             other => panic!("{text}: {other:?}"),
         }
     }
-    assert_eq!(policy.look_up("GET", "/none"), Found::NotFound);
-    assert_eq!(policy.look_up("PUT", "/f/{n}"), Found::MethodNotAllowed { allow: "GET, HEAD" });
+    assert_eq!(policy.look_up("GET", "/none"), Lookup::NotFound);
+    assert_eq!(policy.look_up("PUT", "/f/{n}"), Lookup::MethodNotAllowed { allow: "GET, HEAD" });
 }
 
 #[test]
 fn an_empty_document_finds_nothing() {
     let policy = own(&super::document("3.1.0", json!({})));
-    assert_eq!(policy.find("GET", "/"), Found::NotFound);
+    assert_eq!(policy.find("GET", "/"), Lookup::NotFound);
 }
 
 /// The router decides which handler runs, so both must agree on what a template matches.

@@ -4,8 +4,10 @@
 
 use serde_json::json;
 
-use super::{Policy, Reading, Undeclared, assert_fault, document, faults, operation, own, secured};
-use crate::policy::{Place, Requirement, SchemeKind};
+use super::{
+    CompileOptions, Policy, Undeclared, assert_fault, document, faults, operation, own, secured,
+};
+use crate::policy::{Location, Requirement, SchemeKind};
 
 fn requirement_of(document: &serde_json::Value) -> Requirement {
     operation(&own(document), "GET", "/a").requirement.clone()
@@ -64,9 +66,9 @@ fn every_kind_of_scheme_is_read() {
     let document = secured(names.iter().map(|name| json!({ *name: [] })).collect());
     let key = |place, name: &str| SchemeKind::ApiKey { place, name: name.to_owned() };
     let kinds = [
-        key(Place::Header, "X-API-Key"),
-        key(Place::Query, "api_key"),
-        key(Place::Cookie, "access_token"),
+        key(Location::Header, "X-API-Key"),
+        key(Location::Query, "api_key"),
+        key(Location::Cookie, "access_token"),
         SchemeKind::Bearer,
         SchemeKind::Basic,
         SchemeKind::OAuth2,
@@ -143,9 +145,9 @@ fn a_broken_root_is_one_fault_even_if_nobody_inherits_it() {
         let mut document =
             document("3.1.0", json!({ "/a": { "get": {}, "post": { "security": [] } } }));
         document["security"] = security;
-        let problems = faults(&document);
-        assert_eq!(problems.iter().count(), 1, "{problems}");
-        assert!(problems.to_string().starts_with("document (#/security"), "{problems}");
+        let diagnostics = faults(&document);
+        assert_eq!(diagnostics.iter().count(), 1, "{diagnostics}");
+        assert!(diagnostics.to_string().starts_with("document (#/security"), "{diagnostics}");
     }
 }
 
@@ -213,6 +215,6 @@ fn all_faults_come_at_once() {
     );
     document["servers"] = json!("everywhere");
     assert_eq!(faults(&document).iter().count(), 6);
-    let reading = Reading { base: None, ..Reading::own() };
+    let reading = CompileOptions { base: None, ..CompileOptions::own() };
     assert_eq!(super::faults_of(&document, &reading).iter().count(), 7);
 }

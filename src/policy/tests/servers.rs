@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Policy, Reading, Undeclared, assert_one, faults_of, others, public, template};
+use super::{CompileOptions, Policy, Undeclared, assert_one, faults_of, others, public, template};
 
 fn served(servers: Value) -> Value {
     let mut document = public(&["/a/{x}"]);
@@ -12,11 +12,11 @@ fn served(servers: Value) -> Value {
     document
 }
 
-fn given(base: &str) -> Reading {
-    Reading { undeclared: Undeclared::Deny, base: Some(base.to_owned()) }
+fn given(base: &str) -> CompileOptions {
+    CompileOptions { undeclared: Undeclared::Deny, base: Some(base.to_owned()) }
 }
 
-fn path(document: &Value, reading: &Reading) -> String {
+fn path(document: &Value, reading: &CompileOptions) -> String {
     let policy = Policy::compile(document, reading).unwrap_or_else(|faults| panic!("{faults}"));
     let path = policy.operations().next().unwrap().path.clone();
     assert_eq!(template(&policy, &path.replace("{x}", "1")), Some(path.as_str()));
@@ -58,8 +58,8 @@ fn servers_that_leave_the_path_open_ask_for_the_base_and_a_given_base_overrules_
         (vec!["https://x.example.com/v1?to=http://y/v2"], 0),
     ] {
         let servers: Value = urls.iter().map(|url| json!({ "url": url })).collect();
-        let problems = faults_of(&served(servers.clone()), &reading);
-        assert_one(&problems, &format!("document (#/servers/{at})"), "HALLPASS_POLICY_BASE");
+        let diagnostics = faults_of(&served(servers.clone()), &reading);
+        assert_one(&diagnostics, &format!("document (#/servers/{at})"), "HALLPASS_POLICY_BASE");
         assert_eq!(path(&served(servers), &given("/v3/")), "/v3/a/{x}");
     }
 }
@@ -73,8 +73,8 @@ fn servers_of_a_path_or_an_operation_must_keep_to_the_same_path() {
         item["servers"] = json!([{ "url": "https://uploads.example.com/v1" }]);
         assert_eq!(path(&document, &reading), "/v1/a/{x}");
         document.pointer_mut(pointer).unwrap()["servers"] = json!([{ "url": "/v2" }]);
-        let problems = faults_of(&document, &reading);
-        assert_one(&problems, &format!("{place} (#{pointer}/servers/0)"), "another path");
+        let diagnostics = faults_of(&document, &reading);
+        assert_one(&diagnostics, &format!("{place} (#{pointer}/servers/0)"), "another path");
         assert_eq!(path(&document, &given("/v9")), "/v9/a/{x}");
     }
 }
@@ -88,8 +88,8 @@ fn a_given_base_must_be_a_path() {
         assert_eq!(path(&document, &given(base)), wanted);
     }
     for base in ["v1", "https://x.example.com/v1", "/{v}", "/a?b", "/a#b"] {
-        let problems = faults_of(&document, &given(base));
-        assert_one(&problems, "HALLPASS_POLICY_BASE", "is no path");
+        let diagnostics = faults_of(&document, &given(base));
+        assert_one(&diagnostics, "HALLPASS_POLICY_BASE", "is no path");
     }
     let relative = faults_of(&public(&["a"]), &given("/v1"));
     assert_one(&relative, "a (#/paths/a)", "does not begin with `/`");

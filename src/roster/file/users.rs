@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{EditError, Grants, Missing, edit};
+use super::{EditError, Entitlements, Missing, edit};
 use crate::{
     oauth::Subject,
     roster::{document, password, secret_hash::SecretHash},
@@ -21,7 +21,7 @@ use crate::{
 pub fn add_user(
     path: &Path,
     user: &Subject,
-    grants: &Grants,
+    grants: &Entitlements,
     secret: &SecretString,
     cost: u32,
     now: Timestamp,

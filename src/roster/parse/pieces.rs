@@ -1,4 +1,4 @@
-//! Reading a long roster piece by piece: the tree of the whole text would take many times its size in memory.
+//! Reads a long roster piece by piece: the tree of the whole text would take many times its size in memory.
 //!
 //! Must not know what is wrong with a text: at the least doubt it gives up, and the text is read as a whole.
 
@@ -9,7 +9,7 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{Checked, Faults, Named, Roster};
+use super::{Faults, LoadedRoster, Named, Roster};
 
 /// How long a piece is at least, in bytes: its tree stays in the cache, and what it takes is not given back to the
 /// system each time.
@@ -21,7 +21,7 @@ pub(super) const SIZE: usize = 4 * 1024;
 /// The text is cut before lines that begin with a bracket. If a piece is TOML by itself, its end lies in no
 /// string and no list, so that the line behind it is a table's header in the whole text as well; and if pieces have
 /// no table in common, it does not matter to any of them what the others say.
-pub(super) fn parse(text: &str, file: &str, size: usize) -> Option<Checked> {
+pub(super) fn parse(text: &str, file: &str, size: usize) -> Option<LoadedRoster> {
     if text.len() <= size {
         return None;
     }
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str, file: &str, size: usize) -> Option<Checked> {
     }
     let roster = Roster::from(all);
     let warnings = Faults::new(text, file).placed(warnings);
-    names_each_once(&roster).then_some(Checked { roster, warnings })
+    names_each_once(&roster).then_some(LoadedRoster { roster, warnings })
 }
 
 /// So many bytes and what follows them up to a line that begins with one bracket: with two, it usually goes on

@@ -193,7 +193,7 @@ impl<'r, 'f> Reader<'r, 'f> {
         match self.issuer_urls.entry(url.clone()) {
             Entry::Vacant(entry) => drop(entry.insert(at)),
             Entry::Occupied(mut entry) => {
-                // Issuers are read by name, so what is read later may stand earlier.
+                // ExternalIssuers are read by name, so what is read later may stand earlier.
                 let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
                 entry.insert(first);
                 let line = self.faults.line(first);

@@ -4,12 +4,12 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Checked, Problems, Roster, pieces, whole};
+use super::{Diagnostics, LoadedRoster, Roster, pieces, whole};
 
 const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
 
 /// All that a roster says, hashes included, and the warnings.
-fn told(checked: &Checked) -> String {
+fn told(checked: &LoadedRoster) -> String {
     let Roster { clients, users, issuers, highest_cost, highest_password_cost, .. } =
         &checked.roster;
     let keys = clients.iter().flat_map(|client| &client.keys);
@@ -33,7 +33,7 @@ struct Seen {
 impl Seen {
     /// Reads a text both ways, with pieces of all sizes.
     fn check(&mut self, text: &str) {
-        let whole: Result<Checked, Problems> = whole(text, "r.toml");
+        let whole: Result<LoadedRoster, Diagnostics> = whole(text, "r.toml");
         for size in [0, 1, 40, 150, 600] {
             match (pieces::parse(text, "r.toml", size), &whole) {
                 (Some(piecewise), Ok(whole)) => {

@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     super::{
-        ApiKey, KeyRefusal, Roster,
-        file::{self, EditError, Grants},
+        ApiKey, ApiKeyError, Roster,
+        file::{self, EditError, Entitlements},
     },
     COST, HASH, exposed, later, name, now, roles, scopes,
 };
@@ -30,7 +30,7 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, client: &str) -> Result<ApiKey, EditError> {
-    file::add_key(path, &name(client), &Grants::default(), None, COST, now())
+    file::add_key(path, &name(client), &Entitlements::default(), None, COST, now())
 }
 
 fn load(path: &Path) -> Roster {
@@ -51,7 +51,7 @@ fn an_empty_roster_is_made_once() {
 #[test]
 fn the_first_key_makes_the_roster_and_the_client() {
     let (_directory, path) = roster(None);
-    let grants = Grants { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
+    let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
     let key = file::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now()).unwrap();
     let proof = load(&path).verify(&key, now()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
@@ -116,7 +116,7 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
         }
         let found = load(&path);
         assert_eq!(found.client(&name("a")).unwrap().keys.len(), 0, "{text}");
-        assert_eq!(found.verify(&rotated, now()).unwrap_err(), KeyRefusal::UnknownKey);
+        assert_eq!(found.verify(&rotated, now()).unwrap_err(), ApiKeyError::UnknownKey);
         assert!(found.verify(&added[2], now()).is_ok());
     }
 }
@@ -124,10 +124,11 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
 #[test]
 fn rotating_leaves_the_overlap_and_what_expires_earlier() {
     let (_directory, path) = roster(None);
-    let short =
-        file::add_key(&path, &name("a"), &Grants::default(), Some(HOUR), COST, now()).unwrap();
-    let long = file::add_key(&path, &name("a"), &Grants::default(), Some(100 * HOUR), COST, now())
+    let short = file::add_key(&path, &name("a"), &Entitlements::default(), Some(HOUR), COST, now())
         .unwrap();
+    let long =
+        file::add_key(&path, &name("a"), &Entitlements::default(), Some(100 * HOUR), COST, now())
+            .unwrap();
     let other = add(&path, "b").unwrap();
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("2026-11-27T14:00:00Z", "2026-11-27T14:00:00Z # soon")).unwrap();
@@ -144,7 +145,7 @@ fn rotating_leaves_the_overlap_and_what_expires_earlier() {
 fn what_cannot_be_done_is_refused_and_nothing_changes() {
     let (_directory, path) = roster(Some("[clients.a]\nroles = ['r']\n"));
     let before = fs::read_to_string(&path).unwrap();
-    let grants = Grants { roles: roles(&["x"]), ..Grants::default() };
+    let grants = Entitlements { roles: roles(&["x"]), ..Entitlements::default() };
     let unknown = KeyId::parse("000000000000").unwrap();
     let given = file::add_key(&path, &name("a"), &grants, None, COST, now());
     assert!(given.unwrap_err().to_string().contains("leave out --role"));
@@ -155,7 +156,7 @@ fn what_cannot_be_done_is_refused_and_nothing_changes() {
     let stranger = file::rotate(&path, &name("b"), HOUR, None, COST, now());
     assert!(matches!(stranger, Err(EditError::UnknownClient(_))));
     assert!(matches!(file::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
-    let dear = file::add_key(&path, &name("a"), &Grants::default(), None, 15, now());
+    let dear = file::add_key(&path, &name("a"), &Entitlements::default(), None, 15, now());
     assert!(matches!(dear, Err(EditError::Hash(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 }
@@ -184,7 +185,8 @@ fn a_broken_roster_is_not_touched() {
 #[test]
 fn lifetimes_beyond_the_calendar_end_with_it() {
     let (_directory, path) = roster(None);
-    file::add_key(&path, &name("a"), &Grants::default(), Some(Duration::MAX), COST, now()).unwrap();
+    file::add_key(&path, &name("a"), &Entitlements::default(), Some(Duration::MAX), COST, now())
+        .unwrap();
     file::rotate(&path, &name("a"), Duration::MAX, None, COST, now()).unwrap();
     let found = load(&path);
     let expires: Vec<_> =

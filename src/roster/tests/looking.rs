@@ -8,34 +8,34 @@ use std::{
     time::Duration,
 };
 
-use super::super::Source;
+use super::super::RosterFile;
 
 /// A source on a roster with this text, which it has read long ago.
-fn source(text: &str) -> (tempfile::TempDir, PathBuf, Source) {
+fn source(text: &str) -> (tempfile::TempDir, PathBuf, RosterFile) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("roster.toml");
     fs::write(&path, text).unwrap();
-    let (mut source, read) = Source::open(&path);
+    let (mut source, read) = RosterFile::open(&path);
     assert!(read.is_ok());
     rest(&mut source);
     (directory, path, source)
 }
 
 /// Lets so much time pass that only the file's fingerprint is looked at.
-fn rest(source: &mut Source) {
+fn rest(source: &mut RosterFile) {
     for _ in 0..3 {
         assert_eq!(seen(source), []);
     }
 }
 
 /// What as many looks see as a watcher has in two seconds: how many clients, or what is wrong.
-fn seen(source: &mut Source) -> Vec<Result<usize, String>> {
+fn seen(source: &mut RosterFile) -> Vec<Result<usize, String>> {
     let (mut left, mut seen) = (Duration::from_secs(2), Vec::new());
     while let Some(rest) = left.checked_sub(source.pause()) {
         left = rest;
         seen.extend(source.look().map(|read| match read {
             Ok(checked) => Ok(checked.roster.clients().count()),
-            Err(problems) => Err(problems.to_string()),
+            Err(diagnostics) => Err(diagnostics.to_string()),
         }));
     }
     seen
@@ -137,7 +137,7 @@ fn the_link_of_a_directory_may_be_swapped() {
     }
     symlink("1", at("..data")).unwrap();
     symlink("..data/roster.toml", at("roster.toml")).unwrap();
-    let (mut source, read) = Source::open(&at("roster.toml"));
+    let (mut source, read) = RosterFile::open(&at("roster.toml"));
     assert_eq!(read.unwrap().roster.clients().count(), 1);
     rest(&mut source);
     symlink("2", at("..data_tmp")).unwrap();

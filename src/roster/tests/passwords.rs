@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        PASSWORD_COST, PasswordRefusal, Roster, User,
+        PASSWORD_COST, PasswordError, Roster, User,
         secret_hash::{HASHED, SecretHash},
     },
     COST, demo, name, now, roles, scopes,
@@ -22,7 +22,7 @@ fn roster(users: Vec<User>) -> Roster {
     Roster::new(demo().0.clients, users, Vec::new())
 }
 
-fn refused(roster: &Roster, name: &str, password: &str) -> PasswordRefusal {
+fn refused(roster: &Roster, name: &str, password: &str) -> PasswordError {
     roster.verify_password(name, &password.into()).unwrap_err()
 }
 
@@ -39,12 +39,12 @@ fn the_right_password_proves_its_user() {
 fn wrong_passwords_and_unknown_or_malformed_names_are_refused() {
     let roster = roster(vec![user("alice", "open sesame", COST), user("bob", "x", COST)]);
     for wrong in ["", "x", "open sesame ", "Open sesame", "open sesame\0open sesame"] {
-        assert_eq!(refused(&roster, "alice", wrong), PasswordRefusal::WrongPassword, "{wrong:?}");
+        assert_eq!(refused(&roster, "alice", wrong), PasswordError::WrongPassword, "{wrong:?}");
     }
     for stranger in ["", "Alice", "alice ", "a/b", "billing", &"a".repeat(65)] {
-        assert_eq!(refused(&roster, stranger, "open sesame"), PasswordRefusal::UnknownUser);
+        assert_eq!(refused(&roster, stranger, "open sesame"), PasswordError::UnknownUser);
     }
-    assert_eq!(refused(&Roster::default(), "alice", "x"), PasswordRefusal::UnknownUser);
+    assert_eq!(refused(&Roster::default(), "alice", "x"), PasswordError::UnknownUser);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn no_password_is_proven_by_a_part_of_it() {
     let roster = roster(vec![user("alice", &longest, COST)]);
     assert!(roster.verify_password("alice", &longest.clone().into()).is_ok());
     for wrong in [longest.clone() + "y", longest.repeat(2), longest[..70].to_owned()] {
-        assert_eq!(refused(&roster, "alice", &wrong), PasswordRefusal::WrongPassword);
+        assert_eq!(refused(&roster, "alice", &wrong), PasswordError::WrongPassword);
     }
 }
 
@@ -61,16 +61,16 @@ fn no_password_is_proven_by_a_part_of_it() {
 fn the_empty_password_and_what_bcrypt_takes_for_another_prove_nobody() {
     // Hashes that somebody wrote by hand; bcrypt itself would let both in.
     let roster = roster(vec![user("alice", "", COST), user("bob", "x", COST)]);
-    assert_eq!(refused(&roster, "alice", ""), PasswordRefusal::WrongPassword);
-    assert_eq!(refused(&roster, "bob", "x\0x"), PasswordRefusal::WrongPassword);
+    assert_eq!(refused(&roster, "alice", ""), PasswordError::WrongPassword);
+    assert_eq!(refused(&roster, "bob", "x\0x"), PasswordError::WrongPassword);
 }
 
 #[test]
 fn only_who_knows_the_password_learns_that_the_user_is_disabled() {
     let disabled = User { disabled: true, ..user("alice", "right", COST) };
     let roster = roster(vec![disabled]);
-    assert_eq!(refused(&roster, "alice", "right"), PasswordRefusal::Disabled);
-    assert_eq!(refused(&roster, "alice", "wrong"), PasswordRefusal::WrongPassword);
+    assert_eq!(refused(&roster, "alice", "right"), PasswordError::Disabled);
+    assert_eq!(refused(&roster, "alice", "wrong"), PasswordError::WrongPassword);
 }
 
 #[test]
@@ -79,15 +79,15 @@ fn what_was_made_from_a_password_lives_as_long_as_user_and_client_may_come_in() 
     let (alice, billing) = (name("alice"), name("billing"));
     assert_eq!(roster.check_user(&alice, &alice, now()).unwrap().name, alice);
     assert!(roster.check_user(&alice, &billing, now()).is_ok());
-    let gone = |refused: Result<&User, PasswordRefusal>| refused.unwrap_err();
-    assert_eq!(gone(roster.check_user(&billing, &billing, now())), PasswordRefusal::UnknownUser);
-    assert_eq!(gone(roster.check_user(&alice, &name("nobody"), now())), PasswordRefusal::Disabled);
-    assert_eq!(gone(roster.check_user(&alice, &name("bob"), now())), PasswordRefusal::Disabled);
+    let gone = |refused: Result<&User, PasswordError>| refused.unwrap_err();
+    assert_eq!(gone(roster.check_user(&billing, &billing, now())), PasswordError::UnknownUser);
+    assert_eq!(gone(roster.check_user(&alice, &name("nobody"), now())), PasswordError::Disabled);
+    assert_eq!(gone(roster.check_user(&alice, &name("bob"), now())), PasswordError::Disabled);
     roster.clients[0].disabled = true;
-    assert_eq!(gone(roster.check_user(&alice, &billing, now())), PasswordRefusal::Disabled);
+    assert_eq!(gone(roster.check_user(&alice, &billing, now())), PasswordError::Disabled);
     assert!(roster.check_user(&alice, &alice, now()).is_ok());
     roster.users[0].disabled = true;
-    assert_eq!(gone(roster.check_user(&alice, &alice, now())), PasswordRefusal::Disabled);
+    assert_eq!(gone(roster.check_user(&alice, &alice, now())), PasswordError::Disabled);
 }
 
 #[test]
@@ -126,6 +126,6 @@ fn what_was_made_before_the_password_was_set_does_not_live_on() {
     let roster = Roster::parse(&text.replace("HASH", &hash), "r.toml").unwrap().roster;
     let alice = name("alice");
     let before = Timestamp::from_second(now().as_second() - 1).unwrap();
-    assert_eq!(roster.check_user(&alice, &alice, before).err().unwrap(), PasswordRefusal::Newer);
+    assert_eq!(roster.check_user(&alice, &alice, before).err().unwrap(), PasswordError::Newer);
     assert!(roster.check_user(&alice, &alice, now()).is_ok());
 }

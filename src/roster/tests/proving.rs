@@ -5,7 +5,7 @@
 use secrecy::ExposeSecret;
 
 use super::{
-    super::{ApiKey, KeyRefusal, Roster, secret_hash::HASHED},
+    super::{ApiKey, ApiKeyError, Roster, secret_hash::HASHED},
     COST, demo, exposed, later, name, now, roles, scopes, with_wrong_secret,
 };
 
@@ -25,13 +25,13 @@ fn the_right_key_proves_its_client() {
 fn an_unknown_key_and_a_wrong_secret_are_refused() {
     let (roster, key) = demo();
     let stranger = ApiKey::generate();
-    assert_eq!(roster.verify(&stranger, now()).unwrap_err(), KeyRefusal::UnknownKey);
-    assert_eq!(roster.check_key(stranger.id(), now()).unwrap_err(), KeyRefusal::UnknownKey);
+    assert_eq!(roster.verify(&stranger, now()).unwrap_err(), ApiKeyError::UnknownKey);
+    assert_eq!(roster.check_key(stranger.id(), now()).unwrap_err(), ApiKeyError::UnknownKey);
     assert_eq!(
         roster.verify(&with_wrong_secret(&key), now()).unwrap_err(),
-        KeyRefusal::WrongSecret
+        ApiKeyError::WrongSecret
     );
-    assert_eq!(Roster::default().verify(&key, now()).unwrap_err(), KeyRefusal::UnknownKey);
+    assert_eq!(Roster::default().verify(&key, now()).unwrap_err(), ApiKeyError::UnknownKey);
 }
 
 #[test]
@@ -39,17 +39,17 @@ fn a_key_is_good_until_the_moment_at_which_it_expires() {
     let (mut roster, key) = demo();
     roster.clients[0].keys[0].expires = Some(later(60));
     assert_eq!(roster.verify(&key, later(59)).unwrap().expires(), Some(later(60)));
-    assert_eq!(roster.verify(&key, later(60)).unwrap_err(), KeyRefusal::Expired);
+    assert_eq!(roster.verify(&key, later(60)).unwrap_err(), ApiKeyError::Expired);
     assert!(roster.check_key(key.id(), later(59)).is_ok());
-    assert_eq!(roster.check_key(key.id(), later(60)).unwrap_err(), KeyRefusal::Expired);
+    assert_eq!(roster.check_key(key.id(), later(60)).unwrap_err(), ApiKeyError::Expired);
 }
 
 #[test]
 fn a_disabled_client_is_refused_with_the_right_key() {
     let (mut roster, key) = demo();
     roster.clients[0].disabled = true;
-    assert_eq!(roster.verify(&key, now()).unwrap_err(), KeyRefusal::Disabled);
-    assert_eq!(roster.check_key(key.id(), now()).unwrap_err(), KeyRefusal::Disabled);
+    assert_eq!(roster.verify(&key, now()).unwrap_err(), ApiKeyError::Disabled);
+    assert_eq!(roster.check_key(key.id(), now()).unwrap_err(), ApiKeyError::Disabled);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn who_does_not_hold_the_key_learns_nothing_of_its_state() {
     roster.clients[0].keys[0].expires = Some(now());
     assert_eq!(
         roster.verify(&with_wrong_secret(&key), now()).unwrap_err(),
-        KeyRefusal::WrongSecret
+        ApiKeyError::WrongSecret
     );
 }
 

@@ -152,7 +152,7 @@ fn costs_out_of_bounds_are_faults_and_low_ones_are_warned_about() {
         let text = with_key("HASH", &HASH.replace("$10$", &format!("${cost}$")));
         let found = Roster::parse(&text, "r.toml").unwrap().warnings;
         assert_eq!(found.iter().count(), warnings, "{cost}");
-        assert!(found.iter().all(|warning| warning.place == "r.toml:3"));
+        assert!(found.iter().all(|warning| warning.location == "r.toml:3"));
     }
 }
 
@@ -202,5 +202,5 @@ fn a_roster_of_ten_thousand_clients_is_read_with_the_right_lines() {
     }
     let checked = Roster::parse(&text, "r.toml").unwrap();
     assert_eq!(checked.roster.clients().count(), 10_000);
-    assert_eq!(checked.warnings.iter().last().unwrap().place, "r.toml:39999");
+    assert_eq!(checked.warnings.iter().last().unwrap().location, "r.toml:39999");
 }

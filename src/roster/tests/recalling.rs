@@ -3,14 +3,14 @@
 //! Must not know who remembers them for how long.
 
 use super::{
-    super::{ApiKey, KeyRefusal, ProvenKeys, Roster, secret_hash::HASHED},
+    super::{ApiKey, ApiKeyCache, ApiKeyError, Roster, secret_hash::HASHED},
     COST, demo, later, name, now, with_wrong_secret,
 };
 
 /// A roster with a key that was proven.
-fn proven() -> (Roster, ApiKey, ProvenKeys) {
+fn proven() -> (Roster, ApiKey, ApiKeyCache) {
     let (roster, key) = demo();
-    let proven = ProvenKeys::default();
+    let proven = ApiKeyCache::default();
     proven.verify(&roster, &key, now()).unwrap();
     HASHED.take();
     (roster, key, proven)
@@ -28,7 +28,7 @@ fn a_key_is_known_again_without_bcrypt_and_proves_the_same() {
 #[test]
 fn what_was_not_proven_is_not_known() {
     let (roster, key, proven) = proven();
-    assert!(ProvenKeys::default().recall(&roster, &key, now()).is_none());
+    assert!(ApiKeyCache::default().recall(&roster, &key, now()).is_none());
     let wrong = with_wrong_secret(&key);
     assert!(proven.recall(&roster, &wrong, now()).is_none());
     assert!(proven.verify(&roster, &wrong, now()).is_err());
@@ -43,11 +43,11 @@ fn a_known_key_is_worth_what_the_roster_says_now() {
     let mut disabled = roster.clone();
     disabled.clients[0].disabled = true;
     let refused = |roster, at| proven.recall(roster, &key, at).unwrap().err();
-    assert_eq!(refused(&disabled, now()), Some(KeyRefusal::Disabled));
+    assert_eq!(refused(&disabled, now()), Some(ApiKeyError::Disabled));
     let mut expiring = roster.clone();
     expiring.clients[0].keys[0].expires = Some(later(60));
     assert_eq!(refused(&expiring, later(59)), None);
-    assert_eq!(refused(&expiring, later(60)), Some(KeyRefusal::Expired));
+    assert_eq!(refused(&expiring, later(60)), Some(ApiKeyError::Expired));
     assert_eq!(HASHED.take(), [0_u32; 0], "a known key that is good no more costs no bcrypt");
     let mut renamed = roster.clone();
     renamed.clients[0].roles.clear();
@@ -68,5 +68,5 @@ fn a_key_with_another_hash_is_hashed_again() {
 #[test]
 fn nothing_of_a_secret_is_shown() {
     let (_, _, proven) = proven();
-    assert_eq!(format!("{proven:?}"), "ProvenKeys { .. }");
+    assert_eq!(format!("{proven:?}"), "ApiKeyCache { .. }");
 }

@@ -7,13 +7,13 @@ use std::{fs, path::Path, thread};
 use super::{
     super::{
         Roster,
-        file::{self, EditError, Grants},
+        file::{self, EditError, Entitlements},
     },
     COST, name, now,
 };
 
 fn add(path: &Path, client: &str) -> Result<(), EditError> {
-    file::add_key(path, &name(client), &Grants::default(), None, COST, now()).map(drop)
+    file::add_key(path, &name(client), &Entitlements::default(), None, COST, now()).map(drop)
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 use super::{
     super::{
         PasswordFault, Roster,
-        file::{self, EditError, Grants},
+        file::{self, EditError, Entitlements},
     },
     COST, HASH, name, now, roles, scopes,
 };
@@ -26,7 +26,7 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, user: &str, password: &str) -> Result<(), EditError> {
-    file::add_user(path, &name(user), &Grants::default(), &password.into(), COST, now())
+    file::add_user(path, &name(user), &Entitlements::default(), &password.into(), COST, now())
 }
 
 /// What removing `alice` makes of a text.
@@ -39,7 +39,7 @@ fn without_alice(text: &str) -> String {
 #[test]
 fn the_first_user_makes_the_roster() {
     let (_directory, path) = roster(None);
-    let grants = Grants { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
+    let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
     file::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
     let found = Roster::load(&path).unwrap().roster;
     let proof = found.verify_password("alice", &"open sesame".into()).unwrap();
@@ -141,7 +141,7 @@ fn a_name_is_a_client_or_a_user_and_never_both() {
     assert!(matches!(add(&path, "alice", "x"), Err(EditError::UserExists(_))));
     let taken = add(&path, "c", "x").unwrap_err();
     assert!(taken.to_string().starts_with("there is a client c already"), "{taken}");
-    let taken = file::add_key(&path, &name("alice"), &Grants::default(), None, COST, now());
+    let taken = file::add_key(&path, &name("alice"), &Entitlements::default(), None, COST, now());
     assert!(taken.unwrap_err().to_string().starts_with("there is a user alice already"));
     let stranger = file::remove_user(&path, &name("c"));
     assert!(matches!(stranger, Err(EditError::UnknownUser(_))));

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::server::secrets::LONGEST_WAIT;
+use crate::server::credentials::secrets::LONGEST_WAIT;
 
 /// The schema of a header that the service sends.
 fn schema(name: &str) -> Option<Value> {
@@ -34,7 +34,7 @@ fn schema(name: &str) -> Option<Value> {
 }
 
 /// Gives every known header in these Response Objects its schema, where it has none or any string would do.
-pub(super) fn describe(responses: &mut Map<String, Value>) {
+pub(crate) fn describe(responses: &mut Map<String, Value>) {
     let headers = responses.values_mut().filter_map(|response| response.get_mut("headers"));
     for (name, header) in headers.filter_map(Value::as_object_mut).flatten() {
         let vague =

@@ -5,9 +5,10 @@
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{
-    oauth::ErrorCode,
-    server::refusal::{Code, OAuthError, Problem, Refusal, Shape},
+use crate::oauth::ErrorCode;
+use crate::server::http::{
+    code::Code,
+    refusal::{OAuthError, Problem, Refusal, Shape},
 };
 
 /// What an operation's refusals depend on.
@@ -185,7 +186,7 @@ impl Row {
 }
 
 /// Adds to an operation the refusals that its handler does not write; they lie in `components.responses`.
-pub(super) fn add(
+pub(crate) fn add(
     operation: &mut Map<String, Value>,
     security: &[Value],
     schemes: &Value,
@@ -230,7 +231,7 @@ fn forbids(alternative: &Map<String, Value>, schemes: &Value) -> bool {
 }
 
 /// What the added refusals refer to: a schema or response of every shape that an operation answers in.
-pub(super) fn components(shapes: &[Shape]) -> (Map<String, Value>, Map<String, Value>) {
+pub(crate) fn components(shapes: &[Shape]) -> (Map<String, Value>, Map<String, Value>) {
     let mut schemas = Map::new();
     for shape in shapes {
         let (body, code) = match shape {

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::server::{enforce::authenticated::Authenticated, gate::Gate};
 use crate::{
     oauth::{KeyId, Role, Roles, Scopes, Subject},
     roster::Client,
-    server::{Gate, admitted::Admitted},
 };
 
 /// Every client of the roster.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ClientList {
+pub(crate) struct ClientList {
     /// The clients, by name.
     #[schema(max_items = 1_000_000)]
     clients: Vec<ClientEntry>,
@@ -23,7 +23,7 @@ pub(super) struct ClientList {
 
 /// One client, without secrets.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ClientEntry {
+pub(crate) struct ClientEntry {
     /// Its name.
     #[schema(example = "demo", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String)]
     name: Subject,
@@ -43,7 +43,7 @@ pub(super) struct ClientEntry {
 
 /// One API key, without its secret and its hash.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct KeyEntry {
+pub(crate) struct KeyEntry {
     /// Its public name.
     #[schema(example = "4fQz81LmXc0a", pattern = "^[0-9A-Za-z]{12}$", max_length = 12, value_type = String)]
     id: KeyId,
@@ -74,7 +74,7 @@ pub(super) struct KeyEntry {
     security(("bearer" = ["admin"]), ("session" = ["admin"])),
 )]
 #[get("/clients")]
-pub(super) async fn list_clients(gate: web::Data<Gate>, _: Admitted) -> HttpResponse {
+pub(crate) async fn list_clients(gate: web::Data<Gate>, _: Authenticated) -> HttpResponse {
     let roster = gate.authority().roster();
     let clients = roster.clients().map(|client| entry(client, &gate)).collect();
     HttpResponse::Ok().json(ClientList { clients })

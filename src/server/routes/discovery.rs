@@ -7,10 +7,8 @@ use actix_web::{HttpResponse, get, http::header, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    oauth::GrantType,
-    server::{Gate, words::SigningAlgorithm},
-};
+use crate::oauth::GrantType;
+use crate::server::{document::schemas::SigningAlgorithm, gate::Gate};
 
 /// Answers of an authorization endpoint, which there is not.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -36,7 +34,7 @@ enum AuthMethod {
 
 /// What this server offers, and where.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ServerMetadata {
+pub(crate) struct ServerMetadata {
     /// `iss` of every token, and what stands before every address here.
     #[schema(example = "http://127.0.0.1:8080", format = "uri", max_length = 2048)]
     issuer: String,
@@ -131,7 +129,7 @@ fn metadata(gate: &Gate) -> HttpResponse {
     security(),
 )]
 #[get("/.well-known/oauth-authorization-server")]
-pub(super) async fn oauth(gate: web::Data<Gate>) -> HttpResponse {
+pub(crate) async fn oauth(gate: web::Data<Gate>) -> HttpResponse {
     metadata(&gate)
 }
 
@@ -158,6 +156,6 @@ pub(super) async fn oauth(gate: web::Data<Gate>) -> HttpResponse {
     security(),
 )]
 #[get("/.well-known/openid-configuration")]
-pub(super) async fn openid(gate: web::Data<Gate>) -> HttpResponse {
+pub(crate) async fn openid(gate: web::Data<Gate>) -> HttpResponse {
     metadata(&gate)
 }

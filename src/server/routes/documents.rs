@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
 use utoipa::ToSchema;
 
-use crate::server::{Gate, site::Published, slices::Slices};
+use crate::server::{gate::Gate, http::chunked_body::Slices, site::Published};
 
 /// An OpenAPI document: beside its version, whatever OpenAPI allows.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the document's words for itself")]
-pub(super) struct OpenApiDocument {
+pub(crate) struct OpenApiDocument {
     /// The version of OpenAPI.
     #[schema(example = "3.1.0", pattern = r"^3\.1\.\d+$", max_length = 16)]
     openapi: String,
@@ -31,7 +31,7 @@ pub(super) struct OpenApiDocument {
     security(),
 )]
 #[get("/openapi.json")]
-pub(super) async fn json(request: HttpRequest, published: web::Data<Published>) -> HttpResponse {
+pub(crate) async fn json(request: HttpRequest, published: web::Data<Published>) -> HttpResponse {
     let body = Slices::new(published.json.clone(), &request);
     HttpResponse::Ok().content_type("application/json").body(body)
 }
@@ -47,7 +47,7 @@ pub(super) async fn json(request: HttpRequest, published: web::Data<Published>) 
     security(),
 )]
 #[get("/openapi.yaml")]
-pub(super) async fn yaml(request: HttpRequest, published: web::Data<Published>) -> HttpResponse {
+pub(crate) async fn yaml(request: HttpRequest, published: web::Data<Published>) -> HttpResponse {
     let body = Slices::new(published.yaml.clone(), &request);
     HttpResponse::Ok().content_type("application/yaml").body(body)
 }
@@ -62,7 +62,7 @@ pub(super) async fn yaml(request: HttpRequest, published: web::Data<Published>) 
     security(),
 )]
 #[get("/")]
-pub(super) async fn start(gate: web::Data<Gate>) -> HttpResponse {
+pub(crate) async fn start(gate: web::Data<Gate>) -> HttpResponse {
     let place = if gate.settings().surface.docs { "docs/" } else { "openapi.json" };
     HttpResponse::SeeOther().insert_header((header::LOCATION, place)).finish()
 }

@@ -7,13 +7,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::server::{
-    Gate,
-    refusal::{Code, Refusal},
+    gate::Gate,
+    http::{code::Code, refusal::Refusal},
 };
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// `ok`, or `degraded`: requests are welcome, but not everything works. Only `/health/ready` says so.
     status: Status,
 }
@@ -22,7 +22,7 @@ pub(super) struct Health {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = HealthStatus)]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// All is well.
     Ok,
     /// It works with the last good roster, because the file has faults.
@@ -44,7 +44,7 @@ fn healthy(status: Status) -> HttpResponse {
     security(),
 )]
 #[get("/health/live")]
-pub(super) async fn live() -> HttpResponse {
+pub(crate) async fn live() -> HttpResponse {
     healthy(Status::Ok)
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn live() -> HttpResponse {
     operation_id = "ready",
     responses(
         (status = 200, description = "Requests are welcome.", body = Health, example = json!({ "status": "ok" })),
-        (status = 503, description = "It is stopping.", body = crate::server::refusal::Problem, content_type = "application/problem+json",
+        (status = 503, description = "It is stopping.", body = crate::server::http::refusal::Problem, content_type = "application/problem+json",
             example = json!({
                 "type": "about:blank", "title": "Service Unavailable", "status": 503,
                 "detail": "The service is stopping: ask another one.", "code": "unavailable",
@@ -68,7 +68,7 @@ pub(super) async fn live() -> HttpResponse {
     security(),
 )]
 #[get("/health/ready")]
-pub(super) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
     if gate.is_stopping() {
         return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
     }

@@ -7,15 +7,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    oauth::{Role, Roles, Scopes, Subject},
-    server::{Gate, admitted::Admitted, form::Form, refusal::Refusal, words::TokenType},
+use crate::oauth::{Role, Roles, Scopes, Subject};
+use crate::server::{
+    document::schemas::TokenType,
+    enforce::authenticated::Authenticated,
+    gate::Gate,
+    http::{form::Form, refusal::Refusal},
 };
 
 /// A token, as a form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
-pub(super) struct TokenForm {
+pub(crate) struct TokenForm {
     /// The token in question.
     #[schema(
         example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
@@ -31,7 +34,7 @@ pub(super) struct TokenForm {
 
 /// What a token is worth (RFC 7662 §2.2): `active`, and nothing else where it is worth nothing.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct Introspection {
+pub(crate) struct Introspection {
     /// Whether it would be accepted now.
     #[schema(example = true)]
     active: bool,
@@ -102,9 +105,9 @@ pub(super) struct Introspection {
     security(("basic" = []), ("apiKey" = [])),
 )]
 #[post("/introspect")]
-pub(super) async fn introspect(
+pub(crate) async fn introspect(
     gate: web::Data<Gate>,
-    _: Admitted,
+    _: Authenticated,
     form: Result<Form, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;

@@ -5,7 +5,7 @@
 use actix_web::{HttpResponse, get, http::header, web};
 use utoipa::ToSchema;
 
-use crate::server::{Gate, words::SigningAlgorithm};
+use crate::server::{document::schemas::SigningAlgorithm, gate::Gate};
 
 /// Long enough to spare a request for every token, short enough that a rotation is seen soon.
 const CACHED: &str = "public, max-age=300";
@@ -13,7 +13,7 @@ const CACHED: &str = "public, max-age=300";
 /// The public keys of the service, the one that signs now first; none where it signs with a secret.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the document's words for what tokens::JwkSet serialises")]
-pub(super) struct JwkSet {
+pub(crate) struct JwkSet {
     /// The keys.
     #[schema(max_items = 1000)]
     keys: Vec<Jwk>,
@@ -22,7 +22,7 @@ pub(super) struct JwkSet {
 /// A public key (RFC 7517 §4).
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the document's words for what tokens::PublicJwk serialises")]
-pub(super) struct Jwk {
+pub(crate) struct Jwk {
     /// The sort of key: `OKP`, `EC` or `RSA`.
     kty: KeyType,
     /// What it is used for: `sig`.
@@ -104,6 +104,6 @@ enum Curve {
     security(),
 )]
 #[get("/.well-known/jwks.json")]
-pub(super) async fn jwks(gate: web::Data<Gate>) -> HttpResponse {
+pub(crate) async fn jwks(gate: web::Data<Gate>) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, CACHED)).json(gate.authority().jwks())
 }

@@ -14,27 +14,31 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    authority::{Granted, IssueRefusal, Wish},
-    oauth::{KeyId, Role, Roles, Scopes},
-    server::{
-        Gate,
-        admitted::Admitted,
+use crate::server::{
+    document::schemas::TokenType,
+    enforce::access_log::RequestId,
+    enforce::authenticated::Authenticated,
+    gate::Gate,
+    http::{
         body::{Body, json},
+        code::Code,
         cookie,
-        issue::issue,
-        observe::RequestId,
-        peer::Peer,
-        refusal::{Code, Refusal},
-        words::TokenType,
+        peer::shown::Peer,
+        refusal::Refusal,
     },
+    routes::issue::issue,
+};
+use crate::{
+    authority::{IssueError, IssueRequest},
+    oauth::{KeyId, Role, Roles, Scopes},
+    tokens::IssuedToken,
 };
 
 /// What a login may ask for; everything may be left out, and so may the body.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
-pub(super) struct LoginRequest {
+pub(crate) struct LoginRequest {
     /// Only these scopes, separated by spaces. Left out: all that the client has.
     #[schema(
         example = "",
@@ -54,7 +58,7 @@ pub(super) struct LoginRequest {
 
 /// An access token (RFC 6749 §5.1) and what it allows.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LoginResponse {
+pub(crate) struct LoginResponse {
     /// The access token: send it as `Authorization: Bearer`.
     #[schema(
         example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
@@ -106,27 +110,28 @@ pub(super) struct LoginResponse {
     security(("apiKey" = []), ("apiKeyQuery" = []), ("apiKeyCookie" = [])),
 )]
 #[post("/login")]
-pub(super) async fn login(
+pub(crate) async fn login(
     request: HttpRequest,
     gate: web::Data<Gate>,
-    admitted: Admitted,
+    authenticated: Authenticated,
     body: Result<Body, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let asked = read(&request, &body?)?;
     let now = Timestamp::now();
-    let granted = issue(&gate, &admitted.principal, asked.wish()?, now).await.map_err(refuse)?;
+    let issued =
+        issue(&gate, &authenticated.principal, asked.wish()?, now).await.map_err(refuse)?;
     gate.counted().issued(None);
     log::info!(
         target: "audit",
-        sub = admitted.principal.subject(),
-        key_id = admitted.principal.key_id().map(KeyId::as_str),
-        jti = granted.issued.id,
-        scheme = &*admitted.scheme,
+        sub = authenticated.principal.subject(),
+        key_id = authenticated.principal.key_id().map(KeyId::as_str),
+        jti = issued.id,
+        scheme = &*authenticated.scheme,
         peer = Peer::of(&request),
         request_id = RequestId::of(&request).as_str();
         "login"
     );
-    let answer = answer(&granted, &admitted, now);
+    let answer = answer(&issued, &authenticated, now);
     let mut response = json(&answer);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if asked.cookie.unwrap_or_default() {
@@ -138,14 +143,14 @@ pub(super) async fn login(
     Ok(response)
 }
 
-fn answer(granted: &Granted, admitted: &Admitted, now: Timestamp) -> LoginResponse {
-    let left = granted.issued.expires_at.as_second() - now.as_second();
+fn answer(issued: &IssuedToken, authenticated: &Authenticated, now: Timestamp) -> LoginResponse {
+    let left = issued.expires_at.as_second() - now.as_second();
     LoginResponse {
-        access_token: granted.issued.token.expose_secret().to_owned(),
+        access_token: issued.token.expose_secret().to_owned(),
         token_type: TokenType::Bearer,
         expires_in: left.try_into().unwrap_or_default(),
-        scope: granted.scopes.clone(),
-        roles: admitted.principal.roles().clone(),
+        scope: issued.scopes.clone(),
+        roles: authenticated.principal.roles().clone(),
     }
 }
 
@@ -170,7 +175,7 @@ fn read(request: &HttpRequest, Body(body): &Body) -> Result<LoginRequest, Refusa
 }
 
 impl LoginRequest {
-    fn wish(&self) -> Result<Wish, Refusal> {
+    fn wish(&self) -> Result<IssueRequest, Refusal> {
         if self.scope.as_ref().is_some_and(|scope| scope.chars().count() > Scopes::LONGEST) {
             let detail = format!("The scope is longer than {} characters.", Scopes::LONGEST);
             return Err(Refusal::new(Code::InvalidScope, detail));
@@ -184,18 +189,18 @@ impl LoginRequest {
                 "expires_in counts seconds and begins at 1.",
             ));
         }
-        Ok(Wish { scopes, lifetime: self.expires_in.map(Duration::from_secs) })
+        Ok(IssueRequest { scopes, lifetime: self.expires_in.map(Duration::from_secs) })
     }
 }
 
-fn refuse(refusal: IssueRefusal) -> Refusal {
+fn refuse(refusal: IssueError) -> Refusal {
     match refusal {
-        IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
+        IssueError::Scope(_) | IssueError::TooLong(_) => {
             Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
         }
-        IssueRefusal::Lifetime(_) | IssueRefusal::Foreign => {
+        IssueError::Lifetime(_) | IssueError::Foreign => {
             Refusal::new(Code::InvalidRequest, format!("Not possible: {refusal}."))
         }
-        IssueRefusal::Signing(reason) => Refusal::internal(reason),
+        IssueError::Signing(reason) => Refusal::internal(reason),
     }
 }

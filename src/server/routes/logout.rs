@@ -13,22 +13,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    authority::RevokeError,
-    oauth::KeyId,
-    server::{
-        Gate,
-        admitted::Admitted,
-        cookie,
-        observe::RequestId,
-        peer::Peer,
-        refusal::{Code, Refusal},
-    },
+use crate::server::{
+    enforce::access_log::RequestId,
+    enforce::authenticated::Authenticated,
+    gate::Gate,
+    http::{code::Code, cookie, peer::shown::Peer, refusal::Refusal},
 };
+use crate::{authority::RevokeError, oauth::KeyId};
 
 /// Says that it is done.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LogoutResponse {
+pub(crate) struct LogoutResponse {
     /// For people.
     #[schema(
         example = "Logged out: the token is revoked.",
@@ -57,16 +52,16 @@ pub(super) struct LogoutResponse {
     security(("bearer" = []), ("session" = [])),
 )]
 #[post("/logout")]
-pub(super) async fn logout(
+pub(crate) async fn logout(
     request: HttpRequest,
     gate: web::Data<Gate>,
-    admitted: Admitted,
+    authenticated: Authenticated,
 ) -> Result<HttpResponse, Refusal> {
-    revoke(&gate, &admitted).await?;
+    revoke(&gate, &authenticated).await?;
     log::info!(
         target: "audit",
-        sub = admitted.principal.subject(),
-        key_id = admitted.principal.key_id().map(KeyId::as_str),
+        sub = authenticated.principal.subject(),
+        key_id = authenticated.principal.key_id().map(KeyId::as_str),
         peer = Peer::of(&request),
         request_id = RequestId::of(&request).as_str();
         "logout"
@@ -81,8 +76,8 @@ pub(super) async fn logout(
 }
 
 /// Answers once the disk has it: whoever reads the answer may rely on it whatever happens next.
-async fn revoke(gate: &web::Data<Gate>, admitted: &Admitted) -> Result<(), Refusal> {
-    let (gate, principal) = (gate.clone(), Arc::clone(&admitted.principal));
+async fn revoke(gate: &web::Data<Gate>, authenticated: &Authenticated) -> Result<(), Refusal> {
+    let (gate, principal) = (gate.clone(), Arc::clone(&authenticated.principal));
     let done = web::block(move || gate.authority().revoke(&principal, Timestamp::now())).await;
     match done {
         Ok(Ok(())) => Ok(()),

@@ -7,6 +7,7 @@ mod discovery;
 mod documents;
 mod health;
 mod introspect;
+mod issue;
 mod jwks;
 mod login;
 mod logout;
@@ -17,19 +18,19 @@ mod whoami;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::refusal::Shape;
+use crate::server::http::refusal::Shape;
 
 /// Which of the operations that can be left out are there.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Optional {
+pub(crate) struct Optional {
     /// Swagger UI.
-    pub(super) docs: bool,
+    pub(crate) docs: bool,
     /// `GET /`, the one that an application may have instead of us.
-    pub(super) start: bool,
+    pub(crate) start: bool,
 }
 
 /// Registers hallpass' own operations.
-pub(super) fn register(config: &mut ServiceConfig<'_>, optional: Optional) {
+pub(crate) fn register(config: &mut ServiceConfig<'_>, optional: Optional) {
     config
         .service(login::login)
         .service(whoami::whoami)
@@ -54,6 +55,6 @@ pub(super) fn register(config: &mut ServiceConfig<'_>, optional: Optional) {
 }
 
 /// The shape in which refusals at this path are answered: OAuth2 endpoints have their own (RFC 6749 §5.2).
-pub(super) fn refusal_shape(path: &str) -> Shape {
+pub(crate) fn refusal_shape(path: &str) -> Shape {
     if matches!(path, "/token" | "/introspect" | "/revoke") { Shape::OAuth } else { Shape::Problem }
 }

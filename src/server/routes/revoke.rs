@@ -6,14 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::{
-    authority::RevokeError,
-    oauth::ErrorCode,
-    server::{
-        Gate, admitted::Admitted, form::Form, observe::RequestId, peer::Peer, refusal::Refusal,
-        routes::introspect::TokenForm,
-    },
+use crate::server::{
+    enforce::access_log::RequestId,
+    enforce::authenticated::Authenticated,
+    gate::Gate,
+    http::{form::Form, peer::shown::Peer, refusal::Refusal},
+    routes::introspect::TokenForm,
 };
+use crate::{authority::RevokeError, oauth::ErrorCode};
 
 /// End a token of one's own
 ///
@@ -29,10 +29,10 @@ use crate::{
     security(("basic" = []), ("apiKey" = [])),
 )]
 #[post("/revoke")]
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     request: HttpRequest,
     gate: web::Data<Gate>,
-    caller: Admitted,
+    caller: Authenticated,
     form: Result<Form, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;

@@ -8,9 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, body::MessageBody, get, http::header,
 use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
-use crate::server::{
-    refusal::{Code, Problem, Refusal},
-    slices::Slices,
+use crate::server::http::{
+    chunked_body::Slices,
+    code::Code,
+    refusal::{Problem, Refusal},
 };
 
 /// Only files of this server, no validator on another host; the page needs its inline styles.
@@ -36,7 +37,7 @@ struct File(String);
     security(),
 )]
 #[get("/docs")]
-pub(super) async fn without_slash() -> HttpResponse {
+pub(crate) async fn without_slash() -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, "docs/")).finish()
 }
 
@@ -51,7 +52,7 @@ pub(super) async fn without_slash() -> HttpResponse {
     security(),
 )]
 #[get("/docs/")]
-pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn page(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     serve("index.html", &request)
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, Refusal> 
     security(),
 )]
 #[get("/docs/{name}")]
-pub(super) async fn file(
+pub(crate) async fn file(
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {

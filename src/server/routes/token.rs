@@ -14,28 +14,30 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::server::{
+    document::schemas::TokenType,
+    enforce::access_log::RequestId,
+    enforce::authenticated::Authenticated,
+    gate::Gate,
+    http::{
+        code::Code,
+        form::Form,
+        peer::{peer, shown::Peer},
+        refusal::Refusal,
+    },
+    routes::issue::issue,
+};
 use crate::{
-    authority::{IssueRefusal, Wish},
+    authority::{IssueError, IssueRequest},
     oauth::{ErrorCode, GrantType, KeyId, Scopes},
     principal::Principal,
-    server::{
-        Gate,
-        admitted::Admitted,
-        form::Form,
-        issue::issue,
-        observe::RequestId,
-        peer::Peer,
-        peer::peer,
-        refusal::{Code, Refusal},
-        words::TokenType,
-    },
 };
 
 /// What is sent to `/token`, as a form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "grant_type": "client_credentials" }))]
 #[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
-pub(super) struct TokenRequest {
+pub(crate) struct TokenRequest {
     // Inline, because openapi-generator's Rust cannot name the type of a form's field; and without a
     // description of its own, from which utoipa would make an `allOf` that nothing satisfies.
     #[schema(inline)]
@@ -59,7 +61,7 @@ pub(super) struct TokenRequest {
 
 /// An access token (RFC 6749 §5.1).
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TokenResponse {
+pub(crate) struct TokenResponse {
     /// The access token: send it as `Authorization: Bearer`.
     #[schema(
         example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
@@ -97,10 +99,10 @@ pub(super) struct TokenResponse {
     security(("basic" = []), ()),
 )]
 #[post("/token")]
-pub(super) async fn token(
+pub(crate) async fn token(
     request: HttpRequest,
     gate: web::Data<Gate>,
-    basic: Option<Admitted>,
+    basic: Option<Authenticated>,
     form: Result<Form, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let form = form?;
@@ -143,7 +145,7 @@ fn invalid_client(detail: &'static str) -> Refusal {
 async fn client(
     request: &HttpRequest,
     gate: &Gate,
-    basic: Option<Admitted>,
+    basic: Option<Authenticated>,
     form: &Form,
 ) -> Result<Option<Arc<Principal>>, Refusal> {
     let (id, secret) = (form.text("client_id"), form.secret("client_secret"));
@@ -152,10 +154,10 @@ async fn client(
             Code::InvalidRequest,
             "The client authenticates itself twice, by Basic and in the form: send one.",
         )),
-        (Some(admitted), Some(id), None) if id != admitted.principal.subject() => Err(
+        (Some(authenticated), Some(id), None) if id != authenticated.principal.subject() => Err(
             Refusal::new(Code::InvalidRequest, "client_id names another client than Basic does."),
         ),
-        (Some(admitted), _, None) => Ok(Some(admitted.principal)),
+        (Some(authenticated), _, None) => Ok(Some(authenticated.principal)),
         (None, Some(id), Some(secret)) => {
             let secrets = gate.secrets();
             let proven = secrets.prove_key(secret.expose_secret(), Some(id), peer(request)).await?;
@@ -196,9 +198,9 @@ async fn answer(
     scopes: Option<Scopes>,
 ) -> Result<HttpResponse, Refusal> {
     let now = Timestamp::now();
-    let wish = Wish { scopes, lifetime: None };
-    let granted = issue(gate, principal, wish, now).await.map_err(|refusal| match refusal {
-        IssueRefusal::Scope(_) | IssueRefusal::TooLong(_) => {
+    let wish = IssueRequest { scopes, lifetime: None };
+    let issued = issue(gate, principal, wish, now).await.map_err(|refusal| match refusal {
+        IssueError::Scope(_) | IssueError::TooLong(_) => {
             Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
         }
         other => Refusal::internal(other.to_string()),
@@ -208,19 +210,19 @@ async fn answer(
         sub = principal.subject(),
         client_id = principal.client_id(),
         key_id = principal.key_id().map(KeyId::as_str),
-        jti = granted.issued.id,
+        jti = issued.id,
         peer = Peer::of(request),
         request_id = RequestId::of(request).as_str();
         "token"
     );
-    let left = granted.issued.expires_at.as_second() - now.as_second();
+    let left = issued.expires_at.as_second() - now.as_second();
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenResponse {
-            access_token: granted.issued.token.expose_secret().to_owned(),
+            access_token: issued.token.expose_secret().to_owned(),
             token_type: TokenType::Bearer,
             expires_in: left.try_into().unwrap_or_default(),
-            scope: granted.scopes,
+            scope: issued.scopes,
         }))
 }

@@ -7,16 +7,16 @@ use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::{Serialize, Serializer, ser::Error};
 use utoipa::ToSchema;
 
+use crate::server::{enforce::authenticated::Authenticated, http::body::json};
 use crate::{
     oauth::{Role, Roles, Scopes, Subject},
-    principal::Kind,
-    server::{admitted::Admitted, body::json},
+    principal::PrincipalKind as Kind,
 };
 
 /// What sort of principal it is.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum PrincipalKind {
+pub(crate) enum PrincipalKind {
     /// A machine that holds API keys.
     Client,
     /// A person with a password.
@@ -25,7 +25,7 @@ pub(super) enum PrincipalKind {
 
 /// Whom a request speaks for.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct WhoAmI<'p> {
+pub(crate) struct WhoAmI<'p> {
     /// The name of the client or user.
     #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255)]
     sub: &'p str,
@@ -86,8 +86,8 @@ fn moment<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok,
     ),
 )]
 #[get("/request")]
-pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
-    let principal = &admitted.principal;
+pub(crate) async fn whoami(authenticated: Authenticated) -> HttpResponse {
+    let principal = &authenticated.principal;
     json(&WhoAmI {
         sub: principal.subject(),
         issuer: principal.issuer(),
@@ -97,7 +97,7 @@ pub(super) async fn whoami(admitted: Admitted) -> HttpResponse {
         },
         roles: principal.roles(),
         scope: principal.scopes(),
-        scheme: &admitted.scheme,
+        scheme: &authenticated.scheme,
         client_id: principal.client_id(),
         issued_at: principal.issued_at(),
         expires_at: principal.expires_at(),

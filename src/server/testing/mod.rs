@@ -26,14 +26,14 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::ExposeSecret;
 
 use crate::{
-    authority::Wish,
-    config::Raw,
+    authority::IssueRequest,
+    config::RawSettings,
+    diagnostics::Diagnostics,
     oauth::{Role, Scope, Subject},
-    problem::Problems,
-    roster::{ApiKey, Checked, Roster},
+    roster::{ApiKey, LoadedRoster, Roster},
 };
 
-use super::{Gate, Site, prepare::assemble};
+use crate::server::{gate::Gate, prepare::assemble, site::Site};
 
 /// As cheap as bcrypt gets: these keys protect nothing.
 const COST: u32 = 4;
@@ -84,7 +84,7 @@ impl TestGate {
     /// A gate that nobody may pass yet.
     #[expect(clippy::new_without_default, reason = "two of them are never alike")]
     pub fn new() -> Self {
-        let mut raw = Raw::default();
+        let mut raw = RawSettings::default();
         let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
         for (name, value) in [
             ("HALLPASS_SECRET_KEY", secret.as_str()),
@@ -114,8 +114,8 @@ impl TestGate {
         let key = self.admit(client, roles, scopes);
         let now = Timestamp::now();
         let principal = self.gate.authority().authenticate_key(&key, now).expect("a fresh key");
-        let granted = self.gate.authority().issue(&principal, Wish::default(), now);
-        granted.expect("what it was given").issued.token.expose_secret().to_owned()
+        let issued = self.gate.authority().issue(&principal, IssueRequest::default(), now);
+        issued.expect("what it was given").token.expose_secret().to_owned()
     }
 
     fn admit(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
@@ -140,8 +140,8 @@ impl Deref for TestGate {
     }
 }
 
-fn checked(roster: Roster) -> Checked {
-    Checked { roster, warnings: Problems::default() }
+fn checked(roster: Roster) -> LoadedRoster {
+    LoadedRoster { roster, warnings: Diagnostics::default() }
 }
 
 /// The path templates that `app` registers and the document of `site` does not declare. They answer 404 to everybody,

@@ -3,10 +3,10 @@
 //!
 //! Must not know the document.
 
-use crate::server::enforce::template;
+use crate::server::enforce::guard::template;
 
 /// Every template, in the order in which the router tries them; `None` where the text is not in the known form.
-pub(super) fn templates(map: &str) -> Option<Vec<String>> {
+pub(crate) fn templates(map: &str) -> Option<Vec<String>> {
     let mut found = Vec::new();
     walk(map, &[String::new()], &mut found)?;
     Some(found)

@@ -11,7 +11,7 @@ fn signed(header: &str, claims: &str) -> String {
     format!("{message}.{signature}")
 }
 
-fn verify(token: &str) -> Result<VerifiedToken, TokenRefusal> {
+fn verify(token: &str) -> Result<VerifiedToken, TokenError> {
     tokens().verify(token, now())
 }
 

@@ -36,9 +36,9 @@ fn tokens() -> Tokens {
     }
 }
 
-fn issued(tokens: &Tokens) -> Issued {
+fn issued(tokens: &Tokens) -> IssuedToken {
     let subject = Subject::parse("billing").unwrap();
-    let grant = Grant {
+    let grant = TokenSpec {
         subject: subject.clone(),
         client_id: subject,
         roles: Roles::default(),
@@ -49,7 +49,7 @@ fn issued(tokens: &Tokens) -> Issued {
     tokens.issue(grant, now()).unwrap()
 }
 
-fn text(issued: &Issued) -> String {
+fn text(issued: &IssuedToken) -> String {
     secrecy::ExposeSecret::expose_secret(&issued.token).to_owned()
 }
 
@@ -87,8 +87,8 @@ fn a_good_token_is_accepted_until_the_second_in_which_it_expires() {
     let at = |second| tokens.verify(&token, Timestamp::from_second(second).unwrap());
     assert!(at(NOW).is_ok());
     assert!(at(NOW + 59).is_ok());
-    assert_eq!(at(NOW + 60), Err(TokenRefusal::Expired));
-    assert_eq!(at(NOW - 1), Err(TokenRefusal::NotYet));
+    assert_eq!(at(NOW + 60), Err(TokenError::Expired));
+    assert_eq!(at(NOW - 1), Err(TokenError::NotYet));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_revoked_token_is_refused_and_others_are_not() {
     let tokens = tokens();
     let (ended, other) = (issued(&tokens), issued(&tokens));
     tokens.revoke(&ended.id, ended.expires_at, now()).unwrap();
-    assert_eq!(tokens.verify(&text(&ended), now()), Err(TokenRefusal::Revoked));
+    assert_eq!(tokens.verify(&text(&ended), now()), Err(TokenError::Revoked));
     assert!(tokens.verify(&text(&other), now()).is_ok());
 }
 
@@ -116,5 +116,5 @@ fn a_former_secret_verifies_and_does_not_sign() {
     let keyring = Keyring::new(key(next), vec![key(SECRET)]).unwrap();
     let new = Tokens { keyring, ..tokens() };
     assert!(new.verify(&text(&issued(&old)), now()).is_ok());
-    assert_eq!(old.verify(&text(&issued(&new)), now()), Err(TokenRefusal::UnknownKey));
+    assert_eq!(old.verify(&text(&issued(&new)), now()), Err(TokenError::UnknownKey));
 }

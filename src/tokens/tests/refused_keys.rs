@@ -10,7 +10,7 @@ use super::{
     *,
 };
 
-fn refused(pem: &SecretString) -> KeyError {
+fn refused(pem: &SecretString) -> SigningKeyError {
     SigningKey::from_pem(pem).unwrap_err()
 }
 
@@ -61,7 +61,9 @@ fn every_other_pem_is_refused_and_says_how_to_mend_it() {
 fn the_block_that_openssl_ecparam_writes_first_does_not_hide_the_sort_of_key() {
     let both = [pem("EC PARAMETERS", &[6, 0]), pem("EC PRIVATE KEY", &[0x30, 0])];
     let both = both.each_ref().map(|pem| pem.expose_secret()).concat();
-    assert!(matches!(refused(&both.into()), KeyError::OldForm(form) if form.contains("SEC1")));
+    assert!(
+        matches!(refused(&both.into()), SigningKeyError::OldForm(form) if form.contains("SEC1"))
+    );
 }
 
 #[test]
@@ -72,19 +74,19 @@ fn every_other_key_is_refused_and_says_how_to_mend_it() {
     let mut flipped = p256();
     flipped[40] ^= 1; // inside the private number: the public half no longer fits
     let cases = [
-        (elliptic(&ECDSA_P384_SHA384_FIXED_SIGNING), KeyError::Curve),
-        (pkcs8(crate::tokens::pkcs8::EC, &[]), KeyError::Curve),
-        (rsa_of(512), KeyError::RsaSize(512)),
-        (rsa_of(1024), KeyError::RsaSize(1024)),
-        (rsa_of(2047), KeyError::RsaSize(2047)),
-        (rsa_of(8193), KeyError::RsaSize(8193)),
-        (rsa_of(2048), KeyError::Damaged),
-        (pkcs8(crate::tokens::pkcs8::RSA, &[]), KeyError::Damaged),
-        (pkcs8(ED448, &[4, 57]), KeyError::Algorithm),
-        (pkcs8(X25519, &[4, 32]), KeyError::Algorithm),
-        (pkcs8(RSA_PSS, &[]), KeyError::Algorithm),
-        (pkcs8(crate::tokens::pkcs8::ED25519, &[4, 2, 1, 1]), KeyError::Damaged),
-        (flipped, KeyError::Damaged),
+        (elliptic(&ECDSA_P384_SHA384_FIXED_SIGNING), SigningKeyError::Curve),
+        (pkcs8(crate::tokens::pkcs8::EC, &[]), SigningKeyError::Curve),
+        (rsa_of(512), SigningKeyError::RsaSize(512)),
+        (rsa_of(1024), SigningKeyError::RsaSize(1024)),
+        (rsa_of(2047), SigningKeyError::RsaSize(2047)),
+        (rsa_of(8193), SigningKeyError::RsaSize(8193)),
+        (rsa_of(2048), SigningKeyError::Damaged),
+        (pkcs8(crate::tokens::pkcs8::RSA, &[]), SigningKeyError::Damaged),
+        (pkcs8(ED448, &[4, 57]), SigningKeyError::Algorithm),
+        (pkcs8(X25519, &[4, 32]), SigningKeyError::Algorithm),
+        (pkcs8(RSA_PSS, &[]), SigningKeyError::Algorithm),
+        (pkcs8(crate::tokens::pkcs8::ED25519, &[4, 2, 1, 1]), SigningKeyError::Damaged),
+        (flipped, SigningKeyError::Damaged),
     ];
     for (index, (der, expected)) in cases.into_iter().enumerate() {
         let error = refused(&pem("PRIVATE KEY", &der));
@@ -96,14 +98,14 @@ fn every_other_key_is_refused_and_says_how_to_mend_it() {
 #[test]
 fn garbage_is_refused() {
     for text in ["", "signing.pem", "-----BEGIN", "\u{feff}", "\0\0\0"] {
-        assert_eq!(refused(&text.into()), KeyError::NoPem, "{text:?}");
+        assert_eq!(refused(&text.into()), SigningKeyError::NoPem, "{text:?}");
     }
     let good = pem("PRIVATE KEY", &ed25519());
     let good = good.expose_secret();
     let twice = format!("{good}{good}");
-    assert_eq!(refused(&twice.into()), KeyError::Several);
+    assert_eq!(refused(&twice.into()), SigningKeyError::Several);
     let bundle = format!("{good}{}", pem("CERTIFICATE", &[0x30, 0]).expose_secret());
-    assert_eq!(refused(&bundle.into()), KeyError::Certificate);
+    assert_eq!(refused(&bundle.into()), SigningKeyError::Certificate);
     for damaged in [
         good.replace("END", "FIN"),
         good.replace('M', "%"),
@@ -112,7 +114,7 @@ fn garbage_is_refused() {
         "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n".to_owned(),
         "-----END PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\n".to_owned(),
     ] {
-        assert_eq!(refused(&damaged.into()), KeyError::Damaged);
+        assert_eq!(refused(&damaged.into()), SigningKeyError::Damaged);
     }
 }
 
@@ -123,7 +125,7 @@ fn every_shortening_and_lengthening_of_a_key_is_refused() {
             refused(&pem("PRIVATE KEY", &der[..end]));
         }
         let longer = [der.as_slice(), &[0]].concat();
-        assert_eq!(refused(&pem("PRIVATE KEY", &longer)), KeyError::Damaged);
+        assert_eq!(refused(&pem("PRIVATE KEY", &longer)), SigningKeyError::Damaged);
     }
 }
 
@@ -160,6 +162,6 @@ fn no_refusal_and_no_debug_output_shows_the_key() {
 #[test]
 fn a_short_secret_is_refused() {
     let short = "x".repeat(31);
-    assert_eq!(SigningKey::from_secret(&short.into()).unwrap_err(), KeyError::ShortSecret);
+    assert_eq!(SigningKey::from_secret(&short.into()).unwrap_err(), SigningKeyError::ShortSecret);
     assert!(SigningKey::from_secret(&"x".repeat(32).into()).is_ok());
 }

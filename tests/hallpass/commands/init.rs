@@ -112,6 +112,6 @@ fn the_example_is_the_committed_file_and_nothing_is_written() {
     folder.write(".env", &example);
     folder.run("check").ended_with(1).shows(&["HALLPASS_SECRET_KEY is missing"]);
     folder.write(".env", &example.replace("\n#HALLPASS_", "\nHALLPASS_"));
-    let problems = folder.run("check").ended_with(1).out;
-    assert_eq!(problems.lines().count(), 2, "every default is a good value: {problems}");
+    let diagnostics = folder.run("check").ended_with(1).out;
+    assert_eq!(diagnostics.lines().count(), 2, "every default is a good value: {diagnostics}");
 }

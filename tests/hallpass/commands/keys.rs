@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hallpass::roster::{ApiKey, KeyRefusal, Roster};
+use hallpass::roster::{ApiKey, ApiKeyError, Roster};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Folder, Outcome};
@@ -75,7 +75,7 @@ fn a_key_expires_when_it_was_said_to() {
     let days = SignedDuration::from_hours(90 * 24);
     let second = SignedDuration::from_secs(1);
     assert!(before + days - second <= expires && expires <= after + days, "{expires}");
-    assert_eq!(roster.verify(&key, expires).unwrap_err(), KeyRefusal::Expired);
+    assert_eq!(roster.verify(&key, expires).unwrap_err(), ApiKeyError::Expired);
     assert!(roster.verify(&key, expires - second).is_ok());
 }
 
@@ -91,7 +91,7 @@ fn rotate_ends_the_older_keys_after_the_overlap() {
     let (hour, second) = (SignedDuration::from_hours(1), SignedDuration::from_secs(1));
     let end = roster.verify(&old, after).unwrap().expires().unwrap();
     assert!(before + hour - second <= end && end <= after + hour, "{end}");
-    assert_eq!(roster.verify(&old, end).unwrap_err(), KeyRefusal::Expired);
+    assert_eq!(roster.verify(&old, end).unwrap_err(), ApiKeyError::Expired);
     assert_eq!(roster.verify(&new, end).unwrap().expires(), None);
 }
 
@@ -101,7 +101,7 @@ fn rotate_without_an_overlap_ends_the_older_keys_at_once() {
     let old = key_of(&folder.run("key add billing").done());
     let new = key_of(&folder.run("key rotate billing --overlap 0s").done());
     let roster = roster(&folder.path("roster.toml"));
-    assert_eq!(roster.verify(&old, Timestamp::now()).unwrap_err(), KeyRefusal::Expired);
+    assert_eq!(roster.verify(&old, Timestamp::now()).unwrap_err(), ApiKeyError::Expired);
     assert!(roster.verify(&new, Timestamp::now()).is_ok());
 }
 
@@ -114,7 +114,7 @@ fn a_revoked_key_is_gone_and_the_others_stay() {
     assert!(outcome.out.is_empty(), "{outcome:?}");
     outcome.complains(&["billing", gone.id().as_str()]);
     let roster = roster(&folder.path("roster.toml"));
-    assert_eq!(roster.verify(&gone, Timestamp::now()).unwrap_err(), KeyRefusal::UnknownKey);
+    assert_eq!(roster.verify(&gone, Timestamp::now()).unwrap_err(), ApiKeyError::UnknownKey);
     assert!(roster.verify(&stays, Timestamp::now()).is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! Problems are read by many eyes and kept in logs: no secret is ever in one.
+//! Diagnostics are read by many eyes and kept in logs: no secret is ever in one.
 
 use super::{Folder, SECRET, TAIL};
 

@@ -6,7 +6,7 @@ use actix_web::{
     middleware::{DefaultHeaders, Logger, Next, NormalizePath, TrailingSlash, from_fn},
     test as actix_test, web,
 };
-use hallpass::{Admitted, Site, testing::TestGate};
+use hallpass::{Authenticated, Site, testing::TestGate};
 use utoipa::openapi::OpenApi;
 
 #[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
@@ -114,9 +114,9 @@ async fn middleware_of_a_scope_runs_for_the_admitted_only_and_knows_them() {
     let site = gate.protect(OpenApi::default(), |config| {
         let scope = utoipa_actix_web::scope("/v1").service(list).wrap(from_fn(
             |request: actix_web::dev::ServiceRequest, next: Next<_>| async move {
-                let admitted = request.extensions().get::<Admitted>().cloned().unwrap();
+                let authenticated = request.extensions().get::<Authenticated>().cloned().unwrap();
                 let mut response = next.call(request).await?;
-                let name = admitted.principal.subject().to_string().parse().unwrap();
+                let name = authenticated.principal.subject().to_string().parse().unwrap();
                 response.headers_mut().insert("x-subject".parse().unwrap(), name);
                 Ok::<_, actix_web::Error>(response)
             },

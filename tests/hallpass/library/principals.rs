@@ -1,7 +1,7 @@
 //! What handlers learn of who calls, and what gates for tests give.
 
 use actix_web::{get, test as actix_test};
-use hallpass::{Admitted, Gate, Principal, Site, testing::TestGate};
+use hallpass::{Authenticated, Gate, Principal, Site, testing::TestGate};
 use utoipa::openapi::OpenApi;
 
 #[utoipa::path(responses((status = 200)), security(("bearer" = []), ("apiKey" = [])))]
@@ -15,8 +15,8 @@ async fn who(principal: Principal) -> String {
 
 #[utoipa::path(responses((status = 200)), security((), ("bearer" = []), ("apiKey" = [])))]
 #[get("/scheme")]
-async fn scheme(admitted: Option<Admitted>) -> String {
-    admitted.map_or_else(String::new, |admitted| admitted.scheme.to_string())
+async fn scheme(authenticated: Option<Authenticated>) -> String {
+    authenticated.map_or_else(String::new, |authenticated| authenticated.scheme.to_string())
 }
 
 #[utoipa::path(responses((status = 200)), security())]

@@ -65,21 +65,21 @@ fn protect(operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static) 
 #[test]
 fn every_operation_that_cannot_be_enforced_is_named() {
     let gate = TestGate::new();
-    let problems = gate.protect(About::openapi(), |config| {
+    let diagnostics = gate.protect(About::openapi(), |config| {
         config.service(ours).service(forgotten).service(misspelt);
     });
-    let problems = problems.unwrap_err().to_string();
-    assert!(problems.contains("/forgotten") && problems.contains("bearre"), "{problems}");
-    assert!(!problems.contains("/ours"), "{problems}");
+    let diagnostics = diagnostics.unwrap_err().to_string();
+    assert!(diagnostics.contains("/forgotten") && diagnostics.contains("bearre"), "{diagnostics}");
+    assert!(!diagnostics.contains("/ours"), "{diagnostics}");
 }
 
 #[test]
 fn an_operation_of_hallpass_is_not_taken_over() {
-    let problems = TestGate::new().protect(About::openapi(), |config| {
+    let diagnostics = TestGate::new().protect(About::openapi(), |config| {
         config.service(clients);
     });
-    let problems = problems.unwrap_err().to_string();
-    assert!(problems.starts_with("GET /clients: "), "{problems}");
+    let diagnostics = diagnostics.unwrap_err().to_string();
+    assert!(diagnostics.starts_with("GET /clients: "), "{diagnostics}");
 }
 
 #[actix_web::test]

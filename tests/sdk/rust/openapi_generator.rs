@@ -50,13 +50,13 @@ async fn main() -> Result<(), Failed> {
 
     // The errors are untagged, so that their variant is the first that fits; status and body are exact.
     let (status, error) = refused(list_clients(&reader).await);
-    let (ListClientsError::Status400(problem)
-    | ListClientsError::Status401(problem)
-    | ListClientsError::Status403(problem)) = error
+    let (ListClientsError::Status400(diagnostic)
+    | ListClientsError::Status401(diagnostic)
+    | ListClientsError::Status403(diagnostic)) = error
     else {
         panic!("not a problem")
     };
-    assert_eq!((status, problem.status, problem.code), (403, 403, Code::InsufficientScope));
+    assert_eq!((status, diagnostic.status, diagnostic.code), (403, 403, Code::InsufficientScope));
 
     let operator = with(log_in("ADMIN_KEY").await?)?;
     let roster = list_clients(&operator).await?;
@@ -72,9 +72,9 @@ async fn main() -> Result<(), Failed> {
 
     assert!(!logout(&reader).await?.message.is_empty());
     let (status, error) = refused(whoami(&reader).await);
-    let (WhoamiError::Status400(problem) | WhoamiError::Status401(problem)) = error else {
+    let (WhoamiError::Status400(diagnostic) | WhoamiError::Status401(diagnostic)) = error else {
         panic!("not a problem")
     };
-    assert_eq!((status, problem.code), (401, Code::InvalidToken));
+    assert_eq!((status, diagnostic.code), (401, Code::InvalidToken));
     Ok(())
 }

@@ -40,8 +40,8 @@ async fn main() -> Result<(), Failed> {
     assert_eq!((who.sub.as_str(), who.kind), ("reader", PrincipalKind::Client));
     assert!(who.expires_at > who.issued_at, "times are no text");
 
-    let (status, problem): (u16, Problem) = refused(reader.list_clients().await);
-    assert_eq!((status, problem.code), (403, Code::InsufficientScope));
+    let (status, diagnostic): (u16, Problem) = refused(reader.list_clients().await);
+    assert_eq!((status, diagnostic.code), (403, Code::InsufficientScope));
 
     let operator = log_in("ADMIN_KEY").await?;
     let operator = with(AUTHORIZATION, &format!("Bearer {}", *operator.access_token))?;
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Failed> {
     assert_eq!((status, error.error), (401, OAuthErrorCode::InvalidClient));
 
     assert!(!reader.logout().await?.into_inner().message.is_empty());
-    let (status, problem): (u16, Problem) = refused(reader.whoami().await);
-    assert_eq!((status, problem.code), (401, Code::InvalidToken));
+    let (status, diagnostic): (u16, Problem) = refused(reader.whoami().await);
+    assert_eq!((status, diagnostic.code), (401, Code::InvalidToken));
     Ok(())
 }

@@ -1,0 +1,164 @@
+//! Tokens whose signature and claims were proven before, with whom they speak for.
+//!
+//! Must not know what may have changed since: whoever takes a token from here asks the time, the revocations and
+//! the roster anew.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use quick_cache::{Equivalent, Weighter, sync::Cache};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::CacheUsage;
+use crate::{principal::Principal, tokens::VerifiedToken};
+
+/// The most memory that is spent on it: some 30,000 tokens. What is forgotten is verified again.
+const BYTES: u64 = 64 * 1024 * 1024;
+
+/// A token that was good when it was verified.
+#[derive(Debug)]
+pub(super) struct CachedToken {
+    pub(super) token: VerifiedToken,
+    pub(super) principal: Arc<Principal>,
+}
+
+impl From<VerifiedToken> for CachedToken {
+    fn from(token: VerifiedToken) -> Self {
+        Self { principal: Arc::new(token.clone().into()), token }
+    }
+}
+
+/// That a key signed these very bytes stays true as long as the key ring is the same, and so does what they say:
+/// one of these belongs to one [`Tokens`](crate::tokens::Tokens).
+pub(super) struct TokenCache(Cache<Text, Arc<CachedToken>, Size>);
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self::of(BYTES)
+    }
+}
+
+impl TokenCache {
+    /// Room for so many bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        Self(Cache::with_weighter(1024, bytes, Size))
+    }
+
+    /// The token of exactly this text.
+    pub(super) fn find(&self, text: &str) -> Option<Arc<CachedToken>> {
+        self.0.get(&Presented(text))
+    }
+
+    /// Remembers a token that was verified just now.
+    pub(super) fn add(&self, text: &str, token: VerifiedToken) -> Arc<CachedToken> {
+        let proven = Arc::new(CachedToken::from(token));
+        self.0.insert(Text::of(text), Arc::clone(&proven));
+        proven
+    }
+
+    pub(super) fn usage(&self) -> CacheUsage {
+        CacheUsage { hits: self.0.hits(), misses: self.0.misses(), bytes: self.0.weight() }
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").finish_non_exhaustive()
+    }
+}
+
+/// A whole token, wiped when it is forgotten.
+struct Text {
+    whole: SecretString,
+    /// Where the signature begins.
+    signature: usize,
+}
+
+impl Text {
+    fn of(whole: &str) -> Self {
+        let signature = whole.rfind('.').map_or(0, |dot| dot + 1);
+        Self { whole: whole.into(), signature }
+    }
+}
+
+/// A token that is looked for.
+struct Presented<'t>(&'t str);
+
+/// The end of a signature: nobody can choose it for a token that is verified.
+const END: usize = 16;
+
+fn hash_end(text: &str, state: &mut impl Hasher) {
+    let bytes = text.as_bytes();
+    state.write(bytes.get(bytes.len().saturating_sub(END)..).unwrap_or_default());
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_end(self.whole.expose_secret(), state);
+    }
+}
+
+impl Hash for Presented<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_end(self.0, state);
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        Presented(self.whole.expose_secret()).equivalent(other)
+    }
+}
+
+impl Eq for Text {}
+
+impl Equivalent<Text> for Presented<'_> {
+    /// Every byte counts; the signature, which is what nobody can guess, is compared in constant time.
+    fn equivalent(&self, known: &Text) -> bool {
+        let cut = |text| str::as_bytes(text).split_at_checked(known.signature);
+        let halves = (cut(self.0), cut(known.whole.expose_secret()));
+        let (Some((message, signature)), Some((known_message, known_signature))) = halves else {
+            return false;
+        };
+        message == known_message && verify_slices_are_equal(signature, known_signature).is_ok()
+    }
+}
+
+/// Bytes in memory, about: the text, what was read from it twice, and what holds it together.
+#[derive(Clone)]
+struct Size;
+
+impl Weighter<Text, Arc<CachedToken>> for Size {
+    fn weight(&self, text: &Text, proven: &Arc<CachedToken>) -> u64 {
+        const WORD: usize = 64;
+        const REST: usize = 256;
+        let words = proven.token.roles().len() + proven.token.scopes().iter().count();
+        let fixed = size_of::<CachedToken>() + size_of::<Principal>() + REST;
+        (3 * text.whole.expose_secret().len() + WORD * words + fixed) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_a_token_counts() {
+        let good = "header.payload.signature-of-a-key";
+        assert!(Presented(good).equivalent(&Text::of(good)));
+        for at in 0..good.len() {
+            let mut bad = good.as_bytes().to_vec();
+            bad[at] ^= 1;
+            let bad = String::from_utf8(bad).unwrap();
+            assert!(!Presented(&bad).equivalent(&Text::of(good)), "{bad}");
+        }
+        for bad in [&good[1..], &good[..good.len() - 1], "", "signature-of-a-key", &good.repeat(2)]
+        {
+            assert!(!Presented(bad).equivalent(&Text::of(good)), "{bad}");
+        }
+    }
+}

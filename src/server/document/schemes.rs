@@ -1,0 +1,79 @@
+//! hallpass' own security schemes, as OpenAPI's Security Scheme Object writes them.
+//!
+//! Must not know which operation uses which.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::DocumentSettings;
+
+/// The schemes of this service, as OpenAPI's Security Scheme Object writes them.
+pub(crate) fn schemes(surface: &DocumentSettings) -> Map<String, Value> {
+    let session = &surface.cookie_name;
+    // In the order in which somebody new to it would try them.
+    let schemes = [
+        (
+            "apiKey",
+            json!({
+                "type": "apiKey", "in": "header", "name": "X-API-Key",
+                "description": "An API key, `hp_...`, in the header: start with this one, and give it to `/login`.",
+            }),
+        ),
+        (
+            "bearer",
+            json!({
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "The token from `/login`, a JWT (RFC7519, made and read as RFC8725 advises): paste it here.",
+            }),
+        ),
+        (
+            "session",
+            json!({
+                "type": "apiKey", "in": "cookie", "name": session,
+                "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
+                                Browsers send it by themselves: what is entered here goes nowhere.",
+            }),
+        ),
+        (
+            "basic",
+            json!({
+                "type": "http", "scheme": "basic",
+                "description": "A client's name and API key (RFC 6749 §2.3.1).",
+            }),
+        ),
+        (
+            "oauth2",
+            json!({
+                "type": "oauth2",
+                "description": "Tokens from `/token`: for a client by its name and API key, for a user by name and password. \
+                                They are JWTs, made and read as RFC8725 advises.",
+                "flows": {
+                    "clientCredentials": { "tokenUrl": "token", "scopes": {} },
+                    "password": { "tokenUrl": "token", "scopes": {} },
+                },
+            }),
+        ),
+        (
+            "openIdConnect",
+            json!({
+                "type": "openIdConnect", "openIdConnectUrl": ".well-known/openid-configuration",
+                "description": "The same tokens, for clients that configure themselves.",
+            }),
+        ),
+        (
+            "apiKeyQuery",
+            json!({
+                "type": "apiKey", "in": "query", "name": "api_key",
+                "description": "An API key in the query. For testing: addresses end up in logs.",
+            }),
+        ),
+        (
+            "apiKeyCookie",
+            json!({
+                "type": "apiKey", "in": "cookie", "name": "api_key",
+                "description": "An API key in a cookie, for clients that can do nothing else. Browsers let no page \
+                                send it: what is entered here goes nowhere.",
+            }),
+        ),
+    ];
+    schemes.into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
+}

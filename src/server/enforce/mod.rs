@@ -1,0 +1,8 @@
+//! Enforces the document: the room to review.
+//!
+//! Must not know bcrypt, JWT or any single operation.
+
+pub(crate) mod access_log;
+pub(crate) mod authenticated;
+pub(crate) mod challenge;
+pub(crate) mod guard;

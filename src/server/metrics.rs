@@ -1,0 +1,151 @@
+//! The text that Prometheus reads: what was counted, and what can be looked up at the moment.
+//!
+//! Must not know sockets. Whatever the house can say of itself is gathered in [`text`].
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, ResponseError, http::header};
+use jiff::Timestamp;
+use prometheus::{
+    Counter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
+};
+
+use crate::authority::Authority;
+
+use crate::server::{
+    counters::counters, credentials::secrets::Secrets, gate::Gate, http::refusal::Refusal,
+};
+
+/// Keys that end sooner are shown though nobody used them.
+const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The answer to whoever asks for the metrics.
+pub(crate) fn answer(gate: &Gate) -> HttpResponse {
+    match text(gate) {
+        Ok(text) => HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, format!("{TEXT_FORMAT}; charset=utf-8")))
+            .body(text),
+        Err(error) => {
+            log::error!("the metrics cannot be shown: {error}");
+            Refusal::internal(error.to_string()).error_response()
+        }
+    }
+}
+
+fn text(gate: &Gate) -> Result<String> {
+    let (authority, now) = (gate.authority(), Timestamp::now());
+    let state = Registry::new();
+    build(&state)?;
+    roster(&state, authority, gate.counted().started)?;
+    keys(&state, authority, now)?;
+    caches(&state, authority)?;
+    hashing(&state, gate.secrets())?;
+    let revocations = authority.revocations().try_into().unwrap_or(i64::MAX);
+    gauge(&state, "hallpass_revocations", "Revoked tokens that are remembered.", revocations)?;
+
+    let mut families = gate.counted().registry.gather();
+    families.extend(state.gather());
+    TextEncoder::new().encode_to_string(&families)
+}
+
+fn build(state: &Registry) -> Result<()> {
+    let help = "Always 1; the version is in the label.";
+    let build = gauges("hallpass_build_info", help, &["version"])?;
+    build.get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?.set(1);
+    state.register(Box::new(build))
+}
+
+fn roster(state: &Registry, authority: &Authority, started: Timestamp) -> Result<()> {
+    let status = authority.roster_status();
+    let generation = status.generation.try_into().unwrap_or(i64::MAX);
+    let loaded = status.reloaded.unwrap_or(started).as_second();
+    let broken = status.broken.is_some().into();
+    let help = "The roster in use: 1 at the start, one more with every reload.";
+    gauge(state, "hallpass_roster_generation", help, generation)?;
+    let help = "When the roster in use was read, in seconds since 1970.";
+    gauge(state, "hallpass_roster_loaded_timestamp_seconds", help, loaded)?;
+    let help = "1 while the roster file has faults and an older roster is in use, else 0.";
+    gauge(state, "hallpass_roster_broken", help, broken)
+}
+
+/// The API keys that were used or end soon, so that a large roster is not many series.
+fn keys(state: &Registry, authority: &Authority, now: Timestamp) -> Result<()> {
+    let labels = ["client", "key_id"];
+    let help = "How often an API key of the roster was proven.";
+    let uses = counters("hallpass_key_uses_total", help, &labels)?;
+    let help = "When an API key of the roster expires, in seconds since 1970.";
+    let ends = gauges("hallpass_key_expires_timestamp_seconds", help, &labels)?;
+    let roster = authority.roster();
+    let soon = now.saturating_add(SOON).unwrap_or(Timestamp::MAX);
+    for client in roster.clients() {
+        for key in &client.keys {
+            let used = authority.key_use(&key.id);
+            let ends_soon = key.expires.is_some_and(|end| now < end && end <= soon);
+            if used.is_none() && !ends_soon {
+                continue;
+            }
+            let labels = [client.name.as_str(), key.id.as_str()];
+            uses.get_metric_with_label_values(&labels)?.inc_by(used.map_or(0, |used| used.count));
+            if let Some(end) = key.expires {
+                ends.get_metric_with_label_values(&labels)?.set(end.as_second());
+            }
+        }
+    }
+    state.register(Box::new(uses))?;
+    state.register(Box::new(ends))
+}
+
+fn caches(state: &Registry, authority: &Authority) -> Result<()> {
+    let labels = ["cache"];
+    let help =
+        "What was looked for in a cache and was there, so that it did not have to be proven again.";
+    let hits = counters("hallpass_cache_hits_total", help, &labels)?;
+    let help = "What was looked for in a cache and was not there.";
+    let misses = counters("hallpass_cache_misses_total", help, &labels)?;
+    let help = "The memory that a cache uses, about.";
+    let bytes = gauges("hallpass_cache_bytes", help, &labels)?;
+    for (cache, usage) in [("tokens", authority.token_cache()), ("keys", authority.key_cache())] {
+        hits.get_metric_with_label_values(&[cache])?.inc_by(usage.hits);
+        misses.get_metric_with_label_values(&[cache])?.inc_by(usage.misses);
+        let used = usage.bytes.try_into().unwrap_or(i64::MAX);
+        bytes.get_metric_with_label_values(&[cache])?.set(used);
+    }
+    state.register(Box::new(hits))?;
+    state.register(Box::new(misses))?;
+    state.register(Box::new(bytes))
+}
+
+/// What is hashed and what could not be.
+fn hashing(state: &Registry, secrets: &Secrets) -> Result<()> {
+    let (lane, number) = (secrets.lane(), |number: usize| number.try_into().unwrap_or(i64::MAX));
+    let help = "Secrets that are being hashed.";
+    gauge(state, "hallpass_hashing_running", help, number(lane.running()))?;
+    let help = "Secrets that wait to be hashed.";
+    gauge(state, "hallpass_hashing_waiting", help, number(lane.waiting()))?;
+    let help = "What became of the secrets that had to be hashed: done, dropped because the caller hung up, \
+                overloaded because too many waited, limited because the peer had failed too often.";
+    let outcomes = counters("hallpass_hashing_total", help, &["outcome"])?;
+    for (outcome, count) in [
+        ("done", lane.done().0),
+        ("dropped", lane.dropped()),
+        ("overloaded", lane.refused()),
+        ("limited", secrets.attempts().limited()),
+    ] {
+        outcomes.get_metric_with_label_values(&[outcome])?.inc_by(count);
+    }
+    state.register(Box::new(outcomes))?;
+    let help = "The time that hashing took in all.";
+    let seconds = Counter::new("hallpass_hashing_seconds_total", help)?;
+    seconds.inc_by(lane.done().1.as_secs_f64());
+    state.register(Box::new(seconds))
+}
+
+fn gauge(state: &Registry, name: &str, help: &str, value: i64) -> Result<()> {
+    let gauge = IntGauge::new(name, help)?;
+    gauge.set(value);
+    state.register(Box::new(gauge))
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
+    IntGaugeVec::new(Opts::new(name, help), labels)
+}
