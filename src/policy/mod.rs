@@ -86,9 +86,17 @@ impl CompileOptions {
 pub(crate) enum Undeclared {
     /// A problem.
     Refuse,
-    /// Nobody may, and [`Policy::undeclared`] lists it.
+    /// The operation is denied, and [`Policy::undeclared`] lists it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "forward-auth reads documents of other services")
+    )]
     Deny,
-    /// Everybody may.
+    /// The operation is public.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "forward-auth reads documents of other services")
+    )]
     Public,
 }
 
@@ -158,6 +166,10 @@ impl Policy {
     }
 
     /// The operations that are denied because nothing was declared for them.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "forward-auth reads documents of other services")
+    )]
     pub(crate) fn undeclared(&self) -> impl Iterator<Item = &Operation> {
         self.operations().filter(|operation| operation.requirement == Requirement::Denied)
     }

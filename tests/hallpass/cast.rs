@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use hallpass::roster::ApiKey;
-use secrecy::ExposeSecret;
-
-/// The cheapest cost that a roster takes: the tests are about doors, not about slowness.
-const COST: u32 = 4;
+use crate::support::api_key::ApiKey;
 
 /// The name, what the roster says of the client, what it says of the client's key.
 const CLIENTS: &[(&str, &str, &str)] = &[
@@ -24,7 +20,7 @@ const CLIENTS: &[(&str, &str, &str)] = &[
 pub(crate) struct Cast {
     /// The text of the roster file.
     pub(crate) roster: String,
-    keys: BTreeMap<&'static str, String>,
+    keys: BTreeMap<&'static str, ApiKey>,
     hashes: Vec<String>,
 }
 
@@ -35,9 +31,8 @@ impl Cast {
         let soon = jiff::Timestamp::from_second(now + 60).unwrap().to_string();
         for (name, of_client, of_key) in CLIENTS {
             let of_key = of_key.replace("IN_A_MINUTE", &soon);
-            let key = ApiKey::generate().expose().expose_secret().to_owned();
-            let hash = bcrypt::hash(secret_of(&key), COST).unwrap();
-            let id = id_of(&key);
+            let key = ApiKey::generate();
+            let (id, hash) = (key.id(), key.hash());
             writeln!(
                 cast.roster,
                 "[clients.{name}]\n{of_client}\n[[clients.{name}.keys]]\nid = '{id}'\nhash = '{hash}'\n\
@@ -52,13 +47,13 @@ impl Cast {
 
     /// The API key of a client.
     pub(crate) fn key(&self, client: &str) -> &str {
-        &self.keys[client]
+        self.keys[client].as_str()
     }
 
     /// What no answer and no log line may hold, each with its name.
     pub(crate) fn secrets(&self) -> Vec<(String, String)> {
         let keys = self.keys.iter().map(|(name, key)| (format!("the API key of {name}"), key));
-        let keys = keys.map(|(name, key)| (name, secret_of(key).to_owned()));
+        let keys = keys.map(|(name, key)| (name, key.secret().to_owned()));
         let hashes = self.hashes.iter().map(|hash| ("a hash".to_owned(), hash.clone()));
         keys.chain(hashes).collect()
     }
@@ -69,26 +64,12 @@ pub(crate) fn id_of(key: &str) -> &str {
     &key[3..15]
 }
 
-/// The 43 characters that are secret.
-fn secret_of(key: &str) -> &str {
-    &key[16..59]
-}
-
 /// A key that nobody has, of the right form.
 pub(crate) fn unknown_key() -> String {
-    ApiKey::generate().expose().expose_secret().to_owned()
+    ApiKey::generate().as_str().to_owned()
 }
 
 /// The id of one key and the secret of another, with the checksum that fits: only bcrypt can tell.
 pub(crate) fn with_wrong_secret(key: &str) -> String {
-    let other = unknown_key();
-    let body = format!("hp_{}_{}", id_of(key), secret_of(&other));
-    let mut rest = crc32fast::hash(body.as_bytes()) as usize;
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut sum = Vec::new();
-    for _ in 0..6 {
-        sum.insert(0, digits[rest % 62]);
-        rest /= 62;
-    }
-    body + &String::from_utf8(sum).unwrap()
+    ApiKey::parse(key).with_wrong_secret().as_str().to_owned()
 }

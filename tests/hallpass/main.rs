@@ -17,6 +17,7 @@ mod forge;
 mod load;
 mod oracle;
 mod server;
+mod support;
 mod wire;
 
 mod attempts;

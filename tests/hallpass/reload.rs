@@ -6,8 +6,6 @@ mod service;
 
 use std::{fs, thread, time::Duration};
 
-use hallpass::roster::Roster;
-
 use crate::{
     load::{Kept, Load, requests},
     server::Server,
@@ -125,9 +123,11 @@ fn users_are_added_and_removed_beside_a_running_service() {
         user(&service.directory, &["add", "alice", "--role", "admin"], "open sesame\nmore\n");
     assert!(added.status.success() && added.stdout.is_empty(), "{added:?}");
     service.eventually("added", |service| service.log().contains("clients=1 users=1"));
-    let roster = Roster::load(&service.roster()).unwrap().roster;
-    let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
-    assert_eq!(proof.roles().len(), 1);
+    let (status, answer) = service.password_login("alice", "open sesame");
+    assert_eq!(status, 200, "{answer}");
+    let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
+    let (_, principal) = service.send("GET", "/request", ("Authorization", &bearer));
+    assert_eq!(principal["roles"], serde_json::json!(["admin"]));
     assert_eq!(service.with_token(), 200);
     assert!(user(&service.directory, &["remove", "alice"], "").status.success());
     service.eventually("removed", |service| service.log().contains("clients=1 users=0"));

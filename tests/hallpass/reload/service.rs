@@ -13,9 +13,9 @@ use std::{
 };
 
 use base64::Engine;
-use hallpass::{oauth::Subject, roster::file};
-use secrecy::ExposeSecret;
 use serde_json::Value;
+
+use crate::support::api_key::ApiKey;
 
 /// Signs the tokens of the services here.
 pub(super) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";
@@ -45,10 +45,9 @@ impl Service {
     }
 
     pub(super) fn over(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
-        let roster = directory.path().join("roster.toml");
-        let client = Subject::parse("billing").unwrap();
-        let now = jiff::Timestamp::now();
-        let key = file::add_key(&roster, &client, &Default::default(), None, 4, now).unwrap();
+        let key = ApiKey::generate();
+        let roster = format!("[clients.billing]\nroles = []\n\n{}", key.entry("billing"));
+        fs::write(directory.path().join("roster.toml"), roster).unwrap();
         let mut child = program(&directory, &[&["serve"], arguments].concat())
             .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
             .env("HALLPASS_STATE", "memory")
@@ -61,7 +60,7 @@ impl Service {
         let base_url = first.strip_prefix("listening on ").unwrap().to_owned();
         let key = match arguments.contains(&"--dev") {
             true => lines.next().unwrap().unwrap().replace("api key: ", ""),
-            false => key.expose().expose_secret().to_owned(),
+            false => key.as_str().to_owned(),
         };
         thread::spawn(move || lines.for_each(drop));
         let log = collected(child.stderr.take().unwrap());
@@ -109,6 +108,14 @@ impl Service {
         jsonwebtoken::encode(&header, &claims, &key).unwrap()
     }
 
+    /// Status and body of `/token` for a user's password (RFC 6749 §4.3).
+    pub(super) fn password_login(&self, user: &str, password: &str) -> (u16, Value) {
+        let form = [("grant_type", "password"), ("username", user), ("password", password)];
+        let mut answer = agent().post(format!("{}/token", self.base_url)).send_form(form).unwrap();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&body).unwrap())
+    }
+
     /// The status that the living token gets.
     pub(super) fn with_token(&self) -> u16 {
         let bearer = format!("Bearer {}", self.token);
@@ -122,16 +129,19 @@ impl Service {
         body["status"].as_str().unwrap().to_owned()
     }
 
-    fn send(&self, method: &str, path: &str, (name, value): (&str, &str)) -> (u16, Value) {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        (name, value): (&str, &str),
+    ) -> (u16, Value) {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url))
             .header(name, value)
             .body(())
             .unwrap();
-        let mut answer = agent.run(request).unwrap();
+        let mut answer = agent().run(request).unwrap();
         let body = answer.body_mut().read_to_string().unwrap();
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap())
     }
@@ -147,6 +157,10 @@ impl Service {
     pub(super) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 impl Drop for Service {
