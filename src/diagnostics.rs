@@ -52,8 +52,8 @@ impl Diagnostics {
     }
 
     /// The value of `result`, or nothing after its faults were added.
-    pub fn keep<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
-        result.map_err(|diagnostics| self.extend(diagnostics)).ok()
+    pub fn keep<T>(&mut self, result: Result<T, impl Into<Diagnostics>>) -> Option<T> {
+        result.map_err(|diagnostics| self.extend(diagnostics.into())).ok()
     }
 
     /// `value` if nothing is wrong.

@@ -9,7 +9,11 @@ use clap::Args;
 use crate::{
     config::{DocumentSettings, RawSettings, Settings},
     diagnostics::Diagnostics,
-    policy::{CompileOptions, Lookup, Policy, explain},
+    policy::{
+        compile_options::CompileOptions,
+        compiled::{Lookup, Policy},
+        explanation,
+    },
     server::document::own_document,
 };
 
@@ -43,17 +47,18 @@ impl Explain {
         let base_url = diagnostics.keep(Settings::expected_base_url(&raw));
         let surface = diagnostics.keep(DocumentSettings::resolve(&raw));
         let (Some(base_url), Some(surface)) = (base_url, surface) else { Err(diagnostics)? };
-        let policy = Policy::compile(&own_document(&surface), &CompileOptions::own())?;
+        let policy =
+            Policy::compile(&own_document(&surface), &CompileOptions::own(&surface.cookie_name))?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {
-            let table = headed(explain::table(&policy), is_styled(&out));
+            let table = headed(explanation::table(&policy), is_styled(&out));
             write!(out, "{table}")?;
             return Ok(ExitCode::SUCCESS);
         };
         let method = method.to_ascii_uppercase();
         let refusal = match policy.look_up(&method, &path) {
             Lookup::Operation(operation) => {
-                write!(out, "{}", explain::rule(operation, &base_url))?;
+                write!(out, "{}", explanation::details(operation, &base_url))?;
                 return Ok(ExitCode::SUCCESS);
             }
             Lookup::MethodNotAllowed { allow } => {

@@ -1,111 +1,99 @@
-//! A requirement weighed against what the server found out about the credentials.
-//!
-//! Must not know where a credential stood, how it was proven, or how an answer is written.
+//! A requirement, evaluated against what is known about a request's credentials.
 
 use std::sync::Arc;
 
-use super::{Alternative, Demand, Requirement, Scheme};
+use super::{
+    requirement::{Alternative, Demand, Requirement},
+    scheme::Scheme,
+};
 use crate::principal::Principal;
 
-/// What the server found out about the credential of one scheme.
+/// The result of authenticating the credential of one scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Authentication {
-    /// None was presented.
+    /// The request has no such credential.
     Missing,
-    /// The presented one is malformed, unknown, expired or revoked.
+    /// The credential is malformed, unknown, expired or revoked.
     Invalid,
-    /// A cookie that came across sites, which nobody looked at.
+    /// A cookie of a cross-site request; it was not authenticated.
     CrossSite,
-    /// It speaks for this principal.
+    /// The credential is good and belongs to this principal.
     Valid(Arc<Principal>),
 }
 
-/// The schemes that fit into [`Authentications`] without an allocation; our own document has eight.
-const NEAR: usize = 8;
-
-/// What is known so far, by scheme. All schemes must be of one [`super::Policy`].
+/// The authentications of a request so far, by the index of their scheme. All schemes are of one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Authentications {
-    near: [Option<Authentication>; NEAR],
-    far: Vec<Option<Authentication>>,
-}
+pub(crate) struct Authentications(Vec<Option<Authentication>>);
 
 impl Authentications {
-    /// Adds what was found out about the credential of `scheme`, in place of anything known before.
-    pub(crate) fn insert(&mut self, scheme: &Scheme, evidence: Authentication) {
-        let slot = match scheme.index.checked_sub(NEAR) {
-            None => self.near.get_mut(scheme.index),
-            Some(index) => {
-                self.far.resize(self.far.len().max(index + 1), None);
-                self.far.get_mut(index)
-            }
-        };
-        if let Some(slot) = slot {
-            *slot = Some(evidence);
+    /// Sets the authentication of `scheme`.
+    pub(crate) fn insert(&mut self, scheme: &Scheme, authentication: Authentication) {
+        if self.0.len() <= scheme.index {
+            self.0.resize(scheme.index + 1, None);
+        }
+        if let Some(slot) = self.0.get_mut(scheme.index) {
+            *slot = Some(authentication);
         }
     }
 
-    /// What is known about the credential of `scheme`.
-    pub(crate) fn of(&self, scheme: &Scheme) -> Option<&Authentication> {
-        match scheme.index.checked_sub(NEAR) {
-            None => self.near.get(scheme.index)?.as_ref(),
-            Some(index) => self.far.get(index)?.as_ref(),
-        }
+    /// The authentication of `scheme`, if it was tried.
+    pub(crate) fn get(&self, scheme: &Scheme) -> Option<&Authentication> {
+        self.0.get(scheme.index)?.as_ref()
     }
 }
 
-/// What comes next for a request.
+/// The next step for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Evaluation<'p> {
-    /// Prove the credential of this scheme, insert the evidence, evaluate again.
+    /// Authenticate the credential of this scheme, insert the result, and evaluate again.
     Authenticate(&'p Scheme),
-    /// Nothing more has to be proven.
+    /// No further credential matters.
     Decided(Decision<'p>),
 }
 
-/// The answer to a request.
+/// Whether a request is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision<'p> {
-    /// It may pass.
+    /// The request passes.
     Allow {
-        /// Whom it speaks for and by which scheme; none if anonymous was enough.
+        /// The principal and the scheme that authenticated it; `None` where `{}` was enough.
         principal: Option<(Arc<Principal>, &'p Scheme)>,
     },
     /// 401 (RFC 9110 §15.5.2).
     Challenge {
-        /// The scheme whose credential was bad; none if nothing was presented.
+        /// The scheme whose credential is invalid; `None` if there is no credential.
         bad: Option<&'p Scheme>,
     },
     /// 403 (RFC 9110 §15.5.4).
     Forbid(Forbidden<'p>),
 }
 
-/// Why another credential of the same sort would not help.
+/// Why a request is forbidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forbidden<'p> {
-    /// Proven, but a role or scope is missing (RFC 6750 §3.1, `insufficient_scope`).
+    /// The credential is good, but a role or scope is missing (RFC 6750 §3.1, `insufficient_scope`).
     Insufficient {
         /// The demand that is not met.
         demand: &'p Demand,
     },
-    /// The credential is a cookie that came across sites.
+    /// The credential is a cookie of a cross-site request.
     CrossSite {
         /// Its scheme.
         scheme: &'p Scheme,
     },
-    /// Proofs that must name one subject name several.
+    /// The credentials of one alternative belong to different subjects.
     OtherSubject,
-    /// The document declares nothing for the operation.
+    /// The document declares no `security` for the operation.
     Undeclared,
 }
 
 impl Requirement {
-    /// With the evidence so far, names the next scheme whose credential must be proven, or decides.
+    /// Decides, or names the next scheme whose credential must be authenticated first.
     ///
-    /// Alternatives are tried in document order, and one that passes ends the search; `{}` passes
-    /// last, and only if no presented credential is bad. If all fail, the most specific refusal is
-    /// the answer: 403 before a bad credential before a missing one, then the first.
-    pub(crate) fn evaluate<'p>(&'p self, evidences: &Authentications) -> Evaluation<'p> {
+    /// Alternatives are tried in document order until one is met. `{}` is tried last and is not met if a
+    /// credential is invalid. If none is met, the most specific refusal wins: 403 before an invalid credential
+    /// before a missing one; among equals the first.
+    pub(crate) fn evaluate<'p>(&'p self, authentications: &Authentications) -> Evaluation<'p> {
         let alternatives = match self {
             Self::Public => return Evaluation::Decided(Decision::Allow { principal: None }),
             Self::Denied => return Evaluation::Decided(Decision::Forbid(Forbidden::Undeclared)),
@@ -113,28 +101,28 @@ impl Requirement {
         };
         let mut refusal = Decision::Challenge { bad: None };
         for alternative in alternatives.iter().filter(|one| !one.is_anonymous()) {
-            match alternative.evaluate(evidences) {
+            match alternative.evaluate(authentications) {
                 Evaluation::Decided(Decision::Allow { principal }) => {
                     return Evaluation::Decided(Decision::Allow { principal });
                 }
-                Evaluation::Decided(other) => refusal = refusal.or_stronger(other),
-                prove => return prove,
+                Evaluation::Decided(other) => refusal = refusal.or_more_specific(other),
+                authenticate => return authenticate,
             }
         }
         if alternatives.iter().any(Alternative::is_anonymous) {
-            refusal = self.anonymous(evidences);
+            refusal = self.anonymous(authentications);
         }
         Evaluation::Decided(refusal)
     }
 
-    /// Without a credential anybody may; one that is presented must be good, whatever it lacks.
-    fn anonymous<'p>(&'p self, evidences: &Authentications) -> Decision<'p> {
+    /// Allows the request unless a credential is invalid. Missing roles and scopes do not matter.
+    fn anonymous<'p>(&'p self, authentications: &Authentications) -> Decision<'p> {
         let mut decision = Decision::Allow { principal: None };
         for demand in self.demands() {
             if let Some(bad @ (Authentication::Invalid | Authentication::CrossSite)) =
-                evidences.of(&demand.scheme)
+                authentications.get(&demand.scheme)
             {
-                decision = decision.or_stronger(demand.evaluate(bad, None));
+                decision = decision.or_more_specific(demand.evaluate(bad, None));
             }
         }
         decision
@@ -142,16 +130,16 @@ impl Requirement {
 }
 
 impl Alternative {
-    /// The first demand speaks for the request; the others must agree on whom, and on whose name that is.
-    fn evaluate<'p>(&'p self, evidences: &Authentications) -> Evaluation<'p> {
+    /// The first demand gives the principal. Those of the others must be the same.
+    fn evaluate<'p>(&'p self, authentications: &Authentications) -> Evaluation<'p> {
         let mut decision = Decision::Allow { principal: None };
         let mut first = None;
         for demand in &self.demands {
-            match evidences.of(&demand.scheme) {
+            match authentications.get(&demand.scheme) {
                 None => return Evaluation::Authenticate(&demand.scheme),
-                Some(evidence) => {
-                    decision = decision.or_stronger(demand.evaluate(evidence, first));
-                    first = first.or(evidence.principal());
+                Some(authentication) => {
+                    decision = decision.or_more_specific(demand.evaluate(authentication, first));
+                    first = first.or(authentication.principal());
                 }
             }
         }
@@ -169,9 +157,9 @@ impl Authentication {
 }
 
 impl Demand {
-    fn evaluate(&self, evidence: &Authentication, first: Option<&Principal>) -> Decision<'_> {
+    fn evaluate(&self, authentication: &Authentication, first: Option<&Principal>) -> Decision<'_> {
         let scheme = self.scheme.as_ref();
-        match evidence {
+        match authentication {
             Authentication::Missing => Decision::Challenge { bad: None },
             Authentication::Invalid => Decision::Challenge { bad: Some(scheme) },
             Authentication::CrossSite => Decision::Forbid(Forbidden::CrossSite { scheme }),
@@ -196,12 +184,12 @@ impl Demand {
 }
 
 impl Decision<'_> {
-    /// The other one if it says more about what is wrong, else this one.
-    fn or_stronger(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
+    /// The more specific one, or `self` if they are equal.
+    fn or_more_specific(self, other: Self) -> Self {
+        if other.specificity() > self.specificity() { other } else { self }
     }
 
-    fn rank(&self) -> u8 {
+    fn specificity(&self) -> u8 {
         match self {
             Self::Allow { principal: None } => 0,
             Self::Allow { principal: Some(_) } => 1,

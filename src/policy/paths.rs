@@ -1,12 +1,10 @@
-//! Path templates: reading, matching, ordering (OpenAPI 3.1 §4.8.8, Paths Object).
-//!
-//! Must not know methods, nor what an operation demands.
+//! Path templates: parsing, matching, ordering (OpenAPI 3.1 §4.8.8, Paths Object).
 
 use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
 
 use actix_router::Quoter;
 
-/// `path` as actix-web's router sees it: percent-decoded, but for `%25`, `%2F` and `%2B`.
+/// `path` as actix-web's router sees it: percent-decoded except for `%25`, `%2F` and `%2B`.
 pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
     match Quoter::new(b"", b"%/+").requote(path.as_bytes()) {
         Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
@@ -14,8 +12,7 @@ pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path of the document, the names of its parameters forgotten: equal means that nothing but
-/// names differs.
+/// A path template without the names of its parameters, so that templates that differ only in names are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Template(Vec<Segment>);
 
@@ -26,17 +23,17 @@ enum Segment {
 }
 
 impl Template {
-    /// Reads a path.
+    /// Parses a path of the document.
     ///
     /// # Errors
-    /// What is wrong with it and how to mend it.
+    /// What is wrong and how to fix it.
     pub(super) fn parse(path: &str) -> Result<Self, String> {
         if !path.starts_with('/') {
             return Err("does not begin with `/`; put one before it".to_owned());
         }
         if path.contains(['?', '#']) {
             return Err(
-                "holds `?` or `#`; a path ends before the query, remove the rest".to_owned()
+                "contains `?` or `#`; a path ends before the query, remove the rest".to_owned()
             );
         }
         if path.ends_with("}*") {
@@ -53,8 +50,8 @@ impl Template {
             && self.0.iter().zip(path.split('/')).all(|(segment, text)| segment.matches(text))
     }
 
-    /// How many segments it has; only paths with equally many can match.
-    pub(super) fn len(&self) -> usize {
+    /// The number of segments. Only paths with the same number can match.
+    fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -63,7 +60,7 @@ impl Template {
         literals.map(|literals| literals.join("/"))
     }
 
-    /// Orders more specific templates first: a literal earlier, then more literal characters.
+    /// Sorts more specific templates first: by segment, literals before patterns, then more literal characters.
     fn rank(&self) -> Vec<(bool, Reverse<usize>)> {
         self.0.iter().map(Segment::rank).collect()
     }
@@ -106,8 +103,8 @@ impl Segment {
         }
     }
 
-    /// A parameter takes one character or more. The first place where the next literal stands is as
-    /// good as any later one, so nothing has to be tried twice.
+    /// A parameter matches at least one character. Taking the first occurrence of each literal is enough: no
+    /// backtracking is needed.
     fn matches(&self, text: &str) -> bool {
         let (before, between, behind) = match self {
             Self::Literal(literal) => return literal == text,
@@ -122,7 +119,7 @@ impl Segment {
             let Some((_, tail)) = chars.as_str().split_once(literal.as_str()) else { return false };
             rest = tail;
         }
-        rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !climbs(text)
+        rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !is_dot_segment(text)
     }
 
     fn rank(&self) -> (bool, Reverse<usize>) {
@@ -137,13 +134,13 @@ impl Segment {
 }
 
 fn unbalanced() -> String {
-    "has a brace without its partner; a parameter is written `{name}`, a brace `%7B`".to_owned()
+    "has an unbalanced brace; a parameter is written `{name}`, a brace `%7B`".to_owned()
 }
 
-/// Whether some server might read the segment as `.` or `..` and so arrive at another path than the
-/// one that was judged. Clients resolve such segments before they send them (RFC 3986 §5.2.4); that
-/// servlet containers cut at `;` and others decode `%2F` or turn `\` around is folklore of attackers.
-fn climbs(segment: &str) -> bool {
+/// Whether a server behind us might read the segment as `.` or `..` and serve another path than the one that was
+/// judged. Honest clients resolve such segments themselves (RFC 3986 §5.2.4). Some servers cut segments at `;`,
+/// decode `%2F` or treat `\` as `/`.
+fn is_dot_segment(segment: &str) -> bool {
     segment.contains('.')
         && segment
             .split(['\\', ';'])
@@ -156,17 +153,17 @@ fn count(path: &str) -> usize {
     path.bytes().filter(|byte| *byte == b'/').count() + 1
 }
 
-/// All paths of a document, ready to be searched.
+/// An index of the path templates of a document.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     concrete: HashMap<String, usize>,
-    /// By number of segments, the more specific first.
+    /// By number of segments, more specific templates first.
     templated: HashMap<usize, Vec<(Template, usize)>>,
 }
 
 impl Paths {
-    /// An index of templates, each known by its position.
-    pub(super) fn of(templates: impl IntoIterator<Item = Template>) -> Self {
+    /// Indexes templates by their position.
+    pub(super) fn new(templates: impl IntoIterator<Item = Template>) -> Self {
         let mut paths = Self::default();
         for (position, template) in templates.into_iter().enumerate() {
             match template.concrete() {
@@ -182,7 +179,7 @@ impl Paths {
         paths
     }
 
-    /// The position of the template that a decoded path belongs to.
+    /// The position of the template that matches a decoded path.
     pub(super) fn find(&self, path: &str) -> Option<usize> {
         self.concrete.get(path).copied().or_else(|| {
             let templates = self.templated.get(&count(path))?;

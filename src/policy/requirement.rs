@@ -1,53 +1,78 @@
-//! What an operation demands: alternatives of demands.
-//!
-//! Must not know what a request holds.
+//! What an operation demands, and what follows from it for every request.
 
 use std::sync::Arc;
 
-use super::Scheme;
+use super::scheme::{CredentialKind, Scheme};
 use crate::oauth::{Role, Scope};
 
 /// All that one operation demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requirement {
-    /// `security: []`: nothing; no credential is even read.
+    /// `security: []`: no credential is read.
     Public,
-    /// Nothing was declared, so nobody may.
+    /// The document declares nothing, and undeclared operations are denied.
     Denied,
-    /// One of these is enough.
+    /// One of these alternatives is enough.
     AnyOf(Vec<Alternative>),
 }
 
-/// One Security Requirement Object: all of its demands must be met, by one subject.
+/// One Security Requirement Object: one subject must meet all demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alternative {
-    /// In document order; none is `{}`: anonymous is fine.
+    /// In document order; empty for `{}`, which is met without a credential.
     pub demands: Vec<Demand>,
 }
 
-/// A proven credential under one scheme, and what it must bring along.
+/// A credential under one scheme, and the roles and scopes that it must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Demand {
-    /// The way the credential is sent.
+    /// How the credential is sent.
     pub scheme: Arc<Scheme>,
-    /// All of these, under schemes that have no scopes.
+    /// All are required. Empty under a scheme with scopes.
     pub roles: Vec<Role>,
-    /// All of these, compared exactly.
+    /// All are required; compared exactly.
     pub scopes: Vec<Scope>,
 }
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the refusals in the document will be derived from these")
+)]
 impl Requirement {
-    /// The schemes that would do, each once, in document order: for challenges.
+    /// Whether credentials may be read and the answer depends on them.
+    pub(crate) fn is_protected(&self) -> bool {
+        *self != Self::Public
+    }
+
+    /// Whether a request with a good credential can be forbidden (403): an alternative can be met in part, or a
+    /// cookie can come with another site's request.
+    pub(crate) fn can_forbid(&self) -> bool {
+        let can_forbid = |alternative: &Alternative| {
+            let [demand] = alternative.demands.as_slice() else {
+                return !alternative.is_anonymous();
+            };
+            demand.scheme.is_cookie() || !demand.roles.is_empty() || !demand.scopes.is_empty()
+        };
+        *self == Self::Denied || self.alternatives().iter().any(can_forbid)
+    }
+
+    /// Whether a credential holds a secret that must be hashed: an API key or a password.
+    pub(crate) fn hashes_secrets(&self) -> bool {
+        self.demands().any(|demand| demand.scheme.credential != CredentialKind::Token)
+    }
+}
+
+impl Requirement {
+    /// The accepted schemes, each once, in document order.
     pub(crate) fn schemes(&self) -> impl Iterator<Item = &Scheme> {
         let schemes = || self.demands().map(|demand| demand.scheme.as_ref());
-        // A handful: looking through them again is cheaper than remembering them.
         let is_first = move |(at, scheme): &(usize, &Scheme)| {
             schemes().take(*at).all(|earlier| earlier.index != scheme.index)
         };
         schemes().enumerate().filter(is_first).map(|(_, scheme)| scheme)
     }
 
-    /// The alternatives; none for [`Requirement::Public`] and [`Requirement::Denied`].
+    /// The alternatives; empty for [`Requirement::Public`] and [`Requirement::Denied`].
     pub(crate) fn alternatives(&self) -> &[Alternative] {
         match self {
             Self::Public | Self::Denied => &[],

@@ -1,27 +1,25 @@
-//! Reads `security`: alternatives of demands (OpenAPI 3.1 §4.8.30, Security Requirement Object).
-//!
-//! Must not know which operation it reads for, nor what a request holds.
+//! Reads `security` (OpenAPI 3.1 §4.8.30, Security Requirement Object).
 
 use std::sync::Arc;
 
 use super::{
-    Alternative, Demand, Requirement,
-    document::{Node, keep},
-    schemes::{Declared, Schemes},
+    node::Node,
+    requirement::{Alternative, Demand, Requirement},
+    security_schemes::{SecuritySchemes, UsedScheme},
 };
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     oauth::{Role, Scope},
 };
 
-/// The minor versions whose rules differ.
+/// The minor versions of OpenAPI, whose rules differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Version {
     /// Lists under schemes without scopes must be empty.
     V3_0,
     /// Such lists name roles.
     V3_1,
-    /// As 3.1; path items know more methods.
+    /// As 3.1; path items have more methods.
     V3_2,
 }
 
@@ -29,8 +27,8 @@ impl Version {
     /// Reads `openapi`.
     ///
     /// # Errors
-    /// It is missing, no string, or names a version whose rules are unknown here.
-    pub(super) fn of(document: &Node<'_>) -> Result<Self, Diagnostic> {
+    /// It is missing, not a string, or another version.
+    pub(super) fn read(document: &Node<'_>) -> Result<Self, Diagnostic> {
         let what = "has no `openapi` version; write for example `openapi: 3.1.0`";
         let node = document.field("openapi").ok_or_else(|| document.diagnostic(what))?;
         let text = node.text()?;
@@ -41,7 +39,9 @@ impl Version {
             .find(|(minor, _)| text.strip_prefix(minor).is_some_and(is_patch))
             .map(|(_, version)| *version);
         found.ok_or_else(|| {
-            node.diagnostic(format!("the version `{text}` is not known; use 3.0.x, 3.1.x or 3.2.x"))
+            node.diagnostic(format!(
+                "the version `{text}` is not supported; use 3.0.x, 3.1.x or 3.2.x"
+            ))
         })
     }
 }
@@ -50,17 +50,17 @@ impl Version {
 ///
 /// # Errors
 /// Everything in it that is malformed, undeclared or cannot be enforced.
-pub(super) fn requirement(
+pub(super) fn read(
     security: &Node<'_>,
     version: Version,
-    schemes: &mut Schemes<'_>,
+    schemes: &mut SecuritySchemes<'_>,
 ) -> Result<Requirement, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut alternatives = Vec::new();
     for alternative in security.array()? {
         let mut demands = Vec::new();
-        for (name, list) in keep(alternative.object(), &mut diagnostics).unwrap_or_default() {
-            demands.extend(keep(demand(name, &list, version, schemes), &mut diagnostics));
+        for (name, list) in diagnostics.keep(alternative.object()).unwrap_or_default() {
+            demands.extend(diagnostics.keep(demand(name, &list, version, schemes)));
         }
         alternatives.push(Alternative { demands });
     }
@@ -74,14 +74,14 @@ fn demand(
     name: &str,
     list: &Node<'_>,
     version: Version,
-    schemes: &mut Schemes<'_>,
+    schemes: &mut SecuritySchemes<'_>,
 ) -> Result<Demand, Diagnostics> {
-    let declared = schemes.named(name, list)?;
+    let used = schemes.resolve(name, list)?;
     let words = list.array()?;
     let mut demand =
-        Demand { scheme: Arc::clone(&declared.scheme), roles: Vec::new(), scopes: Vec::new() };
-    if declared.scheme.kind.has_scopes() {
-        demand.scopes = all(&words, |text| scope(text, &declared))?;
+        Demand { scheme: Arc::clone(&used.scheme), roles: Vec::new(), scopes: Vec::new() };
+    if used.scheme.kind.has_scopes() {
+        demand.scopes = all(&words, |text| scope(text, &used))?;
     } else if version == Version::V3_0 && !words.is_empty() {
         let what = format!(
             "OpenAPI 3.0 has no roles: the list of `{name}` must be empty; \
@@ -89,12 +89,12 @@ fn demand(
         );
         return Err(list.diagnostic(what).into());
     } else {
-        demand.roles = all(&words, |text| Role::parse(text).map_err(|fault| fault.to_string()))?;
+        demand.roles = all(&words, |text| Role::parse(text).map_err(|error| error.to_string()))?;
     }
     Ok(demand)
 }
 
-/// Each word of a list, or what is wrong with each of them.
+/// Parses each word of a list.
 fn all<W>(
     words: &[Node<'_>],
     parse: impl Fn(&str) -> Result<W, String>,
@@ -103,18 +103,18 @@ fn all<W>(
     let mut found = Vec::new();
     for node in words {
         let word = node.text().and_then(|text| {
-            parse(text).map_err(|fault| node.diagnostic(format!("{fault}; correct it")))
+            parse(text).map_err(|error| node.diagnostic(format!("{error}; correct it")))
         });
-        found.extend(keep(word, &mut diagnostics));
+        found.extend(diagnostics.keep(word));
     }
     diagnostics.or(found)
 }
 
-/// OpenID providers tell their scopes elsewhere, so only those of flows can be compared.
-fn scope(text: &str, declared: &Declared) -> Result<Scope, String> {
-    if declared.scopes.as_ref().is_some_and(|known| !known.contains(text)) {
-        let name = &declared.scheme.name;
+/// Parses a scope, which must be declared where the document lists scopes.
+fn scope(text: &str, used: &UsedScheme) -> Result<Scope, String> {
+    if used.scopes.as_ref().is_some_and(|known| !known.contains(text)) {
+        let name = &used.scheme.name;
         return Err(format!("no flow of `{name}` declares the scope `{text}`; declare it"));
     }
-    Scope::parse(text).map_err(|fault| fault.to_string())
+    Scope::parse(text).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use crate::{
     authority::Authority,
     config::{KeySource, RawSettings, Settings, TlsFiles},
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{CompileOptions, Policy},
+    policy::{compile_options::CompileOptions, compiled::Policy},
     roster::{Issuer, KeyRecord, LoadedRoster, RosterFile},
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
@@ -86,7 +86,7 @@ pub(crate) fn assemble(
 /// The document of these settings and issuers can be enforced.
 fn enforceable(settings: &Settings, issuers: &[Issuer]) -> Result<Policy, Diagnostics> {
     let document = issuer_schemes::add(own_document(&settings.surface), issuers)?;
-    Policy::compile(&document, &CompileOptions::own())
+    Policy::compile(&document, &CompileOptions::own(&settings.surface.cookie_name))
 }
 
 /// The state file is opened by whoever serves; whether that could work can be said before.

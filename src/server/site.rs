@@ -17,7 +17,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{CompileOptions, Policy},
+    policy::{compile_options::CompileOptions, compiled::Policy},
 };
 
 use crate::server::{
@@ -88,7 +88,8 @@ impl Site {
     ) -> Result<Self, Diagnostics> {
         let document = complete(document, &gate.settings().surface);
         let document = issuer_schemes::add(document, gate.issuers())?;
-        let policy = Policy::compile(&document, &CompileOptions::own())?;
+        let options = CompileOptions::own(&gate.settings().surface.cookie_name);
+        let policy = Policy::compile(&document, &options)?;
         let sources = Sources::of(&policy, gate.issuers(), gate.authority())?;
         let json = serde_json::to_vec(&document).map_err(unwritable)?.into();
         let yaml = yaml_serde::to_string(&document).map_err(unwritable)?.into();

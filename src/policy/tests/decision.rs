@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 use super::{operation, own, secured};
 use crate::{
-    policy::{Authentication, Authentications, Decision, Evaluation, Forbidden, Scheme},
+    policy::{
+        decision::{Authentication, Authentications, Decision, Evaluation, Forbidden},
+        scheme::Scheme,
+    },
     principal::Principal,
 };
 
@@ -246,9 +249,9 @@ fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
     let policy = own(&document);
     let mut evidences = Authentications::default();
     for scheme in policy.schemes().iter().rev() {
-        assert_eq!(evidences.of(scheme), None);
+        assert_eq!(evidences.get(scheme), None);
         evidences.insert(scheme, Authentication::Missing);
-        assert_eq!(evidences.of(scheme), Some(&Authentication::Missing));
+        assert_eq!(evidences.get(scheme), Some(&Authentication::Missing));
     }
     evidences.insert(&policy.schemes()[39], Authentication::Invalid);
     let requirement = &operation(&policy, "GET", "/a").requirement;

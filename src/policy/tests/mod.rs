@@ -2,17 +2,22 @@
 //!
 //! Must not know how the parts work inside, but for the matcher's oracle.
 
+mod base_path;
 mod decision;
-mod explain;
+mod explanation;
 mod mutation;
-mod operations;
+mod path_items;
 mod paths;
+mod requirement;
 mod security;
-mod servers;
 
 use serde_json::{Value, json};
 
-use super::{CompileOptions, Lookup, Operation, Policy, Undeclared};
+use super::{
+    compile_options::{CompileOptions, Undeclared},
+    compiled::{Lookup, Policy},
+    operation::Operation,
+};
 use crate::diagnostics::Diagnostics;
 
 /// A document with one scheme of each kind.
@@ -48,16 +53,16 @@ fn public(paths: &[&str]) -> Value {
 }
 
 fn others(undeclared: Undeclared) -> CompileOptions {
-    CompileOptions { undeclared, base: None }
+    CompileOptions { undeclared, base: None, session_cookie: None }
 }
 
 fn own(document: &Value) -> Policy {
-    Policy::compile(document, &CompileOptions::own())
+    Policy::compile(document, &CompileOptions::own("access_token"))
         .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 fn faults(document: &Value) -> Diagnostics {
-    faults_of(document, &CompileOptions::own())
+    faults_of(document, &CompileOptions::own("access_token"))
 }
 
 fn faults_of(document: &Value, reading: &CompileOptions) -> Diagnostics {

@@ -6,7 +6,10 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
 use super::{CompileOptions, Lookup, Policy, Undeclared, document, own};
-use crate::policy::{Authentications, Decision, Evaluation, Requirement};
+use crate::policy::{
+    decision::{Authentication, Authentications, Decision, Evaluation},
+    requirement::Requirement,
+};
 
 /// Something of everything, all of it protected, but for one operation.
 fn sample() -> Value {
@@ -32,10 +35,10 @@ fn sample() -> Value {
 fn readings() -> [CompileOptions; 4] {
     let base = || Some("/v1".to_owned());
     [
-        CompileOptions::own(),
-        CompileOptions { undeclared: Undeclared::Deny, base: None },
-        CompileOptions { undeclared: Undeclared::Deny, base: base() },
-        CompileOptions { undeclared: Undeclared::Public, base: base() },
+        CompileOptions::own("access_token"),
+        CompileOptions { undeclared: Undeclared::Deny, base: None, session_cookie: None },
+        CompileOptions { undeclared: Undeclared::Deny, base: base(), session_cookie: None },
+        CompileOptions { undeclared: Undeclared::Public, base: base(), session_cookie: None },
     ]
 }
 
@@ -43,9 +46,7 @@ fn is_open(requirement: &Requirement) -> bool {
     let mut evidences = Authentications::default();
     loop {
         match requirement.evaluate(&evidences) {
-            Evaluation::Authenticate(scheme) => {
-                evidences.insert(scheme, super::super::Authentication::Missing)
-            }
+            Evaluation::Authenticate(scheme) => evidences.insert(scheme, Authentication::Missing),
             Evaluation::Decided(decision) => return matches!(decision, Decision::Allow { .. }),
         }
     }
@@ -219,7 +220,7 @@ fn no_json_makes_it_panic() {
             {
                 let _ = (policy.find(method, path), policy.look_up(method, path));
             }
-            let _ = crate::policy::explain::table(&policy);
+            let _ = crate::policy::explanation::table(&policy);
         }
     }
     own(&sample_without_servers(sample));

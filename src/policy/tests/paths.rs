@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use super::{Lookup, assert_fault, faults, own, public, template};
-use crate::policy::{decoded, paths::Paths, paths::Template};
+use crate::policy::paths::{Paths, Template, decoded};
 
 #[test]
 fn concrete_goes_before_templated_and_an_earlier_literal_before_a_later_one() {
@@ -115,14 +115,14 @@ fn malformed_paths_are_faults() {
     for (path, what) in [
         ("a", "does not begin with `/`"),
         ("", "does not begin with `/`"),
-        ("/a?b=c", "holds `?` or `#`"),
-        ("/a#b", "holds `?` or `#`"),
+        ("/a?b=c", "contains `?` or `#`"),
+        ("/a#b", "contains `?` or `#`"),
         ("/{a}*", "ends with `}*`"),
-        ("/{a", "brace without its partner"),
-        ("/a}", "brace without its partner"),
-        ("/}{", "brace without its partner"),
-        ("/{{a}}", "brace without its partner"),
-        ("/{a/b}", "brace without its partner"),
+        ("/{a", "unbalanced brace"),
+        ("/a}", "unbalanced brace"),
+        ("/}{", "unbalanced brace"),
+        ("/{{a}}", "unbalanced brace"),
+        ("/{a/b}", "unbalanced brace"),
         ("/{}", "without a name"),
         ("/{a}/{a}", "two parameters `a`"),
         ("/{a}{a}", "two parameters `a`"),
@@ -190,7 +190,7 @@ fn the_matcher_agrees_with_the_routers() {
         };
         let template = Template::parse(&named(|at| format!("any name {at}"))).unwrap();
         let router = ResourceDef::new(named(|at| format!("p{at}")));
-        let ours = Paths::of([template]);
+        let ours = Paths::new([template]);
         for _ in 0..20 {
             let path = text(&["a", "b", "/", ".", "-", "é", "a"], 8);
             if path.split('/').any(|segment| segment == "." || segment == "..") {

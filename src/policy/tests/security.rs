@@ -7,7 +7,10 @@ use serde_json::json;
 use super::{
     CompileOptions, Policy, Undeclared, assert_fault, document, faults, operation, own, secured,
 };
-use crate::policy::{Location, Requirement, SchemeKind};
+use crate::policy::{
+    requirement::Requirement,
+    scheme::{Location, SchemeKind},
+};
 
 fn requirement_of(document: &serde_json::Value) -> Requirement {
     operation(&own(document), "GET", "/a").requirement.clone()
@@ -64,7 +67,7 @@ fn a_scheme_that_stands_in_two_alternatives_is_challenged_once() {
 fn every_kind_of_scheme_is_read() {
     let names = ["apiKey", "apiKeyQuery", "session", "bearer", "basic", "oauth2", "openIdConnect"];
     let document = secured(names.iter().map(|name| json!({ *name: [] })).collect());
-    let key = |place, name: &str| SchemeKind::ApiKey { place, name: name.to_owned() };
+    let key = |location, name: &str| SchemeKind::ApiKey { location, name: name.to_owned() };
     let kinds = [
         key(Location::Header, "X-API-Key"),
         key(Location::Query, "api_key"),
@@ -161,7 +164,7 @@ fn a_malformed_scheme_is_a_fault_of_those_who_use_it_only() {
         (json!({ "type": "http" }), "has no `scheme`"),
         (json!({ "type": "http", "scheme": "digest" }), "`digest` cannot be enforced"),
         (json!({ "type": "apiKey", "name": "k" }), "has no `in`"),
-        (json!({ "type": "apiKey", "name": "k", "in": "body" }), "`in: body` is no place"),
+        (json!({ "type": "apiKey", "name": "k", "in": "body" }), "`in: body` is not a location"),
         (json!({ "type": "apiKey", "in": "query" }), "has no `name`"),
         (json!({ "type": "apiKey", "in": "query", "name": "" }), "has no `name`"),
         (json!({ "type": "apiKey", "in": "header", "name": "a b" }), "cannot name a header"),
@@ -192,9 +195,9 @@ fn a_scheme_may_be_a_reference_inside_the_document() {
     assert_eq!(&*policy.schemes()[0].name, "alias");
     for (reference, what) in [
         ("#/components/securitySchemes/loop", "leads back to itself"),
-        ("#/components/securitySchemes/none", "leads nowhere"),
-        ("#bearer", "leads nowhere"),
-        ("#/components/%FF", "leads nowhere"),
+        ("#/components/securitySchemes/none", "leads to nothing"),
+        ("#bearer", "leads to nothing"),
+        ("#/components/%FF", "leads to nothing"),
         ("other.yaml#/bearer", "leads to another file"),
         ("", "leads to another file"),
     ] {
@@ -215,6 +218,6 @@ fn all_faults_come_at_once() {
     );
     document["servers"] = json!("everywhere");
     assert_eq!(faults(&document).iter().count(), 6);
-    let reading = CompileOptions { base: None, ..CompileOptions::own() };
+    let reading = CompileOptions { base: None, ..CompileOptions::own("access_token") };
     assert_eq!(super::faults_of(&document, &reading).iter().count(), 7);
 }

@@ -8,7 +8,7 @@ use std::{ops::Range, sync::OnceLock, time::Duration};
 use actix_web::{Error, dev::ServiceResponse, http::StatusCode};
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
-use crate::policy::{Operation, Policy};
+use crate::policy::{compiled::Policy, operation::Operation};
 
 use crate::server::counters::Metrics;
 

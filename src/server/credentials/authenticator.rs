@@ -8,7 +8,11 @@ use actix_web::HttpRequest;
 use jiff::Timestamp;
 
 use crate::{
-    policy::{Authentication, Authentications, Decision, Requirement, Scheme},
+    policy::{
+        decision::{Authentication, Authentications, Decision},
+        requirement::Requirement,
+        scheme::{CredentialKind, Scheme},
+    },
     principal::Principal,
     tokens::{ExternalTokenError, TokenError},
 };
@@ -16,7 +20,6 @@ use crate::{
 use crate::server::{
     credentials::{
         external_issuers::Foreign,
-        locations::takes_token,
         read::{Credential, Credentials, Presented},
         secrets::KeyFault,
     },
@@ -75,7 +78,7 @@ impl<'e> Prover<'e> {
     /// What can be said about the credential of `scheme`.
     pub(crate) async fn prove(&mut self, scheme: &Scheme) -> Authentication {
         let foreign = self.enforcement.sources.foreign(scheme);
-        match self.credentials.presented(scheme, &self.enforcement.session_cookie) {
+        match self.credentials.presented(scheme) {
             Presented::Nothing => Authentication::Missing,
             Presented::CrossSite => Authentication::CrossSite,
             Presented::Credential(Credential::Token(token)) => match foreign {
@@ -163,7 +166,7 @@ impl<'e> Prover<'e> {
 
     /// The fault that says most about the credential of `scheme`: of a token, what its own issuer's keys found.
     fn fault_of(&self, scheme: &Scheme) -> Option<&Fault> {
-        let takes_token = takes_token(scheme, &self.enforcement.session_cookie);
+        let takes_token = scheme.credential == CredentialKind::Token;
         let by_its_issuer = self.faults.iter().find(|fault| fault.is_by_its_issuer);
         by_its_issuer
             .filter(|_| takes_token)
@@ -190,14 +193,14 @@ impl<'e> Prover<'e> {
                     Some(fault) => (fault.detail, Some(fault.reason.clone()), fault.key_id.clone()),
                     None => ("The credential is not valid", None, None),
                 };
-                let refusal = match takes_token(scheme, &self.enforcement.session_cookie) {
-                    true => challenges.bad_token(detail),
-                    false => challenges.bad_key(detail),
+                let refusal = match scheme.credential {
+                    CredentialKind::Token => challenges.bad_token(detail),
+                    CredentialKind::ApiKey | CredentialKind::Basic => challenges.bad_key(detail),
                 };
                 refusal.because(reason, key_id)
             }
             Decision::Forbid(forbidden) => {
-                let known = requirement.schemes().find_map(|scheme| match evidences.of(scheme) {
+                let known = requirement.schemes().find_map(|scheme| match evidences.get(scheme) {
                     Some(Authentication::Valid(principal)) => Some(principal),
                     _ => None,
                 });

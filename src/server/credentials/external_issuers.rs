@@ -12,7 +12,10 @@ use crate::{
     authority::Authority,
     diagnostics::{Diagnostic, Diagnostics},
     oauth::{ProviderUrl, Subject},
-    policy::{Policy, Scheme, SchemeKind},
+    policy::{
+        compiled::Policy,
+        scheme::{Scheme, SchemeKind},
+    },
     principal::Principal,
     roster::Issuer,
     tokens::{ExternalTokenError, Refresh},
@@ -141,7 +144,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        policy::CompileOptions,
+        policy::compile_options::CompileOptions,
         roster::Roster,
         tokens::{Keyring, Revocations, SigningKey, Tokens},
     };
@@ -161,7 +164,7 @@ mod tests {
             "paths": { "/a": { "get": { "security": security } } },
             "components": { "securitySchemes": schemes },
         });
-        let policy = Policy::compile(&document, &CompileOptions::own()).unwrap();
+        let policy = Policy::compile(&document, &CompileOptions::own("access_token")).unwrap();
         let key = SigningKey::from_secret(&"x".repeat(32).into()).unwrap();
         let tokens = Tokens {
             keyring: Keyring::new(key, Vec::new()).unwrap(),

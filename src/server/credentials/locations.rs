@@ -4,7 +4,10 @@
 
 use actix_web::http::header::HeaderName;
 
-use crate::policy::{Location, Requirement, Scheme, SchemeKind};
+use crate::policy::{
+    requirement::Requirement,
+    scheme::{CredentialKind, Location, SchemeKind},
+};
 
 /// All places that a requirement names.
 #[derive(Debug, Default)]
@@ -28,17 +31,17 @@ pub(crate) struct Named {
 }
 
 impl Places {
-    /// The places of `requirement`; `session_cookie` is the cookie that holds a token.
-    pub(crate) fn of(requirement: &Requirement, session_cookie: &str) -> Self {
+    /// The places of `requirement`.
+    pub(crate) fn of(requirement: &Requirement) -> Self {
         let mut places = Self::default();
         for scheme in requirement.schemes() {
-            let is_token = takes_token(scheme, session_cookie);
+            let is_token = scheme.credential == CredentialKind::Token;
             // It matters to the session cookie too, which counts only without it.
             places.authorization |= is_token;
             match &scheme.kind {
-                SchemeKind::ApiKey { place, name } => {
+                SchemeKind::ApiKey { location, name } => {
                     let header = HeaderName::from_bytes(name.as_bytes()).ok();
-                    let named = Named { place: *place, name: name.clone(), header };
+                    let named = Named { place: *location, name: name.clone(), header };
                     if is_token {
                         places.session = Some(named);
                     } else {
@@ -50,14 +53,5 @@ impl Places {
             }
         }
         places
-    }
-}
-
-/// Whether the scheme carries a token: everything but API keys and basic, and our session cookie.
-pub(crate) fn takes_token(scheme: &Scheme, session_cookie: &str) -> bool {
-    match &scheme.kind {
-        SchemeKind::ApiKey { place, name } => *place == Location::Cookie && name == session_cookie,
-        SchemeKind::Basic => false,
-        SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => true,
     }
 }

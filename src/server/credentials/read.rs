@@ -13,12 +13,12 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    policy::{Location, Scheme, SchemeKind},
+    policy::scheme::{CredentialKind, Location, Scheme, SchemeKind},
     roster::ApiKey,
 };
 
 use crate::server::{
-    credentials::locations::{Named, Places, takes_token},
+    credentials::locations::{Named, Places},
     http::{code::Code, refusal::Refusal},
 };
 
@@ -128,13 +128,14 @@ impl<'r> Credentials<'r> {
     }
 
     /// What is there for `scheme`.
-    pub(crate) fn presented(&self, scheme: &Scheme, session_cookie: &str) -> Presented<'_> {
+    pub(crate) fn presented(&self, scheme: &Scheme) -> Presented<'_> {
         let credential = match &scheme.kind {
-            SchemeKind::ApiKey { .. } if takes_token(scheme, session_cookie) => {
+            SchemeKind::ApiKey { .. } if scheme.credential == CredentialKind::Token => {
                 self.session.as_ref().map(|token| Credential::Token(token.expose()))
             }
-            SchemeKind::ApiKey { place, name } => {
-                let here = |(at, called, _): &&(Location, &str, _)| at == place && called == name;
+            SchemeKind::ApiKey { location, name } => {
+                let here =
+                    |(at, called, _): &&(Location, &str, _)| at == location && called == name;
                 self.api_keys.iter().find(here).map(|(_, _, key)| Credential::ApiKey(key.expose()))
             }
             SchemeKind::Basic => match &self.authorization {
@@ -153,14 +154,10 @@ impl<'r> Credentials<'r> {
         };
         match credential {
             None => Presented::Nothing,
-            Some(_) if self.cross_site && in_cookie(scheme) => Presented::CrossSite,
+            Some(_) if self.cross_site && scheme.is_cookie() => Presented::CrossSite,
             Some(credential) => Presented::Credential(credential),
         }
     }
-}
-
-fn in_cookie(scheme: &Scheme) -> bool {
-    matches!(scheme.kind, SchemeKind::ApiKey { place: Location::Cookie, .. })
 }
 
 /// The one value of a place, if it is filled.

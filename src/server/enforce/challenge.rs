@@ -5,7 +5,11 @@
 
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 
-use crate::policy::{Demand, Forbidden, Location, Requirement, Scheme, SchemeKind};
+use crate::policy::{
+    decision::Forbidden,
+    requirement::{Demand, Requirement},
+    scheme::{Location, Scheme, SchemeKind},
+};
 
 use crate::server::http::{code::Code, refusal::Refusal};
 
@@ -94,9 +98,12 @@ const BEARER: &str = "Bearer realm=\"hallpass\"";
 /// API keys have no registered challenge: theirs repeats what the document says of the scheme.
 fn challenge(scheme: &Scheme) -> String {
     match &scheme.kind {
-        SchemeKind::ApiKey { place, name } => {
+        SchemeKind::ApiKey { location, name } => {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"");
-            format!("ApiKey realm=\"hallpass\", in=\"{}\", name=\"{name}\"", place_name(*place))
+            format!(
+                "ApiKey realm=\"hallpass\", in=\"{}\", name=\"{name}\"",
+                location_name(*location)
+            )
         }
         SchemeKind::Basic => "Basic realm=\"hallpass\", charset=\"UTF-8\"".to_owned(),
         SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
@@ -107,7 +114,7 @@ fn challenge(scheme: &Scheme) -> String {
 
 fn describe(scheme: &Scheme) -> String {
     match &scheme.kind {
-        SchemeKind::ApiKey { place, name } => format!("the {} {name}", place_name(*place)),
+        SchemeKind::ApiKey { location, name } => format!("the {} {name}", location_name(*location)),
         SchemeKind::Basic => "Authorization: Basic".to_owned(),
         SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
             "Authorization: Bearer".to_owned()
@@ -115,8 +122,8 @@ fn describe(scheme: &Scheme) -> String {
     }
 }
 
-fn place_name(place: Location) -> &'static str {
-    match place {
+fn location_name(location: Location) -> &'static str {
+    match location {
         Location::Header => "header",
         Location::Query => "query",
         Location::Cookie => "cookie",

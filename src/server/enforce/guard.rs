@@ -19,7 +19,12 @@ use actix_web::{
 
 use crate::{
     authority::Authority,
-    policy::{Authentications, Decision, Evaluation, Lookup, Operation, Policy, Requirement},
+    policy::{
+        compiled::{Lookup, Policy},
+        decision::{Authentications, Decision, Evaluation},
+        operation::Operation,
+        requirement::Requirement,
+    },
 };
 
 use crate::server::{
@@ -43,8 +48,6 @@ pub(crate) struct Enforcement {
     pub(crate) authority: Arc<Authority>,
     pub(crate) policy: Policy,
     pub(crate) sources: Sources,
-    /// The cookie that holds a token.
-    pub(crate) session_cookie: String,
     pub(crate) gate: Gate,
     meters: Meters,
     /// For each operation, by its position.
@@ -64,14 +67,13 @@ impl Enforcement {
     /// Enforces `policy` for what the gate's authority proves.
     pub(crate) fn new(gate: Gate, policy: Policy, sources: Sources, meters: Meters) -> Self {
         let authority = Arc::clone(gate.shared_authority());
-        let session_cookie = gate.settings().surface.cookie_name.clone();
         let foreseen = policy.operations().map(|operation| Foreseen {
-            places: Places::of(&operation.requirement, &session_cookie),
+            places: Places::of(&operation.requirement),
             challenges: Challenges::of(&operation.requirement),
             agreed: (!operation.path.contains('{')).then(OnceLock::new),
         });
         let foreseen = foreseen.collect();
-        Self { authority, policy, sources, session_cookie, gate, meters, foreseen }
+        Self { authority, policy, sources, gate, meters, foreseen }
     }
 
     fn foreseen(&self, operation: &Operation) -> Option<&Foreseen> {

@@ -5,11 +5,11 @@
 use serde_json::{Value, json};
 
 use super::{Policy, Undeclared, document, operation, others, own, secured};
-use crate::policy::explain::{rule, table};
+use crate::policy::explanation::{details, table};
 
 fn rule_of(security: Value) -> String {
     let policy = own(&secured(security));
-    rule(operation(&policy, "GET", "/a"), "http://127.0.0.1:8080/")
+    details(operation(&policy, "GET", "/a"), "http://127.0.0.1:8080/")
 }
 
 #[test]
@@ -60,7 +60,7 @@ needs one of
 - session + basic, roles basic: a, b (all at once, for the same subject)
     cookie access_token
     Authorization: Basic <name and secret>
-- anonymous: no credential, but a bad one is refused
+- anonymous: no credential is needed, but an invalid one is refused
 
 curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8080/a
 "
@@ -92,13 +92,13 @@ fn public_denied_and_other_methods_are_told_apart() {
         } } }),
     );
     let policy = Policy::compile(&document, &others(Undeclared::Deny)).unwrap();
-    let told = |method| rule(operation(&policy, method, "/a/1"), "http://h");
+    let told = |method| details(operation(&policy, method, "/a/1"), "http://h");
     assert_eq!(
         told("POST"),
         "POST /a/{id}: Do it\npublic: no credential is read\n\ncurl -X POST 'http://h/a/{id}'\n"
     );
     assert!(told("HEAD").ends_with("curl --head 'http://h/a/{id}'\n"));
-    let denied = "denied: the document declares no `security` for it, so nobody may\n";
+    let denied = "denied: the document declares no `security` for it\n";
     assert_eq!(told("PUT"), format!("PUT /a/{{id}}\n{denied}"));
 }
 
@@ -111,7 +111,7 @@ fn a_hostile_document_reaches_neither_shell_nor_terminal() {
     document["components"]["securitySchemes"]["k"] =
         json!({ "type": "apiKey", "in": "header", "name": "a$b`'" });
     let policy = own(&document);
-    let text = rule(policy.operations().next().unwrap(), "http://h") + &table(&policy);
+    let text = details(policy.operations().next().unwrap(), "http://h") + &table(&policy);
     assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     let curl = r#"curl -H 'a$b`'\'': '"$API_KEY" 'http://h/$(id)'\''`id`"#;
     assert!(text.contains(curl), "{text}");
@@ -129,7 +129,7 @@ fn curl_with(body: Value) -> String {
         "Circle": { "$ref": "#/components/schemas/Circle" },
     });
     let policy = own(&document);
-    let text = rule(operation(&policy, "POST", "/a"), "http://h");
+    let text = details(operation(&policy, "POST", "/a"), "http://h");
     text.lines().last().unwrap().to_owned()
 }
 

@@ -13,7 +13,11 @@ fn served(servers: Value) -> Value {
 }
 
 fn given(base: &str) -> CompileOptions {
-    CompileOptions { undeclared: Undeclared::Deny, base: Some(base.to_owned()) }
+    CompileOptions {
+        undeclared: Undeclared::Deny,
+        base: Some(base.to_owned()),
+        session_cookie: None,
+    }
 }
 
 fn path(document: &Value, reading: &CompileOptions) -> String {
@@ -89,7 +93,7 @@ fn a_given_base_must_be_a_path() {
     }
     for base in ["v1", "https://x.example.com/v1", "/{v}", "/a?b", "/a#b"] {
         let diagnostics = faults_of(&document, &given(base));
-        assert_one(&diagnostics, "HALLPASS_POLICY_BASE", "is no path");
+        assert_one(&diagnostics, "HALLPASS_POLICY_BASE", "is not a path");
     }
     let relative = faults_of(&public(&["a"]), &given("/v1"));
     assert_one(&relative, "a (#/paths/a)", "does not begin with `/`");

@@ -1,15 +1,13 @@
-//! The parsed document as a tree whose nodes know where they stand.
-//!
-//! Must not know what OpenAPI says about any of them.
+//! The parsed document as a tree of nodes that know their JSON pointer.
 
 use std::ptr;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::Diagnostic;
 
-/// A value of the document, its JSON pointer, and what a person calls the part around it.
+/// A value of the document, its JSON pointer, and a label for diagnostics.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'d> {
     root: &'d Value,
@@ -20,78 +18,85 @@ pub(super) struct Node<'d> {
 
 impl<'d> Node<'d> {
     /// The whole document.
-    pub(super) fn document(root: &'d Value) -> Self {
+    pub(super) fn root(root: &'d Value) -> Self {
         Self { root, value: root, label: "document".to_owned(), pointer: "#".to_owned() }
     }
 
-    /// The same node under the name that its problems, and those of all nodes below, will bear.
-    pub(super) fn called(self, label: impl Into<String>) -> Self {
+    /// The same node with another label, which the nodes below inherit.
+    pub(super) fn labelled(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
 
-    /// As it stands in the document.
     pub(super) fn value(&self) -> &'d Value {
         self.value
     }
 
-    /// The member `key`; none where there is no such member or where this is no object.
+    /// The member `key`, if this is an object that has it.
     pub(super) fn field(&self, key: &str) -> Option<Self> {
-        self.value.get(key).map(|value| self.step(key, value))
+        self.value.get(key).map(|value| self.child(key, value))
     }
 
     /// The members in document order.
     ///
     /// # Errors
-    /// The value is no object.
+    /// The value is not an object.
     pub(super) fn object(&self) -> Result<Vec<(&'d str, Self)>, Diagnostic> {
-        let members = self.value.as_object().ok_or_else(|| self.unlike("an object"))?;
-        Ok(members.iter().map(|(key, value)| (key.as_str(), self.step(key, value))).collect())
+        let members = self.value.as_object().ok_or_else(|| self.wrong_type("an object"))?;
+        Ok(members.iter().map(|(key, value)| (key.as_str(), self.child(key, value))).collect())
     }
 
     /// The elements.
     ///
     /// # Errors
-    /// The value is no array.
+    /// The value is not an array.
     pub(super) fn array(&self) -> Result<Vec<Self>, Diagnostic> {
-        let elements = self.value.as_array().ok_or_else(|| self.unlike("an array"))?;
-        let step = |(index, value)| self.step(&format!("{index}"), value);
-        Ok(elements.iter().enumerate().map(step).collect())
+        let elements = self.value.as_array().ok_or_else(|| self.wrong_type("an array"))?;
+        let child = |(index, value)| self.child(&format!("{index}"), value);
+        Ok(elements.iter().enumerate().map(child).collect())
     }
 
-    /// The text.
+    /// The string.
     ///
     /// # Errors
-    /// The value is no string.
+    /// The value is not a string.
     pub(super) fn text(&self) -> Result<&'d str, Diagnostic> {
-        self.value.as_str().ok_or_else(|| self.unlike("a string"))
+        self.value.as_str().ok_or_else(|| self.wrong_type("a string"))
     }
 
-    /// The text of the member `key`, where there is one.
+    /// The string of the member `key`, if there is one.
     ///
     /// # Errors
-    /// The member is no string.
+    /// The member is not a string.
     pub(super) fn text_field(&self, key: &str) -> Result<Option<&'d str>, Diagnostic> {
         self.field(key).map(|field| field.text()).transpose()
     }
 
-    /// This node, the one its `$ref` leads to, the one whose `$ref` that leads to, and so on.
+    /// The node at the end of the `$ref`s that begin here; without a `$ref` this node.
     ///
     /// # Errors
-    /// A `$ref` leads out of the document, nowhere, or in a circle.
-    pub(super) fn chain(self) -> Result<Vec<Self>, Diagnostic> {
-        let mut next = self.referenced()?;
+    /// As [`Node::ref_chain`].
+    pub(super) fn resolved(&self) -> Result<Self, Diagnostic> {
+        Ok(self.clone().ref_chain()?.pop().unwrap_or_else(|| self.clone()))
+    }
+
+    /// This node, the target of its `$ref`, the target of that node's `$ref`, and so on.
+    ///
+    /// # Errors
+    /// A `$ref` leads out of the document, to nothing, or in a circle.
+    pub(super) fn ref_chain(self) -> Result<Vec<Self>, Diagnostic> {
+        let mut next = self.ref_target()?;
         let mut chain = vec![self];
         while let Some(node) = next {
             if chain.iter().any(|seen| ptr::eq(seen.value, node.value)) {
-                return Err(node.diagnostic("its `$ref` leads back to itself; break the circle"));
+                return Err(node.diagnostic("its `$ref` leads back to itself; remove the circle"));
             }
-            next = node.referenced()?;
+            next = node.ref_target()?;
             chain.push(node);
         }
         Ok(chain)
     }
 
-    fn referenced(&self) -> Result<Option<Self>, Diagnostic> {
+    fn ref_target(&self) -> Result<Option<Self>, Diagnostic> {
         let Some(reference) = self.field("$ref") else { return Ok(None) };
         let text = reference.text()?;
         let Some(fragment) = text.strip_prefix('#') else {
@@ -105,18 +110,18 @@ impl<'d> Node<'d> {
             .and_then(|pointer| Some((self.root.pointer(&pointer)?, format!("#{pointer}"))));
         let Some((value, pointer)) = target else {
             return Err(
-                reference.diagnostic(format!("`{text}` leads nowhere; correct the pointer"))
+                reference.diagnostic(format!("`{text}` leads to nothing; correct the pointer"))
             );
         };
         Ok(Some(Self { root: self.root, value, label: self.label.clone(), pointer }))
     }
 
-    /// A problem of this node; `what` says what is wrong and how to mend it.
+    /// A diagnostic at this node; `what` says what is wrong and how to fix it.
     pub(super) fn diagnostic(&self, what: impl Into<String>) -> Diagnostic {
         Diagnostic::new(format!("{} ({})", self.label, self.pointer), what)
     }
 
-    fn unlike(&self, wanted: &str) -> Diagnostic {
+    fn wrong_type(&self, wanted: &str) -> Diagnostic {
         let found = match self.value {
             Value::Null => "null",
             Value::Bool(_) => "a boolean",
@@ -128,18 +133,10 @@ impl<'d> Node<'d> {
         self.diagnostic(format!("is {found}; make it {wanted}"))
     }
 
-    /// RFC 6901 §3: `~` and `/` in a key are escaped.
-    fn step(&self, key: &str, value: &'d Value) -> Self {
+    /// `~` and `/` in a key are escaped in a JSON pointer (RFC 6901 §3).
+    fn child(&self, key: &str, value: &'d Value) -> Self {
         let key = key.replace('~', "~0").replace('/', "~1");
         let pointer = format!("{}/{key}", self.pointer);
         Self { root: self.root, value, label: self.label.clone(), pointer }
     }
-}
-
-/// The value that was found; otherwise what is wrong with it joins the other problems.
-pub(super) fn keep<T, E: Into<Diagnostics>>(
-    found: Result<T, E>,
-    diagnostics: &mut Diagnostics,
-) -> Option<T> {
-    found.map_err(|more| diagnostics.extend(more.into())).ok()
 }

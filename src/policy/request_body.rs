@@ -1,23 +1,21 @@
-//! The body that an operation requires, as the document's examples picture it.
-//!
-//! Must not know what a body means: nothing here bears on a decision, and nothing here is a fault.
+//! The example of the body that an operation requires. It does not bear on decisions, so nothing in it is an error.
 
 use serde_json::{Map, Value};
 
-use super::document::Node;
+use super::node::Node;
 
-/// A body that a request must bring.
+/// An example of a required body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RequestBody {
-    /// `application/x-www-form-urlencoded`: fields, each with a value; none is for the reader to fill in.
+    /// `application/x-www-form-urlencoded`: names and values; the reader fills in what is `None`.
     Form(Vec<(String, Option<String>)>),
     /// `application/json`.
     Json(Value),
 }
 
-/// The body of an operation; none where it may be left out, or where there is no picture of it.
+/// The body of an operation, if it is required and the document has an example of it.
 pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
-    let body = last(operation.field("requestBody")?)?;
+    let body = resolved(operation.field("requestBody")?)?;
     if body.field("required").and_then(|required| required.value().as_bool()) != Some(true) {
         return None;
     }
@@ -26,7 +24,8 @@ pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
         let fields = example(&form)?;
         let field = |(name, value): (String, Value)| match value {
             Value::String(_) if is_secret(&form, &name) => (name, None),
-            Value::String(text) => (name, whole(text)),
+            Value::String(text) if text.is_empty() || text.ends_with("...") => (name, None),
+            Value::String(text) => (name, Some(text)),
             Value::Null => (name, None),
             value => (name, Some(value.to_string())),
         };
@@ -37,17 +36,12 @@ pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
     example(&content.field("application/json")?).map(RequestBody::Json)
 }
 
-/// The example of a secret is nobody's.
+/// The example of a secret is not a real one.
 fn is_secret(media_type: &Node<'_>, name: &str) -> bool {
-    let schema = media_type.field("schema").and_then(last);
+    let schema = media_type.field("schema").and_then(resolved);
     let property = schema.and_then(|schema| schema.field("properties")?.field(name));
-    let format = property.and_then(last).and_then(|property| property.field("format"));
+    let format = property.and_then(resolved).and_then(|property| property.field("format"));
     format.is_some_and(|format| format.text().is_ok_and(|text| text == "password"))
-}
-
-/// `eyJhbGciOi...` shows what a value looks like, and is none.
-fn whole(text: String) -> Option<String> {
-    if text.is_empty() || text.ends_with("...") { None } else { Some(text) }
 }
 
 /// The example of a media type, of its schema, or of what the schema requires.
@@ -60,7 +54,7 @@ fn example(media_type: &Node<'_>) -> Option<Value> {
     if let Some(example) = given(media_type) {
         return Some(example);
     }
-    let schema = last(media_type.field("schema")?)?;
+    let schema = resolved(media_type.field("schema")?)?;
     if let Some(example) = given(&schema) {
         return Some(example);
     }
@@ -68,13 +62,12 @@ fn example(media_type: &Node<'_>) -> Option<Value> {
     for name in schema.field("required")?.array().ok()? {
         let name = name.text().ok()?;
         let property = schema.field("properties").and_then(|properties| properties.field(name));
-        let example = property.and_then(last).and_then(|property| given(&property));
+        let example = property.and_then(resolved).and_then(|property| given(&property));
         members.insert(name.to_owned(), example.unwrap_or_default());
     }
     Some(Value::Object(members))
 }
 
-/// Where the `$ref`s of a node lead.
-fn last<'d>(node: Node<'d>) -> Option<Node<'d>> {
-    node.chain().ok()?.pop()
+fn resolved(node: Node<'_>) -> Option<Node<'_>> {
+    node.resolved().ok()
 }

@@ -87,7 +87,7 @@ fn openapi_3_2_knows_query_and_methods_of_ones_own() {
     for (method, what) in [
         ("POST", "has a field of its own"),
         ("trace", "has a field of its own"),
-        ("A B", "no method"),
+        ("A B", "not a method"),
     ] {
         assert_fault(&document("3.2.0", paths(json!({ method: open }))), &at(method), what);
     }
@@ -123,12 +123,16 @@ fn a_reference_that_contradicts_or_leads_astray_is_a_fault() {
     };
     let shared = "#/components/pathItems/shared";
     let same = with(json!(shared), json!({ "get": open }));
-    assert_fault(&same, "GET /a (#/components/pathItems/shared/get)", "leads to the same method");
+    assert_fault(
+        &same,
+        "GET /a (#/components/pathItems/shared/get)",
+        "declared both beside a `$ref` and in its target",
+    );
     let circle = with(json!(shared), json!({ "$ref": "#/paths/~1a" }));
     assert_fault(&circle, "/a (#/paths/~1a)", "leads back to itself");
     let at = "/a (#/paths/~1a/$ref)";
     assert_fault(&with(json!("a.yaml#/x"), json!({})), at, "leads to another file");
-    assert_fault(&with(json!("#/none"), json!({})), at, "leads nowhere");
+    assert_fault(&with(json!("#/none"), json!({})), at, "leads to nothing");
     assert_fault(&with(json!(null), json!({})), at, "make it a string");
     let item = json!({ "get": { "$ref": "#/components/operations/x" } });
     let document = document("3.1.0", json!({ "/a": item }));
@@ -141,7 +145,7 @@ fn only_openapi_3_0_3_1_and_3_2_are_known() {
         own(&document(version, json!({})));
     }
     for version in ["2.0", "3.0", "3.1.", "3.3.0", "3.1.0-rc1", "31.0.0", "", "4.0.0"] {
-        assert_fault(&document(version, json!({})), "document (#/openapi)", "is not known");
+        assert_fault(&document(version, json!({})), "document (#/openapi)", "is not supported");
     }
     assert_fault(&json!({ "swagger": "2.0" }), "document (#)", "has no `openapi`");
     assert_fault(&json!({ "openapi": 3.1 }), "document (#/openapi)", "make it a string");

@@ -1,26 +1,28 @@
-//! The policy in words: a table of all operations, and the requirement of one.
-//!
-//! Must not know terminals or commands; it makes text.
+//! The policy as text: a table of all operations, and the details of one.
 
 use std::fmt::Write as _;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Alternative, Demand, Location, Operation, Policy, RequestBody, Requirement, SchemeKind,
+    compiled::Policy,
+    operation::Operation,
+    request_body::RequestBody,
+    requirement::{Alternative, Demand, Requirement},
+    scheme::{Location, SchemeKind},
 };
 
-/// Every operation in document order with the credentials, roles and scopes it takes; a line for
-/// each group of alternatives that demand the same.
+/// Every operation in document order with the credentials, roles and scopes it takes. Neighbouring alternatives
+/// with the same roles and scopes share a line.
 pub(crate) fn table(policy: &Policy) -> String {
     let head = ["OPERATION", "CREDENTIALS", "ROLES", "SCOPES"].map(str::to_owned);
     let mut rows = vec![head];
     for operation in policy.operations() {
         let name = printable(&format!("{} {}", operation.method, operation.path));
         match &operation.requirement {
-            Requirement::Public => rows.push(row(name, "PUBLIC".to_owned())),
-            Requirement::Denied => rows.push(row(name, "DENIED".to_owned())),
-            Requirement::AnyOf(alternatives) => rows.extend(grouped(name, alternatives)),
+            Requirement::Public => rows.push([name.as_str(), "PUBLIC", "", ""].map(str::to_owned)),
+            Requirement::Denied => rows.push([name.as_str(), "DENIED", "", ""].map(str::to_owned)),
+            Requirement::AnyOf(alternatives) => rows.extend(group(name, alternatives)),
         }
     }
     aligned(&rows)
@@ -28,33 +30,28 @@ pub(crate) fn table(policy: &Policy) -> String {
 
 type Row = [String; 4];
 
-fn row(name: String, credentials: String) -> Row {
-    [name, credentials, String::new(), String::new()]
-}
-
-fn grouped(name: String, alternatives: &[Alternative]) -> Vec<Row> {
+fn group(name: String, alternatives: &[Alternative]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for alternative in alternatives {
-        let [_, credentials, roles, scopes] = described(alternative);
+        let [credentials, roles, scopes] = columns(alternative);
         match rows.last_mut() {
-            Some([_, known, r, s]) if (&*r, &*s) == (&roles, &scopes) => {
-                known.push_str(" or ");
-                known.push_str(&credentials);
+            Some([_, last, r, s]) if (&*r, &*s) == (&roles, &scopes) => {
+                last.push_str(" or ");
+                last.push_str(&credentials);
             }
-            Some(_) => {
-                rows.push([String::new(), format!("or {credentials}"), roles, scopes]);
-            }
+            Some(_) => rows.push([String::new(), format!("or {credentials}"), roles, scopes]),
             None => rows.push([name.clone(), credentials, roles, scopes]),
         }
     }
     rows
 }
 
-fn described(alternative: &Alternative) -> Row {
+/// Credentials, roles and scopes of an alternative.
+fn columns(alternative: &Alternative) -> [String; 3] {
     let demands = &alternative.demands;
     let names: Vec<_> = demands.iter().map(|demand| printable(&demand.scheme.name)).collect();
     let credentials = if names.is_empty() { "anonymous".to_owned() } else { names.join(" + ") };
-    // Where two credentials are needed at once, it matters which of them brings the role.
+    // With several credentials the column says which of them must have the role.
     let words = |of: fn(&Demand) -> Vec<&str>| {
         let lists = demands.iter().filter(|demand| !of(demand).is_empty()).map(|demand| {
             let list = of(demand).join(", ");
@@ -66,7 +63,7 @@ fn described(alternative: &Alternative) -> Row {
         });
         lists.collect::<Vec<_>>().join("; ")
     };
-    [String::new(), credentials, words(roles), words(scopes)]
+    [credentials, words(roles), words(scopes)]
 }
 
 fn roles(demand: &Demand) -> Vec<&str> {
@@ -92,8 +89,8 @@ fn aligned(rows: &[Row]) -> String {
     text
 }
 
-/// What one operation demands, where each credential goes, and a curl line to try it.
-pub(crate) fn rule(operation: &Operation, base_url: &str) -> String {
+/// What one operation demands, where each credential is sent, and a curl command to try it.
+pub(crate) fn details(operation: &Operation, base_url: &str) -> String {
     let mut text = format!("{} {}", operation.method, printable(&operation.path));
     if let Some(summary) = &operation.summary {
         let _ = write!(text, ": {}", printable(summary));
@@ -103,16 +100,16 @@ pub(crate) fn rule(operation: &Operation, base_url: &str) -> String {
     match (&operation.requirement, alternatives.len()) {
         (Requirement::Public, _) => text.push_str("public: no credential is read\n"),
         (Requirement::Denied, _) => {
-            text.push_str("denied: the document declares no `security` for it, so nobody may\n");
+            text.push_str("denied: the document declares no `security` for it\n");
             return text;
         }
         (Requirement::AnyOf(_), 1) => text.push_str("needs\n"),
         (Requirement::AnyOf(_), _) => text.push_str("needs one of\n"),
     }
     for alternative in alternatives {
-        let _ = writeln!(text, "- {}", spoken(alternative));
+        let _ = writeln!(text, "- {}", sentence(alternative));
         for demand in &alternative.demands {
-            let _ = writeln!(text, "    {}", printable(&place(&demand.scheme.kind)));
+            let _ = writeln!(text, "    {}", printable(&location(&demand.scheme.kind)));
         }
     }
     let first = alternatives.iter().find(|alternative| !alternative.is_anonymous());
@@ -120,10 +117,10 @@ pub(crate) fn rule(operation: &Operation, base_url: &str) -> String {
     text
 }
 
-fn spoken(alternative: &Alternative) -> String {
-    let [_, credentials, roles, scopes] = described(alternative);
+fn sentence(alternative: &Alternative) -> String {
+    let [credentials, roles, scopes] = columns(alternative);
     if alternative.is_anonymous() {
-        return "anonymous: no credential, but a bad one is refused".to_owned();
+        return "anonymous: no credential is needed, but an invalid one is refused".to_owned();
     }
     let mut text = credentials;
     for (word, list) in [("roles", roles), ("scopes", scopes)] {
@@ -137,11 +134,11 @@ fn spoken(alternative: &Alternative) -> String {
     text
 }
 
-fn place(kind: &SchemeKind) -> String {
+fn location(kind: &SchemeKind) -> String {
     match kind {
-        SchemeKind::ApiKey { place: Location::Header, name } => format!("header {name}"),
-        SchemeKind::ApiKey { place: Location::Query, name } => format!("query {name}"),
-        SchemeKind::ApiKey { place: Location::Cookie, name } => format!("cookie {name}"),
+        SchemeKind::ApiKey { location: Location::Header, name } => format!("header {name}"),
+        SchemeKind::ApiKey { location: Location::Query, name } => format!("query {name}"),
+        SchemeKind::ApiKey { location: Location::Cookie, name } => format!("cookie {name}"),
         SchemeKind::Bearer | SchemeKind::OAuth2 => "Authorization: Bearer <token>".to_owned(),
         SchemeKind::OpenIdConnect { url } => format!("Authorization: Bearer <token of {url}>"),
         SchemeKind::Basic => "Authorization: Basic <name and secret>".to_owned(),
@@ -158,11 +155,11 @@ fn curl(operation: &Operation, alternative: Option<&Alternative>, base_url: &str
     let mut query = Vec::new();
     for demand in alternative.iter().flat_map(|alternative| &alternative.demands) {
         match &demand.scheme.kind {
-            SchemeKind::ApiKey { place: Location::Header, name } => {
+            SchemeKind::ApiKey { location: Location::Header, name } => {
                 let _ = write!(options, " -H {}", shell(&format!("{name}: "), "$API_KEY"));
             }
-            SchemeKind::ApiKey { place: Location::Query, name } => query.push(name),
-            SchemeKind::ApiKey { place: Location::Cookie, name } => {
+            SchemeKind::ApiKey { location: Location::Query, name } => query.push(name),
+            SchemeKind::ApiKey { location: Location::Cookie, name } => {
                 let _ = write!(options, " -b {}", shell(&format!("{name}="), "$API_KEY"));
             }
             SchemeKind::Basic => options.push_str(" -u \"$CLIENT_ID:$API_KEY\""),
@@ -180,7 +177,7 @@ fn curl(operation: &Operation, alternative: Option<&Alternative>, base_url: &str
     format!("curl{method}{options} {url}")
 }
 
-/// The options that send a body. What the reader must fill in is a variable of the field's name.
+/// The options that send a body. What the reader fills in is a shell variable named after the field.
 fn body(body: &RequestBody) -> String {
     let fields = match body {
         RequestBody::Json(value) => {
@@ -209,8 +206,8 @@ fn body(body: &RequestBody) -> String {
     options
 }
 
-/// One word for a shell. The literal comes from a document that may be anybody's, so nothing in it
-/// may reach the shell as anything but itself.
+/// A shell word of a literal and a variable. The literal may come from an untrusted document, so it is quoted
+/// unless it is plain.
 fn shell(literal: &str, variable: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=".contains(c);
     let is_bare = !literal.is_empty() && variable.is_empty() && !literal.contains(' ');
@@ -222,7 +219,7 @@ fn shell(literal: &str, variable: &str) -> String {
     }
 }
 
-/// Text of a document without what a terminal would obey.
+/// Replaces control characters, which a terminal would interpret.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

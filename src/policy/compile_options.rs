@@ -1,0 +1,42 @@
+//! How a document is compiled.
+
+/// How to read a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CompileOptions {
+    /// What a missing `security` means.
+    pub undeclared: Undeclared,
+    /// The prefix of every path. `None` takes it from `servers`.
+    pub base: Option<String>,
+    /// The cookie that holds an access token: an `apiKey` scheme in this cookie carries a token.
+    pub session_cookie: Option<String>,
+}
+
+impl CompileOptions {
+    /// Options for our own document: everything is declared, and paths have no prefix.
+    pub(crate) fn own(session_cookie: &str) -> Self {
+        Self {
+            undeclared: Undeclared::Refuse,
+            base: Some(String::new()),
+            session_cookie: Some(session_cookie.to_owned()),
+        }
+    }
+}
+
+/// What it means that neither an operation nor the root of the document has `security`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undeclared {
+    /// An error of the document.
+    Refuse,
+    /// The operation is denied, and [`Policy::undeclared`](super::compiled::Policy::undeclared) lists it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "forward-auth reads documents of other services")
+    )]
+    Deny,
+    /// The operation is public.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "forward-auth reads documents of other services")
+    )]
+    Public,
+}

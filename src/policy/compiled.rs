@@ -1,0 +1,135 @@
+//! The compiled document, and how a request finds its operation.
+
+use std::{ops::Range, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    compile_options::CompileOptions,
+    operation::Operation,
+    path_items,
+    paths::{Paths, decoded},
+    requirement::Requirement,
+    scheme::Scheme,
+};
+use crate::diagnostics::Diagnostics;
+
+/// All operations of a document with their requirements.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    operations: Vec<Operation>,
+    /// The path items, by the position of their template in `paths`.
+    items: Vec<Item>,
+    paths: Paths,
+    schemes: Vec<Arc<Scheme>>,
+}
+
+/// The operations of one path template, as a range of positions.
+#[derive(Debug)]
+struct Item {
+    operations: Range<usize>,
+    /// The value of `Allow`.
+    allow: String,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lookup<'p> {
+    /// A documented operation. For HEAD it may be the one of GET.
+    Operation(&'p Operation),
+    /// The path is documented, the method is not (RFC 9110 §15.5.6).
+    MethodNotAllowed {
+        /// The value of `Allow`.
+        allow: &'p str,
+    },
+    /// No template of the document matches the path.
+    NotFound,
+}
+
+impl Policy {
+    /// Compiles an OpenAPI 3.0, 3.1 or 3.2 document.
+    ///
+    /// # Errors
+    /// All errors of the document at once, each with a JSON pointer: whatever is malformed, contradictory or
+    /// cannot be enforced. Nothing that bears on a decision is skipped.
+    pub(crate) fn compile(document: &Value, options: &CompileOptions) -> Result<Self, Diagnostics> {
+        let (path_items, schemes) = path_items::read(document, options)?;
+        let (mut operations, mut items, mut templates) = (Vec::new(), Vec::new(), Vec::new());
+        for item in path_items {
+            let first = operations.len();
+            let allow = allow(&item.operations);
+            operations.extend(item.operations);
+            items.push(Item { operations: first..operations.len(), allow });
+            templates.push(item.template);
+        }
+        for (position, operation) in operations.iter_mut().enumerate() {
+            operation.position = position;
+        }
+        Ok(Self { operations, items, paths: Paths::new(templates), schemes })
+    }
+
+    /// The operation that a request asks for.
+    ///
+    /// `path` is decoded as the router does it, see [`decoded`]. A concrete path goes before a templated one.
+    /// Letters, methods and trailing slashes are compared exactly. TRACE is never allowed.
+    pub(crate) fn find(&self, method: &str, path: &str) -> Lookup<'_> {
+        match self.paths.find(path).and_then(|position| self.items.get(position)) {
+            Some(item) => self.find_method(method, item),
+            None => Lookup::NotFound,
+        }
+    }
+
+    /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.
+    pub(crate) fn look_up(&self, method: &str, path: &str) -> Lookup<'_> {
+        let is_template =
+            |item: &&Item| self.operations_of(item).iter().any(|operation| operation.path == path);
+        match self.items.iter().find(is_template) {
+            Some(item) => self.find_method(method, item),
+            None => self.find(method, &decoded(path)),
+        }
+    }
+
+    /// All operations in document order, without those of TRACE.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter()
+    }
+
+    /// The operations that are denied because the document has no `security` for them.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "forward-auth reads documents of other services")
+    )]
+    pub(crate) fn undeclared(&self) -> impl Iterator<Item = &Operation> {
+        self.operations().filter(|operation| operation.requirement == Requirement::Denied)
+    }
+
+    /// The schemes that the document uses, by their index.
+    pub(crate) fn schemes(&self) -> &[Arc<Scheme>] {
+        &self.schemes
+    }
+
+    fn operations_of(&self, item: &Item) -> &[Operation] {
+        self.operations.get(item.operations.clone()).unwrap_or_default()
+    }
+
+    fn find_method<'p>(&'p self, method: &str, item: &'p Item) -> Lookup<'p> {
+        let find =
+            |method| self.operations_of(item).iter().find(|operation| operation.method == method);
+        let get = || if method == "HEAD" { find("GET") } else { None };
+        match find(method).or_else(get) {
+            Some(operation) => Lookup::Operation(operation),
+            None => Lookup::MethodNotAllowed { allow: &item.allow },
+        }
+    }
+}
+
+/// The value of `Allow` (RFC 9110 §10.2.1).
+fn allow(operations: &[Operation]) -> String {
+    let mut methods: Vec<&str> = operations.iter().map(|one| one.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
+}

@@ -1,0 +1,22 @@
+//! One operation of a document.
+
+use super::{request_body::RequestBody, requirement::Requirement};
+
+/// A method of a path template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Operation {
+    /// Its index in [`Policy::operations`](super::compiled::Policy::operations): per-operation tables are indexed by it.
+    pub position: usize,
+    /// The method in upper case, as requests send it.
+    pub method: String,
+    /// The path template as the document writes it, with the base path in front.
+    pub path: String,
+    /// `operationId`.
+    pub operation_id: Option<String>,
+    /// `summary`.
+    pub summary: Option<String>,
+    /// What a request must prove.
+    pub requirement: Requirement,
+    /// The example of its body, where a body is required.
+    pub body: Option<RequestBody>,
+}

@@ -1,0 +1,189 @@
+//! Reads `paths`: the operations of every path item and their requirements.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    base_path::BasePath,
+    compile_options::{CompileOptions, Undeclared},
+    node::Node,
+    operation::Operation,
+    paths::Template,
+    request_body,
+    requirement::Requirement,
+    scheme::Scheme,
+    security::{self, Version},
+    security_schemes::{SecuritySchemes, is_token},
+};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+
+/// The methods of a path item that have a field of their own (OpenAPI 3.1 §4.8.9).
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// A path template with its operations, in document order.
+#[derive(Debug)]
+pub(super) struct PathItem {
+    pub(super) template: Template,
+    pub(super) operations: Vec<Operation>,
+}
+
+/// Reads all path items, and the schemes that their operations use.
+///
+/// # Errors
+/// All errors of the document.
+pub(super) fn read(
+    document: &Value,
+    options: &CompileOptions,
+) -> Result<(Vec<PathItem>, Vec<Arc<Scheme>>), Diagnostics> {
+    let document = Node::root(document);
+    document.object()?;
+    let version = Version::read(&document)?;
+    let mut diagnostics = Diagnostics::default();
+    let base = BasePath::resolve(&document, options.base.as_deref());
+    let base = diagnostics.keep(base).unwrap_or_default();
+    let schemes = SecuritySchemes::new(&document, options.session_cookie.as_deref());
+    let schemes = diagnostics.keep(schemes).unwrap_or_default();
+    let undeclared = options.undeclared;
+    let mut reader = Reader { version, undeclared, base, schemes, inherited: None, diagnostics };
+    if let Some(root) = document.field("security") {
+        // `Denied` after an error, which is reported already: operations without `security` report nothing.
+        reader.inherited = Some(reader.requirement(&root).unwrap_or(Requirement::Denied));
+    }
+    let items = reader.path_items(&document);
+    reader.diagnostics.or((items, reader.schemes.into_used()))
+}
+
+struct Reader<'d> {
+    version: Version,
+    undeclared: Undeclared,
+    base: BasePath,
+    schemes: SecuritySchemes<'d>,
+    /// The requirement of operations without `security`.
+    inherited: Option<Requirement>,
+    diagnostics: Diagnostics,
+}
+
+impl<'d> Reader<'d> {
+    fn path_items(&mut self, document: &Node<'d>) -> Vec<PathItem> {
+        let Some(paths) = document.field("paths") else {
+            self.diagnostics
+                .push(document.diagnostic("has no `paths`: there is nothing to enforce"));
+            return Vec::new();
+        };
+        let mut items = Vec::new();
+        let mut seen = HashMap::new();
+        for (path, node) in self.diagnostics.keep(paths.object()).unwrap_or_default() {
+            if path.starts_with("x-") {
+                continue;
+            }
+            let node = node.labelled(path);
+            let template = Template::parse(path)
+                .and_then(|_| Template::parse(&self.base.join(path)))
+                .map_err(|what| node.diagnostic(what));
+            let operations = self.operations(path, &node);
+            let Some(template) = self.diagnostics.keep(template) else { continue };
+            if let Some(other) = seen.insert(template.clone(), path) {
+                let what = format!("is the same path as `{other}`; merge the two");
+                self.diagnostics.push(node.diagnostic(what));
+            }
+            items.push(PathItem { template, operations });
+        }
+        items
+    }
+
+    /// The operations of a path item, both those beside its `$ref` and those of the target (OpenAPI 3.1 §4.8.9.1).
+    fn operations(&mut self, path: &str, node: &Node<'d>) -> Vec<Operation> {
+        let mut operations: Vec<Operation> = Vec::new();
+        for item in self.diagnostics.keep(node.clone().ref_chain()).unwrap_or_default() {
+            self.diagnostics.keep(self.base.check(&item));
+            for (method, node) in self.methods(&item) {
+                let node = node.labelled(format!("{method} {path}"));
+                if operations.iter().any(|known| known.method == method) {
+                    let what = "is declared both beside a `$ref` and in its target; remove one";
+                    self.diagnostics.push(node.diagnostic(what));
+                }
+                self.diagnostics.keep(self.base.check(&node));
+                let operation = self.operation(method, self.base.join(path), &node);
+                operations.extend(self.diagnostics.keep(operation));
+            }
+        }
+        operations
+    }
+
+    /// All methods but TRACE, which is never allowed (RFC 9110 §9.3.8).
+    fn methods(&mut self, item: &Node<'d>) -> Vec<(String, Node<'d>)> {
+        let mut methods = Vec::new();
+        for (key, node) in self.diagnostics.keep(item.object()).unwrap_or_default() {
+            let is_newer = self.version >= Version::V3_2;
+            if METHODS.contains(&key) || (is_newer && key == "query") {
+                methods.push((key.to_ascii_uppercase(), node));
+            } else if is_newer && key == "additionalOperations" {
+                for (method, node) in self.diagnostics.keep(node.object()).unwrap_or_default() {
+                    methods.extend(self.diagnostics.keep(additional(method, node)));
+                }
+            }
+        }
+        methods.retain(|(method, _)| method != "TRACE");
+        methods
+    }
+
+    fn operation(
+        &mut self,
+        method: String,
+        path: String,
+        node: &Node<'d>,
+    ) -> Result<Operation, Diagnostics> {
+        node.object()?;
+        if let Some(reference) = node.field("$ref") {
+            let what = "an operation cannot be a `$ref`; let the path item be one";
+            return Err(reference.diagnostic(what).into());
+        }
+        let operation_id = self.diagnostics.keep(node.text_field("operationId")).flatten();
+        let summary = self.diagnostics.keep(node.text_field("summary")).flatten();
+        let requirement = match node.field("security") {
+            Some(security) => self.requirement(&security).unwrap_or(Requirement::Denied),
+            None => self.inherit(node)?,
+        };
+        Ok(Operation {
+            position: 0, // set when all operations are known
+            method,
+            path,
+            operation_id: operation_id.map(str::to_owned),
+            summary: summary.map(str::to_owned),
+            requirement,
+            body: request_body::required(node),
+        })
+    }
+
+    fn requirement(&mut self, security: &Node<'d>) -> Option<Requirement> {
+        let requirement = security::read(security, self.version, &mut self.schemes);
+        self.diagnostics.keep(requirement)
+    }
+
+    fn inherit(&self, node: &Node<'d>) -> Result<Requirement, Diagnostic> {
+        match (&self.inherited, self.undeclared) {
+            (Some(requirement), _) => Ok(requirement.clone()),
+            (None, Undeclared::Public) => Ok(Requirement::Public),
+            (None, Undeclared::Deny) => Ok(Requirement::Denied),
+            (None, Undeclared::Refuse) => Err(node.diagnostic(
+                "has no `security`; list the credentials that it takes, or write `security: []` to make it public",
+            )),
+        }
+    }
+}
+
+/// A method of `additionalOperations`, which have no field of their own (OpenAPI 3.2, Path Item Object).
+fn additional<'d>(method: &str, node: Node<'d>) -> Result<(String, Node<'d>), Diagnostic> {
+    let has_field = |field: &&str| field.eq_ignore_ascii_case(method);
+    if !is_token(method) {
+        return Err(
+            node.diagnostic(format!("`{method}` is not a method (RFC 9110 §9.1); correct it"))
+        );
+    }
+    if METHODS.iter().chain(&["query"]).any(has_field) {
+        let what = format!("`{method}` has a field of its own in the path item; move it there");
+        return Err(node.diagnostic(what));
+    }
+    Ok((method.to_owned(), node))
+}

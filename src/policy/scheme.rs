@@ -1,0 +1,89 @@
+//! Security schemes: what a credential is and where a request carries it.
+
+use std::sync::Arc;
+
+/// A way of sending a credential (OpenAPI 3.1 §4.8.27, Security Scheme Object).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scheme {
+    /// Its name in `components.securitySchemes`.
+    pub name: Arc<str>,
+    /// How the document describes it.
+    pub kind: SchemeKind,
+    /// What it carries.
+    pub credential: CredentialKind,
+    /// Its index in [`Policy::schemes`](super::compiled::Policy::schemes).
+    pub index: usize,
+}
+
+/// The type of a scheme and where its credential is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SchemeKind {
+    /// A header, query parameter or cookie of its own.
+    ApiKey {
+        /// The part of the request.
+        location: Location,
+        /// The name of the header, query parameter or cookie.
+        name: String,
+    },
+    /// `Authorization: Bearer` (RFC 6750 §2.1).
+    Bearer,
+    /// `Authorization: Basic` (RFC 7617).
+    Basic,
+    /// A bearer token with scopes (RFC 6749).
+    OAuth2,
+    /// A bearer token with scopes, of one OpenID provider.
+    OpenIdConnect {
+        /// The discovery URL, as the document writes it.
+        url: String,
+    },
+}
+
+/// What a scheme carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CredentialKind {
+    /// An API key.
+    ApiKey,
+    /// A token: a bearer token, or the session cookie.
+    Token,
+    /// A name and a secret.
+    Basic,
+}
+
+/// The part of a request that holds an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// A header field; its name is case-insensitive (RFC 9110 §5.1).
+    Header,
+    /// A parameter of the query.
+    Query,
+    /// A cookie (RFC 6265).
+    Cookie,
+}
+
+impl Scheme {
+    /// Whether a browser sends the credential by itself.
+    pub(crate) fn is_cookie(&self) -> bool {
+        matches!(self.kind, SchemeKind::ApiKey { location: Location::Cookie, .. })
+    }
+}
+
+impl SchemeKind {
+    /// Whether the lists of requirements name scopes. Under all other schemes they name roles.
+    pub(crate) fn has_scopes(&self) -> bool {
+        matches!(self, Self::OAuth2 | Self::OpenIdConnect { .. })
+    }
+
+    /// What a scheme of this kind carries; `session_cookie` is the cookie that holds a token.
+    pub(super) fn credential(&self, session_cookie: Option<&str>) -> CredentialKind {
+        match self {
+            Self::ApiKey { location: Location::Cookie, name }
+                if Some(name.as_str()) == session_cookie =>
+            {
+                CredentialKind::Token
+            }
+            Self::ApiKey { .. } => CredentialKind::ApiKey,
+            Self::Bearer | Self::OAuth2 | Self::OpenIdConnect { .. } => CredentialKind::Token,
+            Self::Basic => CredentialKind::Basic,
+        }
+    }
+}
