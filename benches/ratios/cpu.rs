@@ -1,42 +1,43 @@
-//! CPU time a request, user and system, in many short turns: what disturbs the machine disturbs all alike.
+//! CPU time per request, user and system.
 //!
-//! Must not know what is compared with what.
+//! The workloads alternate in short turns, so that a disturbance of the machine reaches all of them.
 
 use std::time::Duration;
 
 use crate::{
-    contest::{Contender, Samples},
-    load::{Connection, together},
+    load::{Connection, send_concurrently},
+    samples::{Samples, Workload},
 };
 
 const CONNECTIONS: usize = 16;
 const WARM_UP: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(250);
+const ROUNDS: usize = 15;
 
-/// Seconds of CPU a request of each, once in every round.
-pub(crate) fn measure(contenders: &mut [&mut Contender<'_>], rounds: usize) -> Samples {
-    let mut samples = vec![Vec::new(); contenders.len()];
-    for contender in &mut *contenders {
-        turn(contender, WARM_UP);
+/// Seconds of CPU per request of each workload, one sample a round.
+pub(crate) fn measure(workloads: &mut [&mut Workload<'_>]) -> Samples {
+    let mut samples = vec![Vec::new(); workloads.len()];
+    for workload in &mut *workloads {
+        turn(workload, WARM_UP);
     }
-    for _ in 0..rounds {
-        for (contender, samples) in contenders.iter_mut().zip(&mut samples) {
-            samples.push(turn(contender, TURN));
+    for _ in 0..ROUNDS {
+        for (workload, samples) in workloads.iter_mut().zip(&mut samples) {
+            samples.push(turn(workload, TURN));
         }
     }
     Samples(samples)
 }
 
-fn turn(contender: &mut Contender<'_>, limit: Duration) -> f64 {
-    let server = contender.server;
-    let source = &mut contender.source;
-    // Anew in every turn: servers close what was idle during the turns of the others.
+fn turn(workload: &mut Workload<'_>, limit: Duration) -> f64 {
+    let server = workload.server;
+    let requests = &mut workload.requests;
+    // Servers close connections that idle during the turns of other workloads, so each turn opens its own.
     let mut connections: Vec<_> =
-        (0..CONNECTIONS).map(|_| Connection::to(server.address)).collect();
-    together(&mut connections, source, Duration::ZERO);
+        (0..CONNECTIONS).map(|_| Connection::open(server.address)).collect();
+    send_concurrently(&mut connections, requests, Duration::ZERO);
     let before = server.cpu();
-    let answered = together(&mut connections, source, limit);
+    let answered = send_concurrently(&mut connections, requests, limit);
     let used = server.cpu().since(&before);
-    server.empty_log();
+    server.truncate_log();
     used / answered as f64
 }

@@ -1,6 +1,4 @@
-//! hallpass as it is run in production: a roster, a state file, access lines and metrics on.
-//!
-//! Must not know what is measured.
+//! hallpass as it runs in production: with a roster, a state file, access lines and metrics.
 
 use std::{
     fs,
@@ -11,21 +9,21 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Wrapper,
+    command::{Wrapper, run, unwrapped},
     load::Connection,
     requests,
-    roster::{FEW, Keys, key},
+    roster::{KeyHashes, TEN_KEYS, key},
     server::{Server, directory},
-    tools::run,
 };
 
-/// Signs the tokens of HS256; the peers verify with the same.
+/// Signs the HS256 tokens. The servers that hallpass is compared with verify with it.
 pub(crate) const SIGNING_SECRET: &str = "benchmark-only-signing-secret-0123456789";
-/// Signs tokens that look as good and are not.
-pub(crate) const ANOTHER_SECRET: &str = "benchmark-only-secret-that-hallpass-does-not-know";
+/// Signs forged tokens.
+pub(crate) const OTHER_SECRET: &str = "benchmark-only-secret-that-hallpass-does-not-know";
 /// `iss` and `aud` of every token.
 pub(crate) const ISSUER: &str = "https://hallpass.example.com";
-/// What signs.
+
+/// The signature algorithm of the tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Hs256,
@@ -35,7 +33,7 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// The setting for the signing key, which openssl makes as the README says.
+    /// The variable of the signing key and its value. openssl makes the key.
     fn setting(self, dir: &Path) -> (&'static str, PathBuf) {
         let options: &[&str] = match self {
             Self::Hs256 => return ("HALLPASS_SECRET_KEY", SIGNING_SECRET.into()),
@@ -53,21 +51,26 @@ impl Algorithm {
     }
 }
 
-/// What differs from one hallpass to the next.
+/// How to start hallpass.
 pub(crate) struct Setup {
     pub(crate) wrapper: Wrapper,
     pub(crate) algorithm: Algorithm,
     /// The keys of the first clients.
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeyHashes,
     pub(crate) clients: usize,
-    /// `None` leaves it at one a core.
+    /// `None`: one for each core.
     pub(crate) workers: Option<usize>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        let (wrapper, algorithm) = (crate::plain as Wrapper, Algorithm::Hs256);
-        Self { wrapper, algorithm, keys: FEW.clone(), clients: FEW.count(), workers: Some(1) }
+        Self {
+            wrapper: unwrapped,
+            algorithm: Algorithm::Hs256,
+            keys: TEN_KEYS.clone(),
+            clients: TEN_KEYS.count(),
+            workers: Some(1),
+        }
     }
 }
 
@@ -75,7 +78,7 @@ impl Default for Setup {
 pub(crate) fn start(setup: &Setup) -> Server {
     let dir = directory();
     let roster = dir.path().join("roster.toml");
-    fs::write(&roster, setup.keys.roster(setup.clients)).expect("a roster");
+    fs::write(&roster, setup.keys.roster(setup.clients)).expect("the directory is writable");
     let program = Path::new(env!("CARGO_BIN_EXE_hallpass"));
     let mut command = (setup.wrapper)(program, dir.path());
     let (name, value) = setup.algorithm.setting(dir.path());
@@ -86,27 +89,27 @@ pub(crate) fn start(setup: &Setup) -> Server {
         .env(name, value)
         .env("HALLPASS_ISSUER", ISSUER)
         .env("HALLPASS_METRICS_BIND", "127.0.0.1:0")
-        // Logins that are refused are measured, not counted.
+        // Refused logins are measured too.
         .env("HALLPASS_RATE_LIMIT", "off")
         .env("HALLPASS_LOG", "info")
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     if let Some(workers) = setup.workers {
         command.env("HALLPASS_WORKERS", workers.to_string());
     }
-    Server::announced(command, dir)
+    Server::start(command, dir)
 }
 
-/// The token that a client gets for its key.
+/// Logs a client in and returns its token.
 pub(crate) fn log_in(server: &Server, client: usize) -> String {
-    let mut connection = Connection::to(server.address);
+    let mut connection = Connection::open(server.address);
     let answer = connection.ask(&requests::login(&key(client)), 200);
-    let body: Value = serde_json::from_slice(answer.body).expect("JSON");
-    body["access_token"].as_str().expect("a token").to_owned()
+    let body: Value = serde_json::from_slice(answer.body).expect("the body is JSON");
+    body["access_token"].as_str().expect("the body has a token").to_owned()
 }
 
-/// A token that was good until it was logged out.
+/// A revoked token.
 pub(crate) fn revoked(server: &Server) -> String {
     let token = log_in(server, 0);
-    Connection::to(server.address).ask(&requests::logout(&token), 200);
+    Connection::open(server.address).ask(&requests::logout(&token), 200);
     token
 }

@@ -1,6 +1,4 @@
-//! The load: blocking keep-alive connections, at most one request under way on each.
-//!
-//! Must not know what is asked, or who answers.
+//! The load: blocking keep-alive connections with at most one request in flight on each.
 
 use std::{
     io::{self, Read, Write},
@@ -8,13 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A hanging server shall end the run.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Ends the run if a server hangs.
+const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Writes the next request; returns the status that its answer must have.
-pub(crate) type Source = Box<dyn FnMut(&mut Vec<u8>) -> u16 + Send>;
+/// Appends the next request to a buffer and returns the status that the answer must have.
+pub(crate) type RequestSource = Box<dyn FnMut(&mut Vec<u8>) -> u16 + Send>;
 
-/// One connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -29,25 +26,24 @@ pub(crate) struct Answer<'b> {
 }
 
 impl Connection {
-    /// Connects.
-    pub(crate) fn to(address: SocketAddr) -> Self {
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket option");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
+        stream.set_nodelay(true).expect("the option can be set");
+        stream.set_read_timeout(Some(READ_TIMEOUT)).expect("the option can be set");
         Self { stream, buffer: Vec::new() }
     }
 
-    /// Sends a request without waiting.
+    /// Sends a request without waiting for the answer.
     pub(crate) fn send(&mut self, request: &[u8]) {
         self.stream.write_all(request).expect("the server reads");
     }
 
-    /// Waits for the answer to what was sent.
+    /// Waits for the answer to the last request.
     pub(crate) fn receive(&mut self) -> Answer<'_> {
         self.try_receive().expect("the server answers")
     }
 
-    /// The same from a server that may hang up instead.
+    /// Waits for the answer of a server that may close the connection instead.
     pub(crate) fn try_receive(&mut self) -> io::Result<Answer<'_>> {
         self.buffer.clear();
         let mut chunk = [0; 4096];
@@ -66,12 +62,16 @@ impl Connection {
             }
         }
         let status = std::str::from_utf8(&self.buffer[9..12]).ok();
-        let status = status.and_then(|digits| digits.parse().ok()).expect("a status");
+        let status = status.and_then(|digits| digits.parse().ok()).expect("a valid status");
         let (head, body) = self.buffer.split_at(head);
         Ok(Answer { status, head, body })
     }
 
-    /// Sends a request and waits for its answer, which must have `status`.
+    /// Sends a request and waits for its answer.
+    ///
+    /// # Panics
+    ///
+    /// If the answer has another status.
     pub(crate) fn ask(&mut self, request: &[u8], status: u16) -> Answer<'_> {
         self.send(request);
         let answer = self.receive();
@@ -85,8 +85,7 @@ impl Answer<'_> {
         assert_eq!(self.status, status, "{}", self.text());
     }
 
-    /// All of it.
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         String::from_utf8_lossy(&[self.head, self.body].concat()).into_owned()
     }
 }
@@ -101,32 +100,34 @@ fn content_length(head: &[u8]) -> usize {
     found.unwrap_or_else(|| panic!("no length in {}", String::from_utf8_lossy(head)))
 }
 
-/// Asks one after the other on one connection until `count` are answered or the time is up; returns how many were.
-pub(crate) fn in_turn(
+/// Sends requests one after the other on one connection until `count` are answered or the time is up.
+///
+/// Returns how many were answered.
+pub(crate) fn send_sequentially(
     connection: &mut Connection,
-    source: &mut Source,
+    requests: &mut RequestSource,
     (count, limit): (usize, Duration),
 ) -> usize {
     let started = Instant::now();
     let mut request = Vec::new();
-    for asked in 0..count {
-        if asked > 0 && started.elapsed() > limit {
-            return asked;
+    for sent in 0..count {
+        if sent > 0 && started.elapsed() > limit {
+            return sent;
         }
         request.clear();
-        let status = source(&mut request);
+        let status = requests(&mut request);
         connection.ask(&request, status);
     }
     count
 }
 
-/// Asks on all connections at once, again and again until the time is up; returns how many were answered.
+/// Sends requests on all connections at once, repeatedly until the time is up. Returns how many were answered.
 ///
-/// One thread writes to all and then reads from all: it costs less than the cheapest server, so that the server
-/// is what is busy.
-pub(crate) fn together(
+/// One thread writes to all connections and then reads from all of them. That costs less than the cheapest server
+/// does, so the server is the bottleneck.
+pub(crate) fn send_concurrently(
     connections: &mut [Connection],
-    source: &mut Source,
+    requests: &mut RequestSource,
     limit: Duration,
 ) -> usize {
     let started = Instant::now();
@@ -135,7 +136,7 @@ pub(crate) fn together(
     while answered == 0 || started.elapsed() < limit {
         for connection in &mut *connections {
             request.clear();
-            expected.push(source(&mut request));
+            expected.push(requests(&mut request));
             connection.send(&request);
         }
         for (connection, status) in connections.iter_mut().zip(expected.drain(..)) {

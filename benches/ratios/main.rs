@@ -1,59 +1,51 @@
-//! The benchmark: ratios and targets in one table, all from one run, since absolute figures of one machine say
-//! nothing about another. `cargo bench` runs all of it, `cargo bench --bench ratios -- request login` two parts.
+//! The benchmark: a table of ratios and their targets. Ratios within one run are comparable between machines,
+//! absolute figures are not.
 //!
-//! Must not know how anything is measured.
+//! `cargo bench` measures all of it, `cargo bench -- request login` two parts.
 
-#![allow(
-    clippy::unwrap_used,
+#![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a benchmark that cannot go on ends by panicking"
+    reason = "a benchmark that cannot continue panics"
 )]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what it is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table goes to stdout")]
 
 mod bare;
+mod by_hand;
 mod callgrind;
-mod cold;
-mod contest;
+mod cases;
+mod cold_logins;
+mod command;
 mod costs;
 mod cpu;
-mod entries;
 mod hallpass;
+mod instrument;
 mod load;
 mod memory;
 mod peers;
 mod report;
 mod requests;
 mod roster;
+mod samples;
+mod scale;
 mod server;
-mod start;
+mod servers;
 mod table;
-mod tools;
+mod token_signer;
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, ExitCode},
-};
+use std::{fs, path::Path, process::ExitCode};
 
-use costs::{Group, Instrument};
+use costs::Group;
+use instrument::Instrument;
 use report::Report;
 
-/// Makes the command that starts a program which keeps its files in a directory.
-pub(crate) type Wrapper = fn(program: &Path, dir: &Path) -> Command;
+const USAGE: &str = "Usage: cargo bench -- [PART]...
 
-/// The program as it is.
-pub(crate) fn plain(program: &Path, _dir: &Path) -> Command {
-    Command::new(program)
-}
-
-const USAGE: &str = "cargo bench --bench ratios -- [PART]...
-
-Costs of a request:  request, algorithms, login, refused
-by:                  instructions, cpu (both, if neither is named)
-Others:              peers, cold, start, memory
-Without any, all of it.";
+Cost of a request:  request, algorithms, login, refused
+measured in:        instructions, cpu (default: both)
+Other parts:        peers, cold, start, memory
+Without a part, all are measured.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,7 +56,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    // `cargo test --all-targets` and lists of tests come here as well; nothing of this is a test.
+    // `cargo test --all-targets` and tools that list tests start this program too, without `--bench`.
     if !has("--bench") || has("--list") {
         return ExitCode::SUCCESS;
     }
@@ -72,64 +64,63 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    // Other flags are libtest's.
+    // The other flags are meant for libtest.
     let words = arguments.iter().filter(|argument| !argument.starts_with('-'));
-    let Some(choice) = Choice::of(words.map(String::as_str)) else {
+    let Some(selection) = Selection::parse(words.map(String::as_str)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let report = choice.measure();
+    let report = selection.measure();
     print!("{report}");
-    let kept = fs::write(tools::repository().join("target/ratios.md"), report.to_string());
-    kept.expect("the report can be kept");
-    if report.is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let written = fs::write(command::repository().join("target/ratios.md"), report.to_string());
+    written.expect("target/ is writable");
+    if report.is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is to be measured.
+/// What to measure.
 #[derive(Default)]
-struct Choice {
+struct Selection {
     instruments: Vec<Instrument>,
     groups: Vec<Group>,
-    others: Vec<Other>,
+    parts: Vec<Part>,
 }
 
-/// What is no cost of a request.
+/// A part that is not the cost of a request.
 #[derive(Debug)]
-enum Other {
+enum Part {
     Peers,
     Cold,
     Start,
     Memory,
 }
 
-impl Choice {
-    /// `None` where a word is none of ours.
-    fn of<'w>(words: impl Iterator<Item = &'w str>) -> Option<Self> {
-        let mut choice = Self::default();
+impl Selection {
+    /// `None` if a word names no part.
+    fn parse<'w>(words: impl Iterator<Item = &'w str>) -> Option<Self> {
+        let mut selection = Self::default();
         for word in words {
             match word {
-                "instructions" => choice.instruments.push(Instrument::Instructions),
-                "cpu" => choice.instruments.push(Instrument::Cpu),
-                "request" => choice.groups.push(Group::Request),
-                "algorithms" => choice.groups.push(Group::Algorithms),
-                "login" => choice.groups.push(Group::Login),
-                "refused" => choice.groups.push(Group::Refused),
-                "peers" => choice.others.push(Other::Peers),
-                "cold" => choice.others.push(Other::Cold),
-                "start" => choice.others.push(Other::Start),
-                "memory" => choice.others.push(Other::Memory),
+                "instructions" => selection.instruments.push(Instrument::Instructions),
+                "cpu" => selection.instruments.push(Instrument::Cpu),
+                "request" => selection.groups.push(Group::Request),
+                "algorithms" => selection.groups.push(Group::Algorithms),
+                "login" => selection.groups.push(Group::Login),
+                "refused" => selection.groups.push(Group::Refused),
+                "peers" => selection.parts.push(Part::Peers),
+                "cold" => selection.parts.push(Part::Cold),
+                "start" => selection.parts.push(Part::Start),
+                "memory" => selection.parts.push(Part::Memory),
                 _ => return None,
             }
         }
-        Some(choice.completed())
+        Some(selection.with_defaults())
     }
 
-    /// With what was meant where less was said.
-    fn completed(mut self) -> Self {
+    fn with_defaults(mut self) -> Self {
         let (no_instrument, no_group) = (self.instruments.is_empty(), self.groups.is_empty());
-        let nothing = no_instrument && no_group && self.others.is_empty();
+        let nothing = no_instrument && no_group && self.parts.is_empty();
         if nothing {
-            self.others = vec![Other::Peers, Other::Cold, Other::Start, Other::Memory];
+            self.parts = vec![Part::Peers, Part::Cold, Part::Start, Part::Memory];
         }
         if no_group && (nothing || !no_instrument) {
             self.groups = vec![Group::Request, Group::Algorithms, Group::Login, Group::Refused];
@@ -144,18 +135,18 @@ impl Choice {
         let mut report = Report::default();
         for instrument in &self.instruments {
             eprintln!("{instrument:?} of {:?}", self.groups);
-            match instrument.available() {
+            match instrument.prepare() {
                 Ok(()) => report.add(|_| costs::rows(*instrument, &self.groups)),
-                Err(why) => report.notes.push(format!("{instrument:?} are left out: {why}")),
+                Err(error) => report.notes.push(format!("{instrument:?} is left out: {error}")),
             }
         }
-        for other in &self.others {
-            eprintln!("{other:?}");
-            report.add(|notes| match other {
-                Other::Peers => peers::rows(notes),
-                Other::Cold => cold::rows(),
-                Other::Start => start::rows(),
-                Other::Memory => memory::rows(),
+        for part in &self.parts {
+            eprintln!("{part:?}");
+            report.add(|notes| match part {
+                Part::Peers => peers::rows(notes),
+                Part::Cold => cold_logins::rows(),
+                Part::Start => scale::rows(),
+                Part::Memory => memory::rows(),
             });
         }
         report

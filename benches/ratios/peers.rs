@@ -1,6 +1,6 @@
-//! The same question put to others: HAProxy, fastify, FastAPI; each with one thread that answers.
+//! Comparison with other servers that verify the token: HAProxy, fastify and FastAPI, each with one thread.
 //!
-//! Must not know how they answer: that is in `benches/peers/`.
+//! Their programs and configurations are in `benches/peers/`.
 
 use std::{
     fs,
@@ -12,24 +12,22 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    bare,
-    contest::{Contender, Samples},
-    costs::{microseconds, routes_of},
+    command::{install, repository, require, run, tool_dir, try_run, unwrapped},
     cpu,
-    hallpass::{self, ANOTHER_SECRET, ISSUER, SIGNING_SECRET, Setup},
+    hallpass::{self, ISSUER, OTHER_SECRET, SIGNING_SECRET, Setup},
     load::Connection,
-    requests::{Forge, request, same},
+    requests::{request, same},
+    samples::{Samples, Workload},
     server::{Server, directory},
-    table::{Figure, Row, Unit},
-    tools::{attempt, install, kept, need, repository, run},
+    servers::start_bare,
+    table::{Figure, Row, Unit, microseconds},
+    token_signer::TokenSigner,
 };
-
-const ROUNDS: usize = 15;
 
 /// Another server that verifies tokens.
 struct Peer {
     name: &'static str,
-    /// Installs it; returns its versions.
+    /// Installs it and returns its versions.
     install: fn() -> Result<String, String>,
     /// The command that serves on `PORT`.
     command: fn() -> Command,
@@ -45,10 +43,11 @@ const PEERS: [Peer; 3] = [
     Peer { name: "FastAPI, PyJWT, uvicorn", install: install_fastapi, command: fastapi },
 ];
 
-/// CPU a request of hallpass and of every peer that can be had here, to the bare handler; notes say which those are.
+/// CPU per request of hallpass and of each peer that can be installed, compared with the bare handler. The notes
+/// name the versions, and the peers that are left out.
 pub(crate) fn rows(notes: &mut Vec<String>) -> Vec<Row> {
     let hallpass = hallpass::start(&Setup::default());
-    let bare = bare::start(crate::plain, &routes_of(&hallpass));
+    let bare = start_bare(unwrapped, &hallpass);
     let token = hallpass::log_in(&hallpass, 0);
     let (mut names, mut servers) = (vec!["hallpass"], vec![bare, hallpass]);
     for peer in PEERS {
@@ -61,56 +60,56 @@ pub(crate) fn rows(notes: &mut Vec<String>) -> Vec<Row> {
             Err(why) => notes.push(format!("{} is left out: {why}", peer.name)),
         }
     }
-    let contender = |server| Contender { server, source: same(request(&token), 200) };
-    let mut contenders: Vec<_> = servers.iter().map(contender).collect();
-    written(&names, &cpu::measure(&mut contenders.iter_mut().collect::<Vec<_>>(), ROUNDS))
+    let workload = |server| Workload { server, requests: same(request(&token), 200) };
+    let mut workloads: Vec<_> = servers.iter().map(workload).collect();
+    rows_of_samples(&names, &cpu::measure(&mut workloads.iter_mut().collect::<Vec<_>>()))
 }
 
-/// The bare handler is the first contender, hallpass the second.
-fn written(names: &[&str], samples: &Samples) -> Vec<Row> {
-    let row = |(at, name): (usize, &&str)| {
-        let of = microseconds(samples.cost(at + 1));
+/// The bare handler is the first workload, hallpass the second.
+fn rows_of_samples(names: &[&str], samples: &Samples) -> Vec<Row> {
+    let row = |(index, name): (usize, &&str)| {
+        let cost = microseconds(samples.cost(index + 1));
         let what = format!("CPU, side by side: {name}, to bare `GET /request`");
-        Figure::new(what, (samples.ratio(at + 1, 0), Unit::Times), &of).no_target()
+        Figure::new(what, (samples.ratio(index + 1, 0), Unit::Times), &cost).no_target()
     };
     let mut rows: Vec<_> = names.iter().enumerate().map(row).collect();
     let closest = (2..=names.len()).map(|peer| samples.ratio(1, peer)).max_by(f64::total_cmp);
     if let Some(ratio) = closest {
-        let what = "CPU, side by side: hallpass, to the cheapest of the others";
+        let what = "CPU, side by side: hallpass, to the cheapest of these";
         rows.push(Figure::new(what, (ratio, Unit::Times), "").at_most(1.0));
     }
     rows
 }
 
 impl Peer {
-    /// Starts it, and makes sure that it does what is compared.
+    /// Starts it and checks that it gives the answer of hallpass, and refuses forged and expired tokens.
     fn start(&self, hallpass: &Server, token: &str) -> Server {
         let dir = directory();
-        let body = Connection::to(hallpass.address).ask(&request(token), 200).body.to_vec();
+        let body = Connection::open(hallpass.address).ask(&request(token), 200).body.to_vec();
         let (port, file) = (free_port(), dir.path().join("body"));
-        fs::write(&file, &body).expect("a file");
+        fs::write(&file, &body).expect("the directory is writable");
         let mut command = (self.command)();
         command
             .env("PORT", port.to_string())
             .env("SECRET", SIGNING_SECRET)
             .env("ISSUER", ISSUER)
             .env("BODY", file);
-        let server = Server::on(SocketAddr::from(([127, 0, 0, 1], port)), command, dir);
-        let mut connection = Connection::to(server.address);
-        let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("JSON");
+        let server = Server::start_on(SocketAddr::from(([127, 0, 0, 1], port)), command, dir);
+        let mut connection = Connection::open(server.address);
+        let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("the body is JSON");
         assert_eq!(json(connection.ask(&request(token), 200).body), json(&body), "{}", self.name);
-        let forged = Forge::new(token, ANOTHER_SECRET).token();
-        let expired = Forge::new(token, SIGNING_SECRET).expired().token();
+        let forged = TokenSigner::new(token, OTHER_SECRET).next_token();
+        let expired = TokenSigner::new(token, SIGNING_SECRET).expired().next_token();
         for bad in [forged, expired] {
-            Connection::to(server.address).ask(&request(&bad), 401);
+            Connection::open(server.address).ask(&request(&bad), 401);
         }
         server
     }
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it listens").port()
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
 }
 
 fn source(path: &str) -> PathBuf {
@@ -118,8 +117,8 @@ fn source(path: &str) -> PathBuf {
 }
 
 fn install_haproxy() -> Result<String, String> {
-    need("haproxy", "haproxy")?;
-    let version = attempt(Command::new("haproxy").arg("-v"))?;
+    require("haproxy", "haproxy")?;
+    let version = try_run(Command::new("haproxy").arg("-v"))?;
     Ok(version.split(' ').nth(2).unwrap_or_default().to_owned())
 }
 
@@ -130,49 +129,49 @@ fn haproxy() -> Command {
 }
 
 fn install_fastify() -> Result<String, String> {
-    need("node", "nodejs")?;
-    need("npm", "npm")?;
-    let place = kept("fastify");
-    fs::create_dir_all(&place).map_err(|error| error.to_string())?;
+    require("node", "nodejs")?;
+    require("npm", "npm")?;
+    let dir = tool_dir("fastify");
+    fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
     for file in ["package.json", ".npmrc", "server.mjs"] {
-        fs::copy(source("fastify").join(file), place.join(file))
+        fs::copy(source("fastify").join(file), dir.join(file))
             .map_err(|error| error.to_string())?;
     }
-    attempt(Command::new("npm").args(["install", "--silent"]).current_dir(&place))?;
+    try_run(Command::new("npm").args(["install", "--silent"]).current_dir(&dir))?;
     let script = "console.log(process.version, ...['fastify', '@fastify/jwt'].map(
         name => name + ' ' + JSON.parse(fs.readFileSync('node_modules/' + name + '/package.json')).version))";
-    Ok(format!("node {}", run(Command::new("node").args(["-e", script]).current_dir(&place))))
+    Ok(format!("node {}", run(Command::new("node").args(["-e", script]).current_dir(&dir))))
 }
 
 fn fastify() -> Command {
     let mut command = Command::new("node");
-    command.arg(kept("fastify").join("server.mjs")).env("NODE_ENV", "production");
+    command.arg(tool_dir("fastify").join("server.mjs")).env("NODE_ENV", "production");
     command
 }
 
 fn install_fastapi() -> Result<String, String> {
-    need("python3", "python3")?;
+    require("python3", "python3")?;
     let python = python();
-    let works = |python: &PathBuf| attempt(Command::new(python).args(["-m", "pip", "--version"]));
+    let works = |python: &PathBuf| try_run(Command::new(python).args(["-m", "pip", "--version"]));
     if works(&python).is_err() {
         let make = || {
-            let place = kept("python");
-            let _ = fs::remove_dir_all(&place);
-            attempt(Command::new("python3").args(["-m", "venv"]).arg(place))
+            let dir = tool_dir("python");
+            let _ = fs::remove_dir_all(&dir);
+            try_run(Command::new("python3").args(["-m", "venv"]).arg(dir))
         };
-        // Debian has it apart from Python.
+        // Debian packages venv separately.
         make().or_else(|_| install("python3-venv").and_then(|()| make()))?;
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r"]);
-    attempt(pip.arg(source("fastapi/requirements.txt")))?;
-    let version = attempt(Command::new(&python).arg("-V"))?;
+    try_run(pip.arg(source("fastapi/requirements.txt")))?;
+    let version = try_run(Command::new(&python).arg("-V"))?;
     let packages = fs::read_to_string(source("fastapi/requirements.txt")).unwrap_or_default();
     Ok(format!("{version} {}", packages.replace("==", " ").trim().replace('\n', " ")))
 }
 
 fn python() -> PathBuf {
-    kept("python").join("bin/python")
+    tool_dir("python").join("bin/python")
 }
 
 fn fastapi() -> Command {

@@ -1,42 +1,40 @@
-//! API keys that work, and rosters of any size that hold them.
-//!
-//! Must not know who reads the roster.
+//! API keys, and rosters of any size that hold them.
 
 use std::{fmt::Write, sync::LazyLock, thread};
 
-/// The cost of the API keys that `hallpass key add` makes.
+/// The bcrypt cost that `hallpass key add` uses.
 pub(crate) const COST: u32 = 10;
 
-/// A few keys of that cost, made once a run.
-pub(crate) static FEW: LazyLock<Keys> = LazyLock::new(|| Keys::make(10, COST));
+/// Ten keys of that cost, made once a run.
+pub(crate) static TEN_KEYS: LazyLock<KeyHashes> = LazyLock::new(|| KeyHashes::new(10, COST));
 
-/// The keys of the first clients of a roster, each with a secret of its own.
+/// The hashes of the keys of a roster's first clients.
 #[derive(Clone)]
-pub(crate) struct Keys {
+pub(crate) struct KeyHashes {
     hashes: Vec<String>,
 }
 
-impl Keys {
-    /// Makes `count` keys of this bcrypt cost, on all cores.
-    pub(crate) fn make(count: usize, cost: u32) -> Self {
+impl KeyHashes {
+    /// Hashes `count` keys with this bcrypt cost, on all cores.
+    pub(crate) fn new(count: usize, cost: u32) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let numbers: Vec<_> = (0..count).collect();
-        let hash = |client: &usize| bcrypt::hash(secret(*client), cost).expect("a hash");
-        let part = |part: &[usize]| part.iter().map(hash).collect::<Vec<_>>();
+        let clients: Vec<_> = (0..count).collect();
+        let hash = |client: &usize| bcrypt::hash(secret(*client), cost).expect("the cost is valid");
+        let part = |clients: &[usize]| clients.iter().map(hash).collect::<Vec<_>>();
         let hashes = thread::scope(|scope| {
-            let parts = numbers.chunks(count.div_ceil(threads));
-            let parts: Vec<_> = parts.map(|numbers| scope.spawn(move || part(numbers))).collect();
-            parts.into_iter().flat_map(|part| part.join().expect("hashes")).collect()
+            let parts = clients.chunks(count.div_ceil(threads));
+            let parts: Vec<_> = parts.map(|clients| scope.spawn(move || part(clients))).collect();
+            parts.into_iter().flat_map(|part| part.join().expect("the thread hashes")).collect()
         });
         Self { hashes }
     }
 
-    /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.hashes.len()
     }
 
-    /// A roster of so many clients with a key each. Those beyond the keys have hashes of no secret, no two alike.
+    /// A roster of `clients` clients with one key each. Clients beyond [`Self::count`] get distinct hashes that no
+    /// secret has.
     pub(crate) fn roster(&self, clients: usize) -> String {
         let (start, end) = (&self.hashes[0][..45], &self.hashes[0][59..]);
         let mut roster = String::new();
@@ -49,23 +47,23 @@ impl Keys {
                  [[clients.client{client}.keys]]\nid = '{}'\nhash = '{hash}'\ncreated = 2026-01-01T00:00:00Z\n",
                 id(client)
             )
-            .expect("memory");
+            .expect("a string takes any text");
         }
         roster
     }
 }
 
-/// The API key of a client, whether a roster knows it or not.
+/// The API key of a client, whether or not a roster holds it.
 pub(crate) fn key(client: usize) -> String {
     let body = format!("hp_{}_{}", id(client), secret(client));
     let mut rest = crc32fast::hash(body.as_bytes()) as usize;
     let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut sum = [0; 6];
-    for digit in sum.iter_mut().rev() {
+    let mut checksum = [0; 6];
+    for digit in checksum.iter_mut().rev() {
         *digit = digits[rest % 62];
         rest /= 62;
     }
-    body + std::str::from_utf8(&sum).expect("digits")
+    body + std::str::from_utf8(&checksum).expect("digits are ASCII")
 }
 
 fn id(client: usize) -> String {
@@ -73,5 +71,5 @@ fn id(client: usize) -> String {
 }
 
 fn secret(client: usize) -> String {
-    format!("ofThisBenchmarkAndOfNobodyElse{client:0>13}")
+    format!("secretOfTheHallpassBenchmark00{client:0>13}")
 }

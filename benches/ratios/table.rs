@@ -1,6 +1,4 @@
-//! The table: what was measured beside what it should be, as Markdown.
-//!
-//! Must not know how anything is measured.
+//! The table of the report: figures and their targets, as Markdown.
 
 use std::fmt::Write;
 
@@ -12,7 +10,7 @@ pub(crate) struct Row {
     target: Option<(String, bool)>,
 }
 
-/// What a figure counts.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unit {
     Times,
@@ -33,7 +31,7 @@ impl Unit {
     }
 }
 
-/// A row whose target is still to be named.
+/// A row whose target is not set yet.
 pub(crate) struct Figure {
     row: Row,
     figure: f64,
@@ -41,28 +39,28 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// A figure, with what it was made of.
-    pub(crate) fn new(what: impl Into<String>, (figure, unit): (f64, Unit), of: &str) -> Self {
+    /// A figure. `parts` are the values that it was computed from, shown in parentheses unless empty.
+    pub(crate) fn new(what: impl Into<String>, (figure, unit): (f64, Unit), parts: &str) -> Self {
         let measured = unit.write(figure);
-        let measured = if of.is_empty() { measured } else { format!("{measured} ({of})") };
+        let measured = if parts.is_empty() { measured } else { format!("{measured} ({parts})") };
         Self { row: Row { what: what.into(), measured, target: None }, figure, unit }
     }
 
-    /// With an upper bound. What is shown is what is compared, so 1.004 is 1.00.
+    /// Sets an upper bound. The figure is compared as it is shown, so 1.004 counts as 1.00.
     pub(crate) fn at_most(mut self, limit: f64) -> Row {
         let met = (self.figure * 100.0).round() <= limit * 100.0;
         self.row.target = Some((format!("<= {}", self.unit.write(limit)), met));
         self.row
     }
 
-    /// With a lower bound.
+    /// Sets a lower bound, compared likewise.
     pub(crate) fn at_least(mut self, limit: f64) -> Row {
         let met = (self.figure * 100.0).round() >= limit * 100.0;
         self.row.target = Some((format!(">= {}", self.unit.write(limit)), met));
         self.row
     }
 
-    /// For comparison only.
+    /// Sets no target.
     pub(crate) fn no_target(self) -> Row {
         self.row
     }
@@ -77,9 +75,15 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
             Some((target, false)) => (target.as_str(), "**no**"),
             None => ("", ""),
         };
-        writeln!(table, "| {what} | {measured} | {target} | {met} |").expect("memory");
+        writeln!(table, "| {what} | {measured} | {target} | {met} |")
+            .expect("a string takes any text");
     }
     table
+}
+
+/// A duration in seconds, written in microseconds.
+pub(crate) fn microseconds(seconds: f64) -> String {
+    format!("{:.1} us", seconds * 1e6)
 }
 
 /// A whole number with commas between the thousands.
