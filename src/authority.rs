@@ -10,7 +10,7 @@ mod tests;
 mod token_cache;
 mod uses;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ use crate::{
 
 /// Proves, issues and revokes: the one owner of roster and tokens.
 #[derive(Debug)]
-pub struct Authority {
+pub(crate) struct Authority {
     roster: ArcSwap<Roster>,
     roster_status: ArcSwap<RosterStatus>,
     tokens: Tokens,
@@ -44,7 +44,7 @@ pub struct Authority {
 
 /// What a cache is good for, since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheUsage {
+pub(crate) struct CacheUsage {
     /// What was looked for and known.
     pub hits: u64,
     /// What was looked for and not known.
@@ -55,7 +55,7 @@ pub struct CacheUsage {
 
 impl Authority {
     /// An authority over this roster and these tokens.
-    pub fn new(roster: Roster, tokens: Tokens) -> Self {
+    pub(crate) fn new(roster: Roster, tokens: Tokens) -> Self {
         Self {
             roster: ArcSwap::from_pointee(roster),
             roster_status: ArcSwap::default(),
@@ -68,40 +68,35 @@ impl Authority {
     }
 
     /// The roster as it is now.
-    pub fn roster(&self) -> Arc<Roster> {
+    pub(crate) fn roster(&self) -> Arc<Roster> {
         self.roster.load_full()
     }
 
     /// `iss` of the tokens.
-    pub fn issuer(&self) -> &str {
+    pub(crate) fn issuer(&self) -> &str {
         &self.tokens.issuer
     }
 
     /// `aud` of the tokens.
-    pub fn audience(&self) -> &str {
+    pub(crate) fn audience(&self) -> &str {
         &self.tokens.audience
     }
 
     /// The algorithm that signs (RFC 7518 §3.1).
-    pub fn signing_algorithm(&self) -> &'static str {
+    pub(crate) fn signing_algorithm(&self) -> &'static str {
         self.tokens.keyring.algorithm()
     }
 
     /// The public keys that verify the tokens (RFC 7517 §5).
-    pub fn jwks(&self) -> &JwkSet {
+    pub(crate) fn jwks(&self) -> &JwkSet {
         self.tokens.keyring.jwks()
-    }
-
-    /// How long a token lives where nobody asks for less.
-    pub fn lifetime(&self) -> Duration {
-        self.tokens.lifetime
     }
 
     /// Proves an API key with exactly one bcrypt: call it where blocking is fine.
     ///
     /// # Errors
     /// Why it is refused; only the log may tell the reasons apart.
-    pub fn authenticate_key(
+    pub(crate) fn authenticate_key(
         &self,
         key: &ApiKey,
         now: Timestamp,
@@ -111,7 +106,7 @@ impl Authority {
     }
 
     /// Proves an API key that [`Self::authenticate_key`] has proven before, without bcrypt; `None` if it has not.
-    pub fn recall(
+    pub(crate) fn recall(
         &self,
         key: &ApiKey,
         now: Timestamp,
@@ -129,7 +124,7 @@ impl Authority {
     ///
     /// # Errors
     /// Why it is refused; only the log may tell the reasons apart.
-    pub fn authenticate_password(
+    pub(crate) fn authenticate_password(
         &self,
         name: &str,
         password: &SecretString,
@@ -141,7 +136,7 @@ impl Authority {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn authenticate_token(
+    pub(crate) fn authenticate_token(
         &self,
         token: &str,
         now: Timestamp,
@@ -175,7 +170,7 @@ impl Authority {
     }
 
     /// What a token of ours is worth now: nothing, or its claims (RFC 7662).
-    pub fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
+    pub(crate) fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
         self.verify_token(token, now).ok().map(|proven| proven.token.clone())
     }
 
@@ -184,7 +179,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`RevokeError`] for a token that was issued to somebody else.
-    pub fn revoke_token(
+    pub(crate) fn revoke_token(
         &self,
         caller: &Principal,
         token: &SecretString,
@@ -203,7 +198,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueError`] for a wish beyond what was granted.
-    pub fn issue(
+    pub(crate) fn issue(
         &self,
         to: &Principal,
         wish: IssueRequest,
@@ -239,7 +234,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`RevokeError::NoToken`] when it was proven by something else, or as [`Self::revoke_token`].
-    pub fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
+    pub(crate) fn revoke(&self, presented: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match presented.proof() {
             Proof::Token { id, expires_at, .. } => Ok(self.tokens.revoke(id, *expires_at, now)?),
             Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => {
@@ -249,18 +244,18 @@ impl Authority {
     }
 
     /// What was gained by remembering tokens.
-    pub fn token_cache(&self) -> CacheUsage {
+    pub(crate) fn token_cache(&self) -> CacheUsage {
         self.token_cache.usage()
     }
 
     /// What was gained by remembering API keys.
-    pub fn key_cache(&self) -> CacheUsage {
+    pub(crate) fn key_cache(&self) -> CacheUsage {
         let (hits, misses, bytes) = self.api_key_cache.usage();
         CacheUsage { hits, misses, bytes }
     }
 
     /// How many revoked tokens are remembered.
-    pub fn revocations(&self) -> usize {
+    pub(crate) fn revocations(&self) -> usize {
         self.tokens.revocations.held()
     }
 }

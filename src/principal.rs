@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use crate::oauth::{ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject};
 
 /// What sort of name the subject is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PrincipalKind {
     /// A machine that holds API keys.
     Client,

@@ -23,7 +23,7 @@ impl Authority {
     ///
     /// # Errors
     /// `KeysNeeded`: call [`Authority::refresh_issuer`], then ask once more. Else why it is refused.
-    pub fn authenticate_issuer_token(
+    pub(crate) fn authenticate_issuer_token(
         &self,
         name: &Subject,
         token: &str,
@@ -38,23 +38,27 @@ impl Authority {
     ///
     /// # Errors
     /// Why the keys cannot be had; those that were fetched before still serve.
-    pub fn refresh_issuer(&self, name: &Subject, now: Timestamp) -> Result<Refresh, FetchError> {
+    pub(crate) fn refresh_issuer(
+        &self,
+        name: &Subject,
+        now: Timestamp,
+    ) -> Result<Refresh, FetchError> {
         self.trusted(name).map_or(Ok(Refresh::NotNow), |issuer| issuer.refresh(now))
     }
 
     /// Whether this issuer's keys serve but are old: then fetch them in the background.
-    pub fn wants_refresh(&self, name: &Subject, now: Timestamp) -> bool {
+    pub(crate) fn wants_refresh(&self, name: &Subject, now: Timestamp) -> bool {
         self.trusted(name).is_some_and(|issuer| issuer.wants_refresh(now))
     }
 
     /// The roster's name of the issuer at this address.
-    pub fn issuer_at(&self, url: &ProviderUrl) -> Option<Subject> {
+    pub(crate) fn issuer_at(&self, url: &ProviderUrl) -> Option<Subject> {
         let roster = self.roster.load();
         roster.issuers().find(|issuer| issuer.url == *url).map(|issuer| issuer.name.clone())
     }
 
     /// How it stands with the keys of every issuer of the roster, by name.
-    pub fn issuers_status(&self) -> Vec<(Subject, IssuerStatus)> {
+    pub(crate) fn issuers_status(&self) -> Vec<(Subject, IssuerStatus)> {
         let roster = self.roster.load();
         let status =
             |issuer: &Issuer| (issuer.name.clone(), self.issuers.of(&settings(issuer)).status());
@@ -62,7 +66,7 @@ impl Authority {
     }
 
     /// Whether the last fetch of some issuer's keys failed.
-    pub fn has_failing_issuer(&self) -> bool {
+    pub(crate) fn has_failing_issuer(&self) -> bool {
         let failing = |(_, status): &_| matches!(status, IssuerStatus::Failing(_));
         self.issuers_status().iter().any(failing)
     }

@@ -11,7 +11,7 @@ use crate::{
 
 /// What a caller may ask for beyond "a token, please".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IssueRequest {
+pub(crate) struct IssueRequest {
     /// Only these scopes; all that were granted, where nothing is said.
     pub scopes: Option<Scopes>,
     /// A shorter life; whole seconds.
@@ -20,7 +20,7 @@ pub struct IssueRequest {
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IssueError {
+pub(crate) enum IssueError {
     /// A scope was asked for that was not granted (RFC 6749 §5.2, `invalid_scope`).
     #[error("these scopes were not granted: {0}")]
     Scope(Scopes),
@@ -49,7 +49,7 @@ impl From<SigningError> for IssueError {
 
 /// Why a token could not be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RevokeError {
+pub(crate) enum RevokeError {
     /// Only a token of ours can be revoked this way, and another proof was presented.
     #[error("no token that was issued here was presented, so there is none to revoke")]
     NoToken,

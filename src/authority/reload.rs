@@ -11,7 +11,7 @@ use crate::{diagnostics::Diagnostics, roster::LoadedRoster};
 
 /// How the roster in use stands to its file. The default is a roster as it was at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RosterStatus {
+pub(crate) struct RosterStatus {
     /// Counts the rosters that were in use: the first is 1, and every reload makes it one more.
     pub generation: u64,
     /// When the roster in use was taken over; `None`, if it is still the first.
@@ -28,7 +28,7 @@ impl Default for RosterStatus {
 
 /// A roster file that cannot be taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokenRoster {
+pub(crate) struct BrokenRoster {
     /// When that was first found.
     pub since: Timestamp,
     /// All its faults as they were found last.
@@ -41,7 +41,7 @@ impl Authority {
     ///
     /// # Errors
     /// The faults, given back.
-    pub fn reload(
+    pub(crate) fn reload(
         &self,
         read: Result<LoadedRoster, Diagnostics>,
         now: Timestamp,
@@ -72,7 +72,7 @@ impl Authority {
     }
 
     /// How the roster in use stands to its file.
-    pub fn roster_status(&self) -> Arc<RosterStatus> {
+    pub(crate) fn roster_status(&self) -> Arc<RosterStatus> {
         self.roster_status.load_full()
     }
 }

@@ -14,7 +14,7 @@ use crate::oauth::KeyId;
 
 /// What is noted of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyUse {
+pub(crate) struct KeyUse {
     /// How often it was proven.
     pub count: u64,
     /// When that was last; whole seconds.
@@ -48,12 +48,12 @@ impl Uses {
 
 impl Authority {
     /// When an API key was last proven, since the start of the process.
-    pub fn last_used(&self, key: &KeyId) -> Option<Timestamp> {
+    pub(crate) fn last_used(&self, key: &KeyId) -> Option<Timestamp> {
         self.uses.lock().get(key).map(|known| known.last)
     }
 
     /// What is noted of an API key since the start of the process; `None` if it was not proven.
-    pub fn key_use(&self, key: &KeyId) -> Option<KeyUse> {
+    pub(crate) fn key_use(&self, key: &KeyId) -> Option<KeyUse> {
         self.uses.lock().get(key).copied()
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Banner {
 
 impl Banner {
     pub(super) fn of(settings: &Settings, roster: &Roster, key: Option<SecretString>) -> Self {
-        Self { docs: settings.surface.docs, key, house: house(settings, roster, Timestamp::now()) }
+        Self { docs: settings.document.docs, key, house: house(settings, roster, Timestamp::now()) }
     }
 
     /// Says it. A closed stdout is no reason to stop.

@@ -24,10 +24,10 @@ impl Check {
         let mut out = std::io::stdout().lock();
         match prepare(&raw) {
             Ok(prepared) => {
-                for warning in prepared.checked.warnings.iter() {
+                for warning in prepared.loaded.warnings.iter() {
                     writeln!(out, "{} (a warning)", warning)?;
                 }
-                let clients = counted(prepared.checked.roster.clients().count(), "client");
+                let clients = counted(prepared.loaded.roster.clients().count(), "client");
                 writeln!(out, "All is well: {} holds {clients}.", raw.roster().display())?;
                 Ok(ExitCode::SUCCESS)
             }

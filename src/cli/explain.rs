@@ -9,12 +9,8 @@ use clap::Args;
 use crate::{
     config::{DocumentSettings, RawSettings, Settings},
     diagnostics::Diagnostics,
-    policy::{
-        compile_options::CompileOptions,
-        compiled::{Lookup, Policy},
-        explanation,
-    },
-    server::document::own_document,
+    policy::{compiled::Lookup, explanation},
+    server::site::own_document,
 };
 
 use super::{
@@ -45,10 +41,9 @@ impl Explain {
         let raw = self.bind.apply(RawSettings::gather());
         let mut diagnostics = Diagnostics::default();
         let base_url = diagnostics.keep(Settings::expected_base_url(&raw));
-        let surface = diagnostics.keep(DocumentSettings::resolve(&raw));
-        let (Some(base_url), Some(surface)) = (base_url, surface) else { Err(diagnostics)? };
-        let policy =
-            Policy::compile(&own_document(&surface), &CompileOptions::own(&surface.cookie_name))?;
+        let settings = diagnostics.keep(DocumentSettings::resolve(&raw));
+        let (Some(base_url), Some(settings)) = (base_url, settings) else { Err(diagnostics)? };
+        let (_, policy) = own_document(&settings, &[])?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {
             let table = headed(explanation::table(&policy), is_styled(&out));

@@ -55,7 +55,7 @@ fn flush_before_panics() {
 fn is_anybodys(record: &Record<'_>) -> bool {
     match record.target() {
         ACCESS => true,
-        AUDIT => record.args().as_str() == Some("refused"),
+        AUDIT => record.key_values().get("deferred".into()).is_some(),
         target => target.starts_with("actix"),
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     config::{DocumentSettings, RawSettings},
-    server::document::own_document,
+    server::{document::yaml::to_yaml, site::own_document},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,11 +26,12 @@ pub(super) struct Openapi {
 
 impl Openapi {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let document = own_document(&DocumentSettings::resolve(&RawSettings::from_env()?)?);
+        let (document, _) =
+            own_document(&DocumentSettings::resolve(&RawSettings::from_env()?)?, &[])?;
         let mut out = std::io::stdout().lock();
         match self.format {
             Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
-            Format::Yaml => write!(out, "{}", yaml_serde::to_string(&document)?)?,
+            Format::Yaml => write!(out, "{}", to_yaml(&document)?)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -17,8 +17,8 @@ use crate::{
     roster::{DEFAULT_COST, LoadedRoster, Roster},
     server::{
         gate::Gate,
-        prepare::{Prepared, assemble, prepare},
-        serve,
+        prepare::{Prepared, prepare, prepare_with_roster},
+        serve::run::run,
     },
 };
 
@@ -53,13 +53,13 @@ impl Serve {
             format!("cannot listen on {bind}; take another address, as in --bind 127.0.0.1:0 for any free port")
         })?;
         let base_url = prepared.settings.base_url(listener.local_addr()?);
-        let banner = Banner::of(&prepared.settings, &prepared.checked.roster, key);
-        let gate = prepared.gate(&base_url)?;
+        let banner = Banner::of(&prepared.settings, &prepared.loaded.roster, key);
+        let gate = Gate::open(prepared, &base_url)?;
         let announce = || banner.show(&base_url);
         actix_web::rt::System::new().block_on(async {
             let told_to_stop = told_to_stop()?;
             reload_on_hang_up(gate.clone());
-            serve::run(listener, gate, announce, told_to_stop).await
+            run(listener, gate, announce, told_to_stop).await
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -84,7 +84,7 @@ fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)>
     let (roster, key) =
         Roster::default().with_client(&client, roles, Scopes::default(), cost, now)?;
     let checked = LoadedRoster { roster, warnings: Diagnostics::default() };
-    Ok((assemble(&raw, Ok(checked))?, Some(key.expose())))
+    Ok((prepare_with_roster(&raw, Ok(checked))?, Some(key.expose())))
 }
 
 /// SIGHUP has the roster read again. It is listened for under --dev too, since it ends a process otherwise.

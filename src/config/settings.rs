@@ -68,6 +68,8 @@ pub(crate) struct DocumentSettings {
     pub docs: bool,
     /// Name of the session cookie (RFC 6265 §4.1.1).
     pub cookie_name: String,
+    /// How long a token lives; whole seconds.
+    pub token_lifetime: Duration,
 }
 
 impl DocumentSettings {
@@ -77,8 +79,8 @@ impl DocumentSettings {
     /// All problems of them at once.
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
         let mut reader = Reader { raw, diagnostics: raw.faults().clone() };
-        let surface = reader.surface();
-        reader.diagnostics.or(surface)
+        let settings = reader.document_settings();
+        reader.diagnostics.or(settings)
     }
 }
 
@@ -110,12 +112,10 @@ pub(crate) struct Settings {
     pub issuer: Option<String>,
     /// `aud`, where it was set.
     pub audience: Option<String>,
-    /// How long a token lives; whole seconds.
-    pub token_lifetime: Duration,
     /// Tolerated clock error; whole seconds.
     pub leeway: Duration,
     /// What shows in the document.
-    pub surface: DocumentSettings,
+    pub document: DocumentSettings,
     /// Whether the session cookie is `Secure`.
     pub cookie_secure: bool,
     /// Where a browser lands after logout.
@@ -152,9 +152,8 @@ impl Settings {
             state: state(raw),
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
-            token_lifetime: reader.value("HALLPASS_TOKEN_LIFETIME", THIRTY_MINUTES, lifetime),
             leeway: reader.value("HALLPASS_LEEWAY", Duration::ZERO, leeway),
-            surface: reader.surface(),
+            document: reader.document_settings(),
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
             logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", "/docs/".into(), redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
@@ -217,10 +216,11 @@ impl Reader<'_> {
         self.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind)
     }
 
-    fn surface(&mut self) -> DocumentSettings {
+    fn document_settings(&mut self) -> DocumentSettings {
         DocumentSettings {
             docs: self.value("HALLPASS_DOCS", true, on_or_off),
             cookie_name: self.value("HALLPASS_COOKIE_NAME", "access_token".into(), cookie_name),
+            token_lifetime: self.value("HALLPASS_TOKEN_LIFETIME", THIRTY_MINUTES, lifetime),
         }
     }
 
@@ -289,7 +289,7 @@ impl Reader<'_> {
     }
 
     fn check_cookie_prefix(&mut self, settings: &Settings) {
-        let name = &settings.surface.cookie_name;
+        let name = &settings.document.cookie_name;
         if !settings.cookie_secure && (name.starts_with("__Host-") || name.starts_with("__Secure-"))
         {
             let what = "begins with a prefix that browsers accept on Secure cookies only: \

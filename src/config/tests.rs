@@ -20,9 +20,9 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 fn a_secret_is_all_that_must_be_set() {
     let settings = Settings::resolve(&raw(&[("HALLPASS_SECRET_KEY", SECRET)])).unwrap();
     assert_eq!(settings.bind.to_string(), "127.0.0.1:8080");
-    assert_eq!(settings.token_lifetime, Duration::from_secs(30 * 60));
+    assert_eq!(settings.document.token_lifetime, Duration::from_secs(30 * 60));
     assert_eq!(settings.leeway, Duration::ZERO);
-    assert!(settings.surface.docs && settings.cookie_secure);
+    assert!(settings.document.docs && settings.cookie_secure);
     assert_eq!(settings.metrics_bind, None);
 }
 

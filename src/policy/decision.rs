@@ -62,7 +62,7 @@ pub(crate) enum Decision<'p> {
     /// 401 (RFC 9110 §15.5.2).
     Challenge {
         /// The scheme whose credential is invalid; `None` if there is no credential.
-        bad: Option<&'p Scheme>,
+        invalid: Option<&'p Scheme>,
     },
     /// 403 (RFC 9110 §15.5.4).
     Forbid(Forbidden<'p>),
@@ -99,7 +99,7 @@ impl Requirement {
             Self::Denied => return Evaluation::Decided(Decision::Forbid(Forbidden::Undeclared)),
             Self::AnyOf(alternatives) => alternatives,
         };
-        let mut refusal = Decision::Challenge { bad: None };
+        let mut refusal = Decision::Challenge { invalid: None };
         for alternative in alternatives.iter().filter(|one| !one.is_anonymous()) {
             match alternative.evaluate(authentications) {
                 Evaluation::Decided(Decision::Allow { principal }) => {
@@ -160,8 +160,8 @@ impl Demand {
     fn evaluate(&self, authentication: &Authentication, first: Option<&Principal>) -> Decision<'_> {
         let scheme = self.scheme.as_ref();
         match authentication {
-            Authentication::Missing => Decision::Challenge { bad: None },
-            Authentication::Invalid => Decision::Challenge { bad: Some(scheme) },
+            Authentication::Missing => Decision::Challenge { invalid: None },
+            Authentication::Invalid => Decision::Challenge { invalid: Some(scheme) },
             Authentication::CrossSite => Decision::Forbid(Forbidden::CrossSite { scheme }),
             Authentication::Valid(principal) if !self.is_met_by(principal) => {
                 Decision::Forbid(Forbidden::Insufficient { demand: self })
@@ -193,8 +193,8 @@ impl Decision<'_> {
         match self {
             Self::Allow { principal: None } => 0,
             Self::Allow { principal: Some(_) } => 1,
-            Self::Challenge { bad: None } => 2,
-            Self::Challenge { bad: Some(_) } => 3,
+            Self::Challenge { invalid: None } => 2,
+            Self::Challenge { invalid: Some(_) } => 3,
             Self::Forbid(_) => 4,
         }
     }

@@ -34,10 +34,6 @@ pub(crate) struct Demand {
     pub scopes: Vec<Scope>,
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the refusals in the document will be derived from these")
-)]
 impl Requirement {
     /// Whether credentials may be read and the answer depends on them.
     pub(crate) fn is_protected(&self) -> bool {

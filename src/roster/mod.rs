@@ -12,7 +12,6 @@ mod moment;
 mod parse;
 mod password;
 mod records;
-mod roster_file;
 mod secret_hash;
 #[cfg(test)]
 mod tests;
@@ -27,7 +26,6 @@ pub use self::{
     api_key_cache::ApiKeyCache,
     password::{PASSWORD_COST, PasswordError, PasswordFault, VerifiedPassword},
     records::{Client, Issuer, KeyRecord, User},
-    roster_file::RosterFile,
     secret_hash::{COSTS, DEFAULT_COST, HashError},
     verify::{ApiKeyError, VerifiedKey},
 };
@@ -74,13 +72,20 @@ impl Roster {
     /// # Errors
     /// Why the file cannot be read, or all its faults.
     pub fn load(path: &Path) -> Result<LoadedRoster, Diagnostics> {
-        Self::of_file(fs::read(path), path)
+        Self::from_file(fs::read(path).as_deref(), path)
     }
 
-    fn of_file(bytes: io::Result<Vec<u8>>, path: &Path) -> Result<LoadedRoster, Diagnostics> {
+    /// Reads a roster from what was read at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_file(
+        read: Result<&[u8], &io::Error>,
+        path: &Path,
+    ) -> Result<LoadedRoster, Diagnostics> {
         let file = path.display().to_string();
-        let bytes = bytes.map_err(|error| Diagnostic::new(&file, unreadable(&error)))?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let bytes = read.map_err(|error| Diagnostic::new(&file, unreadable(error)))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| {
             let good = bytes.iter().take(error.valid_up_to());
             let line = 1 + good.filter(|byte| **byte == b'\n').count();
             Diagnostic::new(format!("{file}:{line}"), "not UTF-8: save the file as UTF-8")

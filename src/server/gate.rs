@@ -1,186 +1,237 @@
-//! The gate: authority and settings of one process, and the way from them to a protected application.
-//!
-//! Must not know sockets, or what a document says.
+//! The public handle: from the settings of a process to a protected application.
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    path::Path,
+    sync::{Arc, OnceLock},
 };
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     authority::Authority,
-    config::{RawSettings, Settings},
+    config::RawSettings,
     diagnostics::Diagnostics,
-    roster::{Issuer, RosterFile},
+    roster::Roster,
+    server::{
+        context::Context,
+        metrics,
+        prepare::{Prepared, log_warnings, prepare},
+        site::Site,
+        watch::{FileContent, Watcher},
+    },
 };
 
-use crate::server::{
-    counters::Metrics,
-    credentials::secrets::Secrets,
-    prepare::prepare,
-    site::Site,
-    tls::Tls,
-    watch::{Watch, watch_roster},
-};
-
-#[derive(Debug)]
-struct Inner {
-    authority: Arc<Authority>,
-    secrets: Secrets,
-    settings: Settings,
-    /// As they were at start: every worker must read the same document.
-    issuers: Vec<Issuer>,
-    counted: Metrics,
-    stopping: AtomicBool,
-    watch: OnceLock<Watch>,
-    tls: Option<Tls>,
-}
-
-/// Who may come in, and what signs their tokens: made once in a process, from its settings.
+/// Who may come in, and what signs their tokens: made once per process, from its settings.
 ///
 /// Clones share everything.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate {
+    context: Arc<Context>,
+    watchers: Arc<Watchers>,
+}
+
+/// The threads that follow the roster file and the TLS files, where there are such files.
+#[derive(Debug, Default)]
+struct Watchers {
+    roster: OnceLock<Watcher>,
+    tls: OnceLock<Watcher>,
+}
 
 impl Gate {
-    pub(crate) fn new(
-        authority: Authority,
-        settings: Settings,
-        tls: Option<Tls>,
-        counted: Metrics,
-    ) -> Self {
-        let issuers = authority.roster().issuers().cloned().collect();
-        let authority = Arc::new(authority);
-        Self(Arc::new(Inner {
-            issuers,
-            secrets: Secrets::new(Arc::clone(&authority), settings.rate_limit),
-            authority,
-            settings,
-            counted,
-            stopping: AtomicBool::new(false),
-            watch: OnceLock::new(),
-            tls,
-        }))
-    }
-
-    /// The gate that the `HALLPASS_` variables of the environment and of `.env` describe. It watches the roster
-    /// file as long as it lives, and holds the state file.
+    /// The gate that the `HALLPASS_` variables of the environment and of `.env` describe. It follows the roster
+    /// file and the TLS files, and holds the state file, for as long as a clone of it lives.
     ///
     /// # Errors
-    /// Every problem of settings, signing keys and roster at once, or one of the state file.
+    /// All diagnostics of settings, signing keys and roster at once, or the one of the state file.
     pub fn from_env() -> Result<Self, Diagnostics> {
         let prepared = prepare(&RawSettings::gather())?;
         prepared.warn();
         let base_url = prepared.settings.base_url(prepared.settings.bind);
-        prepared.gate(&base_url)
+        Self::open(prepared, &base_url)
     }
 
-    /// Puts an application's operations under protection, beside those of hallpass (`/login`, `/docs/`, ...).
+    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
+    ///
+    /// # Errors
+    /// A state file that is in use, no state file, damaged or out of reach.
+    pub(crate) fn open(mut prepared: Prepared, base_url: &str) -> Result<Self, Diagnostics> {
+        let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
+        let context = Arc::new(prepared.into_context(base_url)?);
+        let watchers = Arc::new(Watchers::default());
+        if let Some(files) = roster {
+            let (authority, path) =
+                (Arc::downgrade(&context.authority), context.settings.roster.clone());
+            let watcher = Watcher::start("roster", files, authority, move |authority, read| {
+                reload_roster(authority, &path, &read);
+            });
+            keep(&watchers.roster, watcher, "roster");
+        }
+        if let (Some(files), Some(tls)) = (tls, &context.tls) {
+            let watcher =
+                Watcher::start("tls", files, Arc::downgrade(tls), |tls, read| tls.reload(&read));
+            keep(&watchers.tls, watcher, "TLS files");
+        }
+        Ok(Self { context, watchers })
+    }
+
+    /// Puts an application's operations under protection, beside those of hallpass (`/login`, `/token`, ...).
     ///
     /// `about` is what the application says of itself: title, version, description, tags, usually
     /// `Api::openapi()` of a `#[derive(OpenApi)]`. `operations` registers handlers that carry `#[utoipa::path]`;
-    /// it is called once here and once in every worker, and what it gives to `app_data` reaches the handlers.
+    /// it is called once here and once in every worker, and what it passes to `app_data` reaches the handlers, as does
+    /// this gate (`web::Data<Gate>`).
     ///
     /// The document of all these operations is completed (security schemes, refusals), compiled and published here,
     /// so that whatever is wrong with it ends the program before it listens.
     ///
     /// # Errors
-    /// Every operation whose `security` is missing or cannot be enforced, and every operation that hallpass has
-    /// already; only `GET /` may be the application's own.
+    /// Every operation whose `security` is missing or cannot be enforced, and every operation whose path hallpass
+    /// serves itself; only `GET /` may be the application's own.
     pub fn protect(
         &self,
         about: OpenApi,
         operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static,
     ) -> Result<Site, Diagnostics> {
-        Site::of_application(self.clone(), about, Arc::new(operations))
+        let gate = web::Data::new(self.clone());
+        let operations = move |config: &mut ServiceConfig<'_>| {
+            config.app_data(gate.clone());
+            operations(config);
+        };
+        Site::for_application(Arc::clone(&self.context), about, Arc::new(operations))
     }
 
-    /// What `HALLPASS_BIND` says, for those who listen.
+    /// The value of `HALLPASS_BIND`, for the application's own `HttpServer::bind`.
     pub fn bind_address(&self) -> SocketAddr {
-        self.0.settings.bind
+        self.context.settings.bind
     }
 
-    /// What this process counts, as an answer that Prometheus reads; the README tells what is in it. For an
-    /// operation of yours, under the `security` of your choice: `HALLPASS_METRICS_BIND` is for `hallpass serve`.
+    /// The metrics of this process in Prometheus' text format, for an operation of the application under the
+    /// `security` of its choice: `HALLPASS_METRICS_BIND` is read by `hallpass serve` only.
     pub fn metrics(&self) -> HttpResponse {
-        crate::server::metrics::answer(self)
+        metrics::respond(&self.context)
     }
 
-    /// What `HALLPASS_TLS_CERT` and `HALLPASS_TLS_KEY` say, for those who listen
-    /// ([`HttpServer::bind_rustls_0_23`](actix_web::HttpServer::bind_rustls_0_23)): it follows every change of these
+    /// The TLS configuration of `HALLPASS_TLS_CERT` and `HALLPASS_TLS_KEY`, for the application's own
+    /// [`HttpServer::bind_rustls_0_23`](actix_web::HttpServer::bind_rustls_0_23); it follows every change of these
     /// files. `None` where they are not set.
     pub fn tls(&self) -> Option<rustls::ServerConfig> {
-        self.0.tls.as_ref().map(Tls::config)
+        self.context.tls.as_ref().map(|tls| tls.config())
     }
 
-    /// Whether the last good certificate is in use, because the files of TLS have faults.
-    pub(crate) fn has_broken_tls(&self) -> bool {
-        self.0.tls.as_ref().is_some_and(Tls::is_broken)
-    }
-
-    /// Who proves credentials and issues tokens here.
-    #[doc(hidden)]
-    pub fn authority(&self) -> &Authority {
-        &self.0.authority
-    }
-
-    pub(crate) fn shared_authority(&self) -> &Arc<Authority> {
-        &self.0.authority
-    }
-
-    pub(crate) fn secrets(&self) -> &Secrets {
-        &self.0.secrets
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.0.settings
-    }
-
-    pub(crate) fn counted(&self) -> &Metrics {
-        &self.0.counted
-    }
-
-    pub(crate) fn issuers(&self) -> &[Issuer] {
-        &self.0.issuers
-    }
-
-    /// Follows the changes of a roster file, of one at most, and of the files of TLS.
-    pub(crate) fn watch(&self, source: Option<RosterFile>) {
-        if let Some(tls) = &self.0.tls {
-            tls.watch();
-        }
-        let Some(source) = source else { return };
-        match watch_roster(source, &self.0.authority) {
-            Ok(watch) => drop(self.0.watch.set(watch)),
-            Err(error) => log::error!("the roster is not watched, changes need a restart: {error}"),
-        }
-    }
-
-    /// Has the roster file and those of TLS read at once, as on SIGHUP; returns before that is done. Does nothing
-    /// where the roster came from no file.
+    /// Has the roster file and the TLS files read at once, as on SIGHUP; returns before that is done.
     pub fn reload(&self) {
-        if let Some(tls) = &self.0.tls {
-            tls.read_now();
-        }
-        if let Some(watch) = self.0.watch.get() {
-            watch.read_now();
+        for watcher in [&self.watchers.roster, &self.watchers.tls] {
+            watcher.get().into_iter().for_each(Watcher::read_now);
         }
     }
 
     /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
-    /// connection, so that none is lost in the end: call it a moment before stopping.
+    /// connection: call it a moment before stopping, so that no request is lost.
     pub fn stop(&self) {
-        self.0.stopping.store(true, Ordering::Relaxed);
+        self.context.stop();
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.0.stopping.load(Ordering::Relaxed)
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+}
+
+fn keep(place: &OnceLock<Watcher>, started: std::io::Result<Watcher>, what: &str) {
+    match started {
+        Ok(watcher) => drop(place.set(watcher)),
+        Err(error) => log::error!("the {what} cannot be followed, changes need a restart: {error}"),
+    }
+}
+
+fn reload_roster(authority: &Authority, path: &Path, read: &[FileContent]) {
+    let Some(read) = read.first() else { return };
+    let bytes = read.as_ref().map(|content| content.expose_secret().as_slice());
+    match authority.reload(Roster::from_file(bytes, path), Timestamp::now()) {
+        Ok(warnings) => {
+            let roster = authority.roster();
+            let (clients, users) = (roster.clients().count(), roster.users().count());
+            log::info!(clients, users; "reloaded the roster");
+            log_warnings(&warnings);
+        }
+        Err(diagnostics) => {
+            for diagnostic in diagnostics.iter() {
+                log::error!("{diagnostic}");
+            }
+            log::error!(
+                "the roster was not reloaded: the last good one stays in use until the file is corrected"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        path::PathBuf,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// A gate that follows a roster with one client, and the path of the roster.
+    fn following() -> (tempfile::TempDir, PathBuf, Gate) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        fs::write(&path, "[clients.a]").unwrap();
+        let mut raw = RawSettings::default();
+        raw.set("HALLPASS_SECRET_KEY", &"x".repeat(32), "test");
+        raw.set("HALLPASS_ROSTER", path.to_str().unwrap(), "test");
+        raw.set("HALLPASS_STATE", "memory", "test");
+        let gate = Gate::open(prepare(&raw).unwrap(), "http://localhost").unwrap();
+        (directory, path, gate)
+    }
+
+    /// Waits until the condition holds, for longer than it may take.
+    fn eventually(condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it never holds");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn changes_reach_the_authority_and_broken_files_its_status() {
+        let (_directory, path, gate) = following();
+        let authority = &gate.context.authority;
+        let clients = || authority.roster().clients().count();
+        let broken = || authority.roster_status().broken.is_some();
+        fs::write(&path, "[clients.a]\n[clients.b]").unwrap();
+        eventually(|| clients() == 2);
+        fs::write(&path, "[clients.a").unwrap();
+        eventually(broken);
+        assert_eq!(clients(), 2);
+        fs::write(&path, "[clients.a]").unwrap();
+        eventually(|| clients() == 1 && !broken());
+    }
+
+    #[test]
+    fn a_requested_reload_happens_although_nothing_changed() {
+        let (_directory, _path, gate) = following();
+        let reloaded = || gate.context.authority.roster_status().reloaded;
+        assert_eq!(reloaded(), None);
+        gate.reload();
+        eventually(|| reloaded().is_some());
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_gate() {
+        let (_directory, path, gate) = following();
+        let authority = Arc::downgrade(&gate.context.authority);
+        drop(gate);
+        eventually(|| authority.strong_count() == 0);
+        drop(path);
     }
 }

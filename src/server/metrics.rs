@@ -1,6 +1,4 @@
-//! The text that Prometheus reads: what was counted, and what can be looked up at the moment.
-//!
-//! Must not know sockets. Whatever the house can say of itself is gathered in [`text`].
+//! The metrics of a process, as Prometheus reads them: what was counted, and what can be looked up at the moment.
 
 use std::time::Duration;
 
@@ -10,40 +8,42 @@ use prometheus::{
     Counter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
 };
 
-use crate::authority::Authority;
-
-use crate::server::{
-    counters::counters, credentials::secrets::Secrets, gate::Gate, http::refusal::Refusal,
+use crate::{
+    authority::Authority,
+    server::{
+        context::Context, counters::counter_vec, credentials::secret_verifier::SecretVerifier,
+        http::refusal::Refusal,
+    },
 };
 
-/// Keys that end sooner are shown though nobody used them.
+/// Keys that expire sooner are exposed even if they are not used.
 const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The answer to whoever asks for the metrics.
-pub(crate) fn answer(gate: &Gate) -> HttpResponse {
-    match text(gate) {
+/// The answer to a request for the metrics.
+pub(crate) fn respond(context: &Context) -> HttpResponse {
+    match text(context) {
         Ok(text) => HttpResponse::Ok()
             .insert_header((header::CONTENT_TYPE, format!("{TEXT_FORMAT}; charset=utf-8")))
             .body(text),
         Err(error) => {
-            log::error!("the metrics cannot be shown: {error}");
+            log::error!("the metrics cannot be exposed: {error}");
             Refusal::internal(error.to_string()).error_response()
         }
     }
 }
 
-fn text(gate: &Gate) -> Result<String> {
-    let (authority, now) = (gate.authority(), Timestamp::now());
+fn text(context: &Context) -> Result<String> {
+    let (authority, now) = (&context.authority, Timestamp::now());
     let state = Registry::new();
     build(&state)?;
-    roster(&state, authority, gate.counted().started)?;
+    roster(&state, authority, context.counters.started)?;
     keys(&state, authority, now)?;
     caches(&state, authority)?;
-    hashing(&state, gate.secrets())?;
+    hashing(&state, &context.secrets)?;
     let revocations = authority.revocations().try_into().unwrap_or(i64::MAX);
-    gauge(&state, "hallpass_revocations", "Revoked tokens that are remembered.", revocations)?;
+    gauge(&state, "hallpass_revocations", "Revoked tokens that are kept.", revocations)?;
 
-    let mut families = gate.counted().registry.gather();
+    let mut families = context.counters.registry.gather();
     families.extend(state.gather());
     TextEncoder::new().encode_to_string(&families)
 }
@@ -60,19 +60,19 @@ fn roster(state: &Registry, authority: &Authority, started: Timestamp) -> Result
     let generation = status.generation.try_into().unwrap_or(i64::MAX);
     let loaded = status.reloaded.unwrap_or(started).as_second();
     let broken = status.broken.is_some().into();
-    let help = "The roster in use: 1 at the start, one more with every reload.";
+    let help = "Generation of the roster in use: 1 at the start, one more with every reload.";
     gauge(state, "hallpass_roster_generation", help, generation)?;
     let help = "When the roster in use was read, in seconds since 1970.";
     gauge(state, "hallpass_roster_loaded_timestamp_seconds", help, loaded)?;
-    let help = "1 while the roster file has faults and an older roster is in use, else 0.";
+    let help = "1 while the roster file is broken and an older roster is in use, else 0.";
     gauge(state, "hallpass_roster_broken", help, broken)
 }
 
-/// The API keys that were used or end soon, so that a large roster is not many series.
+/// Only API keys that were used or expire soon, so that a large roster does not become many series.
 fn keys(state: &Registry, authority: &Authority, now: Timestamp) -> Result<()> {
     let labels = ["client", "key_id"];
-    let help = "How often an API key of the roster was proven.";
-    let uses = counters("hallpass_key_uses_total", help, &labels)?;
+    let help = "Requests that an API key of the roster authenticated.";
+    let uses = counter_vec("hallpass_key_uses_total", help, &labels)?;
     let help = "When an API key of the roster expires, in seconds since 1970.";
     let ends = gauges("hallpass_key_expires_timestamp_seconds", help, &labels)?;
     let roster = authority.roster();
@@ -97,12 +97,11 @@ fn keys(state: &Registry, authority: &Authority, now: Timestamp) -> Result<()> {
 
 fn caches(state: &Registry, authority: &Authority) -> Result<()> {
     let labels = ["cache"];
-    let help =
-        "What was looked for in a cache and was there, so that it did not have to be proven again.";
-    let hits = counters("hallpass_cache_hits_total", help, &labels)?;
-    let help = "What was looked for in a cache and was not there.";
-    let misses = counters("hallpass_cache_misses_total", help, &labels)?;
-    let help = "The memory that a cache uses, about.";
+    let help = "Look-ups in a cache that found an entry.";
+    let hits = counter_vec("hallpass_cache_hits_total", help, &labels)?;
+    let help = "Look-ups in a cache that found none.";
+    let misses = counter_vec("hallpass_cache_misses_total", help, &labels)?;
+    let help = "Approximate memory of a cache.";
     let bytes = gauges("hallpass_cache_bytes", help, &labels)?;
     for (cache, usage) in [("tokens", authority.token_cache()), ("keys", authority.key_cache())] {
         hits.get_metric_with_label_values(&[cache])?.inc_by(usage.hits);
@@ -115,28 +114,27 @@ fn caches(state: &Registry, authority: &Authority) -> Result<()> {
     state.register(Box::new(bytes))
 }
 
-/// What is hashed and what could not be.
-fn hashing(state: &Registry, secrets: &Secrets) -> Result<()> {
-    let (lane, number) = (secrets.lane(), |number: usize| number.try_into().unwrap_or(i64::MAX));
+fn hashing(state: &Registry, secrets: &SecretVerifier) -> Result<()> {
+    let (pool, number) = (secrets.pool(), |number: usize| number.try_into().unwrap_or(i64::MAX));
     let help = "Secrets that are being hashed.";
-    gauge(state, "hallpass_hashing_running", help, number(lane.running()))?;
+    gauge(state, "hallpass_hashing_running", help, number(pool.running()))?;
     let help = "Secrets that wait to be hashed.";
-    gauge(state, "hallpass_hashing_waiting", help, number(lane.waiting()))?;
-    let help = "What became of the secrets that had to be hashed: done, dropped because the caller hung up, \
-                overloaded because too many waited, limited because the peer had failed too often.";
-    let outcomes = counters("hallpass_hashing_total", help, &["outcome"])?;
+    gauge(state, "hallpass_hashing_waiting", help, number(pool.waiting()))?;
+    let help = "Secrets that had to be hashed: done, dropped because the caller hung up, overloaded because too many \
+                waited, limited because the peer had failed too often.";
+    let outcomes = counter_vec("hallpass_hashing_total", help, &["outcome"])?;
     for (outcome, count) in [
-        ("done", lane.done().0),
-        ("dropped", lane.dropped()),
-        ("overloaded", lane.refused()),
+        ("done", pool.done().0),
+        ("dropped", pool.dropped()),
+        ("overloaded", pool.refused()),
         ("limited", secrets.attempts().limited()),
     ] {
         outcomes.get_metric_with_label_values(&[outcome])?.inc_by(count);
     }
     state.register(Box::new(outcomes))?;
-    let help = "The time that hashing took in all.";
+    let help = "Time that hashing took in total.";
     let seconds = Counter::new("hallpass_hashing_seconds_total", help)?;
-    seconds.inc_by(lane.done().1.as_secs_f64());
+    seconds.inc_by(pool.done().1.as_secs_f64());
     state.register(Box::new(seconds))
 }
 

@@ -1,7 +1,8 @@
-//! The wire: actix-web and utoipa. Its sub-rooms and their order are in `docs/architecture.md`, and a test holds it.
+//! The wire: actix-web and utoipa. `docs/architecture.md` draws its sub-rooms, and a test holds their order.
 //!
 //! Must not know bcrypt or JWT: `authority` authenticates, `policy` decides.
 
+pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod credentials;
 pub(crate) mod document;

@@ -1,58 +1,61 @@
-//! All that must be right before anything listens: `serve` and `check` ask here alike.
-//!
-//! Must not know sockets.
+//! Everything that must be right before anything listens: `serve` and `check` ask here alike.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
 use crate::{
     authority::Authority,
     config::{KeySource, RawSettings, Settings, TlsFiles},
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{compile_options::CompileOptions, compiled::Policy},
-    roster::{Issuer, KeyRecord, LoadedRoster, RosterFile},
+    roster::{KeyRecord, LoadedRoster, Roster},
+    server::{
+        context::Context,
+        counters::{self, Counters},
+        site::own_document,
+        tls::Tls,
+        watch::FollowedFiles,
+    },
     tokens::{Keyring, Revocations, SigningKey, Tokens},
 };
 
-use crate::server::{
-    counters::{self, Metrics},
-    document::{issuer_schemes, own_document},
-    gate::Gate,
-    tls::Tls,
-};
-
-/// How many warnings are said one by one.
+/// How many warnings are logged one by one.
 const WARNINGS: usize = 20;
 
-/// Settings and roster without faults.
+/// Settings, keys and roster without faults.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// Every setting, resolved.
-    pub settings: Settings,
-    /// The roster, with what is worth a warning.
-    pub checked: LoadedRoster,
+    pub(crate) settings: Settings,
+    pub(crate) loaded: LoadedRoster,
     keyring: Keyring,
     tls: Option<Tls>,
     /// The roster file, unless the roster came from elsewhere.
-    source: Option<RosterFile>,
+    pub(crate) roster_file: Option<FollowedFiles>,
+    pub(crate) tls_files: Option<FollowedFiles>,
 }
 
 /// Reads settings, signing keys and roster.
 ///
 /// # Errors
-/// The problems of all of them, and of the document, in one list.
+/// All diagnostics of all of them, and of the document.
 pub(crate) fn prepare(raw: &RawSettings) -> Result<Prepared, Diagnostics> {
-    let (source, roster) = RosterFile::open(&raw.roster());
-    let prepared = assemble(raw, roster)?;
-    Ok(Prepared { source: Some(source), ..prepared })
+    let path = raw.roster();
+    let (file, read) = FollowedFiles::open(vec![path.clone()]);
+    let roster = read.first().map(|read| {
+        let bytes = read.as_ref().map(|content| content.expose_secret().as_slice());
+        Roster::from_file(bytes, &path)
+    });
+    let roster = roster.unwrap_or_else(|| Roster::load(&path));
+    let prepared = prepare_with_roster(raw, roster)?;
+    Ok(Prepared { roster_file: Some(file), ..prepared })
 }
 
-/// The same with a roster that is at hand, and no file to watch.
+/// The same with a roster from elsewhere, so that there is no file to follow.
 ///
 /// # Errors
 /// As [`prepare`].
-pub(crate) fn assemble(
+pub(crate) fn prepare_with_roster(
     raw: &RawSettings,
     roster: Result<LoadedRoster, Diagnostics>,
 ) -> Result<Prepared, Diagnostics> {
@@ -60,43 +63,39 @@ pub(crate) fn assemble(
     let settings = diagnostics.keep(Settings::resolve(raw));
     let keyring = match &settings {
         Some(settings) => {
-            let issuers = roster.iter().flat_map(|checked| checked.roster.issuers()).cloned();
-            diagnostics.keep(enforceable(settings, &issuers.collect::<Vec<_>>()));
-            diagnostics.keep(settings.state.as_deref().map_or(Ok(()), |path| reachable(raw, path)));
+            let issuers: Vec<_> =
+                roster.iter().flat_map(|loaded| loaded.roster.issuers()).cloned().collect();
+            diagnostics.keep(own_document(&settings.document, &issuers));
+            diagnostics
+                .keep(settings.state.as_deref().map_or(Ok(()), |path| check_state(raw, path)));
             diagnostics.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
         }
-        // What cannot even be read is among the problems already.
+        // Whatever could not be resolved is among the diagnostics already.
         None => Settings::signing_keys(raw)
             .ok()
             .and_then(|(current, previous)| diagnostics.keep(keyring(raw, &current, &previous))),
     };
-    // As above.
-    let files = TlsFiles::resolve(raw).ok().flatten();
-    let tls = files.and_then(|files| diagnostics.keep(Tls::open(&files)));
-    let checked = diagnostics.keep(roster);
-    match (settings, keyring, checked) {
-        (Some(settings), Some(keyring), Some(mut checked)) if diagnostics.is_empty() => {
-            checked.warnings.extend(raw.unknown());
-            Ok(Prepared { settings, checked, keyring, tls, source: None })
+    let tls = TlsFiles::resolve(raw).ok().flatten();
+    let tls = tls.and_then(|files| diagnostics.keep(Tls::open(&files)));
+    let (tls, tls_files) = tls.unzip();
+    let loaded = diagnostics.keep(roster);
+    match (settings, keyring, loaded) {
+        (Some(settings), Some(keyring), Some(mut loaded)) if diagnostics.is_empty() => {
+            loaded.warnings.extend(raw.unknown());
+            Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files })
         }
         _ => Err(diagnostics),
     }
 }
 
-/// The document of these settings and issuers can be enforced.
-fn enforceable(settings: &Settings, issuers: &[Issuer]) -> Result<Policy, Diagnostics> {
-    let document = issuer_schemes::add(own_document(&settings.surface), issuers)?;
-    Policy::compile(&document, &CompileOptions::own(&settings.surface.cookie_name))
-}
-
-/// The state file is opened by whoever serves; whether that could work can be said before.
-fn reachable(raw: &RawSettings, state: &Path) -> Result<(), Diagnostics> {
-    let place = raw.location("HALLPASS_STATE");
-    let diagnostic = |error| Diagnostic::new(place, format!("HALLPASS_STATE: {error}"));
+/// Whether `serve` could open the state file.
+fn check_state(raw: &RawSettings, state: &Path) -> Result<(), Diagnostics> {
+    let location = raw.location("HALLPASS_STATE");
+    let diagnostic = |error| Diagnostic::new(location, format!("HALLPASS_STATE: {error}"));
     Ok(Revocations::check(state).map_err(diagnostic)?)
 }
 
-/// All keys that sign or verify; every one of them is looked at.
+/// All keys that sign or verify; all are read, so that all their diagnostics are reported.
 fn keyring(
     raw: &RawSettings,
     current: &KeySource,
@@ -115,7 +114,7 @@ fn keyring(
     }
 }
 
-/// A key from a secret or a PEM; `variables` are the names of the settings for the one and the other.
+/// A key from a secret or a PEM; the variables are those of the one and the other.
 fn signing_key(
     raw: &RawSettings,
     [secrets, pems]: [&str; 2],
@@ -134,62 +133,56 @@ fn signing_key(
 }
 
 impl Prepared {
-    /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
-    /// state file, and holds it and watches the other files for as long as the gate lives.
+    /// What the service works with that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
+    /// state file, and holds it for as long as the context lives.
     ///
     /// # Errors
     /// A state file that is in use, no state file, damaged or out of reach.
-    pub(crate) fn gate(mut self, base_url: &str) -> Result<Gate, Diagnostics> {
+    pub(crate) fn into_context(mut self, base_url: &str) -> Result<Context, Diagnostics> {
         let revocations = match &self.settings.state {
             None => Revocations::in_memory(),
             Some(path) => Revocations::open(path, Timestamp::now())
                 .map_err(|error| Diagnostic::new("HALLPASS_STATE", error.to_string()))?,
         };
-        let (settings, source, tls) = (self.settings.clone(), self.source.take(), self.tls.take());
-        let counted = Metrics::new().map_err(counters::fault)?;
-        let authority = self.authority(base_url, revocations);
-        let gate = Gate::new(authority, settings, tls, counted);
-        gate.watch(source);
-        Ok(gate)
+        let (settings, tls) = (self.settings.clone(), self.tls.take());
+        let counters = Counters::new().map_err(counters::diagnostic)?;
+        let authority = self.into_authority(base_url, revocations);
+        Ok(Context::new(authority, settings, counters, tls.map(Arc::new)))
     }
 
-    /// Who proves and issues at `base_url` with these revocations; opens and watches no file.
-    pub(crate) fn authority(self, base_url: &str, revocations: Revocations) -> Authority {
+    /// The authority of the service at `base_url` with these revocations; opens and follows no file.
+    pub(crate) fn into_authority(self, base_url: &str, revocations: Revocations) -> Authority {
         let settings = self.settings;
         let issuer = settings.issuer.unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
             keyring: self.keyring,
             audience: settings.audience.unwrap_or_else(|| issuer.clone()),
             issuer,
-            lifetime: settings.token_lifetime,
+            lifetime: settings.document.token_lifetime,
             leeway: settings.leeway,
             revocations,
         };
-        Authority::new(self.checked.roster, tokens)
+        Authority::new(self.loaded.roster, tokens)
     }
 
-    /// Says the warnings: they are worth reading and no reason to refuse.
+    /// Logs the warnings.
     pub(crate) fn warn(&self) {
-        warn(&self.checked.warnings);
+        log_warnings(&self.loaded.warnings);
         let now = Timestamp::now();
-        let usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
-        if !self
-            .checked
-            .roster
-            .clients()
-            .any(|client| !client.disabled && client.keys.iter().any(usable))
-        {
+        let is_usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
+        let mut clients = self.loaded.roster.clients().filter(|client| !client.disabled);
+        if !clients.any(|client| client.keys.iter().any(is_usable)) {
             log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
         }
     }
 }
 
-/// Says the first warnings, and how many there are more: a long roster may have the same one for every key.
-pub(crate) fn warn(warnings: &Diagnostics) {
+/// Logs the first warnings, and how many more there are: a long roster may have the same one for every key.
+pub(crate) fn log_warnings(warnings: &Diagnostics) {
     for warning in warnings.iter().take(WARNINGS) {
         log::warn!("{warning}");
     }
     if let Some(more @ 1..) = warnings.iter().len().checked_sub(WARNINGS) {
-        log::warn!("and {more} warnings more: `hallpass check` shows all");
+        log::warn!("and {more} more warnings: `hallpass check` shows all");
     }
 }

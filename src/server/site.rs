@@ -1,102 +1,113 @@
-//! A site: operations and the one document that is published and enforced for them.
-//!
-//! Must not know sockets, or where the settings came from.
+//! Operations, and the one document that is published and enforced for them.
 
 use std::{fmt, sync::Arc};
 
+use actix_cors::Cors;
 use actix_web::{
     App, Error,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    middleware::from_fn,
+    http::header,
+    middleware::{Condition, from_fn},
     web,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
-use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
 use crate::{
+    config::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{compile_options::CompileOptions, compiled::Policy},
-};
-
-use crate::server::{
-    counters::{self, operation_counters::Meters},
-    credentials::external_issuers::Sources,
-    document::{
-        collect, complete, introduced, issuer_schemes, own_document, own_operations, unwritable,
-        written,
+    policy::compiled::Policy,
+    roster::Issuer,
+    server::{
+        context::Context,
+        document::{complete::complete, introduction},
+        enforce::{access_log::log_access, guard::Guard, middleware::enforce},
+        http::{extractors, request_info::REQUEST_ID},
+        routes::{
+            self,
+            pages::{self, Published},
+        },
     },
-    enforce::guard::{Enforcement, enforce},
-    gate::Gate,
-    http::extractors,
-    routes::{self, Optional},
 };
 
-/// What registers an application's operations in a worker.
+/// Registers the operations of an application in a worker.
 pub(crate) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
 
-/// The document as it is served.
-#[derive(Debug)]
-pub(crate) struct Published {
-    document: Value,
-    pub(crate) json: web::Bytes,
-    pub(crate) yaml: web::Bytes,
-}
-
-/// Operations, and the document that is both published and enforced for them; made by [`Gate::protect`].
+/// Operations, and the document that is both published and enforced for them; made by
+/// [`Gate::protect`](crate::Gate::protect).
 ///
 /// Clones share everything.
 #[derive(Clone)]
 pub struct Site {
-    gate: Gate,
+    context: Arc<Context>,
     operations: Operations,
-    /// Whether `GET /` is ours.
-    has_start: bool,
+    /// The pages beside the document's operations.
+    pages: Vec<&'static str>,
+    document: Arc<Value>,
     published: web::Data<Published>,
-    enforcement: Arc<Enforcement>,
+    guard: Arc<Guard>,
+}
+
+/// The document of hallpass' own operations, as `hallpass openapi` prints it, and its policy.
+///
+/// # Errors
+/// An issuer whose name is that of another scheme.
+pub(crate) fn own_document(
+    settings: &DocumentSettings,
+    issuers: &[Issuer],
+) -> Result<(Value, Policy), Diagnostics> {
+    let mut document = to_json(&own_operations())?;
+    introduction::introduce_own(&mut document);
+    complete(document.into(), settings, issuers, &pages::paths(settings))
 }
 
 impl Site {
     /// hallpass' own operations and no others.
-    pub(crate) fn own(gate: Gate) -> Result<Self, Diagnostics> {
-        let document = own_document(&gate.settings().surface);
-        Self::publish(gate, Arc::new(|_: &mut ServiceConfig<'_>| {}), true, document)
+    ///
+    /// # Errors
+    /// As [`own_document`].
+    pub(crate) fn own(context: Arc<Context>) -> Result<Self, Diagnostics> {
+        let settings = &context.settings.document;
+        let pages = pages::paths(settings);
+        let document = own_document(settings, &context.issuers)?;
+        Self::publish(context, Arc::new(|_: &mut ServiceConfig<'_>| {}), pages, document)
     }
 
-    /// An application's operations beside ours.
-    pub(crate) fn of_application(
-        gate: Gate,
+    /// An application's operations beside hallpass' own.
+    ///
+    /// # Errors
+    /// As [`Gate::protect`](crate::Gate::protect).
+    pub(crate) fn for_application(
+        context: Arc<Context>,
         about: OpenApi,
         operations: Operations,
     ) -> Result<Self, Diagnostics> {
         let mut document = collect(about, |config| operations(config));
-        let ours = own_operations(&gate.settings().surface);
-        let theirs = written(&document)?;
-        taken(&theirs, &written(&ours)?)?;
-        let has_start = theirs.pointer("/paths/~1/get").is_none();
+        let theirs = paths(&to_json(&document)?);
+        let ours = own_operations();
+        let settings = &context.settings.document;
+        let mut pages = pages::paths(settings);
+        // The one path that an application may have instead.
+        pages.retain(|page| *page != "/" || !theirs.contains(&operation("get", "/")));
+        refuse_reserved(&theirs, &paths(&to_json(&ours)?), &pages)?;
         document.merge(ours);
-        let document = introduced(written(&document)?);
-        Self::publish(gate, operations, has_start, document)
+        let mut document = to_json(&document)?;
+        introduction::introduce(&mut document);
+        let document = complete(document.into(), settings, &context.issuers, &pages)?;
+        Self::publish(context, operations, pages, document)
     }
 
     fn publish(
-        gate: Gate,
+        context: Arc<Context>,
         operations: Operations,
-        has_start: bool,
-        document: Value,
+        pages: Vec<&'static str>,
+        (document, policy): (Value, Policy),
     ) -> Result<Self, Diagnostics> {
-        let document = complete(document, &gate.settings().surface);
-        let document = issuer_schemes::add(document, gate.issuers())?;
-        let options = CompileOptions::own(&gate.settings().surface.cookie_name);
-        let policy = Policy::compile(&document, &options)?;
-        let sources = Sources::of(&policy, gate.issuers(), gate.authority())?;
-        let json = serde_json::to_vec(&document).map_err(unwritable)?.into();
-        let yaml = yaml_serde::to_string(&document).map_err(unwritable)?.into();
-        let published = web::Data::new(Published { document, json, yaml });
-        let meters = Meters::for_all(&policy, gate.counted()).map_err(counters::fault)?;
-        let enforcement = Arc::new(Enforcement::new(gate.clone(), policy, sources, meters));
-        Ok(Self { gate, operations, has_start, published, enforcement })
+        let published = web::Data::new(Published::new(&document).map_err(unserializable)?);
+        let guard = Arc::new(Guard::new(policy, &context)?);
+        Ok(Self { context, operations, pages, document: Arc::new(document), published, guard })
     }
 
     /// The same operations under another document, which is published and enforced instead: one that was written
@@ -108,22 +119,25 @@ impl Site {
     /// # Errors
     /// Every part of the document that cannot be enforced.
     pub fn with_document(&self, document: &impl Serialize) -> Result<Self, Diagnostics> {
-        let document = serde_json::to_value(document).map_err(unwritable)?;
+        let document = serde_json::to_value(document).map_err(unserializable)?;
+        let settings = &self.context.settings.document;
+        let document = complete(document, settings, &self.context.issuers, &self.pages)?;
         let operations = Arc::clone(&self.operations);
-        Self::publish(self.gate.clone(), operations, self.has_start, document)
+        Self::publish(Arc::clone(&self.context), operations, self.pages.clone(), document)
     }
 
     /// The document that is published and enforced.
     pub fn document(&self) -> &Value {
-        &self.published.document
+        &self.document
     }
 
-    /// The application of one worker, with everything registered and the document enforced around it.
+    /// The application of one worker: everything is registered, the document is enforced around it, CORS is answered
+    /// where `HALLPASS_CORS_ORIGINS` is set, and every request has its line in the access log.
     ///
-    /// Whatever is added to it later is inside of the enforcement if it is a route (so a route that the document
-    /// does not declare answers 404), and outside if it is a middleware: CORS, compression and path normalisation
-    /// apply to refusals too, and paths are normalised before they are judged. A middleware that needs the
-    /// [`Principal`](crate::Principal) belongs around a scope or resource inside of `operations`.
+    /// A route that is added later is enforced too, so one that the document does not declare answers 404. A middleware
+    /// that is added later is around all of this: compression and path normalisation apply to refusals as well, and
+    /// paths are normalised before they are judged. A middleware that needs the [`Principal`](crate::Principal)
+    /// belongs around a scope or resource inside of `operations`.
     pub fn app(
         &self,
     ) -> App<
@@ -135,18 +149,26 @@ impl Site {
             InitError = (),
         > + use<>,
     > {
-        let enforcement = Arc::clone(&self.enforcement);
+        let (context, guard) = (Arc::clone(&self.context), Arc::clone(&self.guard));
+        let origins = &self.context.settings.cors_origins;
+        let logged = Arc::clone(&self.context);
         App::new()
             .configure(|config| self.register(config))
-            .wrap(from_fn(move |request, next| enforce(Arc::clone(&enforcement), request, next)))
+            .wrap(from_fn(move |request, next| {
+                enforce(Arc::clone(&context), Arc::clone(&guard), request, next)
+            }))
+            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
+            .wrap(from_fn(move |request, next| log_access(Arc::clone(&logged), request, next)))
     }
 
     fn register(&self, config: &mut web::ServiceConfig) {
-        // Ours come first: no template of the application stands before a concrete path of ours.
+        config
+            .app_data(web::Data::from(Arc::clone(&self.context)))
+            .app_data(self.published.clone())
+            .configure(|config| pages::register(config, &self.pages));
+        // Ours come first: no template of the application may match a concrete path of ours.
         let mut config = ServiceConfig::new(config);
-        config.app_data(web::Data::new(self.gate.clone())).app_data(self.published.clone());
-        let docs = self.gate.settings().surface.docs;
-        routes::register(&mut config, Optional { docs, start: self.has_start });
+        routes::register(&mut config);
         extractors::configure(&mut config);
         (self.operations)(&mut config);
     }
@@ -154,25 +176,63 @@ impl Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("gate", &self.gate).finish_non_exhaustive()
+        f.debug_struct("Site").field("guard", &self.guard).finish_non_exhaustive()
     }
 }
 
-/// The router would take ours, and the document would speak of theirs.
-fn taken(theirs: &Value, ours: &Value) -> Result<(), Diagnostics> {
+fn cors(origins: &[String]) -> Cors {
+    let cors = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    cors.allow_any_method()
+        .allow_any_header()
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE, REQUEST_ID])
+        .max_age(600)
+}
+
+fn own_operations() -> OpenApi {
+    collect(OpenApi::default(), routes::register)
+}
+
+/// `about` with the operations that `register` registers.
+fn collect(about: OpenApi, register: impl FnOnce(&mut ServiceConfig<'_>)) -> OpenApi {
+    App::new().into_utoipa_app().openapi(about).configure(register).split_for_parts().1
+}
+
+fn to_json(collected: &OpenApi) -> Result<Map<String, Value>, Diagnostics> {
+    let mut document = serde_json::to_value(collected).map_err(unserializable)?;
+    // utoipa can say "not required" only by a nullable body, which some generators cannot read.
+    if let Some(required) = document.pointer_mut("/paths/~1login/post/requestBody/required") {
+        *required = Value::Bool(false);
+    }
+    match document {
+        Value::Object(document) => Ok(document),
+        _ => Err(unserializable("it is not an object")),
+    }
+}
+
+fn unserializable(error: impl fmt::Display) -> Diagnostics {
+    Diagnostic::new("the OpenAPI document", format!("cannot be serialised: {error}")).into()
+}
+
+/// `GET /path` for every operation of a document.
+fn paths(document: &Map<String, Value>) -> Vec<String> {
+    let items = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let operations = items.flat_map(|(path, item)| {
+        item.as_object().into_iter().flat_map(Map::keys).map(move |method| operation(method, path))
+    });
+    operations.collect()
+}
+
+fn operation(method: &str, path: &str) -> String {
+    format!("{} {path}", method.to_ascii_uppercase())
+}
+
+/// The router would take hallpass' handlers, and the document would describe those of the application.
+fn refuse_reserved(theirs: &[String], ours: &[String], pages: &[&str]) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::default();
-    let paths = ours.get("paths").and_then(Value::as_object);
-    for (path, item) in paths.into_iter().flatten() {
-        let Some(their_item) = theirs.get("paths").and_then(|paths| paths.get(path)) else {
-            continue;
-        };
-        for method in item.as_object().into_iter().flat_map(|item| item.keys()) {
-            if their_item.get(method).is_some() && (path, method.as_str()) != (&"/".into(), "get") {
-                let place = format!("{} {path}", method.to_ascii_uppercase());
-                diagnostics
-                    .push(Diagnostic::new(place, "is hallpass' own: take another path for yours"));
-            }
-        }
+    let pages = pages.iter().map(|page| operation("get", page));
+    for operation in ours.iter().cloned().chain(pages).filter(|ours| theirs.contains(ours)) {
+        diagnostics
+            .push(Diagnostic::new(operation, "is hallpass' own: use another path for yours"));
     }
     diagnostics.or(())
 }

@@ -1,16 +1,13 @@
-//! TLS, where it is set up: the certificate and its key, read anew when their files change.
-//!
-//! Must not know what is said over it.
+//! TLS: the certificate and its key, replaced when their files change.
 
 mod pem_files;
 
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -24,65 +21,58 @@ use rustls::{
 use crate::{
     config::TlsFiles,
     diagnostics::{Diagnostic, Diagnostics},
+    server::{
+        tls::pem_files::certified_key,
+        watch::{FileContent, FollowedFiles},
+    },
 };
 
-use crate::server::tls::pem_files::{Content, Pems};
-use crate::server::watch::Watch;
-
-/// Between two looks at files that lie still.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Between two looks at files that are being changed.
-const SHORT_PAUSE: Duration = Duration::from_millis(200);
-
-/// A certificate with its key, and the files that they come from.
+/// A certificate with its key: handshakes read it, a reload replaces it.
 #[derive(Debug)]
 pub(crate) struct Tls {
     files: TlsFiles,
-    content: Content,
-    pair: Arc<Pair>,
+    pair: Arc<CertifiedPair>,
     config: ServerConfig,
-    watch: OnceLock<Watch>,
 }
 
-/// The last good certificate with its key: handshakes ask here.
-struct Pair {
+/// The last good certificate with its key.
+struct CertifiedPair {
     current: ArcSwap<CertifiedKey>,
-    /// The files hold no good pair at the moment.
     is_broken: AtomicBool,
 }
 
-/// It cannot be printed: half of it is a private key.
-impl fmt::Debug for Pair {
+/// Cannot be printed: it holds a private key.
+impl fmt::Debug for CertifiedPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pair").field("is_broken", &self.is_broken).finish_non_exhaustive()
+        f.debug_struct("CertifiedPair").field("is_broken", &self.is_broken).finish_non_exhaustive()
     }
 }
 
-impl ResolvesServerCert for Pair {
+impl ResolvesServerCert for CertifiedPair {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())
     }
 }
 
 impl Tls {
-    /// Reads the files for the first time.
+    /// Reads the files for the first time. Their [`Tls::reload`] is called by whoever follows them.
     ///
     /// # Errors
-    /// Every fault of both.
-    pub(crate) fn open(files: &TlsFiles) -> Result<Self, Diagnostics> {
-        let pems = Pems::read(files);
-        let current = ArcSwap::from_pointee(pems.pair(files)?);
-        let pair = Arc::new(Pair { current, is_broken: AtomicBool::new(false) });
+    /// All diagnostics of both files.
+    pub(crate) fn open(files: &TlsFiles) -> Result<(Self, FollowedFiles), Diagnostics> {
+        let (followed, read) =
+            FollowedFiles::open(vec![files.certificate.clone(), files.key.clone()]);
+        let current = ArcSwap::from_pointee(certified_key(files, &read)?);
+        let pair = Arc::new(CertifiedPair { current, is_broken: AtomicBool::new(false) });
         let config = ServerConfig::builder_with_provider(default_provider().into())
             .with_safe_default_protocol_versions()
             .map_err(|error| Diagnostic::new("TLS", error.to_string()))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&pair) as _);
-        let (files, content) = (files.clone(), pems.content());
-        Ok(Self { files, content, pair, config, watch: OnceLock::new() })
+        Ok((Self { files: files.clone(), pair, config }, followed))
     }
 
-    /// What a listener needs; it goes with every change of the files.
+    /// The configuration of a listener; it follows every reload.
     pub(crate) fn config(&self) -> ServerConfig {
         self.config.clone()
     }
@@ -92,59 +82,13 @@ impl Tls {
         self.pair.is_broken.load(Ordering::Relaxed)
     }
 
-    /// Follows the changes of the files from now on.
-    pub(crate) fn watch(&self) {
-        let mut look = Look {
-            files: self.files.clone(),
-            taken: self.content,
-            last: self.content,
-            pair: Arc::downgrade(&self.pair),
-        };
-        match Watch::start("tls", move |asked| look.look(asked)) {
-            Ok(watch) => drop(self.watch.set(watch)),
-            Err(error) => log::error!("TLS files are not watched, changes need a restart: {error}"),
-        }
-    }
-
-    /// Has the files read at once, if they are watched.
-    pub(crate) fn read_now(&self) {
-        if let Some(watch) = self.watch.get() {
-            watch.read_now();
-        }
-    }
-}
-
-/// Looks at the files again and again. They are small, so they are read each time, which no clock, link or file
-/// system can deceive.
-struct Look {
-    files: TlsFiles,
-    taken: Content,
-    last: Content,
-    pair: Weak<Pair>,
-}
-
-impl Look {
-    /// Takes over what the files hold if it is new and the same as at the last look: two files do not change in one
-    /// moment, and each only fits its own.
-    fn look(&mut self, asked: bool) -> Option<Duration> {
-        let pair = self.pair.upgrade()?;
-        let pems = Pems::read(&self.files);
-        let found = pems.content();
-        if asked || (found != self.taken && found == self.last) {
-            self.taken = found;
-            pair.take_over(pems.pair(&self.files));
-        }
-        self.last = found;
-        Some(if found == self.taken { PAUSE } else { SHORT_PAUSE })
-    }
-}
-
-impl Pair {
-    fn take_over(&self, read: Result<CertifiedKey, Diagnostics>) {
-        self.is_broken.store(read.is_err(), Ordering::Relaxed);
+    /// Takes over what the files hold now; with faults in it, the last good pair stays in use.
+    pub(crate) fn reload(&self, read: &[FileContent]) {
+        let read = certified_key(&self.files, read);
+        self.pair.is_broken.store(read.is_err(), Ordering::Relaxed);
         match read {
-            Ok(pair) => {
-                self.current.store(Arc::new(pair));
+            Ok(key) => {
+                self.pair.current.store(Arc::new(key));
                 log::info!("reloaded the TLS certificate");
             }
             Err(diagnostics) => {
@@ -152,7 +96,7 @@ impl Pair {
                     log::error!("{diagnostic}");
                 }
                 log::error!(
-                    "the TLS certificate was not reloaded: the last good one stays until the files are mended"
+                    "the TLS certificate was not reloaded: the last good one stays in use until the files are corrected"
                 );
             }
         }

@@ -61,7 +61,7 @@ impl PublicKey {
 
 /// The public half of a signing key (RFC 7517 §4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PublicJwk {
+pub(crate) struct PublicJwk {
     #[serde(flatten)]
     key: PublicKey,
     #[serde(rename = "use")]
@@ -76,20 +76,21 @@ impl PublicJwk {
     }
 
     /// Its name, which is its thumbprint (RFC 7638).
-    pub fn kid(&self) -> &str {
+    pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
 }
 
 /// The public keys that verify the tokens of this service (RFC 7517 §5), the current one first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct JwkSet {
+pub(crate) struct JwkSet {
     pub(super) keys: Vec<PublicJwk>,
 }
 
+#[cfg(test)]
 impl JwkSet {
     /// The keys; none where tokens are signed with a secret.
-    pub fn keys(&self) -> &[PublicJwk] {
+    pub(crate) fn keys(&self) -> &[PublicJwk] {
         &self.keys
     }
 }

@@ -4,7 +4,7 @@
 
 /// Why a signing key cannot be used. It reads as the end of "the file X, which ..." and shows nothing of the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SigningKeyError {
+pub(crate) enum SigningKeyError {
     /// A secret weaker than the hash it feeds (RFC 7518 §3.2).
     #[error("is shorter than 32 bytes: `openssl rand -base64 48` makes a good one")]
     ShortSecret,

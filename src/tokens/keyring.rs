@@ -30,7 +30,7 @@ struct VerifyingKey {
 }
 
 /// One signing key, and every key that still verifies.
-pub struct Keyring {
+pub(crate) struct Keyring {
     algorithm: Algorithm,
     kid: String,
     /// The header of every token, as it stands there.
@@ -52,7 +52,10 @@ impl Keyring {
     ///
     /// # Errors
     /// [`SigningKeyError::Broken`] for a key that does not verify what it signs.
-    pub fn new(current: SigningKey, previous: Vec<SigningKey>) -> Result<Self, SigningKeyError> {
+    pub(crate) fn new(
+        current: SigningKey,
+        previous: Vec<SigningKey>,
+    ) -> Result<Self, SigningKeyError> {
         for key in std::iter::once(&current).chain(&previous) {
             key.prove()?;
         }
@@ -87,12 +90,12 @@ impl Keyring {
     }
 
     /// The public keys of the ring (RFC 7517 §5), the current one first; secrets are not among them.
-    pub fn jwks(&self) -> &JwkSet {
+    pub(crate) fn jwks(&self) -> &JwkSet {
         &self.jwks
     }
 
     /// The algorithm that signs (RFC 7518 §3.1).
-    pub fn algorithm(&self) -> &'static str {
+    pub(crate) fn algorithm(&self) -> &'static str {
         match self.algorithm {
             Algorithm::EdDSA => "EdDSA",
             Algorithm::ES256 => "ES256",

@@ -40,7 +40,7 @@ pub(crate) use signing_key::SigningKey;
 pub(crate) use state::{StateError, StateFault};
 
 /// Longer tokens are refused unread: ours are a tenth of that.
-const LONGEST: usize = 8 * 1024;
+pub(crate) const LONGEST_TOKEN: usize = 8 * 1024;
 
 /// How long a revocation is remembered after `exp`, at least. A restart may bring a larger leeway, which would
 /// accept the token again: this is the largest that can be set.
@@ -48,7 +48,7 @@ const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
 /// Why a token is refused: for the log, more than the caller learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
+pub(crate) enum TokenError {
     /// Not three base64url parts, or too long.
     #[error("is not a JWT")]
     Malformed,
@@ -89,7 +89,7 @@ pub enum TokenError {
 
 /// What a token is issued for.
 #[derive(Debug, Clone)]
-pub struct TokenSpec {
+pub(crate) struct TokenSpec {
     /// `sub`.
     pub subject: Subject,
     /// `client_id`.
@@ -106,10 +106,10 @@ pub struct TokenSpec {
 
 /// Why a token cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum SigningError {
+pub(crate) enum SigningError {
     /// It holds more than fits into a header: nobody, not even we, would take it.
     #[error(
-        "the token would be longer than {LONGEST} bytes: ask for fewer scopes, or give fewer roles"
+        "the token would be longer than {LONGEST_TOKEN} bytes: ask for fewer scopes, or give fewer roles"
     )]
     TooLong,
     /// The cryptographic library failed.
@@ -122,7 +122,7 @@ pub enum SigningError {
 
 /// An access token and when it ends.
 #[derive(Debug)]
-pub struct IssuedToken {
+pub(crate) struct IssuedToken {
     /// The token itself.
     pub token: SecretString,
     /// Its `jti`.
@@ -135,7 +135,7 @@ pub struct IssuedToken {
 
 /// Issues, verifies and revokes access tokens.
 #[derive(Debug)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// The signing keys.
     pub keyring: Keyring,
     /// `iss`.
@@ -155,7 +155,11 @@ impl Tokens {
     ///
     /// # Errors
     /// When the token would be too long, or the cryptographic library fails.
-    pub fn issue(&self, spec: TokenSpec, now: Timestamp) -> Result<IssuedToken, SigningError> {
+    pub(crate) fn issue(
+        &self,
+        spec: TokenSpec,
+        now: Timestamp,
+    ) -> Result<IssuedToken, SigningError> {
         let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -171,7 +175,7 @@ impl Tokens {
             key_id: spec.key_id,
         };
         let token = self.keyring.sign(&claims)?;
-        if token.len() > LONGEST {
+        if token.len() > LONGEST_TOKEN {
             return Err(SigningError::TooLong);
         }
         Ok(IssuedToken {
@@ -186,7 +190,7 @@ impl Tokens {
     ///
     /// # Errors
     /// The first reason to refuse it, in this order.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
         let token = self.examine(token, now)?;
         self.check_revoked(&token)?;
         Ok(token)
@@ -196,7 +200,7 @@ impl Tokens {
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
+    pub(crate) fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
         self.check_times(token.claims(), now)?;
         self.check_revoked(token)
     }
@@ -210,7 +214,7 @@ impl Tokens {
     /// # Errors
     /// The first reason to refuse it.
     pub(crate) fn examine(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
-        if token.len() > LONGEST {
+        if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Malformed);
         }
         let payload = self.keyring.open(token)?;
@@ -245,7 +249,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When a restart may forget it; until then it is refused all the same.
-    pub fn revoke(
+    pub(crate) fn revoke(
         &self,
         id: &str,
         expires_at: Timestamp,

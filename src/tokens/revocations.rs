@@ -21,7 +21,7 @@ const CLEAR_EVERY: usize = 1024;
 /// Revoked token ids, each with the time after which it can be forgotten: all in memory, where they are
 /// looked up, and in a state file, where there is one.
 #[derive(Debug, Default)]
-pub struct Revocations {
+pub(crate) struct Revocations {
     table: RwLock<Table>,
     journal: Option<Journal>,
 }
@@ -35,7 +35,7 @@ struct Table {
 
 impl Revocations {
     /// Revocations that end with the process.
-    pub fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
         Self::default()
     }
 
@@ -44,7 +44,7 @@ impl Revocations {
     ///
     /// # Errors
     /// When the file is in use, is no state file, is damaged or cannot be written. It is never replaced.
-    pub fn open(path: &Path, now: Timestamp) -> Result<Self, StateError> {
+    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, StateError> {
         let mut file = StateFile::open(path)?;
         let entries = file.load(now.as_second())?;
         let until = entries.into_iter().map(|(until, id)| (id, until)).collect();
@@ -56,17 +56,17 @@ impl Revocations {
     ///
     /// # Errors
     /// When it would not.
-    pub fn check(path: &Path) -> Result<(), StateError> {
+    pub(crate) fn check(path: &Path) -> Result<(), StateError> {
         state::check(path)
     }
 
     /// Whether the token of this `jti` was revoked.
-    pub fn holds(&self, id: &str) -> bool {
+    pub(crate) fn holds(&self, id: &str) -> bool {
         self.table.read().unwrap_or_else(PoisonError::into_inner).until.contains_key(id)
     }
 
     /// How many revoked tokens are remembered; some of them may be over, and not cleared out yet.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.table.read().unwrap_or_else(PoisonError::into_inner).until.len()
     }
 
@@ -75,7 +75,7 @@ impl Revocations {
     ///
     /// # Errors
     /// When a restart may forget it. Until then it is revoked, and the next call tries to write it again.
-    pub fn add(&self, id: &str, until: Timestamp, now: Timestamp) -> Result<(), StateError> {
+    pub(crate) fn add(&self, id: &str, until: Timestamp, now: Timestamp) -> Result<(), StateError> {
         let (until, now) = (second_after(until), now.as_second());
         self.remember(id, until, now);
         self.journal.as_ref().map_or(Ok(()), |journal| journal.add(id, until, now))

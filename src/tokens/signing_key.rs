@@ -28,7 +28,7 @@ const SHORTEST_SECRET: usize = 32;
 const PROBE: &[u8] = b"hallpass probe";
 
 /// A key that signs and verifies tokens with exactly one algorithm. It cannot be printed and is wiped when dropped.
-pub struct SigningKey {
+pub(crate) struct SigningKey {
     pub(super) kid: String,
     pub(super) algorithm: Algorithm,
     pub(super) signer: Signer,
@@ -48,7 +48,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// For a secret under 32 bytes.
-    pub fn from_secret(secret: &SecretString) -> Result<Self, SigningKeyError> {
+    pub(crate) fn from_secret(secret: &SecretString) -> Result<Self, SigningKeyError> {
         let bytes = secret.expose_secret().as_bytes();
         if bytes.len() < SHORTEST_SECRET {
             return Err(SigningKeyError::ShortSecret);
@@ -65,7 +65,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// For every other key and every other PEM; it says how to mend it.
-    pub fn from_pem(pem: &SecretString) -> Result<Self, SigningKeyError> {
+    pub(crate) fn from_pem(pem: &SecretString) -> Result<Self, SigningKeyError> {
         let der = pem::private_key(pem)?;
         let der = der.expose_secret();
         let key = PrivateKey::read(der).ok_or(SigningKeyError::Damaged)?;

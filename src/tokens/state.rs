@@ -30,7 +30,7 @@ const CACHE: usize = 4 * 1024 * 1024;
 /// Why the state file cannot be used; its text says what is wrong and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} {fault}", path.display())]
-pub struct StateError {
+pub(crate) struct StateError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
@@ -39,7 +39,7 @@ pub struct StateError {
 
 /// What is wrong with a state file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StateFault {
+pub(crate) enum StateFault {
     /// Another process holds it.
     #[error("is in use by another process: stop that one, or name another file")]
     InUse,

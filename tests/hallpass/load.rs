@@ -15,6 +15,9 @@ use crate::{
     wire::{DEADLINE, Response, parse},
 };
 
+/// What is reported of a connection that was reset before its first answer.
+pub(crate) const NEW_CONNECTION_RESET: &str = "a new connection was reset";
+
 /// A connection over which one request follows the other.
 pub(crate) struct Kept<S>(BufReader<S>);
 
@@ -146,12 +149,16 @@ impl Shared {
             if self.is_over.load(Ordering::Relaxed) {
                 return;
             }
+            let is_new = kept.is_none();
             let Some(mut connection) = kept.take().or_else(|| dial().ok()) else { return };
             let stays = match connection.ask(request) {
                 Ok(answer) if expected.contains(&answer.status) => {
                     answer.header("connection") != Some("close")
                 }
                 Ok(answer) => return self.fault(request, &answer.status.to_string()),
+                Err(error) if is_new && error.kind() == io::ErrorKind::ConnectionReset => {
+                    return self.fault(request, NEW_CONNECTION_RESET);
+                }
                 Err(error) => return self.fault(request, &error.to_string()),
             };
             self.answered.fetch_add(1, Ordering::Relaxed);

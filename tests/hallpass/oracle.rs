@@ -22,7 +22,7 @@ impl Outcome {
     /// Reads it off an answer. A handler that needs to know who calls says so in its own words.
     pub(crate) fn of(status: u16, body: &str) -> Self {
         match status {
-            401 if body.contains("nobody was proven") => Self::Handled,
+            401 if body.contains("is not authenticated") => Self::Handled,
             401 if body.contains("No credential was presented") => Self::Missing,
             401 => Self::Bad,
             403 => Self::Forbidden,

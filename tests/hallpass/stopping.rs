@@ -1,13 +1,13 @@
 //! The program ends when it is told to, after it has answered what it had begun.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
 
 use crate::{
-    load::{Kept, Load, requests},
+    load::{Kept, Load, NEW_CONNECTION_RESET, requests},
     server::{Server, eventually},
     wire::{connect, read_response},
 };
@@ -19,7 +19,9 @@ fn requests_in_hand_are_answered_and_the_program_ends_well() {
         let mut streams: Vec<TcpStream> = (0..8).map(|_| begin_login(&server)).collect();
         server.signal(signal);
         server.log_until("it was told to stop", |log| log.contains("told to stop"));
-        eventually("nobody is let in any more", || TcpStream::connect(server.address).err());
+        let refused =
+            eventually("new connections fail", || TcpStream::connect(server.address).err());
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{refused}");
         for stream in &mut streams {
             stream.write_all(b"{}").unwrap();
             let answer = read_response(stream).expect("an answer");
@@ -71,7 +73,10 @@ fn under_load_everything_that_was_begun_is_answered() {
             Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
         load.goes_on(300);
         server.signal("TERM");
-        assert_eq!(load.let_out(), Vec::<String>::new());
+        // The listener closes at once, and the kernel resets connections that it had not handed over yet.
+        let mut faults = load.let_out();
+        faults.retain(|fault| !fault.ends_with(NEW_CONNECTION_RESET));
+        assert_eq!(faults, Vec::<String>::new());
         assert_eq!(server.exit().code(), Some(0));
     }
 }

@@ -100,6 +100,9 @@ struct Text<'l>(&'l mut Vec<u8>);
 
 impl<'v> VisitSource<'v> for Text<'_> {
     fn visit_pair(&mut self, name: Key<'v>, value: Value<'v>) -> Result<(), Error> {
+        if name.as_str() == "deferred" {
+            return Ok(());
+        }
         self.0.push(b' ');
         // Everybody knows these: `GET /login 200`.
         if !matches!(name.as_str(), "method" | "path" | "status") {
@@ -144,6 +147,9 @@ struct Json<'l>(&'l mut Vec<u8>);
 
 impl<'v> VisitSource<'v> for Json<'_> {
     fn visit_pair(&mut self, name: Key<'v>, value: Value<'v>) -> Result<(), Error> {
+        if name.as_str() == "deferred" {
+            return Ok(());
+        }
         let before = self.0.len();
         self.0.push(b',');
         add_quoted(self.0, name.as_str());

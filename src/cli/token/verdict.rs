@@ -58,13 +58,13 @@ pub(super) fn judge(
     let ours = prepared.settings.issuer.clone().unwrap_or_else(|| at.clone());
     let iss = unproven.claim("iss").unwrap_or_default().to_owned();
     if iss != ours
-        && let Some(verdict) = of_the_roster(&prepared.checked.roster, &iss)
+        && let Some(verdict) = of_the_roster(&prepared.loaded.roster, &iss)
     {
         return verdict;
     }
     let elsewhere = is_elsewhere(&prepared.settings, &iss, &ours);
     let (revocations, note) = revocations(prepared.settings.state.as_deref(), now);
-    let authority = prepared.authority(if elsewhere { &iss } else { &at }, revocations);
+    let authority = prepared.into_authority(if elsewhere { &iss } else { &at }, revocations);
     match authority.authenticate_token(token, now) {
         Ok(_) if elsewhere => Verdict::refused(format!(
             "`iss` is {iss} and serve here would be {ours}, all else is good: serve at the address of the token \

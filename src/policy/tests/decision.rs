@@ -57,8 +57,8 @@ fn told(decision: &Decision<'_>) -> String {
         Decision::Allow { principal: Some((principal, scheme)) } => {
             format!("allow {} by {}", principal.subject(), scheme.name)
         }
-        Decision::Challenge { bad: None } => "missing".to_owned(),
-        Decision::Challenge { bad: Some(scheme) } => format!("bad {}", scheme.name),
+        Decision::Challenge { invalid: None } => "missing".to_owned(),
+        Decision::Challenge { invalid: Some(scheme) } => format!("bad {}", scheme.name),
         Decision::Forbid(Forbidden::Insufficient { demand }) => {
             format!("insufficient {}", demand.scheme.name)
         }
@@ -258,7 +258,7 @@ fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
     let decided = requirement.evaluate(&evidences);
     assert_eq!(
         decided,
-        Evaluation::Decided(Decision::Challenge { bad: Some(&policy.schemes()[39]) })
+        Evaluation::Decided(Decision::Challenge { invalid: Some(&policy.schemes()[39]) })
     );
 }
 

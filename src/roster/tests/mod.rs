@@ -3,7 +3,6 @@
 //! Must not know what is tested with them.
 
 mod editing;
-mod looking;
 mod passwords;
 mod proving;
 mod reading;

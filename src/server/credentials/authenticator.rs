@@ -1,223 +1,178 @@
-//! Proves the presented credentials through `authority`, as the policy asks for them.
-//!
-//! Must not know what is demanded of whom.
+//! Authenticates the credentials of one request, as the evaluation of its requirement asks for them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use actix_web::HttpRequest;
 use jiff::Timestamp;
 
 use crate::{
+    authority::Authority,
     policy::{
-        decision::{Authentication, Authentications, Decision},
-        requirement::Requirement,
+        decision::Authentication,
         scheme::{CredentialKind, Scheme},
     },
-    principal::Principal,
+    server::{
+        credentials::{
+            request_credentials::{Credential, RequestCredentials, SchemeCredential},
+            scheme_issuers::{SchemeIssuer, SchemeIssuers},
+            secret_verifier::{SecretError, SecretVerifier},
+        },
+        http::refusal::Refusal,
+    },
     tokens::{ExternalTokenError, TokenError},
 };
 
-use crate::server::{
-    credentials::{
-        external_issuers::Foreign,
-        read::{Credential, Credentials, Presented},
-        secrets::KeyFault,
-    },
-    enforce::{
-        challenge::{self, Challenges},
-        guard::Enforcement,
-    },
-    http::{peer::peer, refusal::Refusal},
-};
-
-/// Proves credentials one by one as the policy asks for them, an API key and a token at most once a request.
-pub(crate) struct Prover<'e> {
-    enforcement: &'e Enforcement,
-    request: &'e HttpRequest,
-    credentials: &'e Credentials<'e>,
+/// Authenticates an API key and a token at most once per request, whichever of several schemes asks for it.
+pub(crate) struct Authenticator<'r> {
+    authority: &'r Arc<Authority>,
+    secrets: &'r SecretVerifier,
+    issuers: &'r SchemeIssuers,
+    credentials: &'r RequestCredentials<'r>,
+    peer: Option<IpAddr>,
     api_key: Option<Authentication>,
     token: Option<Authentication>,
-    faults: Vec<Fault>,
-    /// Why a credential could not be looked at: it counts as a bad one, but that is not what is answered.
-    not_now: Option<Refusal>,
+    errors: Vec<AuthenticationError>,
+    /// Why a secret could not be checked: it counts as an invalid one, but this is what is answered.
+    unavailable: Option<Refusal>,
 }
 
-/// Why a credential is bad: a word for the caller, more for the log.
-struct Fault {
+/// Why a credential is invalid: what the caller is told, and what only the log is told.
+#[derive(Debug)]
+pub(crate) struct AuthenticationError {
     scheme: Arc<str>,
-    detail: &'static str,
-    reason: String,
-    key_id: Option<String>,
-    /// The token says that it is of just the issuer that found the fault.
-    is_by_its_issuer: bool,
+    pub(crate) detail: &'static str,
+    pub(crate) reason: String,
+    pub(crate) key_id: Option<String>,
+    /// The token claims to be of just the issuer whose keys refused it.
+    is_of_its_issuer: bool,
 }
 
-const BAD_KEY: &str = "The API key is not valid.";
-const BAD_TOKEN: &str = "The token is not valid";
+const INVALID_KEY: &str = "The API key is not valid.";
+const INVALID_TOKEN: &str = "The token is not valid";
 
-/// What the caller learns of a bad token.
-fn detail(refusal: TokenError) -> &'static str {
-    match refusal {
+/// What the caller is told of an invalid token.
+fn detail(error: TokenError) -> &'static str {
+    match error {
         TokenError::Expired => "The token has expired",
         TokenError::Revoked | TokenError::Withdrawn => "The token was revoked",
-        _ => BAD_TOKEN,
+        _ => INVALID_TOKEN,
     }
 }
 
-impl<'e> Prover<'e> {
-    /// A prover of these credentials of `request`.
+impl<'r> Authenticator<'r> {
     pub(crate) fn new(
-        enforcement: &'e Enforcement,
-        request: &'e HttpRequest,
-        credentials: &'e Credentials<'e>,
+        authority: &'r Arc<Authority>,
+        secrets: &'r SecretVerifier,
+        issuers: &'r SchemeIssuers,
+        credentials: &'r RequestCredentials<'r>,
+        peer: Option<IpAddr>,
     ) -> Self {
-        let (api_key, token, faults, not_now) = (None, None, Vec::new(), None);
-        Self { enforcement, request, credentials, api_key, token, faults, not_now }
+        Self {
+            authority,
+            secrets,
+            issuers,
+            credentials,
+            peer,
+            api_key: None,
+            token: None,
+            errors: Vec::new(),
+            unavailable: None,
+        }
     }
 
-    /// What can be said about the credential of `scheme`.
-    pub(crate) async fn prove(&mut self, scheme: &Scheme) -> Authentication {
-        let foreign = self.enforcement.sources.foreign(scheme);
-        match self.credentials.presented(scheme) {
-            Presented::Nothing => Authentication::Missing,
-            Presented::CrossSite => Authentication::CrossSite,
-            Presented::Credential(Credential::Token(token)) => match foreign {
-                // A request has one token, whichever of several schemes asks for it.
-                None => match self.token.clone() {
-                    Some(known) => known,
-                    None => {
-                        let evidence = self.prove_token(scheme, token);
-                        self.token.insert(evidence).clone()
-                    }
-                },
-                Some(issuer) => self.prove_foreign_token(scheme, issuer, token).await,
-            },
-            Presented::Credential(Credential::ApiKey(key)) => {
-                if let Some(known) = &self.api_key {
-                    return known.clone();
+    /// Authenticates the credential of `scheme`.
+    pub(crate) async fn authenticate(&mut self, scheme: &Scheme) -> Authentication {
+        let credential = match self.credentials.find(scheme) {
+            SchemeCredential::Missing => return Authentication::Missing,
+            SchemeCredential::CrossSite => return Authentication::CrossSite,
+            SchemeCredential::Present(credential) => credential,
+        };
+        match (credential, self.issuers.find(scheme)) {
+            (Credential::Token(token), Some(issuer)) => {
+                self.external_token(scheme, issuer, token).await
+            }
+            (Credential::Token(token), None) => match self.token.clone() {
+                Some(known) => known,
+                None => {
+                    let authentication = self.own_token(scheme, token);
+                    self.token.insert(authentication).clone()
                 }
-                let evidence = self.prove_key(scheme, key, None).await;
-                self.api_key.insert(evidence).clone()
-            }
-            Presented::Credential(Credential::Basic { name, secret }) => {
-                self.prove_key(scheme, secret, Some(name)).await
-            }
+            },
+            (Credential::ApiKey(key), _) => match self.api_key.clone() {
+                Some(known) => known,
+                None => {
+                    let authentication = self.key(scheme, key, None).await;
+                    self.api_key.insert(authentication).clone()
+                }
+            },
+            (Credential::Basic { name, secret }, _) => self.key(scheme, secret, Some(name)).await,
         }
     }
 
-    fn prove_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {
-        match self.enforcement.authority.authenticate_token(token, Timestamp::now()) {
+    fn own_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {
+        match self.authority.authenticate_token(token, Timestamp::now()) {
             Ok(principal) => Authentication::Valid(principal),
-            Err(refusal) => {
-                self.fault(scheme, detail(refusal), format!("the token {refusal}"), None)
-            }
+            Err(error) => self.invalid(scheme, detail(error), format!("the token {error}")),
         }
     }
 
-    /// Our own tokens come here too where several alternatives take tokens: their `iss` is enough to refuse them.
-    async fn prove_foreign_token(
+    /// Our own tokens are tried here too where several alternatives take tokens: their `iss` is enough to refuse them.
+    async fn external_token(
         &mut self,
         scheme: &Scheme,
-        issuer: &Foreign,
+        issuer: &SchemeIssuer,
         token: &str,
     ) -> Authentication {
-        let refusal = match issuer.prove(&self.enforcement.authority, token).await {
+        let error = match issuer.authenticate(self.authority, token).await {
             Ok(principal) => return Authentication::Valid(Arc::new(principal)),
-            Err(refusal) => refusal,
+            Err(error) => error,
         };
-        let detail = match refusal {
-            ExternalTokenError::Token(refusal) => detail(refusal),
-            ExternalTokenError::Untrusted | ExternalTokenError::KeysNeeded => BAD_TOKEN,
+        let detail = match error {
+            ExternalTokenError::Token(error) => detail(error),
+            ExternalTokenError::Untrusted | ExternalTokenError::KeysNeeded => INVALID_TOKEN,
         };
-        let evidence = self.fault(scheme, detail, format!("the token {refusal}"), None);
-        if let Some(fault) = self.faults.last_mut() {
-            fault.is_by_its_issuer = refusal != ExternalTokenError::Token(TokenError::Issuer);
+        let invalid = self.invalid(scheme, detail, format!("the token {error}"));
+        if let Some(last) = self.errors.last_mut() {
+            last.is_of_its_issuer = error != ExternalTokenError::Token(TokenError::Issuer);
         }
-        evidence
+        invalid
     }
 
-    async fn prove_key(
-        &mut self,
-        scheme: &Scheme,
-        text: &str,
-        name: Option<&str>,
-    ) -> Authentication {
-        match self.enforcement.gate.secrets().prove_key(text, name, peer(self.request)).await {
-            Ok(Ok(principal)) => Authentication::Valid(principal),
-            Ok(Err(KeyFault { reason, key_id })) => self.fault(scheme, BAD_KEY, reason, key_id),
-            Err(refusal) => {
-                self.not_now = Some(refusal);
+    async fn key(&mut self, scheme: &Scheme, text: &str, name: Option<&str>) -> Authentication {
+        match self.secrets.verify_key(text, name, self.peer).await {
+            Ok(principal) => Authentication::Valid(principal),
+            Err(SecretError::Invalid { reason, key_id }) => {
+                let invalid = self.invalid(scheme, INVALID_KEY, reason);
+                if let Some(last) = self.errors.last_mut() {
+                    last.key_id = key_id;
+                }
+                invalid
+            }
+            Err(SecretError::Unavailable(refusal)) => {
+                self.unavailable = Some(refusal);
                 Authentication::Invalid
             }
         }
     }
 
-    fn fault(
-        &mut self,
-        scheme: &Scheme,
-        detail: &'static str,
-        reason: String,
-        key_id: Option<String>,
-    ) -> Authentication {
-        let scheme = scheme.name.clone();
-        self.faults.push(Fault { scheme, detail, reason, key_id, is_by_its_issuer: false });
+    fn invalid(&mut self, scheme: &Scheme, detail: &'static str, reason: String) -> Authentication {
+        let scheme = Arc::clone(&scheme.name);
+        let (key_id, is_of_its_issuer) = (None, false);
+        self.errors.push(AuthenticationError { scheme, detail, reason, key_id, is_of_its_issuer });
         Authentication::Invalid
     }
 
-    /// The fault that says most about the credential of `scheme`: of a token, what its own issuer's keys found.
-    fn fault_of(&self, scheme: &Scheme) -> Option<&Fault> {
-        let takes_token = scheme.credential == CredentialKind::Token;
-        let by_its_issuer = self.faults.iter().find(|fault| fault.is_by_its_issuer);
-        by_its_issuer
-            .filter(|_| takes_token)
-            .or_else(|| self.faults.iter().find(|fault| fault.scheme == scheme.name))
-            // The same bad key in two places is one fault, kept under the first of them.
-            .or(self.faults.first())
+    /// Why a secret could not be checked at all, if that happened.
+    pub(crate) fn unavailable(&self) -> Option<&Refusal> {
+        self.unavailable.as_ref()
     }
 
-    /// The refusal of a request that was denied, with the reason for the log.
-    pub(crate) fn refuse(
-        &self,
-        requirement: &Requirement,
-        challenges: &Challenges,
-        denied: Decision<'_>,
-        evidences: &Authentications,
-    ) -> Refusal {
-        if let (Decision::Challenge { .. }, Some(refusal)) = (&denied, &self.not_now) {
-            return refusal.clone();
-        }
-        match denied {
-            Decision::Challenge { bad: Some(scheme) } => {
-                let fault = self.fault_of(scheme);
-                let (detail, reason, key_id) = match fault {
-                    Some(fault) => (fault.detail, Some(fault.reason.clone()), fault.key_id.clone()),
-                    None => ("The credential is not valid", None, None),
-                };
-                let refusal = match scheme.credential {
-                    CredentialKind::Token => challenges.bad_token(detail),
-                    CredentialKind::ApiKey | CredentialKind::Basic => challenges.bad_key(detail),
-                };
-                refusal.because(reason, key_id)
-            }
-            Decision::Forbid(forbidden) => {
-                let known = requirement.schemes().find_map(|scheme| match evidences.get(scheme) {
-                    Some(Authentication::Valid(principal)) => Some(principal),
-                    _ => None,
-                });
-                let reason = known.map(|principal| subject(principal));
-                let key_id =
-                    known.and_then(|principal| principal.key_id()).map(ToString::to_string);
-                challenge::forbidden(forbidden).because(reason, key_id)
-            }
-            Decision::Challenge { bad: None } | Decision::Allow { .. } => challenges.missing(),
-        }
-    }
-}
-
-/// For the log. Another issuer's names may hold anything that can be printed, so they stand in quotes.
-fn subject(principal: &Principal) -> String {
-    match principal.issuer() {
-        None => format!("sub={}", principal.subject()),
-        Some(issuer) => format!("issuer={issuer} sub={:?}", principal.subject()),
+    /// The error that says most about the credential of `scheme`: of a token, what the keys of its own issuer found.
+    pub(crate) fn error(&self, scheme: &Scheme) -> Option<&AuthenticationError> {
+        let of_its_issuer = self.errors.iter().find(|error| error.is_of_its_issuer);
+        of_its_issuer
+            .filter(|_| scheme.credential == CredentialKind::Token)
+            .or_else(|| self.errors.iter().find(|error| error.scheme == scheme.name))
+            // The same invalid key at two locations is one error, kept under the first of them.
+            .or(self.errors.first())
     }
 }

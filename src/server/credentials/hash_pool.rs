@@ -1,6 +1,4 @@
-//! A lane of its own for slow work: few threads of low priority, and a bounded queue before them.
-//!
-//! Must not know what the work is.
+//! Bounded threads of low priority for hashing, and a bounded queue in front of them.
 
 #[cfg(test)]
 mod tests;
@@ -19,48 +17,46 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 
 /// How many may wait for each thread.
-const PLACES: usize = 64;
+const QUEUE_PER_THREAD: usize = 64;
 
-/// By how much other threads go first (nice(2)): the one that hashes gets a tenth of a busy core.
+/// The priority of a hashing thread (nice(2)): it gets a tenth of a busy core.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-/// Work that is done on threads besides those that serve, as many at once as the lane has.
-///
-/// Whoever comes first is served first. A caller that is dropped while it waits gives its place back, and its work is
-/// never begun.
+/// Runs work on threads beside the workers, a bounded number at once, first come first served. The work of a caller
+/// that is dropped while it waits is never begun.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct HashPool {
     threads: usize,
-    /// A permit for every thread that does nothing.
+    /// One permit for every idle thread.
     idle: Arc<Semaphore>,
-    /// A permit for every free place in the queue.
-    places: Semaphore,
+    /// One permit for every free slot in the queue.
+    queue: Semaphore,
     done: AtomicU64,
-    /// Nanoseconds of all that is done.
+    /// Nanoseconds that all finished work took.
     busy: AtomicU64,
     dropped: AtomicU64,
     refused: AtomicU64,
 }
 
-/// Nobody else can wait now.
+/// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full {
-    /// When those who wait now will be served, by what work took so far.
+pub(crate) struct QueueFull {
+    /// How long the queue as it is now will take, estimated from the work so far.
     pub(crate) retry_after: Duration,
 }
 
-/// A thread of the lane that is ready for one piece of work.
-pub(crate) struct Turn {
-    lane: Arc<Lane>,
+/// The right to run one piece of work on a thread of the pool.
+pub(crate) struct Permit {
+    pool: Arc<HashPool>,
     thread: OwnedSemaphorePermit,
-    /// Whether it took a while to get it.
+    /// Whether the caller had to wait for it.
     pub(crate) has_waited: bool,
 }
 
 /// A caller in the queue.
 struct Waiting<'l> {
-    _place: SemaphorePermit<'l>,
+    _slot: SemaphorePermit<'l>,
     dropped: Option<&'l AtomicU64>,
 }
 
@@ -72,19 +68,19 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Lane {
-    /// All cores but one for the work, and at least one.
-    pub(crate) fn beside_serving() -> Self {
+impl HashPool {
+    /// A pool of one thread less than there are cores, and at least one.
+    pub(crate) fn beside_workers() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         Self::new(cores.saturating_sub(1).max(1))
     }
 
-    /// A lane of so many threads, at least one.
+    /// A pool of so many threads, at least one.
     pub(crate) fn new(threads: usize) -> Self {
         Self {
             threads,
             idle: Arc::new(Semaphore::new(threads)),
-            places: Semaphore::new(threads * PLACES),
+            queue: Semaphore::new(threads * QUEUE_PER_THREAD),
             done: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -95,39 +91,39 @@ impl Lane {
     /// Waits for a thread.
     ///
     /// # Errors
-    /// [`Full`] at once, if too many wait already.
-    pub(crate) async fn turn(self: &Arc<Self>) -> Result<Turn, Full> {
-        let (lane, idle) = (Arc::clone(self), Arc::clone(&self.idle));
+    /// [`QueueFull`] at once, if too many wait already.
+    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Permit, QueueFull> {
+        let (pool, idle) = (Arc::clone(self), Arc::clone(&self.idle));
         if let Ok(thread) = Arc::clone(&idle).try_acquire_owned() {
-            return Ok(Turn { lane, thread, has_waited: false });
+            return Ok(Permit { pool, thread, has_waited: false });
         }
-        let place = self.places.try_acquire().map_err(|_| self.full())?;
-        let mut waiting = Waiting { _place: place, dropped: Some(&self.dropped) };
-        // It is never closed.
+        let slot = self.queue.try_acquire().map_err(|_| self.full())?;
+        let mut waiting = Waiting { _slot: slot, dropped: Some(&self.dropped) };
+        // The semaphore is never closed.
         let thread = idle.acquire_owned().await.map_err(|_| self.full())?;
         waiting.dropped = None;
-        Ok(Turn { lane, thread, has_waited: true })
+        Ok(Permit { pool, thread, has_waited: true })
     }
 
-    fn full(&self) -> Full {
+    fn full(&self) -> QueueFull {
         self.refused.fetch_add(1, Ordering::Relaxed);
         let done = self.done.load(Ordering::Relaxed).max(1);
         let mean = Duration::from_nanos(self.busy.load(Ordering::Relaxed) / done);
         let ahead = (self.waiting() + self.running()).div_ceil(self.threads);
-        Full { retry_after: mean.saturating_mul(ahead.try_into().unwrap_or(u32::MAX)) }
+        QueueFull { retry_after: mean.saturating_mul(ahead.try_into().unwrap_or(u32::MAX)) }
     }
 
-    /// How much is being done.
+    /// How many are being hashed.
     pub(crate) fn running(&self) -> usize {
         self.threads - self.idle.available_permits()
     }
 
     /// How many wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.threads * PLACES - self.places.available_permits()
+        self.threads * QUEUE_PER_THREAD - self.queue.available_permits()
     }
 
-    /// How much was done since the start, and how long that took in all.
+    /// How many were hashed since the start, and how long that took in total.
     pub(crate) fn done(&self) -> (u64, Duration) {
         let busy = Duration::from_nanos(self.busy.load(Ordering::Relaxed));
         (self.done.load(Ordering::Relaxed), busy)
@@ -144,39 +140,39 @@ impl Lane {
     }
 }
 
-impl Turn {
-    /// Does the work. Once begun it goes on to its end, whether the caller is still there or not.
+impl Permit {
+    /// Runs the work. Once begun it runs to its end, even if the caller is gone.
     ///
     /// # Errors
-    /// The system gives no thread, or the work panicked.
+    /// The system provides no thread, or the work panicked.
     pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
         let (answer, answered) = oneshot::channel();
-        // A thread for each piece of work: next to work worth a lane, making one costs nothing.
-        thread::Builder::new().name("lane".to_owned()).spawn(move || {
-            give_way();
+        // A new thread for each piece of work: beside a bcrypt, that costs nothing.
+        thread::Builder::new().name("hash".to_owned()).spawn(move || {
+            lower_priority();
             let began = Instant::now();
-            let done = work();
-            self.end(began.elapsed());
-            // Nobody may be there to hear it.
-            let _ = answer.send(done);
+            let result = work();
+            self.finish(began.elapsed());
+            // The caller may be gone.
+            let _ = answer.send(result);
         })?;
         answered.await.map_err(|_| io::Error::other("the work panicked"))
     }
 
-    fn end(self, took: Duration) {
+    fn finish(self, took: Duration) {
         let nanoseconds = took.as_nanos().try_into().unwrap_or(u64::MAX);
-        self.lane.busy.fetch_add(nanoseconds, Ordering::Relaxed);
-        self.lane.done.fetch_add(1, Ordering::Relaxed);
+        self.pool.busy.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.pool.done.fetch_add(1, Ordering::Relaxed);
         drop(self.thread);
     }
 }
 
-/// Lets other threads go first; where that is not possible, the work is done all the same.
-fn give_way() {
-    // Elsewhere it would be the whole process that gives way.
+/// Where the priority cannot be lowered, the work is done all the same.
+fn lower_priority() {
+    // Elsewhere nice(2) is of the whole process.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICE);
 }

@@ -1,6 +1,4 @@
-//! Where the credentials of one operation may stand: found out once, looked at in every request.
-//!
-//! Must not know what stands there.
+//! Where the credentials of one operation may be: compiled once, read in every request.
 
 use actix_web::http::header::HeaderName;
 
@@ -9,49 +7,47 @@ use crate::policy::{
     scheme::{CredentialKind, Location, SchemeKind},
 };
 
-/// All places that a requirement names.
+/// All locations that a requirement names.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
-    pub(crate) api_keys: Vec<Named>,
+pub(crate) struct Locations {
+    pub(crate) api_keys: Vec<NamedLocation>,
     /// The cookie that holds a token.
-    pub(crate) session: Option<Named>,
+    pub(crate) session: Option<NamedLocation>,
     /// Whether `Authorization` is read.
     pub(crate) authorization: bool,
-    /// Whether it may be Basic.
+    /// Whether `Authorization` may be Basic.
     pub(crate) basic: bool,
 }
 
-/// A place with a name of its own.
+/// A header, query parameter or cookie with a name of its own.
 #[derive(Debug)]
-pub(crate) struct Named {
-    pub(crate) place: Location,
+pub(crate) struct NamedLocation {
+    pub(crate) location: Location,
     pub(crate) name: String,
-    /// The name, where it is a header's.
+    /// The name as a header name, where it can be one.
     pub(crate) header: Option<HeaderName>,
 }
 
-impl Places {
-    /// The places of `requirement`.
-    pub(crate) fn of(requirement: &Requirement) -> Self {
-        let mut places = Self::default();
+impl Locations {
+    pub(crate) fn new(requirement: &Requirement) -> Self {
+        let mut locations = Self::default();
         for scheme in requirement.schemes() {
             let is_token = scheme.credential == CredentialKind::Token;
-            // It matters to the session cookie too, which counts only without it.
-            places.authorization |= is_token;
+            // The session cookie counts only without an `Authorization` header.
+            locations.authorization |= is_token;
             match &scheme.kind {
                 SchemeKind::ApiKey { location, name } => {
                     let header = HeaderName::from_bytes(name.as_bytes()).ok();
-                    let named = Named { place: *location, name: name.clone(), header };
-                    if is_token {
-                        places.session = Some(named);
-                    } else {
-                        places.api_keys.push(named);
+                    let named = NamedLocation { location: *location, name: name.clone(), header };
+                    match is_token {
+                        true => locations.session = Some(named),
+                        false => locations.api_keys.push(named),
                     }
                 }
-                SchemeKind::Basic => (places.authorization, places.basic) = (true, true),
+                SchemeKind::Basic => (locations.authorization, locations.basic) = (true, true),
                 SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {}
             }
         }
-        places
+        locations
     }
 }

@@ -1,11 +1,12 @@
 //! Reads the credentials of a request where its operation looks for them, and authenticates them.
 //!
-//! Must not know what an operation demands, or how an answer is written.
+//! Must not know what an operation demands, or how a decision is answered.
 
 pub(crate) mod attempts;
 pub(crate) mod authenticator;
-pub(crate) mod external_issuers;
 pub(crate) mod hash_pool;
 pub(crate) mod locations;
-pub(crate) mod read;
-pub(crate) mod secrets;
+pub(crate) mod presented;
+pub(crate) mod request_credentials;
+pub(crate) mod scheme_issuers;
+pub(crate) mod secret_verifier;

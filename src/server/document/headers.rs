@@ -1,10 +1,8 @@
-//! What the values of response headers look like: handlers write what a header says, here is its grammar.
-//!
-//! Must not know which operation sends which header.
+//! The grammar of response headers: handlers say what a header means, its schema is here.
 
 use serde_json::{Map, Value, json};
 
-use crate::server::credentials::secrets::LONGEST_WAIT;
+use crate::server::limits::RETRY_AFTER_SECONDS;
 
 /// The schema of a header that the service sends.
 fn schema(name: &str) -> Option<Value> {
@@ -16,7 +14,7 @@ fn schema(name: &str) -> Option<Value> {
             "type": "string", "format": "uri-reference", "maxLength": 2048, "example": "docs/",
         }),
         "Retry-After" => json!({
-            "type": "integer", "format": "int32", "minimum": 1, "maximum": LONGEST_WAIT, "example": 2,
+            "type": "integer", "format": "int32", "minimum": 1, "maximum": RETRY_AFTER_SECONDS, "example": 2,
         }),
         "Set-Cookie" => json!({
             "type": "string", "pattern": "^[ -~]+$", "maxLength": 10_000,
@@ -33,7 +31,7 @@ fn schema(name: &str) -> Option<Value> {
     })
 }
 
-/// Gives every known header in these Response Objects its schema, where it has none or any string would do.
+/// Gives every known header in these Response Objects its schema, where it has none or one that any string meets.
 pub(crate) fn describe(responses: &mut Map<String, Value>) {
     let headers = responses.values_mut().filter_map(|response| response.get_mut("headers"));
     for (name, header) in headers.filter_map(Value::as_object_mut).flatten() {

@@ -1,6 +1,4 @@
-//! Writes the roster's issuers into the document: a scheme each, and an alternative wherever `bearer` alone is one.
-//!
-//! Must not know how their tokens are proven.
+//! Adds the roster's external issuers to the document: a scheme each, and an alternative wherever `bearer` alone is one.
 
 use serde_json::{Map, Value, json};
 
@@ -9,20 +7,20 @@ use crate::{
     roster::Issuer,
 };
 
-/// The document with an `openIdConnect` scheme for each issuer. Right behind `bearer: [admin]` stands
-/// `corp: [admin]` from here on: OpenAPI calls that a scope, and the roles of these tokens count as such.
+/// Adds an `openIdConnect` scheme for each issuer, and the alternative `corp: [admin]` after `bearer: [admin]`: OpenAPI
+/// calls that a scope, and the roles of these tokens count as scopes.
 ///
 /// These are the issuers at start: one that a reload of the roster adds appears after a restart.
 ///
 /// # Errors
 /// An issuer whose name is already that of another scheme.
-pub(crate) fn add(mut document: Value, issuers: &[Issuer]) -> Result<Value, Diagnostics> {
+pub(crate) fn add(document: &mut Value, issuers: &[Issuer]) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut names = Vec::new();
     for issuer in issuers {
         let scheme = scheme(issuer);
-        let Some(schemes) = schemes(&mut document) else { continue };
-        // A document that knows the issuer says itself where its tokens are welcome.
+        let Some(schemes) = schemes(document) else { continue };
+        // A document that has a scheme for the issuer declares itself where its tokens are accepted.
         names.extend(Some(issuer.name.as_str()).filter(|name| !schemes.contains_key(*name)));
         let known = schemes.entry(issuer.name.as_str()).or_insert_with(|| scheme.clone());
         if ["type", "openIdConnectUrl"].iter().any(|field| known.get(field) != scheme.get(field)) {
@@ -32,12 +30,12 @@ pub(crate) fn add(mut document: Value, issuers: &[Issuer]) -> Result<Value, Diag
             ));
         }
     }
-    if has_bearer(&document) {
-        for security in securities(&mut document) {
+    if has_bearer(document) {
+        for security in securities(document) {
             add_alternatives(security, &names);
         }
     }
-    diagnostics.or(document)
+    diagnostics.or(())
 }
 
 fn scheme(issuer: &Issuer) -> Value {
@@ -57,14 +55,14 @@ fn schemes(document: &mut Value) -> Option<&mut Map<String, Value>> {
     schemes.as_object_mut()
 }
 
-/// An application may call something else `bearer`.
+/// An application may use the name `bearer` for something else.
 fn has_bearer(document: &Value) -> bool {
     let scheme = document.pointer("/components/securitySchemes/bearer/scheme");
     scheme.and_then(Value::as_str).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 /// Every `security`: the root's and the operations'.
-fn securities(document: &mut Value) -> Vec<&mut Vec<Value>> {
+pub(crate) fn securities(document: &mut Value) -> Vec<&mut Vec<Value>> {
     let mut found = Vec::new();
     for (name, value) in document.as_object_mut().into_iter().flatten() {
         match (name.as_str(), value) {
@@ -95,7 +93,7 @@ fn add_alternatives(alternatives: &mut Vec<Value>, names: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::document::own_document;
+    use crate::server::site::own_document;
     use crate::{config::DocumentSettings, roster::Roster};
 
     fn issuers(names: &[&str]) -> Vec<Issuer> {
@@ -106,13 +104,19 @@ mod tests {
         Roster::parse(&text, "roster").unwrap().roster.issuers().cloned().collect()
     }
 
+    fn with_issuers(mut document: Value, names: &[&str]) -> Result<Value, Diagnostics> {
+        add(&mut document, &issuers(names))?;
+        Ok(document)
+    }
+
     fn own() -> Value {
-        own_document(&DocumentSettings::resolve(&crate::config::RawSettings::default()).unwrap())
+        let settings = DocumentSettings::resolve(&crate::config::RawSettings::default());
+        own_document(&settings.unwrap(), &[]).unwrap().0
     }
 
     #[test]
-    fn every_issuer_is_a_scheme_and_an_alternative_right_behind_bearer_alone() {
-        let document = add(own(), &issuers(&["corp", "other"])).unwrap();
+    fn every_issuer_is_a_scheme_and_an_alternative_after_bearer_alone() {
+        let document = with_issuers(own(), &["corp", "other"]).unwrap();
         let corp = &document["components"]["securitySchemes"]["corp"];
         assert_eq!(corp["type"], "openIdConnect");
         assert_eq!(corp["openIdConnectUrl"], "https://corp.test/.well-known/openid-configuration");
@@ -130,29 +134,29 @@ mod tests {
     fn bearer_together_with_another_scheme_stays_alone() {
         let mut document = own();
         document["security"] = json!([{ "bearer": [], "apiKey": [] }, {}, { "bearer": ["a"] }]);
-        let document = add(document, &issuers(&["corp"])).unwrap();
+        let document = with_issuers(document, &["corp"]).unwrap();
         let expected =
             json!([{ "bearer": [], "apiKey": [] }, {}, { "bearer": ["a"] }, { "corp": ["a"] }]);
         assert_eq!(document["security"], expected);
     }
 
     #[test]
-    fn the_name_of_another_scheme_is_a_problem_that_names_the_issuer() {
-        let diagnostics = add(own(), &issuers(&["session", "corp", "bearer"])).unwrap_err();
-        let places: Vec<&str> =
+    fn the_name_of_another_scheme_is_an_error_that_names_the_issuer() {
+        let diagnostics = with_issuers(own(), &["session", "corp", "bearer"]).unwrap_err();
+        let locations: Vec<&str> =
             diagnostics.iter().map(|diagnostic| diagnostic.location.as_str()).collect();
-        assert_eq!(places, ["issuers.bearer", "issuers.session"]);
+        assert_eq!(locations, ["issuers.bearer", "issuers.session"]);
     }
 
     #[test]
-    fn a_document_that_knows_the_issuer_is_left_as_it_is() {
-        let mut document = add(own(), &issuers(&["corp"])).unwrap();
+    fn a_document_that_has_a_scheme_for_the_issuer_is_left_as_it_is() {
+        let mut document = with_issuers(own(), &["corp"]).unwrap();
         document["paths"]["/clients"]["get"]["security"] = json!([{ "bearer": ["admin"] }]);
-        assert_eq!(add(document.clone(), &issuers(&["corp"])).unwrap(), document);
+        assert_eq!(with_issuers(document.clone(), &["corp"]).unwrap(), document);
     }
 
     #[test]
     fn without_issuers_the_document_stays_as_it_is() {
-        assert_eq!(add(own(), &[]).unwrap(), own());
+        assert_eq!(with_issuers(own(), &[]).unwrap(), own());
     }
 }

@@ -1,142 +1,107 @@
-//! The refusals that operations can answer with: they follow from `security` and the body, and nobody writes them.
-//!
-//! Must not know why a request is refused: it lists what `enforce` and the readers of bodies can say.
+//! The refusals that an operation can answer with: they follow from its requirement and its body.
 
+use std::{collections::BTreeSet, time::Duration};
+
+use actix_web::http::StatusCode;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::oauth::ErrorCode;
-use crate::server::http::{
-    code::Code,
-    refusal::{OAuthError, Problem, Refusal, Shape},
+use crate::{
+    oauth::ErrorCode,
+    policy::requirement::Requirement,
+    server::http::{
+        code::Code,
+        form::{self, FORM},
+        refusal::{OAuthError, Problem, Refusal, Shape},
+    },
 };
 
-/// What an operation's refusals depend on.
-struct Facts {
-    /// It reads credentials.
-    protected: bool,
-    /// Its `security` can be fulfilled in part, or by a cookie that another site's page made the browser send.
-    forbids: bool,
-    /// Its `security` takes API keys or passwords, which are hashed.
-    hashes: bool,
+/// A request id, for examples.
+const REQUEST_ID: &str = "f3Qk81LmXc0a";
+
+/// What the refusals of an operation depend on.
+struct Operation<'o> {
+    requirement: &'o Requirement,
     has_body: bool,
 }
 
-/// What an answer says in one shape: a description, and the detail of its example.
-type Said = (&'static str, &'static str);
-
-/// A status with which operations refuse.
-struct Row {
-    status: u16,
+/// A refusal that operations can answer with.
+struct PossibleRefusal {
     name: &'static str,
-    possible: fn(&Facts) -> bool,
-    code: Code,
-    problem: Said,
-    oauth: Said,
+    is_possible: fn(&Operation<'_>) -> bool,
+    description: fn(Shape) -> &'static str,
+    example: fn(Shape) -> Refusal,
 }
 
-const TOO_LARGE: Said = (
-    "The body is larger than this operation takes.",
-    "The body is larger than this operation takes.",
-);
-const FAULT: Said = (
-    "A fault of the service itself. Its log says more.",
-    "Something went wrong here. The log has more under this request_id.",
-);
-const FORBIDDEN: Said = (
-    "Proven, but a role or scope is missing, or the cookie came with another site's request.",
-    "This operation wants the roles: admin.",
-);
-
-const LIMITED: Said = (
-    "Too many attempts from this address failed. An API key that was proven before is taken all the same.",
-    "Too many attempts from this address failed. Try again in 2 s.",
-);
-const OVERLOADED: Said = (
-    "More secrets wait to be checked than this service takes on.",
-    "More secrets wait to be checked than this service takes on. Try again in 2 s.",
-);
-
-const ROWS: &[Row] = &[
-    Row {
-        status: 400,
+const POSSIBLE: &[PossibleRefusal] = &[
+    PossibleRefusal {
         name: "BadRequest",
-        possible: |facts| facts.protected || facts.has_body,
-        code: Code::AmbiguousCredentials,
-        problem: (
-            "The request cannot be understood, or a credential is there twice.",
-            "The header X-API-Key is there 2 times: send it once.",
-        ),
-        oauth: (
-            "The request is malformed, or what it asks for is refused: `error` says which.",
-            "The parameter token is missing from the form.",
-        ),
+        is_possible: |operation| operation.requirement.is_protected() || operation.has_body,
+        description: |shape| match shape {
+            Shape::Problem => "The request cannot be understood, or a credential is there twice.",
+            Shape::OAuth => {
+                "The request is malformed, or what it asks for is refused: `error` says which."
+            }
+        },
+        example: |shape| match shape {
+            Shape::Problem => Refusal::filled_repeatedly("header", "X-API-Key", 2),
+            Shape::OAuth => form::unreadable("missing field `token`"),
+        },
     },
-    Row {
-        status: 401,
+    PossibleRefusal {
         name: "Unauthorized",
-        possible: |facts| facts.protected,
-        code: Code::MissingCredentials,
-        problem: (
-            "No credential, or a bad one.",
-            "No credential was presented. Send Authorization: Bearer.",
-        ),
-        oauth: (
-            "The client did not authenticate, or could not be authenticated.",
-            "The client could not be authenticated.",
-        ),
+        is_possible: |operation| operation.requirement.is_protected(),
+        description: |shape| match shape {
+            Shape::Problem => "No credential, or an invalid one.",
+            Shape::OAuth => "The client did not authenticate, or could not be authenticated.",
+        },
+        example: |_| Refusal::missing_credentials("Authorization: Bearer"),
     },
-    Row {
-        status: 403,
+    PossibleRefusal {
         name: "Forbidden",
-        possible: |facts| facts.forbids,
-        code: Code::InsufficientScope,
-        problem: FORBIDDEN,
-        oauth: FORBIDDEN,
+        is_possible: |operation| operation.requirement.can_forbid(),
+        description: |_| "Authenticated, but a role or scope is missing, or the cookie came with a request of another site.",
+        example: |_| Refusal::insufficient("roles", "admin"),
     },
-    Row {
-        status: 413,
+    PossibleRefusal {
         name: "PayloadTooLarge",
-        possible: |facts| facts.has_body,
-        code: Code::PayloadTooLarge,
-        problem: TOO_LARGE,
-        oauth: TOO_LARGE,
+        is_possible: |operation| operation.has_body,
+        description: |_| "The body is larger than this operation takes.",
+        example: |_| Refusal::from_status(StatusCode::PAYLOAD_TOO_LARGE),
     },
-    Row {
-        status: 415,
+    PossibleRefusal {
         name: "UnsupportedMediaType",
-        possible: |facts| facts.has_body,
-        code: Code::UnsupportedMediaType,
-        problem: ("The body is not JSON.", "Send the body as application/json."),
-        oauth: ("The body is no form.", "Send the body as application/x-www-form-urlencoded."),
+        is_possible: |operation| operation.has_body,
+        description: |shape| match shape {
+            Shape::Problem => "The body is not JSON.",
+            Shape::OAuth => "The body is not a form.",
+        },
+        example: |shape| match shape {
+            Shape::Problem => Refusal::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Shape::OAuth => Refusal::unsupported_media_type(FORM),
+        },
     },
-    Row {
-        status: 429,
+    PossibleRefusal {
         name: "TooManyRequests",
-        possible: |facts| facts.hashes,
-        code: Code::TooManyRequests,
-        problem: LIMITED,
-        oauth: LIMITED,
+        is_possible: |operation| operation.requirement.hashes_secrets(),
+        description: |_| "Too many attempts from this address failed. An API key that was verified before is accepted all the same.",
+        example: |_| Refusal::too_many_requests(Duration::from_secs(2)),
     },
-    Row {
-        status: 500,
+    PossibleRefusal {
         name: "InternalError",
-        possible: |facts| facts.protected,
-        code: Code::InternalError,
-        problem: FAULT,
-        oauth: FAULT,
+        is_possible: |operation| operation.requirement.is_protected(),
+        description: |_| "An error of the service itself. Its log says more.",
+        example: |_| Refusal::internal(String::new()),
     },
-    Row {
-        status: 503,
+    PossibleRefusal {
         name: "Overloaded",
-        possible: |facts| facts.hashes,
-        code: Code::Overloaded,
-        problem: OVERLOADED,
-        oauth: OVERLOADED,
+        is_possible: |operation| operation.requirement.hashes_secrets(),
+        description: |_| "More secrets are waiting to be checked than this service takes.",
+        example: |_| Refusal::overloaded(Duration::from_secs(2)),
     },
 ];
 
-impl Row {
+impl PossibleRefusal {
     fn name_in(&self, shape: Shape) -> String {
         match shape {
             Shape::Problem => self.name.to_owned(),
@@ -146,25 +111,19 @@ impl Row {
 
     /// The Response Object.
     fn response(&self, shape: Shape) -> Value {
-        let (description, detail) = match shape {
-            Shape::Problem => self.problem,
-            Shape::OAuth => self.oauth,
-        };
-        let refusal = Refusal::new(self.code, detail);
-        let (media, schema, example) = match shape {
-            Shape::Problem => (
-                "application/problem+json",
-                Problem::name(),
-                json!(refusal.problem("f3Qk81LmXc0a")),
-            ),
+        let refusal = (self.example)(shape);
+        let (media_type, schema, example) = match shape {
+            Shape::Problem => {
+                ("application/problem+json", Problem::name(), json!(refusal.problem(REQUEST_ID)))
+            }
             Shape::OAuth => ("application/json", OAuthError::name(), json!(refusal.oauth_error())),
         };
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
         let mut headers = json!({
-            "Cache-Control": { "description": "`no-store`: the next answer can be another one." },
-            "x-request-id": { "description": "Names this request in the log of the service." },
+            "Cache-Control": { "description": "`no-store`: the next answer can differ." },
+            "x-request-id": { "description": "Identifies this request in the log of the service." },
         });
-        let more = match self.status {
+        let more = match refusal.code.status().as_u16() {
             401 => Some((
                 "WWW-Authenticate",
                 "A challenge for every scheme that would do (RFC 9110 §11.6.1).",
@@ -178,60 +137,39 @@ impl Row {
             headers.insert(name.to_owned(), json!({ "description": text }));
         }
         json!({
-            "description": description,
+            "description": (self.description)(shape),
             "headers": headers,
-            "content": { media: { "schema": schema, "example": example } },
+            "content": { media_type: { "schema": schema, "example": example } },
         })
     }
 }
 
-/// Adds to an operation the refusals that its handler does not write; they lie in `components.responses`.
+/// Adds the refusals that the operation does not declare itself, as references to `components.responses`. Returns the
+/// names that it refers to.
 pub(crate) fn add(
     operation: &mut Map<String, Value>,
-    security: &[Value],
-    schemes: &Value,
-    session_cookie: &str,
+    requirement: &Requirement,
     shape: Shape,
-) {
-    let mut alternatives = security.iter().filter_map(Value::as_object);
-    let facts = Facts {
-        protected: !security.is_empty(),
-        hashes: alternatives
-            .clone()
-            .flat_map(Map::keys)
-            .filter_map(|name| schemes.get(name))
-            .any(|scheme| hashes(scheme, session_cookie)),
-        forbids: alternatives.any(|one| forbids(one, schemes)),
-        has_body: operation.contains_key("requestBody"),
-    };
+) -> BTreeSet<String> {
+    let facts = Operation { requirement, has_body: operation.contains_key("requestBody") };
+    let mut names = BTreeSet::new();
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
-        return;
+        return names;
     };
-    for row in ROWS.iter().filter(|row| (row.possible)(&facts)) {
-        let reference = json!({ "$ref": format!("#/components/responses/{}", row.name_in(shape)) });
-        answers.entry(row.status.to_string()).or_insert(reference);
+    for refusal in POSSIBLE.iter().filter(|refusal| (refusal.is_possible)(&facts)) {
+        let status = (refusal.example)(shape).code.status().as_u16();
+        answers.entry(status.to_string()).or_insert_with(|| {
+            let name = refusal.name_in(shape);
+            let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+            names.insert(name);
+            reference
+        });
     }
+    names
 }
 
-/// Whether a scheme carries a secret that is no token.
-fn hashes(scheme: &Value, session_cookie: &str) -> bool {
-    let says = |name: &str, text: &str| scheme.get(name).is_some_and(|said| said == text);
-    match scheme.get("type").and_then(Value::as_str) {
-        Some("apiKey") => !(says("in", "cookie") && says("name", session_cookie)),
-        Some("http") => says("scheme", "basic"),
-        _ => false,
-    }
-}
-
-fn forbids(alternative: &Map<String, Value>, schemes: &Value) -> bool {
-    let in_cookie =
-        |name: &str| schemes.pointer(&format!("/{name}/in")).is_some_and(|place| place == "cookie");
-    let demands = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
-    alternative.len() > 1 || alternative.iter().any(|(name, list)| in_cookie(name) || demands(list))
-}
-
-/// What the added refusals refer to: a schema or response of every shape that an operation answers in.
-pub(crate) fn components(shapes: &[Shape]) -> (Map<String, Value>, Map<String, Value>) {
+/// What the added refusals refer to, in every shape that an operation answers in: schemas and responses.
+pub(crate) fn components(shapes: &BTreeSet<Shape>) -> (Map<String, Value>, Map<String, Value>) {
     let mut schemas = Map::new();
     for shape in shapes {
         let (body, code) = match shape {
@@ -240,8 +178,8 @@ pub(crate) fn components(shapes: &[Shape]) -> (Map<String, Value>, Map<String, V
         };
         schemas.extend([body, code]);
     }
-    let each = shapes.iter().flat_map(|shape| ROWS.iter().map(|row| (row, *shape)));
-    let responses = each.map(|(row, shape)| (row.name_in(shape), row.response(shape)));
+    let each = shapes.iter().flat_map(|shape| POSSIBLE.iter().map(|refusal| (refusal, *shape)));
+    let responses = each.map(|(refusal, shape)| (refusal.name_in(shape), refusal.response(shape)));
     (schemas, responses.collect())
 }
 

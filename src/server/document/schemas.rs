@@ -1,19 +1,31 @@
-//! The words of `oauth` as schemas of the document: closed lists are enums there, open ones have a grammar.
-//!
-//! Must not know which operation says them.
+//! Schemas that several operations share, and those of types whose rooms do not know OpenAPI.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        RefOr,
-        schema::{ObjectBuilder, Schema, Type},
+        KnownFormat, Object, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat,
+        schema::{Array, ArrayBuilder, Type},
     },
 };
 
-use crate::oauth::{ErrorCode, GrantType, Role};
+use crate::{
+    oauth::{ErrorCode, GrantType, Role, Scopes},
+    principal::PrincipalKind,
+    tokens::{JwkSet, LONGEST_TOKEN, PublicJwk},
+};
+
+/// The longest lifetime that can be configured, in seconds; the document of a service says its own.
+const LIFETIME_SECONDS: u64 = 366 * 24 * 60 * 60;
+/// The last second of the year 9999.
+const LAST_SECOND: i64 = 253_402_207_200;
+/// The most roles of one principal.
+const ROLES: usize = 1000;
+const SCOPE_PATTERN: &str = r"^[ !#-\[\]-~]*$";
+const BASE64URL_PATTERN: &str = "^[A-Za-z0-9_-]+$";
 
 /// How a token is presented (RFC 6749 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -22,24 +34,122 @@ pub(crate) enum TokenType {
     Bearer,
 }
 
-/// The algorithms that may sign tokens, as the document lists them.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "the document's words for what tokens::SigningKey says")]
-pub(crate) enum SigningAlgorithm {
-    EdDSA,
-    ES256,
-    RS256,
-    HS256,
+fn string(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
 }
 
-fn words<W: Serialize>(description: &str, words: &[W]) -> RefOr<Schema> {
-    let words: Vec<_> =
-        words.iter().map(|word| serde_json::to_value(word).unwrap_or_default()).collect();
+fn integer(description: &str, maximum: f64) -> Object {
     ObjectBuilder::new()
-        .schema_type(Type::String)
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
         .description(Some(description))
-        .enum_values(Some(words))
-        .into()
+        .minimum(Some(0.0))
+        .maximum(Some(maximum))
+        .build()
+}
+
+fn words<W: Serialize>(description: &str, words: &[W]) -> Object {
+    let words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
+    string(description).enum_values(Some(words)).build()
+}
+
+/// The access token of an answer.
+pub(crate) fn access_token() -> Object {
+    string("The access token: send it as `Authorization: Bearer`.")
+        .pattern(Some(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"))
+        .max_length(Some(LONGEST_TOKEN))
+        .examples(["eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl"])
+        .build()
+}
+
+/// `expires_in` of an answer.
+pub(crate) fn expires_in() -> Object {
+    let mut expires_in = integer("How long the token lives, in seconds.", LIFETIME_SECONDS as f64);
+    expires_in.examples = vec![json!(1800)];
+    expires_in
+}
+
+/// `expires_in` of a request.
+pub(crate) fn requested_lifetime() -> Object {
+    let description = "A shorter lifetime, in seconds. Left out: the configured lifetime.";
+    let mut expires_in = integer(description, LIFETIME_SECONDS as f64);
+    expires_in.minimum = Some(1.0.into());
+    expires_in.examples = vec![json!(600)];
+    expires_in
+}
+
+/// The scopes of a token or a principal.
+pub(crate) fn scope() -> Object {
+    scopes("The scopes, separated by spaces.", "invoices:read")
+}
+
+/// The scopes of a request.
+pub(crate) fn requested_scope() -> Object {
+    scopes("Only these scopes, separated by spaces. Left out: all that were granted.", "")
+}
+
+fn scopes(description: &str, example: &str) -> Object {
+    string(description)
+        .pattern(Some(SCOPE_PATTERN))
+        .max_length(Some(Scopes::LONGEST))
+        .examples([example])
+        .build()
+}
+
+/// The roles of a token or a principal.
+pub(crate) fn roles() -> Array {
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name(Role::name()))
+        .max_items(Some(ROLES))
+        .description(Some("The roles."))
+        .examples([json!(["reader"])])
+        .build()
+}
+
+/// The name of a client or user of the roster.
+pub(crate) fn subject() -> Object {
+    string("The name of the client or user.")
+        .pattern(Some("^[A-Za-z0-9._-]+$"))
+        .max_length(Some(64))
+        .examples(["billing"])
+        .build()
+}
+
+/// `exp` (RFC 7662 §2.2).
+pub(crate) fn exp() -> Object {
+    numeric_date("When it expires, in seconds since 1970.", 1_800_001_800)
+}
+
+/// `iat` (RFC 7662 §2.2).
+pub(crate) fn iat() -> Object {
+    numeric_date("When it was issued, in seconds since 1970.", 1_800_000_000)
+}
+
+/// `nbf` (RFC 7662 §2.2).
+pub(crate) fn nbf() -> Object {
+    numeric_date("When it becomes valid, in seconds since 1970.", 1_800_000_000)
+}
+
+fn numeric_date(description: &str, example: i64) -> Object {
+    let mut date = integer(description, LAST_SECOND as f64);
+    date.examples = vec![json!(example)];
+    date
+}
+
+fn signing_algorithm() -> Object {
+    words("The algorithm (RFC 7518 §3.1).", &["EdDSA", "ES256", "RS256", "HS256"])
+}
+
+/// The algorithms that sign tokens.
+pub(crate) fn signing_algorithms() -> Array {
+    ArrayBuilder::new()
+        .items(signing_algorithm())
+        .max_items(Some(8))
+        .description(Some(
+            "The algorithm that signs; discovery requires the field, though ID tokens are not issued.",
+        ))
+        .examples([json!(["EdDSA"])])
+        .build()
 }
 
 impl ToSchema for ErrorCode {
@@ -50,7 +160,7 @@ impl ToSchema for ErrorCode {
 
 impl PartialSchema for ErrorCode {
     fn schema() -> RefOr<Schema> {
-        words("Why an OAuth2 operation refuses (RFC 6749 §5.2).", &Self::ALL)
+        words("Why an OAuth2 operation refuses (RFC 6749 §5.2).", &Self::ALL).into()
     }
 }
 
@@ -58,11 +168,17 @@ impl ToSchema for GrantType {}
 
 impl PartialSchema for GrantType {
     fn schema() -> RefOr<Schema> {
-        words(
-            "How a token is asked for: as a client for itself, or with a user's name and password \
-             (RFC 6749 §4.3, §4.4).",
-            &Self::ALL,
-        )
+        let description = "How a token is asked for: as a client for itself, or with a user's name and password \
+                           (RFC 6749 §4.3, §4.4).";
+        words(description, &Self::ALL).into()
+    }
+}
+
+impl ToSchema for PrincipalKind {}
+
+impl PartialSchema for PrincipalKind {
+    fn schema() -> RefOr<Schema> {
+        words("Whether it is a client or a user.", &[Self::Client, Self::User]).into()
     }
 }
 
@@ -70,12 +186,61 @@ impl ToSchema for Role {}
 
 impl PartialSchema for Role {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some("What an operation may demand where the scheme has no scopes."))
-            .pattern(Some("^[!#-\\[\\]-~]+$"))
+        string("What an operation may demand where the scheme has no scopes.")
+            .pattern(Some(r"^[!#-\[\]-~]+$"))
             .max_length(Some(128))
             .examples(["reader"])
+            .into()
+    }
+}
+
+impl ToSchema for JwkSet {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PublicJwk::name().into_owned(), PublicJwk::schema()));
+    }
+}
+
+impl PartialSchema for JwkSet {
+    fn schema() -> RefOr<Schema> {
+        let keys = ArrayBuilder::new()
+            .items(Ref::from_schema_name(PublicJwk::name()))
+            .max_items(Some(1000))
+            .description(Some("The keys, the one that signs first."));
+        ObjectBuilder::new()
+            .description(Some("The public keys of the service (RFC 7517 §5)."))
+            .property("keys", keys)
+            .required("keys")
+            .into()
+    }
+}
+
+impl ToSchema for PublicJwk {
+    fn name() -> Cow<'static, str> {
+        "Jwk".into()
+    }
+}
+
+impl PartialSchema for PublicJwk {
+    fn schema() -> RefOr<Schema> {
+        let base64url = |description, max_length| {
+            string(description).pattern(Some(BASE64URL_PATTERN)).max_length(Some(max_length))
+        };
+        let kid = base64url("The `kid` in the header of tokens: the thumbprint (RFC 7638).", 64);
+        ObjectBuilder::new()
+            .description(Some("A public key (RFC 7517 §4)."))
+            .property("kty", words("The key type (RFC 7518 §6.1).", &["OKP", "EC", "RSA"]))
+            .property("use", words("The key signs (RFC 7517 §4.2).", &["sig"]))
+            .property("alg", signing_algorithm())
+            .property("kid", kid.examples(["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"]))
+            .property("crv", words("The curve of an OKP or EC key.", &["Ed25519", "P-256"]))
+            .property("x", base64url("The first coordinate of an OKP or EC key.", 64))
+            .property("y", base64url("The second coordinate of an EC key.", 64))
+            .property("n", base64url("The modulus of an RSA key.", 2048))
+            .property("e", base64url("The exponent of an RSA key.", 16))
+            .required("kty")
+            .required("use")
+            .required("alg")
+            .required("kid")
             .into()
     }
 }

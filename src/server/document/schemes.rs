@@ -1,28 +1,25 @@
-//! hallpass' own security schemes, as OpenAPI's Security Scheme Object writes them.
-//!
-//! Must not know which operation uses which.
+//! hallpass' own security schemes (OpenAPI 3.1 §4.8.27, Security Scheme Object).
 
 use serde_json::{Map, Value, json};
 
 use crate::config::DocumentSettings;
 
-/// The schemes of this service, as OpenAPI's Security Scheme Object writes them.
-pub(crate) fn schemes(surface: &DocumentSettings) -> Map<String, Value> {
-    let session = &surface.cookie_name;
-    // In the order in which somebody new to it would try them.
+/// The schemes, in the order in which somebody new would try them.
+pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {
+    let session = &settings.cookie_name;
     let schemes = [
         (
             "apiKey",
             json!({
                 "type": "apiKey", "in": "header", "name": "X-API-Key",
-                "description": "An API key, `hp_...`, in the header: start with this one, and give it to `/login`.",
+                "description": "An API key, `hp_...`, in the header: start with this one, at `/login`.",
             }),
         ),
         (
             "bearer",
             json!({
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "The token from `/login`, a JWT (RFC7519, made and read as RFC8725 advises): paste it here.",
+                "description": "The token from `/login`, a JWT (RFC7519, made and read as RFC8725 advises).",
             }),
         ),
         (
@@ -30,7 +27,7 @@ pub(crate) fn schemes(surface: &DocumentSettings) -> Map<String, Value> {
             json!({
                 "type": "apiKey", "in": "cookie", "name": session,
                 "description": "The token in the cookie that `/login` sets when asked with `\"cookie\": true`. \
-                                Browsers send it by themselves: what is entered here goes nowhere.",
+                                Browsers send it by themselves: what is entered here has no effect.",
             }),
         ),
         (
@@ -45,7 +42,7 @@ pub(crate) fn schemes(surface: &DocumentSettings) -> Map<String, Value> {
             json!({
                 "type": "oauth2",
                 "description": "Tokens from `/token`: for a client by its name and API key, for a user by name and password. \
-                                They are JWTs, made and read as RFC8725 advises.",
+                                JWTs, made and read as RFC8725 advises.",
                 "flows": {
                     "clientCredentials": { "tokenUrl": "token", "scopes": {} },
                     "password": { "tokenUrl": "token", "scopes": {} },
@@ -63,7 +60,7 @@ pub(crate) fn schemes(surface: &DocumentSettings) -> Map<String, Value> {
             "apiKeyQuery",
             json!({
                 "type": "apiKey", "in": "query", "name": "api_key",
-                "description": "An API key in the query. For testing: addresses end up in logs.",
+                "description": "An API key in the query. For testing: URLs end up in logs.",
             }),
         ),
         (
@@ -71,7 +68,7 @@ pub(crate) fn schemes(surface: &DocumentSettings) -> Map<String, Value> {
             json!({
                 "type": "apiKey", "in": "cookie", "name": "api_key",
                 "description": "An API key in a cookie, for clients that can do nothing else. Browsers let no page \
-                                send it: what is entered here goes nowhere.",
+                                send it: what is entered here has no effect.",
             }),
         ),
     ];

@@ -1,146 +1,111 @@
-//! Names every request, writes the access and audit lines, gives every refusal its one shape.
-//!
-//! Must not know what is protected or how.
+//! The outermost middleware: identifies every request, gives errors of other layers the shape of a refusal, and writes
+//! the access log.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest,
+    Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    error::InternalError,
     middleware::Next,
-    web,
 };
-use rand::RngExt;
 
 use crate::server::{
-    gate::Gate,
-    http::{peer::shown::Peer, refusal::Refusal},
-    routes,
-    serve::connections::InHand,
+    context::Context,
+    enforce::audit,
+    http::{
+        activity::RequestInProgress,
+        extractors::framework_status,
+        refusal::{Refusal, Shape},
+        request_info::{REQUEST_ID, RequestInfo},
+    },
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The name of one request in answers and in the log.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RequestId([u8; 12]);
-
-impl RequestId {
-    /// The name that the request has, or a fresh one.
-    pub(crate) fn of(request: &HttpRequest) -> Self {
-        if let Some(id) = request.extensions().get::<Self>() {
-            return *id;
-        }
-        let mut bytes = [0; 12];
-        rand::rng().fill(&mut bytes);
-        let id = Self(bytes.map(digit));
-        request.extensions_mut().insert(id);
-        id
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// One of 62 characters. That some come a little more often than others matters to nobody here.
-fn digit(byte: u8) -> u8 {
-    match byte % 62 {
-        value @ 0..10 => b'0' + value,
-        value @ 10..36 => b'A' + (value - 10),
-        value => b'a' + (value - 36),
-    }
-}
-
-/// The outermost middleware of the service: request id, access line, one shape for all errors.
-pub(crate) async fn observe<B: MessageBody + 'static>(
+/// Answers a request, and writes its line in the access log.
+///
+/// # Errors
+/// Those of a middleware inside of the application, in the shape of a refusal.
+pub(crate) async fn log_access<B: MessageBody + 'static>(
+    context: Arc<Context>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let _in_hand = InHand::take(request.request());
+    let _in_progress = RequestInProgress::begin(request.request());
     let started = Instant::now();
-    // The enforcement has HEAD answered as GET.
-    let method = request.method().clone();
-    let id = RequestId::of(request.request());
-    let response = next.call(request).await?.map_into_boxed_body();
-    let response = if is_foreign_error(&response) {
-        let refusal = Refusal::from_status(response.status());
-        refuse(response.into_parts().0, &refusal)
-    } else if response.headers().contains_key(REQUEST_ID) {
-        response
-    } else {
-        named(response)
+    let info = RequestInfo::attach(request.request(), &context.settings.trusted_proxies);
+    // The enforcement has HEAD answered as GET, and an error has no request.
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let answer = match next.call(request).await {
+        Ok(response) => Ok(shape(&context, response.map_into_boxed_body())),
+        Err(error) => Err(shape_error(error, &info, uri.path())),
     };
     if log::log_enabled!(target: "access", log::Level::Info) {
+        let status = match &answer {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
         log::info!(
             target: "access",
             method = method.as_str(),
-            path = response.request().path(),
-            status = response.status().as_u16(),
+            path = uri.path(),
+            status = status.as_u16(),
             duration_ms = started.elapsed().as_secs_f64() * 1000.0,
-            peer = Peer::of(response.request()),
-            request_id = id.as_str();
+            peer = info.peer.as_ref().map(log::kv::Value::from_display),
+            request_id = info.id.as_str(),
+            deferred = true;
             "request"
         );
     }
-    Ok(response)
+    answer
 }
 
-/// Gives an answer of a handler the request id; one that is a refusal also its body and its line in the audit log.
-///
-/// What handlers of an application answer else is theirs, whatever it looks like.
-pub(crate) fn shape(response: ServiceResponse) -> ServiceResponse {
-    match refusal_in(&response) {
-        Some(refusal) => refuse(response.into_parts().0, &refusal),
-        None => named(response),
+/// What is answered to an error of a middleware inside of the application: its status, in the shape of a refusal.
+fn shape_error(error: Error, info: &RequestInfo, path: &str) -> Error {
+    let Some(refusal) = refusal_for(&error) else { return error };
+    let response = refusal.respond(Shape::for_path(path), info.id.as_str());
+    InternalError::from_response(error, response).into()
+}
+
+/// The answer with its request id. A refusal also gets its body and its line in the audit log, and so does an error of
+/// actix-web or of CORS; every other answer of a handler is left as it is.
+pub(crate) fn shape(context: &Context, response: ServiceResponse) -> ServiceResponse {
+    if response.headers().contains_key(REQUEST_ID) {
+        return response;
+    }
+    match response.response().error().and_then(refusal_for) {
+        Some(refusal) => refuse(context, response.into_parts().0, &refusal),
+        None => match RequestInfo::find(response.request()) {
+            Some(info) => identified(response, &info),
+            None => response,
+        },
     }
 }
 
-/// The answer to a request that is refused; it is counted, and stands in the audit log.
-pub(crate) fn refuse(request: HttpRequest, refusal: &Refusal) -> ServiceResponse {
-    let id = RequestId::of(&request);
-    audit_refusal(&request, refusal, id);
-    if let Some(gate) = request.app_data::<web::Data<Gate>>() {
-        gate.counted().refused(refusal);
-    }
-    let shape = routes::refusal_shape(request.match_info().get_ref().path());
-    named(ServiceResponse::new(request, refusal.respond(shape, id.as_str())))
+/// The refusal that an error is, or that replaces one of actix-web or of CORS.
+fn refusal_for(error: &Error) -> Option<Refusal> {
+    let own = error.as_error::<Refusal>().cloned();
+    own.or_else(|| framework_status(error).map(Refusal::from_status))
 }
 
-fn refusal_in<B>(response: &ServiceResponse<B>) -> Option<Refusal> {
-    response.response().error()?.as_error::<Refusal>().cloned()
+/// The answer to a request that is refused; it is counted, and logged in the audit log.
+pub(crate) fn refuse(
+    context: &Context,
+    request: HttpRequest,
+    refusal: &Refusal,
+) -> ServiceResponse {
+    let info = RequestInfo::find(&request)
+        .unwrap_or_else(|| RequestInfo::attach(&request, &context.settings.trusted_proxies));
+    audit::refused(&request, &info, refusal);
+    context.counters.refused(&refusal.told_code());
+    let shape = Shape::for_path(request.match_info().get_ref().path());
+    let response = refusal.respond(shape, info.id.as_str());
+    identified(ServiceResponse::new(request, response), &info)
 }
 
-fn named(mut response: ServiceResponse) -> ServiceResponse {
-    let id = RequestId::of(response.request());
-    if let Ok(id) = HeaderValue::from_bytes(&id.0) {
+fn identified(mut response: ServiceResponse, info: &RequestInfo) -> ServiceResponse {
+    if let Some(id) = info.id.to_header() {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
-}
-
-/// Errors of other layers (CORS, the router, actix-web itself) come as plain text or nothing.
-fn is_foreign_error<B>(response: &ServiceResponse<B>) -> bool {
-    let status = response.status();
-    let shaped = |kind: &HeaderValue| kind.as_bytes().ends_with(b"json");
-    (status.is_client_error() || status.is_server_error())
-        && !response.headers().get(CONTENT_TYPE).is_some_and(shaped)
-}
-
-fn audit_refusal(request: &HttpRequest, refusal: &Refusal, id: RequestId) {
-    if log::log_enabled!(target: "audit", log::Level::Info) {
-        log::info!(
-            target: "audit",
-            method = request.method().as_str(),
-            path = request.path(),
-            code = refusal.word(),
-            reason = refusal.reason.as_deref(),
-            key_id = refusal.key_id.as_deref(),
-            peer = Peer::of(request),
-            request_id = id.as_str();
-            "refused"
-        );
-    }
 }

@@ -1,36 +1,39 @@
-//! From a decision of the policy to a refusal with its `WWW-Authenticate` challenges
-//! (RFC 9110 §11.6.1, RFC 6750 §3, RFC 7617).
-//!
-//! Must not know how credentials are read or proven.
+//! From a decision to the refusal that answers it: 401 with its `WWW-Authenticate` challenges (RFC 9110 §11.6.1,
+//! RFC 6750 §3, RFC 7617), or 403.
 
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 
-use crate::policy::{
-    decision::Forbidden,
-    requirement::{Demand, Requirement},
-    scheme::{Location, Scheme, SchemeKind},
+use crate::{
+    policy::{
+        decision::{Authentication, Authentications, Forbidden},
+        requirement::{Demand, Requirement},
+        scheme::{CredentialKind, Location, Scheme, SchemeKind},
+    },
+    principal::Principal,
+    server::{
+        credentials::authenticator::Authenticator,
+        http::{code::Code, refusal::Refusal},
+    },
 };
 
-use crate::server::http::{code::Code, refusal::Refusal};
-
-/// What is said of credentials that an operation lacks: written once, sent many times.
+/// The 401 answers of an operation: written once, sent many times.
 #[derive(Debug)]
 pub(crate) struct Challenges {
-    /// What should have been sent.
-    missing: String,
+    /// The answer to a request without a credential.
+    missing: Refusal,
     /// One for each scheme that would do.
     all: Vec<HeaderValue>,
 }
 
 impl Challenges {
     /// The challenges of an operation with this requirement.
-    pub(crate) fn of(requirement: &Requirement) -> Self {
+    pub(crate) fn new(requirement: &Requirement) -> Self {
         let mut wanted: Vec<String> = Vec::new();
         let mut all = Vec::new();
         for scheme in requirement.schemes() {
-            let place = describe(scheme);
-            if !wanted.contains(&place) {
-                wanted.push(place);
+            let location = describe(scheme);
+            if !wanted.contains(&location) {
+                wanted.push(location);
             }
             if let Ok(challenge) = HeaderValue::from_str(&challenge(scheme))
                 && !all.contains(&challenge)
@@ -38,48 +41,78 @@ impl Challenges {
                 all.push(challenge);
             }
         }
-        let missing = format!("No credential was presented. Send {}.", wanted.join(", or "));
-        Self { missing, all }
+        let missing = Refusal::missing_credentials(&wanted.join(", or "));
+        Self { missing: missing.headers(WWW_AUTHENTICATE, all.iter().cloned()), all }
     }
 
-    /// 401: nothing was presented.
-    pub(crate) fn missing(&self) -> Refusal {
-        let refusal = Refusal::new(Code::MissingCredentials, self.missing.clone());
-        refusal.headers(WWW_AUTHENTICATE, self.all.iter().cloned())
+    /// 401: the credential of the scheme `invalid` is, or none was presented.
+    pub(crate) fn refuse(
+        &self,
+        invalid: Option<&Scheme>,
+        authenticator: &Authenticator<'_>,
+    ) -> Refusal {
+        if let Some(unavailable) = authenticator.unavailable() {
+            return unavailable.clone();
+        }
+        let Some(scheme) = invalid else { return self.missing.clone() };
+        let error = authenticator.error(scheme);
+        let detail = error.map_or("The credential is not valid", |error| error.detail);
+        let refusal = match scheme.credential {
+            CredentialKind::Token => self.invalid_token(detail),
+            CredentialKind::ApiKey | CredentialKind::Basic => {
+                Refusal::new(Code::InvalidApiKey, detail)
+                    .headers(WWW_AUTHENTICATE, self.all.iter().cloned())
+            }
+        };
+        let reason = error.map(|error| error.reason.clone());
+        refusal.because(reason, error.and_then(|error| error.key_id.clone()))
     }
 
-    /// 401: an API key or a password was presented and is bad. `detail` says so to the caller.
-    pub(crate) fn bad_key(&self, detail: &'static str) -> Refusal {
-        let refusal = Refusal::new(Code::InvalidApiKey, detail);
-        refusal.headers(WWW_AUTHENTICATE, self.all.iter().cloned())
-    }
-
-    /// 401: a token was presented and is bad. The challenge that says why takes the place of the plain one.
-    pub(crate) fn bad_token(&self, detail: &'static str) -> Refusal {
+    /// The challenge that says why replaces the plain one.
+    fn invalid_token(&self, detail: &'static str) -> Refusal {
         let error = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
-        let refusal = Refusal::new(Code::InvalidToken, detail).header(WWW_AUTHENTICATE, &error);
         let others = self.all.iter().filter(|challenge| challenge.as_bytes() != BEARER.as_bytes());
-        refusal.headers(WWW_AUTHENTICATE, others.cloned())
+        Refusal::new(Code::InvalidToken, detail)
+            .header(WWW_AUTHENTICATE, &error)
+            .headers(WWW_AUTHENTICATE, others.cloned())
     }
 }
 
-/// 403: proven, and still not allowed.
-pub(crate) fn forbidden(forbidden: Forbidden<'_>) -> Refusal {
-    match forbidden {
+/// 403: authenticated, and still not allowed.
+pub(crate) fn forbid(
+    forbidden: Forbidden<'_>,
+    requirement: &Requirement,
+    authentications: &Authentications,
+) -> Refusal {
+    let known = requirement.schemes().find_map(|scheme| match authentications.get(scheme) {
+        Some(Authentication::Valid(principal)) => Some(principal),
+        _ => None,
+    });
+    let key_id = known.and_then(|principal| principal.key_id()).map(ToString::to_string);
+    let refusal = match forbidden {
         Forbidden::Insufficient { demand } => insufficient(demand),
         Forbidden::CrossSite { .. } => Refusal::new(
             Code::CrossSiteRequest,
-            "A cookie counts only for requests that this site's own pages make. \
+            "A cookie counts only for requests from this site's own pages. \
              Send the token as `Authorization: Bearer` instead.",
         ),
         Forbidden::OtherSubject => Refusal::new(
             Code::SubjectMismatch,
-            "The credentials belong to different subjects; this operation wants two proofs of the same one.",
+            "The credentials belong to different subjects; this operation takes credentials of one subject.",
         ),
         Forbidden::Undeclared => Refusal::new(
             Code::InsufficientScope,
-            "The document does not say who may do this, so nobody may.",
+            "The document declares no `security` for this operation, so it is denied.",
         ),
+    };
+    refusal.because(known.map(|principal| subject(principal)), key_id)
+}
+
+/// For the log. The names of an external issuer may hold anything printable, so they are quoted.
+fn subject(principal: &Principal) -> String {
+    match principal.issuer() {
+        None => format!("sub={}", principal.subject()),
+        Some(issuer) => format!("issuer={issuer} sub={:?}", principal.subject()),
     }
 }
 
@@ -88,24 +121,23 @@ fn insufficient(demand: &Demand) -> Refusal {
     let wanted: Vec<&str> = roles.chain(demand.scopes.iter().map(|scope| scope.as_str())).collect();
     let what = if demand.roles.is_empty() { "scopes" } else { "roles" };
     let wanted = wanted.join(" ");
-    let detail = format!("This operation wants the {what}: {wanted}.");
     let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{wanted}\"");
-    Refusal::new(Code::InsufficientScope, detail).header(WWW_AUTHENTICATE, &challenge)
+    Refusal::insufficient(what, &wanted).header(WWW_AUTHENTICATE, &challenge)
 }
 
-const BEARER: &str = "Bearer realm=\"hallpass\"";
+pub(crate) const BEARER: &str = "Bearer realm=\"hallpass\"";
+/// The challenge of Basic (RFC 7617 §2.1).
+pub(crate) const BASIC: &str = "Basic realm=\"hallpass\", charset=\"UTF-8\"";
 
 /// API keys have no registered challenge: theirs repeats what the document says of the scheme.
 fn challenge(scheme: &Scheme) -> String {
     match &scheme.kind {
         SchemeKind::ApiKey { location, name } => {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"");
-            format!(
-                "ApiKey realm=\"hallpass\", in=\"{}\", name=\"{name}\"",
-                location_name(*location)
-            )
+            let location = location_name(*location);
+            format!("ApiKey realm=\"hallpass\", in=\"{location}\", name=\"{name}\"")
         }
-        SchemeKind::Basic => "Basic realm=\"hallpass\", charset=\"UTF-8\"".to_owned(),
+        SchemeKind::Basic => BASIC.to_owned(),
         SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
             BEARER.to_owned()
         }

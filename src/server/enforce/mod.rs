@@ -3,6 +3,8 @@
 //! Must not know bcrypt, JWT or any single operation.
 
 pub(crate) mod access_log;
+pub(crate) mod audit;
 pub(crate) mod authenticated;
 pub(crate) mod challenge;
 pub(crate) mod guard;
+pub(crate) mod middleware;

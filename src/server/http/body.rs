@@ -1,25 +1,20 @@
-//! Bodies of our own operations: reads a whole one, bounded in size and in time; writes JSON.
-//!
-//! Must not know what is in them, and leaves the limits of the application around it alone.
-
-use std::time::Duration;
+//! Bodies of hallpass' own operations: reads a whole one, bounded in size and time; writes JSON.
+//! The limits of the application around it are left alone.
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, ResponseError, dev,
     http::header::{CONTENT_TYPE, HeaderValue},
+    mime::Mime,
     rt::time::timeout,
     web,
 };
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
-use crate::server::http::{code::Code, refusal::Refusal};
-
-/// The largest body that an operation of ours takes, in bytes.
-const LARGEST: usize = 16 * 1024;
-
-/// Whoever needs longer for so little does not mean to send it.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::server::{
+    http::{code::Code, refusal::Refusal},
+    limits::{BODY_BYTES, BODY_TIMEOUT},
+};
 
 /// A body, complete.
 pub(crate) struct Body(pub(crate) web::Bytes);
@@ -32,14 +27,17 @@ impl FromRequest for Body {
         let payload = web::Payload::from_request(request, payload);
         Box::pin(async move {
             let payload = payload.await.map_err(|_| unreadable())?;
-            match timeout(PATIENCE, payload.to_bytes_limited(LARGEST)).await {
+            match timeout(BODY_TIMEOUT, payload.to_bytes_limited(BODY_BYTES)).await {
                 Err(_) => Err(Refusal::new(
                     Code::RequestTimeout,
-                    "The body did not arrive in 10 seconds: send it at once.",
+                    format!(
+                        "The body did not arrive in {} s: send it at once.",
+                        BODY_TIMEOUT.as_secs()
+                    ),
                 )),
                 Ok(Err(_)) => Err(Refusal::new(
                     Code::PayloadTooLarge,
-                    format!("The body is larger than this operation takes: {LARGEST} bytes."),
+                    format!("The body is larger than this operation takes: {BODY_BYTES} bytes."),
                 )),
                 Ok(Ok(Err(_))) => Err(unreadable()),
                 Ok(Ok(Ok(bytes))) => Ok(Self(bytes)),
@@ -48,18 +46,21 @@ impl FromRequest for Body {
     }
 }
 
-/// Most answers fit, and need not be moved while they grow.
-const USUAL: usize = 1024;
-
 /// 200 with `answer` as JSON.
 pub(crate) fn json(answer: &impl Serialize) -> HttpResponse {
-    let mut body = Vec::with_capacity(USUAL);
-    match serde_json::to_writer(&mut body, answer) {
-        Ok(()) => HttpResponse::Ok()
+    match serde_json::to_vec(answer) {
+        Ok(body) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
             .body(body),
         Err(error) => Refusal::internal(error.to_string()).error_response(),
     }
+}
+
+/// Whether the body of `request` is declared to be of this type, whatever its parameters.
+pub(crate) fn is_content_type(request: &HttpRequest, wanted: &str) -> bool {
+    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let found = value.and_then(|value| value.parse::<Mime>().ok());
+    found.is_some_and(|found| found.essence_str() == wanted)
 }
 
 fn unreadable() -> Refusal {

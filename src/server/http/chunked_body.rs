@@ -1,6 +1,4 @@
-//! The body of a large answer, handed over in slices as they are sent.
-//!
-//! Must not know what is in it.
+//! The body of a large answer, handed to the connection in chunks as they are sent.
 
 use std::{
     convert::Infallible,
@@ -15,25 +13,22 @@ use actix_web::{
     web::Bytes,
 };
 
-use crate::server::serve::connections::Pulse;
+use crate::server::{http::activity::Activity, limits::CHUNK_BYTES};
 
-/// The most bytes that are copied for a peer before it has read others.
-const SLICE: usize = 16 * 1024;
-
-/// Bytes that are shared between answers: whoever does not read them holds a slice, and not a copy of all.
-pub(crate) struct Slices {
+/// Bytes that several answers share: a peer that does not read holds one chunk, not a copy of everything.
+pub(crate) struct ChunkedBody {
     rest: Bytes,
-    pulse: Option<Rc<Pulse>>,
+    activity: Option<Rc<Activity>>,
 }
 
-impl Slices {
+impl ChunkedBody {
     /// The body of the answer to `request`.
     pub(crate) fn new(bytes: impl Into<Bytes>, request: &HttpRequest) -> Self {
-        Self { rest: bytes.into(), pulse: Pulse::of(request) }
+        Self { rest: bytes.into(), activity: Activity::find(request) }
     }
 }
 
-impl MessageBody for Slices {
+impl MessageBody for ChunkedBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -44,10 +39,10 @@ impl MessageBody for Slices {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        if let Some(pulse) = &self.pulse {
-            pulse.beat();
+        if let Some(activity) = &self.activity {
+            activity.record();
         }
-        let length = self.rest.len().min(SLICE);
+        let length = self.rest.len().min(CHUNK_BYTES);
         Poll::Ready((length > 0).then(|| Ok(self.rest.split_to(length))))
     }
 }
@@ -61,16 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_slice_is_large_and_all_together_are_the_whole() {
-        let whole: Vec<u8> = (0..3 * SLICE + 1).map(|index| (index % 251) as u8).collect();
-        let mut body = Slices::new(whole.clone(), &TestRequest::default().to_http_request());
+    fn no_chunk_is_too_large_and_together_they_are_the_whole() {
+        let whole: Vec<u8> = (0..3 * CHUNK_BYTES + 1).map(|index| (index % 251) as u8).collect();
+        let mut body = ChunkedBody::new(whole.clone(), &TestRequest::default().to_http_request());
         assert_eq!(body.size(), BodySize::Sized(whole.len() as u64));
-        let mut slices = Vec::new();
+        let mut chunks = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(slice)) = Pin::new(&mut body).poll_next(&mut context) {
-            slices.push(slice.unwrap());
+        while let Poll::Ready(Some(chunk)) = Pin::new(&mut body).poll_next(&mut context) {
+            chunks.push(chunk.unwrap());
         }
-        assert_eq!(slices.iter().map(Bytes::len).max(), Some(SLICE));
-        assert!(slices.concat() == whole);
+        assert_eq!(chunks.iter().map(Bytes::len).max(), Some(CHUNK_BYTES));
+        assert!(chunks.concat() == whole);
     }
 }

@@ -1,6 +1,4 @@
 //! The session cookie: the token where scripts cannot read it (RFC 6265).
-//!
-//! Must not know what a token is.
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 
@@ -18,7 +16,7 @@ pub(crate) fn deletion(settings: &Settings) -> Cookie<'static> {
 }
 
 fn build(settings: &Settings, value: String, age: Duration) -> Cookie<'static> {
-    Cookie::build(settings.surface.cookie_name.clone(), value)
+    Cookie::build(settings.document.cookie_name.clone(), value)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)

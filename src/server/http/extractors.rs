@@ -1,10 +1,13 @@
 //! What actix-web's own extractors answer to input that they cannot read: refusals, as the document says.
-//!
-//! Must not know what they read. An application that configures them itself has the last word.
+//! An application that configures them itself overrides this.
 
+use actix_cors::CorsError;
 use actix_web::{
     Error, ResponseError,
-    error::JsonPayloadError,
+    error::{
+        JsonPayloadError, PathError, PayloadError, QueryPayloadError, ReadlinesError,
+        UrlencodedError,
+    },
     http::StatusCode,
     web::{FormConfig, JsonConfig, PathConfig, QueryConfig},
 };
@@ -12,7 +15,25 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::server::http::{code::Code, refusal::Refusal};
 
-/// Has every extractor of handlers refuse in our shape.
+/// The status of an error of actix-web itself or of CORS, which have a plain text or no body; none for every other error,
+/// which is the application's.
+pub(crate) fn framework_status(error: &Error) -> Option<StatusCode> {
+    fn status<E: ResponseError + 'static>(error: &Error) -> Option<StatusCode> {
+        error.as_error::<E>().map(E::status_code)
+    }
+    let kinds = [
+        status::<PayloadError>,
+        status::<JsonPayloadError>,
+        status::<UrlencodedError>,
+        status::<QueryPayloadError>,
+        status::<PathError>,
+        status::<ReadlinesError>,
+        status::<CorsError>,
+    ];
+    kinds.iter().find_map(|status| status(error))
+}
+
+/// Has every extractor of handlers answer with a refusal.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .app_data(JsonConfig::default().error_handler(|error, _| match error {

@@ -1,143 +1,176 @@
 //! The form bodies of OAuth2 endpoints (RFC 6749 §3.2, appendix B).
-//!
-//! Must not know what a parameter means.
 
-use std::collections::HashMap;
-
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, mime};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
-use secrecy::{ExposeSecret, SecretString};
+use serde::{
+    de::DeserializeOwned,
+    de::value::{Error, MapDeserializer},
+};
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::oauth::Scopes;
+use crate::server::http::{
+    body::{Body, is_content_type},
+    code::Code,
+    refusal::Refusal,
+};
 
-use crate::server::http::{body::Body, code::Code, refusal::Refusal};
+/// The `pattern` of a parameter that must not hold control characters.
+pub(crate) const NO_CONTROL_CHARACTERS: &str = r"^[^\x00-\x1f\x7f]*$";
 
-/// Parameters that belong into the body: in the query they would end up in logs.
+/// The media type of a form.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Parameters that are refused in the query, where they would end up in logs.
 const BODY_ONLY: &[&str] =
     &["client_secret", "password", "token", "client_id", "username", "grant_type"];
 
-/// The parameters that somebody here reads, the most characters of each, and whether a control character in it is
-/// left to whoever reads it: as the document says. All others are ignored (RFC 6749 §3.2), even where they are
-/// repeated (RFC 8707 §2).
-const KNOWN: &[(&str, usize, bool)] = &[
-    ("client_id", 64, false),
-    ("client_secret", 128, true),
-    ("grant_type", 256, true),
-    ("password", 128, true),
-    ("scope", Scopes::LONGEST, true),
-    ("token", 8192, true),
-    ("token_type_hint", 64, false),
-    ("username", 64, false),
-];
+/// A form as serde reads it: parameters that it does not know are ignored (RFC 6749 §3.2), even repeated ones (RFC
+/// 8707 §2); its own may not be repeated, and empty ones count as left out.
+pub(crate) struct Form<T>(pub(crate) T);
 
-/// The known parameters of a form, none of them twice; empty ones count as left out.
+/// What a form may hold.
+pub(crate) trait FormFields: DeserializeOwned + ToSchema + 'static {
+    /// The limits that the schema documents: `FieldLimits::new::<Self>()`, made once.
+    fn limits() -> &'static FieldLimits;
+}
+
+/// The limits of a form's parameters, as its schema documents them.
 #[derive(Debug)]
-pub(crate) struct Form(HashMap<&'static str, SecretString>);
+pub(crate) struct FieldLimits(Vec<FieldLimit>);
 
-impl Form {
-    /// A parameter.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.secret(name).map(ExposeSecret::expose_secret)
+#[derive(Debug)]
+struct FieldLimit {
+    name: String,
+    max_length: usize,
+    is_free_of_control_characters: bool,
+}
+
+impl FieldLimits {
+    /// Reads the limits off the schema.
+    pub(crate) fn new<T: PartialSchema>() -> Self {
+        let schema = serde_json::to_value(T::schema()).unwrap_or_default();
+        let fields = schema.get("properties").and_then(|properties| properties.as_object());
+        let limit = |(name, field): (&String, &serde_json::Value)| FieldLimit {
+            name: name.clone(),
+            max_length: field
+                .get("maxLength")
+                .and_then(|length| length.as_u64()?.try_into().ok())
+                .unwrap_or(usize::MAX),
+            is_free_of_control_characters: field
+                .get("pattern")
+                .is_some_and(|pattern| pattern == NO_CONTROL_CHARACTERS),
+        };
+        Self(fields.into_iter().flatten().map(limit).collect())
     }
 
-    /// A parameter that must not be printed.
-    pub(crate) fn secret(&self, name: &str) -> Option<&SecretString> {
-        self.0.get(name)
-    }
-
-    /// A parameter that must be there.
-    ///
-    /// # Errors
-    /// `invalid_request` where it is not.
-    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.text(name).ok_or_else(|| {
-            Refusal::new(
-                Code::InvalidRequest,
-                format!("The parameter {name} is missing from the form."),
-            )
-        })
-    }
-
-    fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let mut parameters = HashMap::new();
-        for (name, value) in url::form_urlencoded::parse(body) {
-            let known = KNOWN.iter().find(|(known, ..)| *known == name);
-            let Some((name, most, control)) = known.filter(|_| !value.is_empty()) else { continue };
-            let refuse = |what| Err(Refusal::new(Code::InvalidRequest, what));
-            if value.chars().count() > *most {
-                return refuse(format!("The parameter {name} is longer than {most} characters."));
-            }
-            if !control && value.contains(|c: char| c.is_ascii_control()) {
-                return refuse(format!("The parameter {name} holds a control character."));
-            }
-            let repeated = parameters.insert(*name, value.into_owned().into()).is_some();
-            if repeated {
-                return refuse(format!("The parameter {name} is there more than once."));
-            }
+    fn check(&self, name: &str, value: &str) -> Result<(), Refusal> {
+        let Some(limit) = self.0.iter().find(|limit| limit.name == name) else { return Ok(()) };
+        let most = limit.max_length;
+        if value.chars().count() > most {
+            return Err(invalid(format!("The parameter {name} is longer than {most} characters.")));
         }
-        Ok(Self(parameters))
+        if limit.is_free_of_control_characters && value.contains(|c: char| c.is_ascii_control()) {
+            return Err(invalid(format!("The parameter {name} holds a control character.")));
+        }
+        Ok(())
     }
 }
 
-impl FromRequest for Form {
+impl<T: FormFields> Form<T> {
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let mut parameters = Vec::new();
+        for (name, value) in
+            url::form_urlencoded::parse(body).filter(|(_, value)| !value.is_empty())
+        {
+            T::limits().check(&name, &value)?;
+            parameters.push((name, value));
+        }
+        T::deserialize(MapDeserializer::new(parameters.into_iter()))
+            .map(Self)
+            .map_err(|error: Error| unreadable(&error.to_string()))
+    }
+}
+
+impl<T: FormFields> FromRequest for Form<T> {
     type Error = Refusal;
     type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check(request);
+        let checked = check_request(request);
         let body = Body::from_request(request, payload);
         Box::pin(async move {
             checked?;
             let Body(body) = body.await?;
-            Self::read(&body)
+            Self::parse(&body)
         })
     }
 }
 
-fn check(request: &HttpRequest) -> Result<(), Refusal> {
-    let query = url::form_urlencoded::parse(request.query_string().as_bytes());
-    for (name, _) in query {
+fn check_request(request: &HttpRequest) -> Result<(), Refusal> {
+    for (name, _) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
         if BODY_ONLY.contains(&name.as_ref()) {
-            let detail = format!("Send {name} in the body: addresses end up in logs.");
-            return Err(Refusal::new(Code::InvalidRequest, detail));
+            let detail = format!("Send {name} in the body: URLs end up in logs.");
+            return Err(invalid(detail));
         }
     }
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = kind.and_then(|kind| kind.parse::<mime::Mime>().ok());
-    if kind.is_some_and(|kind| {
-        kind.essence_str() == mime::APPLICATION_WWW_FORM_URLENCODED.essence_str()
-    }) {
-        Ok(())
-    } else {
-        let detail = "Send the body as application/x-www-form-urlencoded.";
-        Err(Refusal::new(Code::UnsupportedMediaType, detail))
-    }
+    if is_content_type(request, FORM) { Ok(()) } else { Err(Refusal::unsupported_media_type(FORM)) }
+}
+
+/// 400: the form is not what the operation takes.
+pub(crate) fn unreadable(error: &str) -> Refusal {
+    invalid(format!("The form cannot be read: {error}."))
+}
+
+fn invalid(detail: String) -> Refusal {
+    Refusal::new(Code::InvalidRequest, detail)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use serde::Deserialize;
+
     use super::*;
 
-    #[test]
-    fn parameters_are_decoded_and_empty_ones_are_none() {
-        let form = Form::read(b"client_secret=hp%5F1&username=&scope=x+y").unwrap();
-        assert_eq!(form.text("client_secret"), Some("hp_1"));
-        assert_eq!(form.text("username"), None);
-        assert_eq!(form.text("scope"), Some("x y"));
-        assert!(form.required("username").is_err());
+    #[derive(Deserialize, ToSchema)]
+    struct Example {
+        #[schema(max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$")]
+        name: String,
+        #[serde(default)]
+        #[schema(max_length = 128)]
+        secret: String,
+    }
+
+    impl FormFields for Example {
+        fn limits() -> &'static FieldLimits {
+            static LIMITS: LazyLock<FieldLimits> = LazyLock::new(FieldLimits::new::<Example>);
+            &LIMITS
+        }
+    }
+
+    fn parse(body: &str) -> Result<(String, String), String> {
+        let form = Form::<Example>::parse(body.as_bytes()).map_err(|error| error.to_string());
+        form.map(|Form(form)| (form.name, form.secret))
     }
 
     #[test]
-    fn known_parameters_have_limits_and_others_have_none() {
+    fn parameters_are_decoded_and_empty_ones_count_as_left_out() {
+        assert_eq!(parse("name=a%5F1+b&secret="), Ok(("a_1 b".to_owned(), String::new())));
+        assert!(parse("name=&secret=x").unwrap_err().contains("missing field `name`"));
+    }
+
+    #[test]
+    fn documented_limits_are_enforced_and_unknown_parameters_have_none() {
         let long = "x".repeat(65);
-        assert!(Form::read(format!("client_id={long}").as_bytes()).is_err());
-        assert!(Form::read(b"username=a%00b").is_err());
-        assert!(Form::read(format!("resource={long}%00").as_bytes()).is_ok());
+        assert!(parse(&format!("name={long}")).unwrap_err().contains("longer than 64"));
+        assert!(parse("name=a%00b").unwrap_err().contains("control character"));
+        assert!(parse(&format!("name=a&secret={long}%00&resource={long}%00")).is_ok());
     }
 
     #[test]
-    fn a_parameter_that_is_there_twice_is_refused() {
-        assert!(Form::read(b"scope=1&scope=1").is_err());
-        assert!(Form::read(b"resource=1&resource=1").is_ok(), "this one is ignored");
+    fn a_known_parameter_may_not_be_repeated_and_an_unknown_one_may() {
+        assert!(parse("name=1&name=1").unwrap_err().contains("duplicate field `name`"));
+        assert!(parse("name=1&resource=1&resource=1").is_ok());
     }
 }

@@ -1,12 +1,15 @@
 //! The shapes of requests and answers.
 //!
-//! Must not know operations, credentials or who is asking.
+//! Must not know operations, or whether a credential is good.
 
+pub(crate) mod activity;
 pub(crate) mod body;
 pub(crate) mod chunked_body;
 pub(crate) mod code;
 pub(crate) mod cookie;
+pub(crate) mod endpoints;
 pub(crate) mod extractors;
 pub(crate) mod form;
 pub(crate) mod peer;
 pub(crate) mod refusal;
+pub(crate) mod request_info;

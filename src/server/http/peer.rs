@@ -1,8 +1,5 @@
-//! The address that a request really came from: behind proxies that are trusted, what they say.
-//!
-//! Must not know what the address is used for.
+//! The address that a request came from: behind trusted proxies, what they say.
 
-pub(crate) mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -11,19 +8,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use actix_web::{
     HttpRequest,
     http::header::{self, HeaderMap, HeaderName},
-    web,
 };
 use ipnet::IpNet;
 
-use crate::server::gate::Gate;
-
-/// The peer of the request; `None` where the connection has no address.
-///
-/// Where no proxy is trusted, no header is looked at.
-pub(crate) fn peer(request: &HttpRequest) -> Option<IpAddr> {
+/// The peer of the request; none where the connection has no address. Headers are read only on a connection from a
+/// trusted proxy.
+pub(crate) fn peer(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let nearest = request.peer_addr()?.ip().to_canonical();
-    let gate = request.app_data::<web::Data<Gate>>();
-    let trusted = gate.map(|gate| gate.settings().trusted_proxies.as_slice()).unwrap_or_default();
     Some(beyond(trusted, nearest, request.headers()))
 }
 
@@ -32,9 +23,9 @@ fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// Each proxy adds the address that it sees, so the list is read from its end, and for as long as whoever added an
-/// entry is trusted: what stands before that, the peer may have written itself. An entry that is no address ends the
-/// list. With both headers none is believed: a proxy writes one and may pass on the other as the peer sent it.
+/// Each proxy appends the address that it sees, so the list is read from its end, as long as the one that appended an
+/// entry is trusted: the peer may have written everything before that itself. An entry that is no address ends the
+/// list. With both headers neither is believed: a proxy writes one and may pass on the other as the peer sent it.
 fn beyond(trusted: &[IpNet], nearest: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !is_trusted(trusted, nearest) {
         return nearest;
@@ -69,11 +60,10 @@ fn entries(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> 
     headers.get_all(name).rev().flat_map(|line| from_the_end(line.as_bytes(), b','))
 }
 
-/// The parts of a line between separators that stand in no quoted string, the last first. A part that is no text is
-/// empty.
+/// The parts of a line between separators outside of quoted strings, the last first. A part that is not UTF-8 is empty.
 ///
-/// From the end, because a quotation mark that the peer left open cannot swallow what a proxy added behind it. Escaped
-/// quotation marks are taken for real ones: what is cut wrongly then holds one inside of a value, and is no element.
+/// From the end, so that a quotation mark that the peer left open cannot hide what a proxy appended. Escaped quotation
+/// marks count as real ones: a part that is cut wrongly holds a quotation mark inside of a value, and is refused.
 fn from_the_end(line: &[u8], separator: u8) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let parts = line.rsplit(move |byte| {
@@ -96,7 +86,7 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     found
 }
 
-/// A token, or what stands between quotation marks, and none inside.
+/// A token or a quoted string without quotation marks inside.
 fn unquoted(value: &str) -> Option<&str> {
     let inner = match value.strip_prefix('"') {
         Some(rest) => rest.strip_suffix('"')?,
@@ -105,8 +95,8 @@ fn unquoted(value: &str) -> Option<&str> {
     (!inner.contains('"')).then_some(inner)
 }
 
-/// An address as proxies write it (RFC 7239 §6): `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, each but the second
-/// with a port, or with a name in the port's place. `unknown` and `_names` are none.
+/// An address as proxies write it (RFC 7239 §6): `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, all but the second
+/// possibly with a port or an obfuscated port. `unknown` and `_names` are none.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     if let Ok(address) = text.parse::<IpAddr>() {

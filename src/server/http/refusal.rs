@@ -1,8 +1,6 @@
-//! The one error type on the wire: it owns status, code, challenges and body (RFC 9457).
-//!
-//! Must not know why a credential is bad: it carries the reason to the log, unread.
+//! The one error type on the wire: it owns status, code, headers and body (RFC 9457).
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -16,7 +14,10 @@ use utoipa::ToSchema;
 
 use crate::{
     oauth::{ErrorCode, KeyId},
-    server::http::code::Code,
+    server::{
+        http::{code::Code, endpoints},
+        limits::{DETAIL_CHARACTERS, RETRY_AFTER_SECONDS},
+    },
 };
 
 /// The body of every refusal (RFC 9457, `application/problem+json`).
@@ -32,7 +33,7 @@ pub(crate) struct Problem {
     /// The HTTP status.
     #[schema(example = 401, minimum = 400, maximum = 599)]
     pub status: u16,
-    /// What happened and how to mend it, for people.
+    /// What happened and what to do, for people.
     #[schema(
         example = "No credential was presented. Send Authorization: Bearer.",
         pattern = r"^[^\x00-\x1f\x7f]*$",
@@ -41,7 +42,7 @@ pub(crate) struct Problem {
     pub detail: String,
     /// What happened, for programs.
     pub code: Code,
-    /// Names this request in the log.
+    /// Identifies this request in the log.
     #[schema(example = "f3Qk81LmXc0a", pattern = "^[0-9A-Za-z]+$", max_length = 64)]
     pub request_id: String,
 }
@@ -51,7 +52,7 @@ pub(crate) struct Problem {
 pub(crate) struct OAuthError {
     /// What happened, for programs.
     pub error: ErrorCode,
-    /// What happened and how to mend it, for people.
+    /// What happened and what to do, for people.
     #[schema(
         example = "The client could not be authenticated.",
         pattern = r"^[ !#-\[\]-~]*$",
@@ -60,10 +61,7 @@ pub(crate) struct OAuthError {
     pub error_description: String,
 }
 
-/// The most characters of a detail; it may quote what was sent.
-const LONGEST_DETAIL: usize = 1024;
-
-/// In which shape a refusal is answered.
+/// The shape in which the refusals of an operation are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
     /// [`Problem`].
@@ -72,7 +70,17 @@ pub(crate) enum Shape {
     OAuth,
 }
 
-/// A refused request: what the caller learns, and what only the log learns.
+impl Shape {
+    /// OAuth2 endpoints have a shape of their own (RFC 6749 §5.2).
+    pub(crate) fn for_path(path: &str) -> Self {
+        match [endpoints::TOKEN, endpoints::INTROSPECTION, endpoints::REVOCATION].contains(&path) {
+            true => Self::OAuth,
+            false => Self::Problem,
+        }
+    }
+}
+
+/// A refused request: what the caller is told, and what only the log is told.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     pub(crate) code: Code,
@@ -86,7 +94,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with this code; `detail` says what happened and how to mend it.
+    /// A refusal with this code; `detail` says what happened and what to do.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -98,13 +106,13 @@ impl Refusal {
         }
     }
 
-    /// A refusal of an OAuth2 endpoint with a word that has no [`Code`] of its own.
+    /// A refusal of an OAuth2 endpoint with an error that has no [`Code`] of its own.
     pub(crate) fn oauth(error: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::InvalidRequest, detail).saying(error)
+        Self::new(Code::InvalidRequest, detail).with_oauth_error(error)
     }
 
-    /// Says this word at an OAuth2 endpoint.
-    pub(crate) fn saying(self, error: ErrorCode) -> Self {
+    /// Answers with this error at an OAuth2 endpoint.
+    pub(crate) fn with_oauth_error(self, error: ErrorCode) -> Self {
         Self { oauth: Some(error), ..self }
     }
 
@@ -126,7 +134,7 @@ impl Refusal {
         self
     }
 
-    /// Adds what only the log learns.
+    /// Adds what only the log is told.
     pub(crate) fn because(mut self, reason: Option<String>, key_id: Option<String>) -> Self {
         self.reason = reason;
         self.key_id = key_id;
@@ -138,30 +146,75 @@ impl Refusal {
         Self { key_id: Some(key_id.to_string()), ..self }
     }
 
-    /// The refusal for a status that somebody else chose.
+    /// The refusal for a status that actix-web or another layer chose.
     pub(crate) fn from_status(status: StatusCode) -> Self {
-        match status {
-            StatusCode::NOT_FOUND => Self::new(Code::NotFound, "There is nothing at this path."),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                Self::new(Code::MethodNotAllowed, "This path does not take this method.")
-            }
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(Code::PayloadTooLarge, "The body is larger than this operation takes.")
-            }
+        let code = match status {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                Self::new(Code::UnsupportedMediaType, "Send the body as application/json.")
+                return Self::unsupported_media_type("application/json");
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                Self::new(Code::Unavailable, "Not now: try again shortly.")
-            }
-            status if status.is_client_error() => {
-                Self::new(Code::InvalidRequest, "The request cannot be understood.")
-            }
-            _ => Self::internal("an inner error".to_owned()),
-        }
+            StatusCode::NOT_FOUND => Code::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+            status if status.is_client_error() => Code::InvalidRequest,
+            _ => return Self::internal("an error of an inner layer".to_owned()),
+        };
+        let detail = match code {
+            Code::NotFound => "There is nothing at this path.",
+            Code::MethodNotAllowed => "This path does not take this method.",
+            Code::PayloadTooLarge => "The body is larger than this operation takes.",
+            Code::Unavailable => "The service is not available: try again shortly.",
+            _ => "The request cannot be understood.",
+        };
+        Self::new(code, detail)
     }
 
-    /// A fault of our own: the caller learns nothing of it, the log does.
+    /// 401: nothing was presented. `wanted` says what would do.
+    pub(crate) fn missing_credentials(wanted: &str) -> Self {
+        let detail = format!("No credential was presented. Send {wanted}.");
+        Self::new(Code::MissingCredentials, detail)
+    }
+
+    /// 403: authenticated, but these roles or scopes are missing.
+    pub(crate) fn insufficient(roles_or_scopes: &str, wanted: &str) -> Self {
+        let detail = format!("This operation requires the {roles_or_scopes}: {wanted}.");
+        Self::new(Code::InsufficientScope, detail)
+    }
+
+    /// 400: a location was filled more than once.
+    pub(crate) fn filled_repeatedly(location: &str, name: &str, count: usize) -> Self {
+        let detail = format!("The {location} {name} is there {count} times: send it once.");
+        Self::new(Code::AmbiguousCredentials, detail)
+    }
+
+    /// 415: the body is not of the type that the operation takes.
+    pub(crate) fn unsupported_media_type(wanted: &str) -> Self {
+        Self::new(Code::UnsupportedMediaType, format!("Send the body as {wanted}."))
+    }
+
+    /// 429: too many attempts of the peer failed.
+    pub(crate) fn too_many_requests(wait: Duration) -> Self {
+        Self::retry_after(
+            Code::TooManyRequests,
+            "Too many attempts from this address failed.",
+            wait,
+        )
+    }
+
+    /// 503: the queue of the hash pool is full.
+    pub(crate) fn overloaded(wait: Duration) -> Self {
+        let detail = "More secrets are waiting to be checked than this service takes.";
+        Self::retry_after(Code::Overloaded, detail, wait)
+    }
+
+    /// Says when to try again (RFC 9110 §10.2.3).
+    fn retry_after(code: Code, what: &str, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000).clamp(1, RETRY_AFTER_SECONDS.into());
+        Self::new(code, format!("{what} Try again in {seconds} s."))
+            .header(header::RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// An error of hallpass itself: only the log is told what it is.
     pub(crate) fn internal(reason: String) -> Self {
         let detail = "Something went wrong here. The log has more under this request_id.";
         Self::new(Code::InternalError, detail).because(Some(reason), None)
@@ -180,13 +233,13 @@ impl Refusal {
         }
     }
 
-    /// The word for the log: what the caller is told.
-    pub(crate) fn word(&self) -> String {
-        let word = match self.oauth {
+    /// The code that the caller is told, for the log and the metrics.
+    pub(crate) fn told_code(&self) -> String {
+        let code = match self.oauth {
             Some(error) => serde_json::to_value(error),
             None => serde_json::to_value(self.code),
         };
-        word.ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+        code.ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
     /// The body, as OAuth2 endpoints say it.
@@ -200,7 +253,7 @@ impl Refusal {
         }
     }
 
-    /// The answer, complete with the request's name.
+    /// The answer.
     pub(crate) fn respond(&self, shape: Shape, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
         for (name, value) in &self.headers {
@@ -217,9 +270,9 @@ impl Refusal {
     }
 }
 
-/// At most as much of `text` as the document says, without characters that do not belong there.
+/// At most as much of `text` as the document allows, without characters that it does not allow.
 fn plain(text: &str, allowed: impl Fn(char) -> bool) -> String {
-    if text.len() <= LONGEST_DETAIL && text.chars().all(&allowed) {
+    if text.len() <= DETAIL_CHARACTERS && text.chars().all(&allowed) {
         return text.to_owned();
     }
     let clean = |c| match c {
@@ -227,7 +280,7 @@ fn plain(text: &str, allowed: impl Fn(char) -> bool) -> String {
         '"' => '\'',
         _ => '?',
     };
-    text.chars().take(LONGEST_DETAIL).map(clean).collect()
+    text.chars().take(DETAIL_CHARACTERS).map(clean).collect()
 }
 
 impl fmt::Display for Refusal {

@@ -1,16 +1,15 @@
 //! `GET /clients`: the roster without its hashes.
-//!
-//! Must not know where the roster is kept.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, get, web::Data};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::server::{enforce::authenticated::Authenticated, gate::Gate};
 use crate::{
-    oauth::{KeyId, Role, Roles, Scopes, Subject},
+    authority::Authority,
+    oauth::{KeyId, Roles, Scopes, Subject},
     roster::Client,
+    server::{context::Context, document::schemas, enforce::authenticated::Authenticated},
 };
 
 /// Every client of the roster.
@@ -24,16 +23,13 @@ pub(crate) struct ClientList {
 /// One client, without secrets.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ClientEntry {
-    /// Its name.
-    #[schema(example = "demo", pattern = "^[A-Za-z0-9._-]+$", max_length = 64, value_type = String)]
+    #[schema(schema_with = schemas::subject)]
     name: Subject,
-    /// Its roles.
-    #[schema(example = json!(["reader"]), max_items = 1000, value_type = Vec<Role>)]
+    #[schema(schema_with = schemas::roles)]
     roles: Roles,
-    /// Its scopes, separated by spaces.
-    #[schema(example = "", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
+    #[schema(schema_with = schemas::scope)]
     scope: Scopes,
-    /// Whether it is kept out.
+    /// Whether its keys and tokens are refused.
     #[schema(example = false)]
     disabled: bool,
     /// Its API keys.
@@ -44,26 +40,26 @@ pub(crate) struct ClientEntry {
 /// One API key, without its secret and its hash.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyEntry {
-    /// Its public name.
+    /// The key id.
     #[schema(example = "4fQz81LmXc0a", pattern = "^[0-9A-Za-z]{12}$", max_length = 12, value_type = String)]
     id: KeyId,
-    /// When it was made.
+    /// When it was created.
     #[schema(example = "2026-11-23T00:00:00Z", max_length = 40, value_type = String, format = DateTime)]
     created: Timestamp,
-    /// When it ends; absent for keys that never do.
+    /// When it expires; absent for keys that never do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2027-11-23T00:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
     expires: Option<Timestamp>,
-    /// When it was last presented since this server started; absent where it was not.
+    /// When it was last used since this server started; absent for keys that were not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
     last_used: Option<Timestamp>,
 }
 
-/// List the clients and the names of their API keys
+/// List the clients and their API keys
 ///
 /// The whole roster, for administrators: every client with its roles, scopes and keys, and when each key was
-/// last used. Secrets and hashes are never shown.
+/// last used. Secrets and hashes are never included.
 #[utoipa::path(
     tag = "administration",
     operation_id = "list_clients",
@@ -74,18 +70,18 @@ pub(crate) struct KeyEntry {
     security(("bearer" = ["admin"]), ("session" = ["admin"])),
 )]
 #[get("/clients")]
-pub(crate) async fn list_clients(gate: web::Data<Gate>, _: Authenticated) -> HttpResponse {
-    let roster = gate.authority().roster();
-    let clients = roster.clients().map(|client| entry(client, &gate)).collect();
+pub(crate) async fn list_clients(context: Data<Context>, _: Authenticated) -> HttpResponse {
+    let roster = context.authority.roster();
+    let clients = roster.clients().map(|client| entry(client, &context.authority)).collect();
     HttpResponse::Ok().json(ClientList { clients })
 }
 
-fn entry(client: &Client, gate: &Gate) -> ClientEntry {
+fn entry(client: &Client, authority: &Authority) -> ClientEntry {
     let keys = client.keys.iter().map(|key| KeyEntry {
         id: key.id.clone(),
         created: key.created,
         expires: key.expires,
-        last_used: gate.authority().last_used(&key.id),
+        last_used: authority.last_used(&key.id),
     });
     ClientEntry {
         name: client.name.clone(),

@@ -1,31 +1,32 @@
-//! `GET /health/live` and `GET /health/ready`, for whoever starts and stops processes.
-//!
-//! Must not know what makes the service ready: the gate says.
+//! `GET /health/live` and `GET /health/ready`: probes for whatever starts and stops processes.
 
-use actix_web::{HttpResponse, get, http::header, web};
+use actix_web::{HttpResponse, get, http::header, web::Data};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::server::{
-    gate::Gate,
-    http::{code::Code, refusal::Refusal},
+    context::Context,
+    http::{
+        code::Code,
+        refusal::{Problem, Refusal},
+    },
 };
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`, or `degraded`: requests are welcome, but not everything works. Only `/health/ready` says so.
+    /// `ok`, or `degraded`: requests are answered, but not everything works. Only `/health/ready` says so.
     status: Status,
 }
 
-/// What a process can say of itself.
+/// The health of a process.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = HealthStatus)]
 pub(crate) enum Status {
-    /// All is well.
+    /// Everything works.
     Ok,
-    /// It works with the last good roster, because the file has faults.
+    /// It works with what was read earlier, because a file or an external issuer is broken.
     Degraded,
 }
 
@@ -34,13 +35,13 @@ fn healthy(status: Status) -> HttpResponse {
     HttpResponse::Ok().insert_header(no_store).json(Health { status })
 }
 
-/// Say whether the process lives
+/// Liveness probe
 ///
 /// Always 200 as long as the process answers at all.
 #[utoipa::path(
     tag = "health",
     operation_id = "live",
-    responses((status = 200, description = "It lives.", body = Health, example = json!({ "status": "ok" }))),
+    responses((status = 200, description = "The process is alive.", body = Health, example = json!({ "status": "ok" }))),
     security(),
 )]
 #[get("/health/live")]
@@ -48,33 +49,29 @@ pub(crate) async fn live() -> HttpResponse {
     healthy(Status::Ok)
 }
 
-/// Say whether requests are welcome
+/// Readiness probe
 ///
-/// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file is
-/// broken, where the last good roster is in use, or those of TLS are, or the keys of another issuer cannot be
-/// fetched; the log says what to mend.
+/// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file or the TLS
+/// files are broken, so that the last good ones are in use, or while the keys of an external issuer cannot be fetched;
+/// the log says what to correct.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
     responses(
-        (status = 200, description = "Requests are welcome.", body = Health, example = json!({ "status": "ok" })),
-        (status = 503, description = "It is stopping.", body = crate::server::http::refusal::Problem, content_type = "application/problem+json",
-            example = json!({
-                "type": "about:blank", "title": "Service Unavailable", "status": 503,
-                "detail": "The service is stopping: ask another one.", "code": "unavailable",
-                "request_id": "f3Qk81LmXc0a",
-            })),
+        (status = 200, description = "The service is ready for requests.", body = Health, example = json!({ "status": "ok" })),
+        (status = 503, description = "It is stopping.", body = Problem, content_type = "application/problem+json",
+            example = json!(stopping().problem("f3Qk81LmXc0a"))),
     ),
     security(),
 )]
 #[get("/health/ready")]
-pub(crate) async fn ready(gate: web::Data<Gate>) -> Result<HttpResponse, Refusal> {
-    if gate.is_stopping() {
-        return Err(Refusal::new(Code::Unavailable, "The service is stopping: ask another one."));
+pub(crate) async fn ready(context: Data<Context>) -> Result<HttpResponse, Refusal> {
+    if context.is_stopping() {
+        return Err(stopping());
     }
-    let authority = gate.authority();
-    let degraded = authority.roster_status().broken.is_some()
-        || authority.has_failing_issuer()
-        || gate.has_broken_tls();
-    Ok(healthy(if degraded { Status::Degraded } else { Status::Ok }))
+    Ok(healthy(if context.is_degraded() { Status::Degraded } else { Status::Ok }))
+}
+
+fn stopping() -> Refusal {
+    Refusal::new(Code::Unavailable, "The service is stopping: use another instance.")
 }

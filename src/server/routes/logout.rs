@@ -1,27 +1,28 @@
-//! `POST /logout`: ends the presented token before its time.
-//!
-//! Must not know how revocations are kept.
+//! `POST /logout`: revokes the presented token.
 
 use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, Accept, Header},
-    mime, post, web,
+    mime, post,
+    web::{self, Data},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::server::{
-    enforce::access_log::RequestId,
-    enforce::authenticated::Authenticated,
-    gate::Gate,
-    http::{code::Code, cookie, peer::shown::Peer, refusal::Refusal},
+use crate::{
+    authority::RevokeError,
+    oauth::KeyId,
+    server::{
+        context::Context,
+        enforce::{audit, authenticated::Authenticated},
+        http::{code::Code, cookie, refusal::Refusal, request_info::RequestInfo},
+    },
 };
-use crate::{authority::RevokeError, oauth::KeyId};
 
-/// Says that it is done.
+/// The token is revoked.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LogoutResponse {
     /// For people.
@@ -33,10 +34,10 @@ pub(crate) struct LogoutResponse {
     message: String,
 }
 
-/// End the presented token
+/// Revoke the presented token
 ///
-/// Revokes the token that this request carries, before it would expire, and deletes the session cookie. Whoever
-/// presents that token afterwards gets 401. Browsers, which prefer HTML, are led to a fixed page.
+/// Revokes the token of this request and deletes the session cookie. From then on the token is answered with 401.
+/// Browsers, which prefer HTML, are redirected to a fixed page.
 #[utoipa::path(
     tag = "tokens",
     operation_id = "logout",
@@ -54,32 +55,28 @@ pub(crate) struct LogoutResponse {
 #[post("/logout")]
 pub(crate) async fn logout(
     request: HttpRequest,
-    gate: web::Data<Gate>,
+    info: RequestInfo,
+    context: Data<Context>,
     authenticated: Authenticated,
 ) -> Result<HttpResponse, Refusal> {
-    revoke(&gate, &authenticated).await?;
-    log::info!(
-        target: "audit",
-        sub = authenticated.principal.subject(),
-        key_id = authenticated.principal.key_id().map(KeyId::as_str),
-        peer = Peer::of(&request),
-        request_id = RequestId::of(&request).as_str();
-        "logout"
-    );
-    let deletion = cookie::deletion(gate.settings());
+    revoke(&context, &authenticated).await?;
+    let principal = &authenticated.principal;
+    let key_id = principal.key_id().map(KeyId::as_str);
+    audit::record("logout", &info, &[("sub", Some(principal.subject())), ("key_id", key_id)]);
+    let deletion = cookie::deletion(&context.settings);
     if prefers_html(&request) {
-        let place = (header::LOCATION, gate.settings().logout_redirect.as_str());
-        return Ok(HttpResponse::SeeOther().insert_header(place).cookie(deletion).finish());
+        let location = (header::LOCATION, context.settings.logout_redirect.as_str());
+        return Ok(HttpResponse::SeeOther().insert_header(location).cookie(deletion).finish());
     }
     let message = "Logged out: the token is revoked.".to_owned();
     Ok(HttpResponse::Ok().cookie(deletion).json(LogoutResponse { message }))
 }
 
-/// Answers once the disk has it: whoever reads the answer may rely on it whatever happens next.
-async fn revoke(gate: &web::Data<Gate>, authenticated: &Authenticated) -> Result<(), Refusal> {
-    let (gate, principal) = (gate.clone(), Arc::clone(&authenticated.principal));
-    let done = web::block(move || gate.authority().revoke(&principal, Timestamp::now())).await;
-    match done {
+/// Returns once the revocation is on disk, so that the answer holds whatever happens next.
+async fn revoke(context: &Context, authenticated: &Authenticated) -> Result<(), Refusal> {
+    let authority = Arc::clone(&context.authority);
+    let principal = Arc::clone(&authenticated.principal);
+    match web::block(move || authority.revoke(&principal, Timestamp::now())).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(RevokeError::NoToken)) => {
             let detail = format!("Not possible: {}.", RevokeError::NoToken);

@@ -1,5 +1,4 @@
-// Starts Swagger UI over the document that lies beside it.
-// Must not know what that document says.
+// Starts Swagger UI for the document beside it.
 
 window.onload = () => {
   const address = new URL("../openapi.json", location).href;

@@ -1,93 +1,82 @@
 //! `POST /token`: OAuth2 access tokens for clients and users (RFC 6749 §4.3, §4.4).
-//!
-//! Must not know how secrets are checked.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpResponse,
     http::header::{self, WWW_AUTHENTICATE},
-    post, web,
+    post,
+    web::Data,
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::server::{
-    document::schemas::TokenType,
-    enforce::access_log::RequestId,
-    enforce::authenticated::Authenticated,
-    gate::Gate,
-    http::{
-        code::Code,
-        form::Form,
-        peer::{peer, shown::Peer},
-        refusal::Refusal,
-    },
-    routes::issue::issue,
-};
 use crate::{
-    authority::{IssueError, IssueRequest},
+    authority::IssueRequest,
     oauth::{ErrorCode, GrantType, KeyId, Scopes},
     principal::Principal,
+    server::{
+        context::Context,
+        credentials::secret_verifier::SecretError,
+        document::schemas,
+        enforce::{audit, authenticated::Authenticated, challenge::BASIC},
+        http::{
+            code::Code,
+            form::{self, FieldLimits, Form, FormFields},
+            refusal::Refusal,
+            request_info::RequestInfo,
+        },
+        routes::access_token::{TokenResponse, issue},
+    },
 };
 
-/// What is sent to `/token`, as a form.
+/// A request for a token, as a form.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "grant_type": "client_credentials" }))]
-#[expect(dead_code, reason = "this is the document's picture of the form, which is read by hand")]
 pub(crate) struct TokenRequest {
-    // Inline, because openapi-generator's Rust cannot name the type of a form's field; and without a
-    // description of its own, from which utoipa would make an `allOf` that nothing satisfies.
-    #[schema(inline)]
-    grant_type: GrantType,
-    /// Only these scopes, separated by spaces. Left out: all that were granted.
-    #[schema(pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String, example = "", required = false)]
-    scope: Option<String>,
+    // Inline, because openapi-generator's Rust cannot name the type of a form's field; and without a description of its
+    // own, from which utoipa would make an `allOf` that nothing satisfies.
+    #[schema(inline, value_type = GrantType)]
+    grant_type: String,
+    #[serde(default)]
+    #[schema(schema_with = schemas::requested_scope)]
+    scope: String,
     /// The client's name, where it does not authenticate by Basic.
-    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, example = "", required = false)]
-    client_id: Option<String>,
+    #[serde(default)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, example = "", required = false)]
+    client_id: String,
     /// The client's API key, where it does not authenticate by Basic.
+    #[serde(default)]
     #[schema(max_length = 128, format = Password, value_type = String, example = "", required = false)]
-    client_secret: Option<String>,
+    client_secret: SecretString,
     /// The user's name, for `password`.
-    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, value_type = String, example = "", required = false)]
-    username: Option<String>,
+    #[serde(default)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, example = "", required = false)]
+    username: String,
     /// The user's password, for `password`.
+    #[serde(default)]
     #[schema(max_length = 128, format = Password, value_type = String, example = "", required = false)]
-    password: Option<String>,
+    password: SecretString,
 }
 
-/// An access token (RFC 6749 §5.1).
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TokenResponse {
-    /// The access token: send it as `Authorization: Bearer`.
-    #[schema(
-        example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
-        pattern = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
-        max_length = 8192
-    )]
-    access_token: String,
-    /// Always `Bearer`.
-    token_type: TokenType,
-    /// How long the token lives, in seconds.
-    #[schema(example = 1800, minimum = 0, maximum = 31_622_400)]
-    expires_in: u64,
-    /// The scopes that the token allows, separated by spaces.
-    #[schema(example = "invoices:read", pattern = r"^[ !#-\[\]-~]*$", max_length = 4096, value_type = String)]
-    scope: Scopes,
+impl FormFields for TokenRequest {
+    fn limits() -> &'static FieldLimits {
+        static LIMITS: LazyLock<FieldLimits> = LazyLock::new(FieldLimits::new::<TokenRequest>);
+        &LIMITS
+    }
 }
 
-/// Ask for an access token as OAuth2 does
+/// Get an access token
 ///
-/// With `client_credentials` a client asks for itself: `client_id` is its name, `client_secret` one of its API
+/// With `client_credentials` a client gets a token for itself: `client_id` is its name, `client_secret` one of its API
 /// keys, by Basic or in the form. With `password` a user's name and password are sent in the form. Parameters that
 /// are not listed are ignored (RFC 6749 §3.2); empty ones count as left out.
 #[utoipa::path(
     tag = "oauth2",
     operation_id = "token",
-    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded", description = "The grant."),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded", description = "The request."),
     responses(
         (status = 200, description = "The token.", body = TokenResponse,
             headers(("Cache-Control" = String, description = "`no-store`: the token is a secret.")),
@@ -100,15 +89,15 @@ pub(crate) struct TokenResponse {
 )]
 #[post("/token")]
 pub(crate) async fn token(
-    request: HttpRequest,
-    gate: web::Data<Gate>,
+    info: RequestInfo,
+    context: Data<Context>,
     basic: Option<Authenticated>,
-    form: Result<Form, Refusal>,
+    form: Result<Form<TokenRequest>, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
-    let form = form?;
-    let grant = grant_type(form.required("grant_type")?)?;
-    let client = client(&request, &gate, basic, &form).await?;
-    let principal = match (grant, client) {
+    let Form(form) = form?;
+    let grant_type = grant_type(&form.grant_type)?;
+    let client = client(&info, &context, basic, &form).await?;
+    let principal = match (grant_type, client) {
         (GrantType::ClientCredentials, Some(client)) => client,
         (GrantType::ClientCredentials, None) => {
             return Err(invalid_client(
@@ -116,15 +105,29 @@ pub(crate) async fn token(
             ));
         }
         (GrantType::Password, client) => {
-            user(&request, &gate, &form, client.as_deref()).await?.into()
+            user(&info, &context, &form, client.as_deref()).await?.into()
         }
     };
-    let scopes = form.text("scope").map(Scopes::parse).transpose();
+    let scopes = Some(form.scope.as_str()).filter(|scope| !scope.is_empty());
     let scopes = scopes
+        .map(Scopes::parse)
+        .transpose()
         .map_err(|error| Refusal::oauth(ErrorCode::InvalidScope, format!("The scope: {error}.")))?;
-    let answer = answer(&request, &gate, &principal, scopes).await?;
-    gate.counted().issued(Some(grant));
-    Ok(answer)
+    let now = Timestamp::now();
+    let request = IssueRequest { scopes, lifetime: None };
+    let issued = issue(&context, &principal, request, now).await?;
+    let fields = [
+        ("sub", Some(principal.subject())),
+        ("client_id", principal.client_id()),
+        ("key_id", principal.key_id().map(KeyId::as_str)),
+        ("jti", Some(issued.id.as_str())),
+    ];
+    audit::record("token", &info, &fields);
+    context.counters.issued(Some(grant_type));
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .json(TokenResponse::new(issued, now)))
 }
 
 fn grant_type(text: &str) -> Result<GrantType, Refusal> {
@@ -135,94 +138,61 @@ fn grant_type(text: &str) -> Result<GrantType, Refusal> {
 }
 
 fn invalid_client(detail: &'static str) -> Refusal {
-    let basic = "Basic realm=\"hallpass\", charset=\"UTF-8\"";
     Refusal::new(Code::MissingCredentials, detail)
-        .saying(ErrorCode::InvalidClient)
-        .header(WWW_AUTHENTICATE, basic)
+        .with_oauth_error(ErrorCode::InvalidClient)
+        .header(WWW_AUTHENTICATE, BASIC)
 }
 
-/// The client that authenticates itself, by Basic (proven by the middleware) or in the form, not by both.
+/// The client that authenticates itself, by Basic (in the middleware) or in the form, but not by both.
 async fn client(
-    request: &HttpRequest,
-    gate: &Gate,
+    info: &RequestInfo,
+    context: &Context,
     basic: Option<Authenticated>,
-    form: &Form,
+    form: &TokenRequest,
 ) -> Result<Option<Arc<Principal>>, Refusal> {
-    let (id, secret) = (form.text("client_id"), form.secret("client_secret"));
-    match (basic, id, secret) {
-        (Some(_), _, Some(_)) => Err(Refusal::new(
-            Code::InvalidRequest,
-            "The client authenticates itself twice, by Basic and in the form: send one.",
-        )),
-        (Some(authenticated), Some(id), None) if id != authenticated.principal.subject() => Err(
-            Refusal::new(Code::InvalidRequest, "client_id names another client than Basic does."),
-        ),
-        (Some(authenticated), _, None) => Ok(Some(authenticated.principal)),
-        (None, Some(id), Some(secret)) => {
-            let secrets = gate.secrets();
-            let proven = secrets.prove_key(secret.expose_secret(), Some(id), peer(request)).await?;
-            proven.map(Some).map_err(|fault| {
-                invalid_client("The client could not be authenticated.")
-                    .because(Some(fault.reason), fault.key_id)
-            })
+    let (id, secret) = (form.client_id.as_str(), form.client_secret.expose_secret());
+    let invalid = |detail: &'static str| Err(Refusal::new(Code::InvalidRequest, detail));
+    match (basic, id.is_empty(), secret.is_empty()) {
+        (Some(_), _, false) => {
+            invalid("The client authenticates itself twice, by Basic and in the form: send one.")
         }
-        (None, None, Some(_)) => {
-            Err(Refusal::new(Code::InvalidRequest, "client_secret comes without client_id."))
+        (Some(basic), false, true) if id != basic.principal.subject() => {
+            invalid("client_id names another client than Basic does.")
         }
-        (None, _, None) => Ok(None),
+        (Some(basic), _, true) => Ok(Some(basic.principal)),
+        (None, false, false) => match context.secrets.verify_key(secret, Some(id), info.peer).await
+        {
+            Ok(principal) => Ok(Some(principal)),
+            Err(SecretError::Invalid { reason, key_id }) => {
+                let refusal = invalid_client("The client could not be authenticated.");
+                Err(refusal.because(Some(reason), key_id))
+            }
+            Err(SecretError::Unavailable(refusal)) => Err(refusal),
+        },
+        (None, true, false) => invalid("client_secret comes without client_id."),
+        (None, _, true) => Ok(None),
     }
 }
 
 async fn user(
-    request: &HttpRequest,
-    gate: &Gate,
-    form: &Form,
+    info: &RequestInfo,
+    context: &Context,
+    form: &TokenRequest,
     client: Option<&Principal>,
 ) -> Result<Principal, Refusal> {
-    let name = form.required("username")?;
-    form.required("password")?;
-    let password = form.secret("password").cloned().unwrap_or_else(SecretString::default);
-    match gate.secrets().prove_user(name, password, peer(request)).await? {
-        Ok(user) => Ok(client.iter().fold(user, |user, client| user.through(client))),
-        Err(reason) => {
-            let detail = "The name or the password is wrong.";
-            Err(Refusal::oauth(ErrorCode::InvalidGrant, detail).because(Some(reason), None))
-        }
+    if form.username.is_empty() {
+        return Err(form::unreadable("missing field `username`"));
     }
-}
-
-async fn answer(
-    request: &HttpRequest,
-    gate: &Gate,
-    principal: &Arc<Principal>,
-    scopes: Option<Scopes>,
-) -> Result<HttpResponse, Refusal> {
-    let now = Timestamp::now();
-    let wish = IssueRequest { scopes, lifetime: None };
-    let issued = issue(gate, principal, wish, now).await.map_err(|refusal| match refusal {
-        IssueError::Scope(_) | IssueError::TooLong(_) => {
-            Refusal::new(Code::InvalidScope, format!("Not possible: {refusal}."))
+    if form.password.expose_secret().is_empty() {
+        return Err(form::unreadable("missing field `password`"));
+    }
+    let (name, password) = (&form.username, form.password.clone());
+    match context.secrets.verify_password(name, password, info.peer).await {
+        Ok(user) => Ok(client.iter().fold(user, |user, client| user.through(client))),
+        Err(SecretError::Invalid { reason, key_id }) => {
+            let detail = "The name or the password is wrong.";
+            Err(Refusal::oauth(ErrorCode::InvalidGrant, detail).because(Some(reason), key_id))
         }
-        other => Refusal::internal(other.to_string()),
-    })?;
-    log::info!(
-        target: "audit",
-        sub = principal.subject(),
-        client_id = principal.client_id(),
-        key_id = principal.key_id().map(KeyId::as_str),
-        jti = issued.id,
-        peer = Peer::of(request),
-        request_id = RequestId::of(request).as_str();
-        "token"
-    );
-    let left = issued.expires_at.as_second() - now.as_second();
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::PRAGMA, "no-cache"))
-        .json(TokenResponse {
-            access_token: issued.token.expose_secret().to_owned(),
-            token_type: TokenType::Bearer,
-            expires_in: left.try_into().unwrap_or_default(),
-            scope: issued.scopes,
-        }))
+        Err(SecretError::Unavailable(refusal)) => Err(refusal),
+    }
 }

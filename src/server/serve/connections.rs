@@ -1,10 +1,7 @@
-//! The connections of this service: an end for those that are stuck, and whether all have come to rest.
-//!
-//! Must not know what a request asks for.
+//! The connections of the service: stuck ones are closed, and a stopping service waits until all have settled.
 
 use std::{
     any::Any,
-    cell::Cell,
     net::{Shutdown, TcpStream},
     os::fd::AsFd,
     rc::Rc,
@@ -17,128 +14,74 @@ use std::{
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{
-    HttpRequest,
     dev::Extensions,
     rt::{net, spawn, time},
 };
 use tokio::task::AbortHandle;
 
-use crate::server::{gate::Gate, limits::STUCK};
+use crate::server::{http::activity::Activity, limits::STUCK_TIMEOUT};
 
-/// A connection in use is not still for longer, in the middle of its use.
-const MOMENT: Duration = Duration::from_millis(300);
-/// So many moments are waited for rest at most.
-const MOMENTS: u32 = 20;
+/// A connection in use is active at least this often.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// Upper bound on how many intervals a stopping service waits for idle connections.
+const INTERVALS: u32 = 20;
 
 /// All connections of a service.
-#[derive(Debug)]
-pub(crate) struct Connections {
-    gate: Gate,
-    /// Connections that were opened, and answers that were given since the service is stopping.
-    moves: AtomicUsize,
-}
-
-/// What a request knows of its connection. It is dropped with the connection, and its watch with it.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    all: Arc<Connections>,
-    pulse: Rc<Pulse>,
-    watch: AbortHandle,
-}
-
-/// What moves on a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
-    requests_in_hand: Cell<usize>,
-    moves: Cell<usize>,
+pub(crate) struct Connections {
+    /// Connections that were opened, and answers that were given.
+    events: Arc<AtomicUsize>,
 }
 
-impl Pulse {
-    /// The pulse of the connection that a request came on; `None` where nobody watches it.
-    pub(crate) fn of(request: &HttpRequest) -> Option<Rc<Self>> {
-        request.conn_data::<Connection>().map(|connection| Rc::clone(&connection.pulse))
-    }
-
-    /// Notes that something moves.
-    pub(crate) fn beat(&self) {
-        self.moves.set(self.moves.get().wrapping_add(1));
-    }
-}
-
-/// A request that is being answered: as long as it is held, its connection is not stuck.
+/// Dropped with its connection, and then no longer watches it.
 #[derive(Debug)]
-pub(crate) struct InHand {
-    all: Arc<Connections>,
-    pulse: Rc<Pulse>,
+struct ConnectionWatch(AbortHandle);
+
+impl Drop for ConnectionWatch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Connections {
-    pub(crate) fn new(gate: Gate) -> Arc<Self> {
-        Arc::new(Self { gate, moves: AtomicUsize::new(0) })
-    }
-
-    /// Watches a connection from its opening on. actix-web calls it in the worker that serves the connection, and
-    /// gives `data` to each of its requests.
-    pub(crate) fn opened(self: &Arc<Self>, stream: &dyn Any, data: &mut Extensions) {
-        self.moves.fetch_add(1, Ordering::Relaxed);
+    /// Watches a connection from now on. actix-web calls this in the worker that serves the connection, and gives
+    /// `data` to each of its requests.
+    pub(crate) fn opened(&self, stream: &dyn Any, data: &mut Extensions) {
+        self.events.fetch_add(1, Ordering::Relaxed);
         let Some(socket) = second_handle(stream) else { return };
-        let pulse = Rc::new(Pulse::default());
-        let watch = spawn(end_when_stuck(socket, Rc::clone(&pulse))).abort_handle();
-        data.insert(Connection { all: Arc::clone(self), pulse, watch });
+        let activity = Rc::new(Activity::new(Arc::clone(&self.events)));
+        let watch = spawn(close_when_stuck(socket, Rc::clone(&activity))).abort_handle();
+        data.insert(activity);
+        data.insert(ConnectionWatch(watch));
     }
 
-    /// Ready once no connection was opened and no answer given for a moment: what is left is idle, or has a request
-    /// in hand.
-    pub(crate) async fn at_rest(&self) {
-        for _ in 0..MOMENTS {
-            let before = self.moves.load(Ordering::Relaxed);
-            time::sleep(MOMENT).await;
-            if self.moves.load(Ordering::Relaxed) == before {
+    /// Waits until no connection was opened and no answer given for an interval: those that are left are idle, or have
+    /// a request in progress.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..INTERVALS {
+            let before = self.events.load(Ordering::Relaxed);
+            time::sleep(INTERVAL).await;
+            if self.events.load(Ordering::Relaxed) == before {
                 return;
             }
         }
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.watch.abort();
-    }
-}
-
-impl InHand {
-    /// Takes a request in hand; `None` where nobody watches its connection.
-    pub(crate) fn take(request: &HttpRequest) -> Option<Self> {
-        let Connection { all, pulse, .. } = request.conn_data()?;
-        pulse.requests_in_hand.set(pulse.requests_in_hand.get() + 1);
-        Some(Self { all: Arc::clone(all), pulse: Rc::clone(pulse) })
-    }
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.pulse.requests_in_hand.set(self.pulse.requests_in_hand.get().saturating_sub(1));
-        self.pulse.beat();
-        if self.all.gate.is_stopping() {
-            self.all.moves.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Ends a connection on which nothing moves and no request is in hand. actix-web does so for the first head and for
-/// idle connections; this is for later heads that never end, answers that are never read, and bodies without end that
-/// nobody reads.
-async fn end_when_stuck(socket: TcpStream, pulse: Rc<Pulse>) {
+/// Closes a connection without activity that has no request in progress. actix-web does so for the first head and for
+/// idle connections; this is for later heads that never end, answers that are never read, and endless bodies that no
+/// handler reads.
+async fn close_when_stuck(socket: TcpStream, activity: Rc<Activity>) {
     let mut seen = None;
     loop {
-        time::sleep(STUCK).await;
-        let moves = Some(pulse.moves.get());
-        if seen == moves && pulse.requests_in_hand.get() == 0 {
+        time::sleep(STUCK_TIMEOUT).await;
+        let events = Some(activity.events());
+        if seen == events && !activity.has_request_in_progress() {
             break;
         }
-        seen = moves;
+        seen = events;
     }
-    log::debug!("a connection is stuck and ends here: peer={:?}", socket.peer_addr().ok());
+    log::debug!("closing a connection that is stuck: peer={:?}", socket.peer_addr().ok());
     let _ = socket.shutdown(Shutdown::Both);
 }
 

@@ -1,8 +1,6 @@
-//! The listener for Prometheus: `GET /metrics` and nothing else, for whoever reaches it.
-//!
-//! Must not know what is shown.
+//! The listener for Prometheus: `GET /metrics` and nothing else, without a credential.
 
-use std::{io, net::SocketAddr};
+use std::{future::ready, io, net::SocketAddr, sync::Arc};
 
 use actix_web::{
     App, HttpServer, guard,
@@ -10,43 +8,42 @@ use actix_web::{
     web,
 };
 
-use crate::server::{gate::Gate, metrics::answer};
+use crate::server::{context::Context, metrics::respond};
 
-/// So many may look at a time: they take no connections from the service.
+/// The most connections at a time; they do not count as those of the service.
 const CONNECTIONS: usize = 16;
 
 /// Serves until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Listener(JoinHandle<io::Result<()>>);
+pub(crate) struct MetricsListener(JoinHandle<io::Result<()>>);
 
-impl Drop for Listener {
+impl Drop for MetricsListener {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// Begins to serve where the settings say so; where they say nothing, nothing listens. What is asked here is
-/// neither counted nor logged.
+/// Starts to serve if the settings name an address. Requests here are neither counted nor logged.
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub(crate) fn serve(gate: &Gate) -> io::Result<Option<Listener>> {
-    let Some(bind) = gate.settings().metrics_bind else { return Ok(None) };
-    let gate = gate.clone();
+pub(crate) fn serve(context: &Arc<Context>) -> io::Result<Option<MetricsListener>> {
+    let Some(bind) = context.settings.metrics_bind else { return Ok(None) };
+    let context = Arc::clone(context);
     let app = move || {
-        let gate = gate.clone();
+        let context = Arc::clone(&context);
         let metrics = web::resource("/metrics").guard(guard::Get());
-        App::new().service(metrics.to(move || std::future::ready(answer(&gate))))
+        App::new().service(metrics.to(move || ready(respond(&context))))
     };
     let server = HttpServer::new(app).workers(1).max_connections(CONNECTIONS).disable_signals();
-    let server = server.bind(bind).map_err(|error| taken(bind, &error))?;
+    let server = server.bind(bind).map_err(|error| cannot_listen(bind, &error))?;
     for address in server.addrs() {
         log::info!("metrics on http://{address}/metrics");
     }
-    Ok(Some(Listener(rt::spawn(server.run()))))
+    Ok(Some(MetricsListener(rt::spawn(server.run()))))
 }
 
-fn taken(bind: SocketAddr, error: &io::Error) -> io::Error {
+fn cannot_listen(bind: SocketAddr, error: &io::Error) -> io::Error {
     let what = format!(
         "cannot show metrics on {bind}: {error}; give HALLPASS_METRICS_BIND another address, as in 127.0.0.1:0 for \
          any free port"

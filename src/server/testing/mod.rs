@@ -1,26 +1,14 @@
-//! For the tests of applications: a gate that needs no set-up, credentials for whomever, and what was left
-//! undocumented.
+//! For the tests of applications: a gate that needs no settings, and credentials for any client.
 //!
 //! Must not know the gates of production: nothing here takes one, so nothing here can open one.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod registered;
-
 use std::{
-    cell::RefCell,
-    future::ready,
     ops::Deref,
-    rc::Rc,
     sync::{Mutex, PoisonError},
 };
 
-use actix_web::{
-    App, Error, HttpResponse,
-    body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    test,
-};
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::ExposeSecret;
@@ -31,11 +19,10 @@ use crate::{
     diagnostics::Diagnostics,
     oauth::{Role, Scope, Subject},
     roster::{ApiKey, LoadedRoster, Roster},
+    server::{gate::Gate, prepare::prepare_with_roster},
 };
 
-use crate::server::{gate::Gate, prepare::assemble, site::Site};
-
-/// As cheap as bcrypt gets: these keys protect nothing.
+/// The lowest cost of bcrypt: these keys protect nothing.
 const COST: u32 = 4;
 
 /// A gate whose signing secret is random and whose roster and state are in memory.
@@ -44,7 +31,7 @@ const COST: u32 = 4;
 ///
 /// ```
 /// use actix_web::{get, test};
-/// use hallpass::testing::{TestGate, undocumented};
+/// use hallpass::testing::TestGate;
 /// use utoipa::OpenApi;
 ///
 /// #[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
@@ -71,7 +58,6 @@ const COST: u32 = 4;
 ///     let request = request.insert_header(("Authorization", format!("Bearer {token}")));
 ///     assert_eq!(test::call_service(&app, request.to_request()).await.status(), status);
 /// }
-/// assert!(undocumented(&site, site.app()).await.is_empty());
 /// # }
 /// ```
 #[derive(Debug)]
@@ -81,8 +67,8 @@ pub struct TestGate {
 }
 
 impl TestGate {
-    /// A gate that nobody may pass yet.
-    #[expect(clippy::new_without_default, reason = "two of them are never alike")]
+    /// A gate with an empty roster.
+    #[expect(clippy::new_without_default, reason = "no two of them are equal")]
     pub fn new() -> Self {
         let mut raw = RawSettings::default();
         let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
@@ -93,41 +79,42 @@ impl TestGate {
         ] {
             raw.set(name, value, "TestGate");
         }
-        let prepared = assemble(&raw, Ok(checked(Roster::default())));
-        let gate = prepared.and_then(|prepared| prepared.gate("http://localhost"));
-        Self { gate: gate.expect("these settings are good"), roster: Mutex::default() }
+        let prepared = prepare_with_roster(&raw, Ok(loaded(Roster::default())));
+        let gate = prepared.and_then(|prepared| Gate::open(prepared, "http://localhost"));
+        Self { gate: gate.expect("these settings are valid"), roster: Mutex::default() }
     }
 
-    /// An API key of `client`, who has these roles and scopes from now on; earlier keys stay good.
+    /// An API key of `client`, which has these roles and scopes from now on; earlier keys stay valid.
     ///
     /// # Panics
     /// When a name, a role or a scope has a character that it must not have.
     pub fn key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> String {
-        self.admit(client, roles, scopes).expose().expose_secret().to_owned()
+        self.add_key(client, roles, scopes).expose().expose_secret().to_owned()
     }
 
-    /// An access token of `client`, who has these roles and scopes, as `/login` gives it for an API key.
+    /// An access token of `client`, which has these roles and scopes, as `/login` issues it for an API key.
     ///
     /// # Panics
     /// As [`TestGate::key`].
     pub fn token(&self, client: &str, roles: &[&str], scopes: &[&str]) -> String {
-        let key = self.admit(client, roles, scopes);
+        let key = self.add_key(client, roles, scopes);
         let now = Timestamp::now();
-        let principal = self.gate.authority().authenticate_key(&key, now).expect("a fresh key");
-        let issued = self.gate.authority().issue(&principal, IssueRequest::default(), now);
-        issued.expect("what it was given").token.expose_secret().to_owned()
+        let principal =
+            self.gate.context().authority.authenticate_key(&key, now).expect("a fresh key");
+        let issued = self.gate.context().authority.issue(&principal, IssueRequest::default(), now);
+        issued.expect("it asks for what was granted").token.expose_secret().to_owned()
     }
 
-    fn admit(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
+    fn add_key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
         let name = Subject::parse(client).expect("a client's name");
         let roles = roles.iter().map(|role| Role::parse(role).expect("a role")).collect();
         let scopes = scopes.iter().map(|scope| Scope::parse(scope).expect("a scope")).collect();
         let now = Timestamp::now();
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
         let grown = roster.clone().with_client(&name, roles, scopes, COST, now);
-        let (grown, key) = grown.expect("the system gives randomness");
+        let (grown, key) = grown.expect("the system provides randomness");
         *roster = grown.clone();
-        self.gate.authority().reload(Ok(checked(grown)), now).expect("it has no faults");
+        self.gate.context().authority.reload(Ok(loaded(grown)), now).expect("the roster is valid");
         key
     }
 }
@@ -140,41 +127,6 @@ impl Deref for TestGate {
     }
 }
 
-fn checked(roster: Roster) -> LoadedRoster {
+fn loaded(roster: Roster) -> LoadedRoster {
     LoadedRoster { roster, warnings: Diagnostics::default() }
-}
-
-/// The path templates that `app` registers and the document of `site` does not declare. They answer 404 to everybody,
-/// which is safe and seldom what was meant. No handler is called.
-///
-/// `app` is `site.app()` with whatever `main` adds to it. Methods are not compared: actix-web does not tell them.
-///
-/// # Panics
-/// When actix-web shows its routes otherwise than it did: better no answer than "none".
-pub async fn undocumented<T, B>(site: &Site, app: App<T>) -> Vec<String>
-where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
-    B: MessageBody + 'static,
-{
-    let seen = Rc::new(RefCell::new(String::new()));
-    let keep = Rc::clone(&seen);
-    let app = app.wrap_fn(move |request, _| {
-        *keep.borrow_mut() = format!("{:?}", request.resource_map());
-        ready(Ok(request.into_response(HttpResponse::NoContent().finish())))
-    });
-    let app = test::init_service(app).await;
-    test::call_service(&app, test::TestRequest::default().to_request()).await;
-    let mut templates = registered::templates(&seen.borrow()).expect("routes in the known form");
-    templates.retain(|template| site.document().pointer(&pointer(template)).is_none());
-    templates
-}
-
-fn pointer(template: &str) -> String {
-    format!("/paths/{}", template.replace('~', "~0").replace('/', "~1"))
 }

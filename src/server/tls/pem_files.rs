@@ -1,13 +1,6 @@
-//! The files of TLS as they are written: PEM (RFC 7468), and what is wrong with them.
-//!
-//! Must not know when they are read.
+//! The two TLS files as they are written: PEM (RFC 7468).
 
-use std::{
-    fs,
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
-    path::Path,
-};
+use std::path::Path;
 
 use rustls::{
     Error,
@@ -15,84 +8,61 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::CertifiedKey,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::{
     config::TlsFiles,
     diagnostics::{Diagnostic, Diagnostics},
+    server::watch::FileContent,
 };
 
 const CERTIFICATE: &str = "HALLPASS_TLS_CERT";
 const KEY: &str = "HALLPASS_TLS_KEY";
-const NO_CERTIFICATE: &str = "holds no certificate: HALLPASS_TLS_CERT takes the server's own as PEM, \
-    and behind it those that vouch for it (certbot's fullchain.pem)";
+const NO_CERTIFICATE: &str = "holds no certificate: HALLPASS_TLS_CERT takes the server's certificate as PEM, \
+    followed by its intermediates (certbot's fullchain.pem)";
 const NO_KEY: &str = "holds no private key: HALLPASS_TLS_KEY takes one as PEM, without a passphrase \
     (certbot's privkey.pem)";
 const UNUSABLE_KEY: &str = "holds a key that TLS cannot use: take P-256, P-384, Ed25519, \
     or RSA of 2048 bits and more";
 
-/// The texts of both files.
-pub(crate) struct Pems {
-    certificate: io::Result<String>,
-    key: io::Result<SecretString>,
+/// The pair that was read from the certificate file and the key file, in this order.
+///
+/// # Errors
+/// All diagnostics of both; nothing of the key is in them.
+pub(crate) fn certified_key(
+    files: &TlsFiles,
+    read: &[FileContent],
+) -> Result<CertifiedKey, Diagnostics> {
+    let [certificate, key] = read else {
+        return Err(Diagnostic::new("TLS", "expected a certificate file and a key file").into());
+    };
+    let mut diagnostics = Diagnostics::default();
+    let chain = diagnostics.keep(chain(&files.certificate, certificate));
+    let key = diagnostics.keep(private_key(&files.key, key));
+    let (Some(chain), Some(key)) = (chain, key) else { return Err(diagnostics) };
+    CertifiedKey::from_der(chain, key, &default_provider())
+        .map_err(|error| mismatch(&error, files).into())
 }
 
-/// What tells one content of the files from another: hashes, or why one could not be read.
-pub(crate) type Content = [Result<u64, io::ErrorKind>; 2];
-
-impl Pems {
-    pub(crate) fn read(files: &TlsFiles) -> Self {
-        Self {
-            certificate: fs::read_to_string(&files.certificate),
-            key: fs::read_to_string(&files.key).map(SecretString::from),
+fn chain(path: &Path, read: &FileContent) -> Result<Vec<CertificateDer<'static>>, Diagnostics> {
+    let pem = pem(path, CERTIFICATE, read)?;
+    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        Ok(_) => Err(diagnostic(path, NO_CERTIFICATE).into()),
+        Err(_) => {
+            Err(diagnostic(path, "is a damaged PEM: copy it again or issue a new one").into())
         }
-    }
-
-    pub(crate) fn content(&self) -> Content {
-        let hash = |text: &str| {
-            let mut hasher = DefaultHasher::new();
-            text.hash(&mut hasher);
-            hasher.finish()
-        };
-        [
-            self.certificate.as_ref().map(|text| hash(text)).map_err(io::Error::kind),
-            self.key.as_ref().map(|text| hash(text.expose_secret())).map_err(io::Error::kind),
-        ]
-    }
-
-    /// The certificate and the key, which belong together.
-    ///
-    /// # Errors
-    /// Every fault of both; nothing of the key is in them.
-    pub(crate) fn pair(&self, files: &TlsFiles) -> Result<CertifiedKey, Diagnostics> {
-        let mut diagnostics = Diagnostics::default();
-        let chain = diagnostics.keep(self.chain(&files.certificate));
-        let key = diagnostics.keep(self.key(&files.key));
-        let (Some(chain), Some(key)) = (chain, key) else { return Err(diagnostics) };
-        CertifiedKey::from_der(chain, key, &default_provider())
-            .map_err(|error| misfit(&error, files).into())
-    }
-
-    fn chain(&self, path: &Path) -> Result<Vec<CertificateDer<'static>>, Diagnostics> {
-        let text =
-            self.certificate.as_ref().map_err(|error| unreadable(path, CERTIFICATE, error))?;
-        let chain = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
-        match chain {
-            Ok(chain) if !chain.is_empty() => Ok(chain),
-            Ok(_) => Err(diagnostic(path, NO_CERTIFICATE).into()),
-            Err(_) => Err(diagnostic(path, "is a damaged PEM: copy or issue it anew").into()),
-        }
-    }
-
-    fn key(&self, path: &Path) -> Result<PrivateKeyDer<'static>, Diagnostics> {
-        let text = self.key.as_ref().map_err(|error| unreadable(path, KEY, error))?;
-        PrivateKeyDer::from_pem_slice(text.expose_secret().as_bytes())
-            .map_err(|_| diagnostic(path, NO_KEY).into())
     }
 }
 
-/// Why a certificate and a key make no pair.
-fn misfit(error: &Error, files: &TlsFiles) -> Diagnostic {
+fn private_key(path: &Path, read: &FileContent) -> Result<PrivateKeyDer<'static>, Diagnostics> {
+    PrivateKeyDer::from_pem_slice(pem(path, KEY, read)?)
+        .map_err(|_| diagnostic(path, NO_KEY).into())
+}
+
+/// Why a certificate and a key are not a pair.
+fn mismatch(error: &Error, files: &TlsFiles) -> Diagnostic {
     match error {
         Error::InconsistentKeys(_) => {
             let certificate = files.certificate.display();
@@ -101,9 +71,10 @@ fn misfit(error: &Error, files: &TlsFiles) -> Diagnostic {
             );
             diagnostic(&files.key, what)
         }
-        Error::InvalidCertificate(_) => {
-            diagnostic(&files.certificate, "holds a damaged certificate: copy or issue it anew")
-        }
+        Error::InvalidCertificate(_) => diagnostic(
+            &files.certificate,
+            "holds a damaged certificate: copy it again or issue a new one",
+        ),
         _ => diagnostic(&files.key, UNUSABLE_KEY),
     }
 }
@@ -112,10 +83,13 @@ fn diagnostic(path: &Path, what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(path.display().to_string(), what)
 }
 
-fn unreadable(path: &Path, variable: &str, error: &io::Error) -> Diagnostic {
-    let what = match error.kind() {
-        io::ErrorKind::InvalidData => format!("is no PEM, which {variable} takes: convert it"),
-        _ => format!("cannot be read: {error}; {variable} names it"),
-    };
-    diagnostic(path, what)
+fn pem<'r>(path: &Path, variable: &str, read: &'r FileContent) -> Result<&'r [u8], Diagnostic> {
+    let content = read.as_ref().map_err(|error| {
+        diagnostic(path, format!("cannot be read: {error}; {variable} names it"))
+    })?;
+    let content = content.expose_secret().as_slice();
+    match std::str::from_utf8(content) {
+        Ok(_) => Ok(content),
+        Err(_) => Err(diagnostic(path, format!("is no PEM, which {variable} takes: convert it"))),
+    }
 }

@@ -23,7 +23,7 @@ const LARGEST: u64 = 1024 * 1024;
 
 /// Why an issuer's keys cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// No answer, none in time, or an untrusted certificate.
     #[error("{url} cannot be reached: {reason}")]
     Unreachable {

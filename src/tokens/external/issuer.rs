@@ -26,7 +26,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 /// How it stands with an issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IssuerStatus {
+pub(crate) enum IssuerStatus {
     /// Nobody has needed them yet.
     Unasked,
     /// The last fetch went well.
@@ -37,7 +37,7 @@ pub enum IssuerStatus {
 
 /// What became of a wish for fresh keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refresh {
+pub(crate) enum Refresh {
     /// They are here.
     Done,
     /// Somebody else fetches them now, or did so a moment ago.

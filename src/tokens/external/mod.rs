@@ -39,7 +39,7 @@ pub(crate) struct ExternalIssuerSettings {
 
 /// Why another issuer's token is refused, or cannot be judged yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ExternalTokenError {
+pub(crate) enum ExternalTokenError {
     /// Nobody of this name is trusted, perhaps no longer.
     #[error("is of an issuer that the roster does not name")]
     Untrusted,

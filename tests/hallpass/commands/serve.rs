@@ -98,7 +98,7 @@ fn a_port_in_use_for_metrics_is_refused_before_anything_is_served() {
 fn of_a_warning_for_every_key_it_says_the_first_and_how_many_more() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let line = format!("serve --bind {}", taken.local_addr().unwrap());
-    for (keys, more) in [(20, None), (25, Some("and 5 warnings more: `hallpass check` shows all"))]
+    for (keys, more) in [(20, None), (25, Some("and 5 more warnings: `hallpass check` shows all"))]
     {
         let key = |n: usize| {
             let name = format!("[clients.c{n}]\n[[clients.c{n}.keys]]\nid = \"{n:012}\"\n");
@@ -108,7 +108,7 @@ fn of_a_warning_for_every_key_it_says_the_first_and_how_many_more() {
         let outcome = folder.run_with(&[SECRET], &line).refused();
         let warnings = outcome.err.lines().filter(|line| line.contains("has the bcrypt cost 4"));
         assert_eq!(warnings.count(), 20, "{outcome:?}");
-        let last = outcome.err.lines().find(|line| line.contains("warnings more"));
+        let last = outcome.err.lines().find(|line| line.contains("more warnings"));
         assert_eq!(last.map(|line| line.ends_with(more.unwrap_or("-"))), more.map(|_| true));
         let shown = folder.run_with(&[SECRET], "check").done().out;
         assert_eq!(shown.lines().filter(|line| line.contains("(a warning)")).count(), keys);

@@ -51,7 +51,6 @@ async fn operations_in_scopes_are_enforced_under_their_whole_path() {
         let request = get(path, token.map(String::as_str)).to_request();
         assert_eq!(actix_test::call_service(&app, request).await.status(), status, "{path}");
     }
-    assert_eq!(hallpass::testing::undocumented(&site, site.app()).await, [""; 0]);
 }
 
 #[actix_web::test]

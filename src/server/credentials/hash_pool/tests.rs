@@ -1,6 +1,4 @@
-//! What the lane promises, with work that ends when it is told to.
-//!
-//! Must not know clocks: nothing here waits for luck.
+//! The guarantees of the pool, with work that ends on command.
 
 use std::sync::mpsc::{Sender, channel};
 
@@ -12,123 +10,123 @@ use actix_web::rt::{
 
 use super::*;
 
-/// Ends with what `run` gives, or with [`Full`].
-type Task = JoinHandle<Result<io::Result<u64>, Full>>;
+/// Ends with what `run` gives, or with [`QueueFull`].
+type Task = JoinHandle<Result<io::Result<u64>, QueueFull>>;
 
-/// Gives the lane work that ends when it is told to, with what it is told.
-fn work(lane: &Arc<Lane>) -> (Sender<u64>, Task) {
-    let (lane, (end, told)) = (Arc::clone(lane), channel());
+/// Gives the pool work that ends with what it is sent.
+fn work(pool: &Arc<HashPool>) -> (Sender<u64>, Task) {
+    let (pool, (end, told)) = (Arc::clone(pool), channel());
     let task = async move {
-        let turn = lane.turn().await?;
-        Ok(turn.run(move || told.recv().unwrap_or(0)).await)
+        let permit = pool.acquire().await?;
+        Ok(permit.run(move || told.recv().unwrap_or(0)).await)
     };
     (end, spawn(task))
 }
 
-/// Waits for a condition, never for luck.
-async fn until(condition: impl Fn() -> bool) {
+/// Waits until the condition holds.
+async fn eventually(condition: impl Fn() -> bool) {
     let waited = async {
         while !condition() {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(Duration::from_secs(20), waited).await.expect("in vain");
+    timeout(Duration::from_secs(20), waited).await.expect("the condition never holds");
 }
 
-/// A lane of one thread that is busy until told, and a full queue before it.
-async fn full() -> (Arc<Lane>, Sender<u64>, Vec<(Sender<u64>, Task)>) {
-    let lane = Arc::new(Lane::new(1));
-    let (end, _) = work(&lane);
-    until(|| lane.running() == 1).await;
-    let waiting = (0..PLACES).map(|_| work(&lane)).collect();
-    until(|| lane.waiting() == PLACES).await;
-    (lane, end, waiting)
+/// A pool of one thread that is busy until told, and a full queue before it.
+async fn full() -> (Arc<HashPool>, Sender<u64>, Vec<(Sender<u64>, Task)>) {
+    let pool = Arc::new(HashPool::new(1));
+    let (end, _) = work(&pool);
+    eventually(|| pool.running() == 1).await;
+    let waiting = (0..QUEUE_PER_THREAD).map(|_| work(&pool)).collect();
+    eventually(|| pool.waiting() == QUEUE_PER_THREAD).await;
+    (pool, end, waiting)
 }
 
 #[actix_web::test]
-async fn as_much_is_done_at_once_as_there_are_threads_and_in_order() {
-    let lane = Arc::new(Lane::new(2));
-    let (first, one) = work(&lane);
-    let (second, two) = work(&lane);
-    until(|| lane.running() == 2).await;
-    let (third, three) = work(&lane);
-    let (fourth, four) = work(&lane);
-    until(|| lane.waiting() == 2).await;
-    assert_eq!(lane.running(), 2);
+async fn as_much_work_runs_at_once_as_there_are_threads_in_order_of_arrival() {
+    let pool = Arc::new(HashPool::new(2));
+    let (first, one) = work(&pool);
+    let (second, two) = work(&pool);
+    eventually(|| pool.running() == 2).await;
+    let (third, three) = work(&pool);
+    let (fourth, four) = work(&pool);
+    eventually(|| pool.waiting() == 2).await;
+    assert_eq!(pool.running(), 2);
     fourth.send(4).unwrap();
     first.send(1).unwrap();
     assert_eq!(one.await.unwrap().unwrap().unwrap(), 1);
-    until(|| lane.waiting() == 1).await;
+    eventually(|| pool.waiting() == 1).await;
     assert!(!four.is_finished(), "it comes after the third");
     third.send(3).unwrap();
     second.send(2).unwrap();
     for (task, told) in [(two, 2), (three, 3), (four, 4)] {
         assert_eq!(task.await.unwrap().unwrap().unwrap(), told);
     }
-    assert_eq!((lane.running(), lane.waiting(), lane.done().0), (0, 0, 4));
+    assert_eq!((pool.running(), pool.waiting(), pool.done().0), (0, 0, 4));
 }
 
 #[actix_web::test]
 async fn a_full_queue_refuses_at_once_and_says_when_it_will_be_empty() {
-    let (lane, _end, _waiting) = full().await;
-    lane.done.store(10, Ordering::Relaxed);
-    lane.busy.store(Duration::from_millis(500).as_nanos() as u64, Ordering::Relaxed);
-    let refused = lane.turn().await.err();
-    let (ahead, mean) = (PLACES as u32 + 1, Duration::from_millis(50));
-    assert_eq!(refused, Some(Full { retry_after: mean * ahead }));
-    assert_eq!((lane.refused(), lane.waiting()), (1, PLACES));
+    let (pool, _end, _waiting) = full().await;
+    pool.done.store(10, Ordering::Relaxed);
+    pool.busy.store(Duration::from_millis(500).as_nanos() as u64, Ordering::Relaxed);
+    let refused = pool.acquire().await.err();
+    let (ahead, mean) = (QUEUE_PER_THREAD as u32 + 1, Duration::from_millis(50));
+    assert_eq!(refused, Some(QueueFull { retry_after: mean * ahead }));
+    assert_eq!((pool.refused(), pool.waiting()), (1, QUEUE_PER_THREAD));
 }
 
 #[actix_web::test]
-async fn whoever_goes_while_waiting_gives_the_place_back_and_is_not_served() {
-    let (lane, end, waiting) = full().await;
+async fn a_caller_that_is_dropped_while_waiting_frees_its_slot_and_its_work_is_not_begun() {
+    let (pool, end, waiting) = full().await;
     // Told already: they would end at once if they were begun.
     for (end, task) in &waiting {
         end.send(9).unwrap();
         task.abort();
     }
-    until(|| lane.waiting() == 0).await;
-    assert_eq!((lane.dropped(), lane.running()), (PLACES as u64, 1));
-    let (last, task) = work(&lane);
-    until(|| lane.waiting() == 1).await;
+    eventually(|| pool.waiting() == 0).await;
+    assert_eq!((pool.dropped(), pool.running()), (QUEUE_PER_THREAD as u64, 1));
+    let (last, task) = work(&pool);
+    eventually(|| pool.waiting() == 1).await;
     end.send(1).unwrap();
     last.send(2).unwrap();
     assert_eq!(task.await.unwrap().unwrap().unwrap(), 2);
-    assert_eq!(lane.done().0, 2, "the first and the last");
+    assert_eq!(pool.done().0, 2, "the first and the last");
 }
 
 #[actix_web::test]
-async fn work_that_was_begun_ends_though_its_caller_goes() {
-    let lane = Arc::new(Lane::new(1));
-    let (end, task) = work(&lane);
-    until(|| lane.running() == 1).await;
+async fn work_that_was_begun_finishes_even_if_its_caller_is_dropped() {
+    let pool = Arc::new(HashPool::new(1));
+    let (end, task) = work(&pool);
+    eventually(|| pool.running() == 1).await;
     task.abort();
-    until(|| task.is_finished()).await;
-    assert_eq!((lane.running(), lane.done().0, lane.dropped()), (1, 0, 0));
+    eventually(|| task.is_finished()).await;
+    assert_eq!((pool.running(), pool.done().0, pool.dropped()), (1, 0, 0));
     end.send(1).unwrap();
-    until(|| lane.done().0 == 1 && lane.running() == 0).await;
+    eventually(|| pool.done().0 == 1 && pool.running() == 0).await;
 }
 
 #[actix_web::test]
 async fn a_panic_costs_the_caller_its_answer_and_the_lane_nothing() {
-    let lane = Arc::new(Lane::new(1));
+    let pool = Arc::new(HashPool::new(1));
     for _ in 0..2 {
-        let turn = lane.turn().await.ok().unwrap();
+        let permit = pool.acquire().await.ok().unwrap();
         let panics = || -> u64 { panic!("on purpose") };
-        assert!(turn.run(panics).await.is_err());
+        assert!(permit.run(panics).await.is_err());
     }
-    until(|| lane.running() == 0).await;
-    let turn = lane.turn().await.ok().unwrap();
-    assert_eq!(turn.run(|| 1).await.unwrap(), 1);
+    eventually(|| pool.running() == 0).await;
+    let permit = pool.acquire().await.ok().unwrap();
+    assert_eq!(permit.run(|| 1).await.unwrap(), 1);
 }
 
 #[cfg(target_os = "linux")]
 #[actix_web::test]
-async fn the_work_gives_way_and_nothing_else_does() {
+async fn the_work_runs_at_low_priority_and_nothing_else_does() {
     let niceness = || rustix::process::getpriority_process(None).unwrap();
     let here = niceness();
-    let turn = Arc::new(Lane::new(1)).turn().await.ok().unwrap();
-    let there = turn.run(niceness).await.unwrap();
+    let permit = Arc::new(HashPool::new(1)).acquire().await.ok().unwrap();
+    let there = permit.run(niceness).await.unwrap();
     assert_eq!(there, (here + NICE).min(19));
     assert_eq!(niceness(), here);
 }

@@ -1,6 +1,4 @@
-//! Lists as proxies and as peers write them, and whose word counts.
-//!
-//! Must not know sockets.
+//! Lists as proxies and as peers write them, and which entry counts.
 
 use actix_web::http::header::HeaderValue;
 
@@ -8,7 +6,7 @@ use super::*;
 
 const PROXIES: [&str; 3] = ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"];
 
-/// What `beyond` says of lines of headers on a connection from `nearest`.
+/// The peer on a connection from `nearest` with these header lines.
 fn found(nearest: &str, lines: &[(&str, impl AsRef<[u8]>)]) -> String {
     let trusted = PROXIES.map(|network| network.parse().unwrap());
     let mut headers = HeaderMap::new();

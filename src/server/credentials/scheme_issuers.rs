@@ -1,6 +1,4 @@
-//! Whose tokens each scheme of the document takes: ours, or those of exactly one issuer of the roster.
-//!
-//! Must not know what is demanded of whom, or how a token is checked.
+//! Whose tokens each scheme of the document takes: ours, or those of exactly one external issuer of the roster.
 
 use std::sync::Arc;
 
@@ -18,121 +16,120 @@ use crate::{
     },
     principal::Principal,
     roster::Issuer,
+    server::http::endpoints::OPENID_CONFIGURATION,
     tokens::{ExternalTokenError, Refresh},
 };
 
-/// Our own discovery, seen from a document at the top of our addresses.
-const OWN_DISCOVERY: &str = ".well-known/openid-configuration";
-
-/// For each scheme that takes another issuer's tokens, that issuer; all other schemes take ours.
+/// The external issuer of each scheme that has one, by the scheme's index; all other schemes take our own tokens.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(Vec<(usize, Foreign)>);
+pub(crate) struct SchemeIssuers(Vec<(usize, SchemeIssuer)>);
 
-impl Sources {
+impl SchemeIssuers {
     /// Finds the issuer of every `openIdConnect` scheme by its discovery URL.
     ///
     /// # Errors
     /// A scheme whose URL is neither ours nor that of one of `issuers`, and an issuer that is ourselves.
-    pub(crate) fn of(
+    pub(crate) fn new(
         policy: &Policy,
         issuers: &[Issuer],
         authority: &Authority,
     ) -> Result<Self, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let own = format!("{}/{OWN_DISCOVERY}", authority.issuer().trim_end_matches('/'));
+        let own = format!("{}{OPENID_CONFIGURATION}", authority.issuer().trim_end_matches('/'));
         for issuer in issuers.iter().filter(|issuer| issuer.url.discovery() == own) {
             let what =
-                "`url` is this service's own issuer, whose tokens are welcome anyway; remove it";
+                "`url` is this service's own issuer, whose tokens are accepted anyway; remove it";
             diagnostics.push(Diagnostic::new(format!("issuers.{}", issuer.name), what));
         }
-        let mut foreign = Vec::new();
+        let mut found = Vec::new();
         for scheme in policy.schemes() {
             let SchemeKind::OpenIdConnect { url } = &scheme.kind else { continue };
+            // Seen from a document at the root of this service.
             let relative = url.strip_prefix("./").or(url.strip_prefix('/')).unwrap_or(url);
-            if *url == own || relative == OWN_DISCOVERY {
+            if *url == own || OPENID_CONFIGURATION.strip_prefix('/') == Some(relative) {
                 continue;
             }
             match issuers.iter().find(|issuer| issuer.url.discovery() == *url) {
-                Some(issuer) => foreign.push((scheme.index, Foreign::new(issuer.url.clone()))),
+                Some(issuer) => found.push((scheme.index, SchemeIssuer::new(issuer.url.clone()))),
                 None => diagnostics.push(Diagnostic::new(
                     format!("scheme `{}`", scheme.name),
                     format!("the roster has no issuer with the discovery URL {url}; add it there as [issuers.NAME]"),
                 )),
             }
         }
-        diagnostics.or(Self(foreign))
+        diagnostics.or(Self(found))
     }
 
-    /// The other issuer whose tokens `scheme` takes; none if it takes ours.
-    pub(crate) fn foreign(&self, scheme: &Scheme) -> Option<&Foreign> {
-        self.0.iter().find(|(index, _)| *index == scheme.index).map(|(_, foreign)| foreign)
+    /// The external issuer whose tokens `scheme` takes; none if it takes our own.
+    pub(crate) fn find(&self, scheme: &Scheme) -> Option<&SchemeIssuer> {
+        self.0.iter().find(|(index, _)| *index == scheme.index).map(|(_, issuer)| issuer)
     }
 }
 
-/// Another issuer, and the right to fetch its keys.
+/// An external issuer, and the permit to fetch its keys.
 #[derive(Debug)]
-pub(crate) struct Foreign {
+pub(crate) struct SchemeIssuer {
     url: ProviderUrl,
-    /// Whoever waits for a fetch waits here, where it costs no thread.
-    flight: Arc<Mutex<()>>,
+    /// Held during a fetch, so that there is one at a time; waiting for it occupies no thread.
+    fetching: Arc<Mutex<()>>,
 }
 
-impl Foreign {
+impl SchemeIssuer {
     fn new(url: ProviderUrl) -> Self {
-        Self { url, flight: Arc::default() }
+        Self { url, fetching: Arc::default() }
     }
 
-    /// Proves a token, if need be with keys that are fetched first. The roster as it is now says whether the
-    /// issuer that the document names is still trusted.
-    pub(crate) async fn prove(
+    /// Authenticates a token, if necessary with keys that are fetched first. The roster as it is now decides whether
+    /// the issuer that the document names is still trusted.
+    pub(crate) async fn authenticate(
         &self,
         authority: &Arc<Authority>,
         token: &str,
     ) -> Result<Principal, ExternalTokenError> {
         let name = authority.issuer_at(&self.url).ok_or(ExternalTokenError::Untrusted)?;
-        let prove = || authority.authenticate_issuer_token(&name, token, Timestamp::now());
-        match prove() {
+        let authenticate = || authority.authenticate_issuer_token(&name, token, Timestamp::now());
+        match authenticate() {
             Err(ExternalTokenError::KeysNeeded) => {}
-            proven => {
+            result => {
                 self.refresh_old_keys(authority, &name);
-                return proven;
+                return result;
             }
         }
-        let flight = Arc::clone(&self.flight).lock_owned().await;
-        // Whoever had the right before may have brought the keys.
-        match prove() {
+        let permit = Arc::clone(&self.fetching).lock_owned().await;
+        // The previous holder of the permit may have fetched the keys.
+        match authenticate() {
             Err(ExternalTokenError::KeysNeeded) => {
-                let _ = fetch(authority, &name, flight).await;
-                prove()
+                let _ = fetch(authority, &name, permit).await;
+                authenticate()
             }
-            proven => proven,
+            result => result,
         }
     }
 
-    /// In the background: the old keys serve meanwhile.
+    /// Fetches in the background; the old keys stay in use meanwhile.
     fn refresh_old_keys(&self, authority: &Arc<Authority>, name: &Subject) {
         if authority.wants_refresh(name, Timestamp::now())
-            && let Ok(flight) = Arc::clone(&self.flight).try_lock_owned()
+            && let Ok(permit) = Arc::clone(&self.fetching).try_lock_owned()
         {
-            drop(fetch(authority, name, flight));
+            drop(fetch(authority, name, permit));
         }
     }
 }
 
-/// Fetches to the end, even if the request that asked for it is gone.
+/// Fetches to the end even if the request that needs it is gone.
 fn fetch(
     authority: &Arc<Authority>,
     name: &Subject,
-    flight: OwnedMutexGuard<()>,
+    permit: OwnedMutexGuard<()>,
 ) -> JoinHandle<()> {
     let (authority, name) = (Arc::clone(authority), name.clone());
     spawn_blocking(move || {
         match authority.refresh_issuer(&name, Timestamp::now()) {
             Ok(Refresh::Done) => log::info!("fetched the keys of the issuer {name}"),
             Ok(Refresh::NotNow) => {}
-            Err(fault) => log::warn!("cannot fetch the keys of the issuer {name}: {fault}"),
+            Err(error) => log::warn!("cannot fetch the keys of the issuer {name}: {error}"),
         }
-        drop(flight);
+        drop(permit);
     })
 }
 
@@ -143,6 +140,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    const OWN_DISCOVERY: &str = ".well-known/openid-configuration";
     use crate::{
         policy::compile_options::CompileOptions,
         roster::Roster,
@@ -154,8 +153,8 @@ mod tests {
         Roster::parse(&text, "roster").unwrap().roster
     }
 
-    /// For each of these schemes whether it takes the tokens of another issuer.
-    fn sources(issuer: &str, schemes: &[Value]) -> Result<Vec<bool>, Diagnostics> {
+    /// For each of these schemes, whether it takes the tokens of an external issuer.
+    fn external(issuer: &str, schemes: &[Value]) -> Result<Vec<bool>, Diagnostics> {
         let names: Vec<String> = (0..schemes.len()).map(|index| format!("s{index}")).collect();
         let security: Vec<Value> = names.iter().map(|name| json!({ name: [] })).collect();
         let schemes: Value = names.iter().cloned().zip(schemes.iter().cloned()).collect();
@@ -176,8 +175,8 @@ mod tests {
         };
         let roster = roster(issuer);
         let issuers: Vec<Issuer> = roster.issuers().cloned().collect();
-        let sources = Sources::of(&policy, &issuers, &Authority::new(roster, tokens))?;
-        Ok(policy.schemes().iter().map(|scheme| sources.foreign(scheme).is_some()).collect())
+        let found = SchemeIssuers::new(&policy, &issuers, &Authority::new(roster, tokens))?;
+        Ok(policy.schemes().iter().map(|scheme| found.find(scheme).is_some()).collect())
     }
 
     fn openid(url: &str) -> Value {
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuers_scheme_takes_its_tokens_and_all_others_take_ours() {
+    fn the_scheme_of_an_issuer_takes_its_tokens_and_all_others_take_ours() {
         let schemes = [
             json!({ "type": "http", "scheme": "bearer" }),
             openid(&format!("/{OWN_DISCOVERY}")),
@@ -194,12 +193,12 @@ mod tests {
             openid(&format!("http://127.0.0.1:8080/base/{OWN_DISCOVERY}")),
             openid(&format!("https://corp.test/{OWN_DISCOVERY}")),
         ];
-        let foreign = sources("https://corp.test/", &schemes).unwrap();
-        assert_eq!(foreign, [false, false, false, false, false, true]);
+        let external_schemes = external("https://corp.test/", &schemes).unwrap();
+        assert_eq!(external_schemes, [false, false, false, false, false, true]);
     }
 
     #[test]
-    fn an_unknown_discovery_url_is_a_problem_that_names_the_scheme() {
+    fn an_unknown_discovery_url_is_an_error_that_names_the_scheme() {
         for url in [
             format!("https://other.test/{OWN_DISCOVERY}"),
             format!("https://corp.test//{OWN_DISCOVERY}"),
@@ -207,17 +206,17 @@ mod tests {
             format!("/elsewhere/{OWN_DISCOVERY}"),
             "https://corp.test".to_owned(),
         ] {
-            let diagnostics = sources("https://corp.test", &[openid(&url)]).unwrap_err();
+            let diagnostics = external("https://corp.test", &[openid(&url)]).unwrap_err();
             assert!(diagnostics.to_string().starts_with("scheme `s0`: "), "{url}: {diagnostics}");
         }
     }
 
     #[test]
-    fn we_are_no_issuer_of_the_roster() {
+    fn this_service_must_not_be_an_issuer_of_the_roster() {
         for url in ["http://127.0.0.1:8080/base", "http://127.0.0.1:8080/base/"] {
-            let diagnostics = sources(url, &[]).unwrap_err();
+            let diagnostics = external(url, &[]).unwrap_err();
             assert!(diagnostics.to_string().starts_with("issuers.corp: "), "{url}: {diagnostics}");
         }
-        assert!(sources("http://127.0.0.1:8080", &[]).is_ok());
+        assert!(external("http://127.0.0.1:8080", &[]).is_ok());
     }
 }

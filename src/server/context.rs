@@ -1,0 +1,64 @@
+//! What one process works with: plain data, shared by everything that answers requests.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    authority::Authority,
+    config::Settings,
+    roster::Issuer,
+    server::{counters::Counters, credentials::secret_verifier::SecretVerifier, tls::Tls},
+};
+
+/// Everything that requests share: made once, before the first document is published.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) secrets: SecretVerifier,
+    pub(crate) settings: Settings,
+    /// The roster's external issuers at start: every worker must serve the same document.
+    pub(crate) issuers: Vec<Issuer>,
+    pub(crate) counters: Counters,
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Set once the process was told to stop.
+    stopping: AtomicBool,
+}
+
+impl Context {
+    pub(crate) fn new(
+        authority: Authority,
+        settings: Settings,
+        counters: Counters,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
+        let authority = Arc::new(authority);
+        Self {
+            issuers: authority.roster().issuers().cloned().collect(),
+            secrets: SecretVerifier::new(Arc::clone(&authority), settings.rate_limit),
+            authority,
+            settings,
+            counters,
+            tls,
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on `/health/ready` answers 503 and every answer closes its connection.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether something works only because of what was read earlier: the roster file, the TLS files or the keys of
+    /// an external issuer are broken or out of reach.
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.authority.roster_status().broken.is_some()
+            || self.authority.has_failing_issuer()
+            || self.tls.as_ref().is_some_and(|tls| tls.is_broken())
+    }
+}

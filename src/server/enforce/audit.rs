@@ -1,0 +1,65 @@
+//! The audit log: what was done with credentials and tokens, one line an event.
+
+use actix_web::HttpRequest;
+use log::{
+    Level, Record,
+    kv::{Error, Key, Source, Value, VisitSource},
+};
+
+use crate::server::http::{refusal::Refusal, request_info::RequestInfo};
+
+/// The target of the audit lines.
+const TARGET: &str = "audit";
+
+/// The names and values of a line; an absent value is logged as such.
+type Fields<'f> = &'f [(&'static str, Option<&'f str>)];
+
+/// Logs that a token was issued or revoked; written before this returns.
+pub(crate) fn record(event: &'static str, info: &RequestInfo, fields: Fields<'_>) {
+    write(event, info, fields, false);
+}
+
+/// Logs that a request was refused, and why. Strangers can cause these lines, so their writing may be deferred.
+pub(crate) fn refused(request: &HttpRequest, info: &RequestInfo, refusal: &Refusal) {
+    let code = refusal.told_code();
+    let fields = [
+        ("method", Some(request.method().as_str())),
+        ("path", Some(request.path())),
+        ("code", Some(code.as_str())),
+        ("reason", refusal.reason.as_deref()),
+        ("key_id", refusal.key_id.as_deref()),
+    ];
+    write("refused", info, &fields, true);
+}
+
+fn write(event: &'static str, info: &RequestInfo, fields: Fields<'_>, is_deferred: bool) {
+    if !log::log_enabled!(target: TARGET, Level::Info) {
+        return;
+    }
+    let values = KeyValues { fields, info, is_deferred };
+    let mut record = Record::builder();
+    record.level(Level::Info).target(TARGET).key_values(&values);
+    log::logger().log(&record.args(format_args!("{event}")).build());
+}
+
+/// The fields of the event, then those that every line has.
+struct KeyValues<'f> {
+    fields: Fields<'f>,
+    info: &'f RequestInfo,
+    is_deferred: bool,
+}
+
+impl Source for KeyValues<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        for (name, value) in self.fields {
+            visitor.visit_pair(Key::from_str(name), value.map_or_else(Value::null, Value::from))?;
+        }
+        let peer = self.info.peer.as_ref().map_or_else(Value::null, Value::from_display);
+        visitor.visit_pair(Key::from_str("peer"), peer)?;
+        visitor.visit_pair(Key::from_str("request_id"), Value::from(self.info.id.as_str()))?;
+        if self.is_deferred {
+            visitor.visit_pair(Key::from_str("deferred"), Value::from(true))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! The middleware around every application: has each request judged, and lets those pass that may.
+
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+use actix_web::{
+    Error, HttpMessage,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        ConnectionType, Method,
+        header::{CACHE_CONTROL, HOST, HeaderValue},
+    },
+    middleware::Next,
+};
+
+use crate::server::{
+    context::Context,
+    credentials::presented::Presented,
+    enforce::{
+        access_log::{refuse, shape},
+        guard::{Guard, GuardedOperation, Judgement, Verdict, not_found},
+    },
+    http::{code::Code, refusal::Refusal, request_info::RequestInfo},
+    limits::URL_BYTES,
+};
+
+/// Lets a request pass to its handler if the document allows it. A refusal is an answer like any other: an `Err` would
+/// skip the middleware around this one.
+pub(crate) async fn enforce(
+    context: Arc<Context>,
+    guard: Arc<Guard>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let started = Instant::now();
+    let Judgement { operation, verdict } = judge(&context, &guard, &request).await;
+    let answer = match verdict {
+        Ok(verdict) => pass(&context, operation, verdict, request, next).await,
+        Err(refusal) => Ok(refuse(&context, request.into_parts().0, &refusal)),
+    };
+    let status = match &answer {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    let counters = operation.map_or(guard.unknown(), |operation| &operation.counters);
+    counters.record(status, started.elapsed());
+    let mut response = answer?;
+    if context.is_stopping() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+/// The router's own path is judged: it is decoded once, and `%65` in it is an `e` for both.
+async fn judge<'g>(context: &Context, guard: &'g Guard, request: &ServiceRequest) -> Judgement<'g> {
+    let url_bytes = request.uri().path_and_query().map_or(0, |url| url.as_str().len());
+    if url_bytes > URL_BYTES {
+        let detail = format!("The URL is longer than {URL_BYTES} bytes.");
+        let verdict = Err(Refusal::new(Code::UriTooLong, detail));
+        return Judgement { operation: None, verdict };
+    }
+    let path = request.match_info().get_ref().path();
+    let presented = Presented {
+        method: request.method(),
+        path,
+        query: request.query_string(),
+        headers: request.headers(),
+        host: request.headers().get(HOST).map(HeaderValue::as_bytes),
+        peer: RequestInfo::find(request.request()).and_then(|info| info.peer),
+    };
+    let judgement = guard.judge(context, &presented).await;
+    match judgement.operation {
+        Some(operation) if !is_routed(operation, request, path) => {
+            log::error!(
+                "{} is not served: the router takes {path} for another route; register concrete paths first",
+                operation.operation.path
+            );
+            Judgement { operation: None, verdict: Err(not_found()) }
+        }
+        _ => judgement,
+    }
+}
+
+/// Whether the router takes this path for the operation's. It takes what was registered first, documented or not, and
+/// the policy what is most specific: where they differ, a handler would run under the requirement of another operation.
+fn is_routed(guarded: &GuardedOperation, request: &ServiceRequest, path: &str) -> bool {
+    let ask = || {
+        let pattern = request.resource_map().match_pattern(path);
+        pattern.is_some_and(|pattern| template(&pattern) == guarded.operation.path)
+    };
+    guarded.is_routed.as_ref().map_or_else(ask, |known| *known.get_or_init(ask))
+}
+
+async fn pass(
+    context: &Context,
+    operation: Option<&GuardedOperation>,
+    verdict: Verdict,
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let is_protected = matches!(verdict, Verdict::Protected(_));
+    if let Verdict::Protected(Some(authenticated)) = verdict {
+        request.extensions_mut().insert(authenticated);
+    }
+    // Where HEAD is not documented it is GET without the body: the codec leaves the body out, the router knows only GET.
+    if *request.method() == Method::HEAD
+        && operation.is_some_and(|guarded| guarded.operation.method == "GET")
+    {
+        request.head_mut().method = Method::GET;
+    }
+    let mut response = shape(context, next.call(request).await?);
+    if is_protected && !response.headers().contains_key(CACHE_CONTROL) {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// A pattern of the router as the document writes it: `/x/{id:[0-9]{2}}` is `/x/{id}`.
+fn template(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains(':') {
+        return Cow::Borrowed(pattern);
+    }
+    let (mut template, mut depth, mut in_regex) = (String::new(), 0_usize, false);
+    for character in pattern.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 1 => in_regex = true,
+            _ => {}
+        }
+        in_regex &= depth > 0;
+        if !in_regex {
+            template.push(character);
+        }
+    }
+    Cow::Owned(template)
+}

@@ -1,0 +1,76 @@
+//! What identifies a request in answers and in the log: its id, and the address of its peer.
+
+use std::{
+    future::{Ready, ready},
+    net::IpAddr,
+};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header::{HeaderName, HeaderValue},
+};
+use ipnet::IpNet;
+use rand::RngExt;
+
+use crate::server::http::{peer::peer, refusal::Refusal};
+
+/// The header that tells the caller the request id.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names one request in its answer and in the log: 12 characters of base62.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId([u8; 12]);
+
+impl RequestId {
+    fn generate() -> Self {
+        let mut bytes = [0; 12];
+        rand::rng().fill(&mut bytes);
+        // Some characters are a little more frequent than others, which an id may be.
+        Self(bytes.map(|byte| match byte % 62 {
+            value @ 0..10 => b'0' + value,
+            value @ 10..36 => b'A' + (value - 10),
+            value => b'a' + (value - 36),
+        }))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn to_header(self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
+    }
+}
+
+/// Made when a request arrives, and kept in its extensions. Handlers take it as an argument.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestInfo {
+    pub(crate) id: RequestId,
+    /// The address of the peer, behind trusted proxies what they say; none where the connection has no address.
+    pub(crate) peer: Option<IpAddr>,
+}
+
+impl RequestInfo {
+    /// Identifies a request that just arrived.
+    pub(crate) fn attach(request: &HttpRequest, trusted_proxies: &[IpNet]) -> Self {
+        let info = Self { id: RequestId::generate(), peer: peer(request, trusted_proxies) };
+        request.extensions_mut().insert(info);
+        info
+    }
+
+    /// What [`RequestInfo::attach`] left.
+    pub(crate) fn find(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().copied()
+    }
+}
+
+impl FromRequest for RequestInfo {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let missing = || Refusal::internal("the request was not identified".to_owned());
+        ready(Self::find(request).ok_or_else(missing))
+    }
+}

@@ -1,0 +1,77 @@
+//! Issuing an access token, as `/login` and `/token` do, and the answer that hands it over (RFC 6749 §5.1).
+
+use std::sync::Arc;
+
+use actix_web::web;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    authority::{IssueError, IssueRequest},
+    oauth::Scopes,
+    principal::Principal,
+    server::{
+        context::Context,
+        document::schemas::{self, TokenType},
+        http::{code::Code, refusal::Refusal},
+    },
+    tokens::IssuedToken,
+};
+
+/// An access token (RFC 6749 §5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TokenResponse {
+    #[schema(schema_with = schemas::access_token)]
+    pub(crate) access_token: String,
+    token_type: TokenType,
+    #[schema(schema_with = schemas::expires_in)]
+    pub(crate) expires_in: u64,
+    #[schema(schema_with = schemas::scope)]
+    scope: Scopes,
+}
+
+impl TokenResponse {
+    /// The answer that hands over a token that was issued at `now`.
+    pub(crate) fn new(issued: IssuedToken, now: Timestamp) -> Self {
+        let expires_in = issued.expires_at.as_second() - now.as_second();
+        Self {
+            access_token: issued.token.expose_secret().to_owned(),
+            token_type: TokenType::Bearer,
+            expires_in: expires_in.try_into().unwrap_or_default(),
+            scope: issued.scopes,
+        }
+    }
+}
+
+/// Issues a token. A slow signature is made on the blocking pool.
+///
+/// # Errors
+/// The refusal for what was asked for.
+pub(crate) async fn issue(
+    context: &Context,
+    principal: &Arc<Principal>,
+    request: IssueRequest,
+    now: Timestamp,
+) -> Result<IssuedToken, Refusal> {
+    let authority = &context.authority;
+    // RSA takes a millisecond and more, every other algorithm less than a switch of threads.
+    let issued = if authority.signing_algorithm() == "RS256" {
+        let (authority, principal) = (Arc::clone(authority), Arc::clone(principal));
+        web::block(move || authority.issue(&principal, request, now))
+            .await
+            .map_err(|error| Refusal::internal(error.to_string()))?
+    } else {
+        authority.issue(principal, request, now)
+    };
+    issued.map_err(|error| match error {
+        IssueError::Scope(_) | IssueError::TooLong(_) => not_possible(Code::InvalidScope, &error),
+        IssueError::Lifetime(_) | IssueError::Foreign => not_possible(Code::InvalidRequest, &error),
+        IssueError::Signing(reason) => Refusal::internal(reason),
+    })
+}
+
+fn not_possible(code: Code, error: &IssueError) -> Refusal {
+    Refusal::new(code, format!("Not possible: {error}."))
+}

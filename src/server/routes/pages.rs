@@ -1,0 +1,134 @@
+//! The document and its reader: `/openapi.json`, `/openapi.yaml`, Swagger UI at `/docs/`, and the redirects to it.
+//!
+//! They are served and public, but no operations of the document: generated clients have no use for them.
+
+use std::{borrow::Cow, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse, Route,
+    body::MessageBody,
+    http::header,
+    web::{self, Bytes, Data, ServiceConfig},
+};
+use serde_json::Value;
+use utoipa_swagger_ui::Config;
+
+use crate::{
+    config::DocumentSettings,
+    server::{
+        context::Context,
+        document::yaml::to_yaml,
+        http::{chunked_body::ChunkedBody, code::Code, endpoints::DOCUMENT, refusal::Refusal},
+    },
+};
+
+/// Only files of this server, no validator on another host; the page needs its inline styles.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// Replaces the example that Swagger UI starts with.
+const INITIALIZER: &str = include_str!("swagger-initializer.js");
+
+/// The document as it is served.
+#[derive(Debug)]
+pub(crate) struct Published {
+    json: Bytes,
+    yaml: Bytes,
+}
+
+impl Published {
+    /// # Errors
+    /// The document cannot be serialised.
+    pub(crate) fn new(document: &Value) -> Result<Self, String> {
+        let json = serde_json::to_vec(document).map_err(|error| error.to_string())?;
+        let yaml = to_yaml(document).map_err(|error| error.to_string())?;
+        Ok(Self { json: json.into(), yaml: yaml.into() })
+    }
+}
+
+/// A page: its path, whether it belongs to Swagger UI, and what answers `GET`.
+struct Page {
+    path: &'static str,
+    is_docs: bool,
+    route: fn() -> Route,
+}
+
+const PAGES: &[Page] = &[
+    Page { path: DOCUMENT, is_docs: false, route: || web::get().to(json) },
+    Page { path: "/openapi.yaml", is_docs: false, route: || web::get().to(yaml) },
+    Page { path: "/", is_docs: false, route: || web::get().to(start) },
+    Page { path: "/docs", is_docs: true, route: || web::get().to(docs_without_slash) },
+    Page { path: "/docs/", is_docs: true, route: || web::get().to(docs) },
+    Page { path: "/docs/{name}", is_docs: true, route: || web::get().to(docs_file) },
+];
+
+/// The paths of all pages that these settings allow.
+pub(crate) fn paths(settings: &DocumentSettings) -> Vec<&'static str> {
+    let allowed = |page: &&Page| settings.docs || !page.is_docs;
+    PAGES.iter().filter(allowed).map(|page| page.path).collect()
+}
+
+/// Registers the pages of these paths.
+pub(crate) fn register(config: &mut ServiceConfig, paths: &[&str]) {
+    for page in PAGES.iter().filter(|page| paths.contains(&page.path)) {
+        config.route(page.path, (page.route)());
+    }
+}
+
+async fn json(request: HttpRequest, published: Data<Published>) -> HttpResponse {
+    let body = ChunkedBody::new(published.json.clone(), &request);
+    HttpResponse::Ok().content_type("application/json").body(body)
+}
+
+async fn yaml(request: HttpRequest, published: Data<Published>) -> HttpResponse {
+    let body = ChunkedBody::new(published.yaml.clone(), &request);
+    HttpResponse::Ok().content_type("application/yaml").body(body)
+}
+
+/// Redirects to Swagger UI, or to the document where Swagger UI is switched off.
+async fn start(context: Data<Context>) -> HttpResponse {
+    see_other(if context.settings.document.docs { "docs/" } else { "openapi.json" })
+}
+
+/// The files of Swagger UI are relative to the page, so the slash matters.
+async fn docs_without_slash() -> HttpResponse {
+    see_other("docs/")
+}
+
+async fn docs(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    serve_file("index.html", &request)
+}
+
+async fn docs_file(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Refusal> {
+    serve_file(&name, &request)
+}
+
+fn serve_file(name: &str, request: &HttpRequest) -> Result<HttpResponse, Refusal> {
+    if name == "swagger-initializer.js" {
+        return Ok(file("text/javascript; charset=utf-8", INITIALIZER));
+    }
+    let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from("../openapi.json")));
+    match found.map_err(|error| Refusal::internal(error.to_string()))? {
+        Some(served) => {
+            let bytes = match served.bytes {
+                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                Cow::Owned(bytes) => bytes.into(),
+            };
+            Ok(file(&served.content_type, ChunkedBody::new(bytes, request)))
+        }
+        None => Err(Refusal::new(Code::NotFound, "Swagger UI has no file of this name.")),
+    }
+}
+
+fn file(content_type: &str, body: impl MessageBody + 'static) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .content_type(content_type)
+        .body(body)
+}
+
+fn see_other(location: &'static str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
