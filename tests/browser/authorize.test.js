@@ -1,4 +1,4 @@
-// Every way to authorize that the page offers opens `GET /request`.
+// Every authorization that the page offers is accepted by `GET /request`.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Docs, launch } from "./docs.js";
@@ -8,7 +8,7 @@ let browser, service;
 before(async () => ([browser, service] = await Promise.all([launch(), serve()])));
 after(() => Promise.all([browser?.close(), service?.stop()]));
 
-async function opens(docs, scheme, subject) {
+async function authenticates(docs, scheme, subject) {
   const answer = await docs.execute("GET", "/request");
   assert.equal(answer.status, 200, answer.text);
   const { scheme: seen, sub } = answer.json();
@@ -18,11 +18,11 @@ async function opens(docs, scheme, subject) {
 test("an API key in the header", async () => {
   const docs = await Docs.open(browser, service.url);
   await docs.authorize("apiKey (apiKey)", { "Value:": service.apiKey });
-  await opens(docs, "apiKey", service.client);
+  await authenticates(docs, "apiKey", service.client);
   await docs.close();
 });
 
-test("an API key in the query logs in, and the token is pasted", async () => {
+test("an API key in the query logs in, and the token is entered", async () => {
   const docs = await Docs.open(browser, service.url);
   await docs.authorize("apiKeyQuery (apiKey)", { "Value:": service.apiKey });
   const login = await docs.execute("POST", "/login");
@@ -30,7 +30,7 @@ test("an API key in the query logs in, and the token is pasted", async () => {
   assert.ok(docs.requests.some((request) => request.includes("/login?api_key=hp_")));
   assert.equal((await docs.execute("GET", "/request")).status, 401);
   await docs.authorize("bearer (http, Bearer)", { "Value:": login.json().access_token });
-  await opens(docs, "bearer", service.client);
+  await authenticates(docs, "bearer", service.client);
   await docs.close();
 });
 
@@ -38,7 +38,7 @@ test("oauth2 with the client's name and API key", async () => {
   const docs = await Docs.open(browser, service.url);
   const fields = { "client_id:": service.client, "client_secret:": service.apiKey };
   await docs.authorize("oauth2 (OAuth2, clientCredentials)", fields);
-  await opens(docs, "bearer", service.client);
+  await authenticates(docs, "bearer", service.client);
   await docs.close();
 });
 
@@ -46,19 +46,19 @@ test("oauth2 with a user's name and password, the client's fields left empty", a
   const docs = await Docs.open(browser, service.url);
   const fields = { "username:": user.name, "password:": user.password };
   await docs.authorize("oauth2 (OAuth2, password)", fields);
-  await opens(docs, "bearer", user.name);
+  await authenticates(docs, "bearer", user.name);
   await docs.close();
 });
 
-test("openIdConnect, at the place that discovery names", async () => {
+test("openIdConnect, at the endpoint from discovery", async () => {
   const docs = await Docs.open(browser, service.url);
   const fields = { "client_id:": service.client, "client_secret:": service.apiKey };
   await docs.authorize("openIdConnect (OAuth2, client_credentials)", fields);
-  await opens(docs, "bearer", service.client);
+  await authenticates(docs, "bearer", service.client);
   await docs.close();
 });
 
-test("nothing authorized opens nothing", async () => {
+test("without authorization the request is refused", async () => {
   const docs = await Docs.open(browser, service.url);
   const answer = await docs.execute("GET", "/request");
   assert.equal(answer.status, 401);

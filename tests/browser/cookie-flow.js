@@ -1,4 +1,4 @@
-// Login with a cookie, a look at whom one speaks for, logout: each in the page.
+// Login with a cookie, `GET /request`, and logout in the page.
 import assert from "node:assert/strict";
 
 export async function cookieFlow(docs, apiKey) {
@@ -9,7 +9,7 @@ export async function cookieFlow(docs, apiKey) {
   const answer = await docs.execute("GET", "/request");
   assert.equal(answer.status, 200, answer.text);
   assert.equal(answer.json().scheme, "session");
-  assert.equal(await docs.page.evaluate(() => document.cookie), "", "the cookie is not for scripts");
+  assert.equal(await docs.page.evaluate(() => document.cookie), "", "scripts cannot read the cookie");
   assert.equal((await docs.execute("POST", "/logout")).status, 200);
   assert.equal((await docs.execute("GET", "/request")).status, 401);
   assert.deepEqual(await docs.context.cookies(), []);

@@ -1,4 +1,4 @@
-// A login with `"cookie": true` is all that a browser needs, until the logout.
+// A login with `"cookie": true` authenticates the browser until the logout.
 import { after, before, test } from "node:test";
 import { Docs, launch } from "./docs.js";
 import { serve } from "./service.js";

@@ -1,19 +1,19 @@
-// Swagger UI in Chromium, as a person uses it, and everything that went wrong meanwhile.
+// Drives Swagger UI in Chromium and records errors of the page.
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
 
-/** One browser for the tests of a file. */
+/** Starts a browser. */
 export const launch = () =>
   chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
 
 export class Docs {
   /** Every request of the page, as `METHOD URL`. */
   requests = [];
-  #faults = [];
+  #errors = [];
 
-  /** Opens `path` below `url` in a browser that knows nothing yet, and waits until operations are there. */
+  /** Opens `path` below `url` in a new browser context, and waits for the operations. */
   static async open(browser, url, path = "/docs/") {
     const docs = new Docs();
     docs.context = await browser.newContext({ viewport: { width: 1300, height: 1000 } });
@@ -26,24 +26,24 @@ export class Docs {
   }
 
   #watch(origin) {
-    this.page.on("pageerror", (error) => this.#faults.push(`page error: ${error}`));
+    this.page.on("pageerror", (error) => this.#errors.push(`page error: ${error}`));
     this.page.on("console", (message) => {
       const expected = /^Failed to load resource: .* status of 4\d\d /.test(message.text());
-      const grave = ["error", "warning"].includes(message.type());
-      if (grave && !expected) this.#faults.push(`console: ${message.text()}`);
+      const severe = ["error", "warning"].includes(message.type());
+      if (severe && !expected) this.#errors.push(`console: ${message.text()}`);
     });
     this.page.on("request", (request) => {
       const { protocol, origin: host } = new URL(request.url());
       if (!["data:", "blob:"].includes(protocol) && host !== origin)
-        this.#faults.push(`request to another host: ${request.url()}`);
+        this.#errors.push(`request to another host: ${request.url()}`);
       this.requests.push(`${request.method()} ${request.url()}`);
     });
     this.page.on("response", (response) => {
-      if (response.status() >= 500) this.#faults.push(`${response.status()} ${response.url()}`);
+      if (response.status() >= 500) this.#errors.push(`${response.status()} ${response.url()}`);
     });
   }
 
-  /** Fills in the part of the Authorize dialog with this heading, by the labels of its fields. */
+  /** Fills in the section of the Authorize dialog with this heading. `fields` maps labels to values. */
   async authorize(heading, fields) {
     await this.page.locator(".scheme-container .authorize").click();
     const dialog = this.page.locator(".modal-ux");
@@ -65,15 +65,15 @@ export class Docs {
     return this.page.locator(`.opblock-${method.toLowerCase()}`).filter({ has: summary });
   }
 
-  /** Folds the box of an operation. */
-  async fold(method, path) {
+  /** Collapses an operation. */
+  async collapse(method, path) {
     const box = this.#box(method, path);
     await box.locator(".opblock-summary-control").click();
     await box.locator("button.execute").waitFor({ state: "detached" });
   }
 
-  /** The box of an operation, unfolded. */
-  async operation(method, path) {
+  /** Expands an operation and returns its box. */
+  async expand(method, path) {
     const box = this.#box(method, path);
     const execute = box.locator("button.execute");
     if ((await execute.count()) === 0) await box.locator(".opblock-summary-control").click();
@@ -81,9 +81,9 @@ export class Docs {
     return box;
   }
 
-  /** Presses Execute, with another JSON body where one is given. Gives the status and the body that are shown. */
+  /** Presses Execute, with `body` as JSON if given. Returns the status and the body that the page shows. */
   async execute(method, path, body) {
-    const box = await this.operation(method, path);
+    const box = await this.expand(method, path);
     const shown = box.locator(".live-responses-table");
     if ((await shown.count()) > 0) {
       await box.locator("button.btn-clear").click();
@@ -97,11 +97,11 @@ export class Docs {
     return { status: parseInt(await status.innerText(), 10), text, json: () => JSON.parse(text) };
   }
 
-  /** Asserts that nothing went wrong and that the page keeps nothing, and closes it. */
+  /** Asserts that there were no errors and that the page stored nothing, and closes it. */
   async close() {
     const kept = await this.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
     assert.equal(kept, "[{},{}]");
-    assert.deepEqual(this.#faults, []);
+    assert.deepEqual(this.#errors, []);
     await this.context.close();
   }
 }

@@ -1,4 +1,4 @@
-// Once authorized, Execute works at once for every operation of the document: nobody has to invent anything.
+// Once authorized, Execute succeeds for every operation without further input.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Docs, launch } from "./docs.js";
@@ -8,12 +8,12 @@ let browser, service;
 before(async () => ([browser, service] = await Promise.all([launch(), serve({ dev: true })])));
 after(() => Promise.all([browser?.close(), service?.stop()]));
 
-test("every operation answers 200 to what the page fills in", async () => {
+test("every operation answers 200 to the example of the page", async () => {
   const document = await (await fetch(`${service.url}/openapi.json`)).json();
   const operations = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => ({ method, path })));
   assert.ok(operations.length >= 18, `${operations.length} operations`);
-  operations.sort((one, other) => (one.path === "/logout") - (other.path === "/logout")); // it ends the token
+  operations.sort((one, other) => (one.path === "/logout") - (other.path === "/logout")); // last, because it revokes the token
 
   const docs = await Docs.open(browser, service.url);
   await docs.authorize("apiKey (apiKey)", { "Value:": service.apiKey });
@@ -24,13 +24,13 @@ test("every operation answers 200 to what the page fills in", async () => {
   for (const { method, path } of operations) {
     const { status, text } = await docs.execute(method, path);
     if (status !== 200) unexpected.push(`${method} ${path}: ${status} ${text}`);
-    await docs.fold(method, path); // a page full of answers is slow
+    await docs.collapse(method, path); // a page full of answers is slow
   }
   assert.deepEqual(unexpected, []);
   await docs.close();
 });
 
-test("what is shown for a good key and a bad one is different", async () => {
+test("a wrong key is refused", async () => {
   const docs = await Docs.open(browser, service.url);
   await docs.authorize("apiKey (apiKey)", { "Value:": `${service.apiKey}x` });
   const answer = await docs.execute("POST", "/login");

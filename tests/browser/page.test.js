@@ -1,4 +1,4 @@
-// What the page shows before anything is pressed, what it keeps, and that it can be switched off.
+// The page itself: redirection, order of operations, storage, and switching it off.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Docs, launch } from "./docs.js";
@@ -8,14 +8,14 @@ let browser, service;
 before(async () => ([browser, service] = await Promise.all([launch(), serve({ dev: true })])));
 after(() => Promise.all([browser?.close(), service?.stop()]));
 
-test("the address without a slash leads to the page", async () => {
+test("the address without a slash redirects to the page", async () => {
   const docs = await Docs.open(browser, service.url, "/docs");
   assert.equal(docs.page.url(), `${service.url}/docs/`);
   assert.equal(await docs.page.title(), "hallpass");
   await docs.close();
 });
 
-test("the login comes first, and the API key is the first to be asked for", async () => {
+test("login is the first operation, and the API key the first scheme", async () => {
   const docs = await Docs.open(browser, service.url);
   assert.match(await docs.page.locator(".opblock").first().innerText(), /POST\s+\/login/);
   assert.match(await docs.page.locator(".opblock").last().innerText(), /\/docs\//);
@@ -34,15 +34,15 @@ test("a reload forgets what was authorized", async () => {
   await docs.close();
 });
 
-test("switched off, there is no page", async () => {
-  const silent = await serve({ dev: true, settings: { HALLPASS_DOCS: "off" } });
+test("HALLPASS_DOCS=off removes the page", async () => {
+  const service = await serve({ dev: true, settings: { HALLPASS_DOCS: "off" } });
   try {
     const page = await browser.newPage();
     for (const path of ["/docs", "/docs/", "/docs/index.html"])
-      assert.equal((await page.goto(silent.url + path)).status(), 404, path);
-    assert.equal((await page.goto(`${silent.url}/`)).url(), `${silent.url}/openapi.json`);
+      assert.equal((await page.goto(service.url + path)).status(), 404, path);
+    assert.equal((await page.goto(`${service.url}/`)).url(), `${service.url}/openapi.json`);
     await page.close();
   } finally {
-    await silent.stop();
+    await service.stop();
   }
 });

@@ -1,4 +1,4 @@
-// The page works behind a reverse proxy that serves everything under a path.
+// The page behind a reverse proxy that serves hallpass under a path.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { cookieFlow } from "./cookie-flow.js";
@@ -16,13 +16,13 @@ after(async () => {
   front?.stop();
 });
 
-/** Nothing was asked for outside of the path. */
+/** Asserts that no request left the path. */
 async function done(docs) {
   await docs.close();
   assert.deepEqual(front.outside, []);
 }
 
-test("the start page leads there, and every address is below the path", async () => {
+test("the start page redirects, and every request is below the path", async () => {
   const docs = await Docs.open(browser, front.url, "/");
   assert.equal(docs.page.url(), `${front.url}/docs/`);
   const fields = { "username:": user.name, "password:": user.password };
@@ -34,7 +34,7 @@ test("the start page leads there, and every address is below the path", async ()
   await done(docs);
 });
 
-test("openIdConnect goes to the issuer's address", async () => {
+test("openIdConnect uses the address of the issuer", async () => {
   const docs = await Docs.open(browser, front.url);
   const fields = { "client_id:": service.client, "client_secret:": service.apiKey };
   await docs.authorize("openIdConnect (OAuth2, client_credentials)", fields);

@@ -1,4 +1,4 @@
-// Starts the real program, with a roster of its own or with --dev, and a reverse proxy before it.
+// Starts hallpass, with a roster or with --dev, and a reverse proxy.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ const secret = "only-for-tests-only-for-tests-only-for-tests";
 const rosterClient = "billing";
 export const user = { name: "alice", password: "correct horse battery staple" };
 
-/** Serves on a free port. Gives `url`, the name and API key of a client, and `stop`. */
+/** Starts hallpass on a free port. Returns `url`, the name and API key of a client, and `stop`. */
 export async function serve({ dev = false, settings = {} } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "hallpass-browser-"));
   const env = { PATH: process.env.PATH, HALLPASS_LOG: "warn", HALLPASS_SECRET_KEY: secret, ...settings };
@@ -34,7 +34,7 @@ export async function serve({ dev = false, settings = {} } = {}) {
     if (url && apiKey) break;
   }
   if (!url) throw new Error("hallpass ended before it listened");
-  child.stdout.resume(); // so that the program never waits for a reader
+  child.stdout.resume(); // so that writing to it never blocks
   const stop = async () => {
     child.kill();
     await ended;
@@ -43,7 +43,7 @@ export async function serve({ dev = false, settings = {} } = {}) {
   return { url, client: dev ? "demo" : rosterClient, apiKey, stop };
 }
 
-/** A reverse proxy that serves a service under `prefix` and knows no other path. */
+/** A reverse proxy that serves hallpass under `prefix` and answers 404 elsewhere. */
 export async function proxy(prefix) {
   const outside = [];
   let upstream;

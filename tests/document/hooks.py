@@ -1,4 +1,4 @@
-"""What Schemathesis must know that no document can say."""
+"""Hooks of Schemathesis for what the document cannot express."""
 
 import json
 import os
@@ -6,13 +6,13 @@ import urllib.request
 
 import schemathesis
 
-# The key of the run that needs a token a request, since it tries the operation that ends it.
+# The API key of the run that tests `POST /logout`, which needs a new token for each request.
 KEY = os.environ.get("HALLPASS_FRESH_TOKENS_FOR")
 
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Clients that are generated send `null` for what was left out: login takes it, and the document has no null."""
+    """Leaves out `null`: login accepts it from generated clients, but the document does not describe it."""
     if case.operation.definition.raw.get("operationId") != "login":
         return True
     return case.body is not None and not (isinstance(case.body, dict) and None in case.body.values())
@@ -22,7 +22,7 @@ if KEY:
 
     @schemathesis.auth(refresh_interval=None)
     class FreshToken:
-        """A token a request."""
+        """A new token for each request."""
 
         def get(self, case, context):
             login = f"{os.environ['HALLPASS_ADDRESS']}/login"

@@ -1,4 +1,4 @@
-"""Lets Schemathesis try the document out on the live service, as nobody and with every sort of credential.
+"""Runs Schemathesis against the live service, without a credential and with each kind of credential.
 
 Usage: probe.py PROGRAM [RUN]...; PROGRAM is a built hallpass.
 """
@@ -18,7 +18,7 @@ TOKEN_OPERATION = "logout"
 
 
 class Service:
-    """A hallpass of its own: a folder, a roster with an administrator, a free port."""
+    """A hallpass in its own folder, on a free port, with one administrator."""
 
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
@@ -28,7 +28,7 @@ class Service:
             "HALLPASS_STATE": "memory",
             "HALLPASS_RATE_LIMIT": "off",
             "HALLPASS_WORKERS": "2",
-            # Malformed headers, which actix-web refuses by itself, are not worth a line each.
+            # actix-web logs each malformed header that it refuses.
             "HALLPASS_LOG": "warn,actix_http=off",
         }
         self.key = self.run("key", "add", "operator", "--role", "admin", "--scope", "invoices:read")
@@ -52,10 +52,10 @@ class Service:
             return json.load(answer)["access_token"]
 
     def headers(self, run):
-        """What a run presents with every request."""
+        """The headers that a run adds to each request."""
         pair = base64.b64encode(f"operator:{self.key}".encode()).decode()
         return {
-            "nobody": lambda: [],
+            "anonymous": lambda: [],
             "key": lambda: [f"X-API-Key: {self.key}"],
             "token": lambda: [f"Authorization: Bearer {self.login()}"],
             "basic": lambda: [f"Authorization: Basic {pair}"],
@@ -64,7 +64,7 @@ class Service:
 
 
 def schemathesis(service, run):
-    """One run; `logout` ends the token that it presents, so it has a run and a token a request of its own."""
+    """One run. `POST /logout` revokes its token, so it has its own run with a new token for each request."""
     command = [str(pathlib.Path(sys.executable).parent / "schemathesis")]
     command += ["--config-file", str(HERE / "schemathesis.toml"), "run", f"{service.address}/openapi.json"]
     command += ["--include-operation-id" if run == "logout" else "--exclude-operation-id", TOKEN_OPERATION]
@@ -72,7 +72,7 @@ def schemathesis(service, run):
         command += ["-H", header]
     environment = {**os.environ, "HALLPASS_ADDRESS": service.address}
     if run == "key":
-        # A good key is enough, whatever bad credential stands beside it: alternatives are OR.
+        # A valid key is enough, also beside an invalid credential: alternatives are OR.
         command += ["--exclude-checks", "ignored_auth"]
     if run == "logout":
         environment["HALLPASS_FRESH_TOKENS_FOR"] = service.key
@@ -84,7 +84,7 @@ def schemathesis(service, run):
 def main():
     program, *runs = sys.argv[1:]
     failed = []
-    for run in runs or ["nobody", "key", "token", "basic", "logout"]:
+    for run in runs or ["anonymous", "key", "token", "basic", "logout"]:
         with tempfile.TemporaryDirectory() as folder:
             service = Service(str(pathlib.Path(program).resolve()), folder)
             started = time.monotonic()

@@ -1,4 +1,4 @@
-// The real provider and a real server that trusts it: `provide()`, `trusting({ corp: provider })`.
+// Starts the provider and a hallpass that trusts it: `provide()`, `trusting({ corp: provider })`.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,34 +21,34 @@ process.on('exit', () => {
 
 const fresh = { connection: 'close' };
 
-/** A running provider with keys of its own; `settings` are its environment. */
+/** Starts a provider with new keys; `settings` are its environment. */
 export async function provide(settings = {}) {
   const child = spawn(process.execPath, [PROGRAM], {
     env: { LIFETIME: '600', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let complaints = '';
-  child.stderr.on('data', (text) => (complaints += text));
+  let log = '';
+  child.stderr.on('data', (text) => (log += text));
   children.add(child);
   const end = once(child, 'exit').finally(() => children.delete(child));
   const fetches = [];
   const url = await new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error('the provider does not start')), DEADLINE);
-    end.then(() => reject(new Error(`the provider ended: ${complaints}`)), reject);
+    end.then(() => reject(new Error(`the provider ended: ${log}`)), reject);
     createInterface(child.stdout).on('line', (line) => {
-      const [, place] = line.match(/^listening on (.*)/) ?? [];
+      const [, address] = line.match(/^listening on (.*)/) ?? [];
       const [, at, path] = line.match(/^(\d+) GET (\S+) hallpass/) ?? [];
       if (path) fetches.push({ path, at: Number(at) });
-      if (place) resolve(place);
-      if (place) clearTimeout(late);
+      if (address) resolve(address);
+      if (address) clearTimeout(late);
     });
   });
   return {
     url,
-    /** What hallpass asked for, and when. */
+    /** The requests of hallpass, with their times. */
     fetches,
-    /** The paths of that. */
-    asked: () => fetches.map(({ path }) => path),
+    /** The paths of these requests. */
+    fetched: () => fetches.map(({ path }) => path),
 
     async token(client, { scope, resource = 'https://hallpass.test' } = {}) {
       const form = new URLSearchParams({ grant_type: 'client_credentials', resource });
@@ -61,7 +61,7 @@ export async function provide(settings = {}) {
       return body.access_token;
     },
 
-    /** Its first public key, as it publishes it. */
+    /** Its first published key. */
     async publicKey() {
       return (await (await fetch(`${url}/jwks`, { headers: fresh })).json()).keys[0];
     },
@@ -71,14 +71,14 @@ export async function provide(settings = {}) {
       await end;
     },
 
-    /** A provider at the same address, with other keys. */
-    again: () => provide({ ...settings, PORT: new URL(url).port }),
+    /** Starts a provider at the same address with other keys. */
+    restart: () => provide({ ...settings, PORT: new URL(url).port }),
   };
 }
 
 let count = 0;
 
-/** A server that trusts these providers. */
+/** Starts a hallpass that trusts these providers. */
 export async function trusting(providers, claim = 'roles_claim = "roles"\n') {
   const path = join(rosters, `${(count += 1)}.toml`);
   const table = ([name, { url }]) =>
@@ -99,11 +99,11 @@ export async function trusting(providers, claim = 'roles_claim = "roles"\n') {
   }
   return {
     ...server,
-    /** Puts another roster in the place of the old one, in one step. */
+    /** Replaces the roster atomically. */
     trust,
     get,
-    /** The status of `GET /request` with this token, and the code of a refusal. */
-    async judge(token) {
+    /** The status of `GET /request` with this token, with the code of a refusal. */
+    async authenticate(token) {
       const { status, body } = await get('/request', token);
       return status === 200 ? 200 : `${status} ${body.code}`;
     },
@@ -111,13 +111,13 @@ export async function trusting(providers, claim = 'roles_claim = "roles"\n') {
   };
 }
 
-/** Asks until the answer is as wanted, or time is up; gives the answer that it was. */
+/** Calls `ask` until its answer is truthy, and returns it. */
 export async function until(what, ask, limit = DEADLINE) {
   const end = Date.now() + limit;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,14 +1,13 @@
-// A real OpenID provider for the tests: gives JWT access tokens by client_credentials to a few clients.
+// An OpenID provider for the tests: issues JWT access tokens by client_credentials to a few clients.
 //
 //   PORT=0 node provider.mjs     first line on stdout: listening on http://127.0.0.1:PORT
 //
 //   curl -u billing:billing-secret http://127.0.0.1:PORT/token \
 //     -d grant_type=client_credentials -d resource=https://hallpass.test -d scope=invoices:read
 //
-// Its keys are made at each start: start it again on the same port to change them. ALG chooses RS256, PS256,
-// ES256 or EdDSA; LIFETIME the seconds that a token lives. A resource other than that above is its token's
-// audience. The tokens of the client late are those of an hour ago. Every request is a line on stdout, with its
-// time and its user agent.
+// Each start makes new keys. ALG is the algorithm: RS256, PS256, ES256 or EdDSA. LIFETIME is the lifetime of tokens
+// in seconds. A resource other than the one above becomes the audience of the token. Tokens of the client `late` were
+// issued an hour ago. Every request is logged to stdout, with its time and user agent.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';

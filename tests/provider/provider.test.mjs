@@ -1,4 +1,4 @@
-// The tokens of a real OpenID provider, and of those who would like to be it, against a real server.
+// Tokens of an OpenID provider, and forgeries of them.
 
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
@@ -11,10 +11,10 @@ import { provide, trusting, until } from './harness.mjs';
 
 const ONE_FETCH = ['/.well-known/openid-configuration', '/jwks'];
 const REFUSED = '401 invalid_token';
-/** From one fetch to the next; the provider's clock is read a little later than the server's. */
+/** The least time between fetches, as the provider sees it: it reads the clock later than the server does. */
 const PAUSE = 10_000 - 1_000;
 
-/** Everything that a test starts is stopped with it. */
+/** A test that stops at its end what it has started. */
 function scenario(name, body) {
   test(name, { timeout: 60_000 }, async (context) => {
     const running = [];
@@ -31,9 +31,9 @@ function scenario(name, body) {
   });
 }
 
-describe('another provider', { concurrency: true }, () => {
+describe('an external issuer', { concurrency: true }, () => {
   for (const algorithm of ['RS256', 'PS256', 'ES256', 'EdDSA']) {
-    scenario(`its ${algorithm} tokens open what they may open`, async ({ provide, trusting }) => {
+    scenario(`${algorithm} tokens are accepted`, async ({ provide, trusting }) => {
       const corp = await provide({ ALG: algorithm });
       const server = await trusting({ corp });
       const token = await corp.token('billing', { scope: 'invoices:read' });
@@ -48,17 +48,17 @@ describe('another provider', { concurrency: true }, () => {
         sub: 'billing',
         kind: 'client',
         roles: ['reader'],
-        scope: 'invoices:read reader', // its roles count as scopes
+        scope: 'invoices:read reader', // roles count as scopes
         scheme: 'corp',
         issuer: 'corp',
         client_id: 'billing',
       });
-      assert.equal(await server.judge(await corp.token('billing')), 200);
-      assert.deepEqual(corp.asked(), ONE_FETCH);
+      assert.equal(await server.authenticate(await corp.token('billing')), 200);
+      assert.deepEqual(corp.fetched(), ONE_FETCH);
     });
   }
 
-  scenario('admin, as a role or as a scope, opens /clients', async ({ provide, trusting }) => {
+  scenario('/clients requires admin, as a role or as a scope', async ({ provide, trusting }) => {
     const corp = await provide();
     const server = await trusting({ corp });
     const clients = async (...token) => server.get('/clients', await corp.token(...token));
@@ -70,14 +70,14 @@ describe('another provider', { concurrency: true }, () => {
     assert.equal((await clients('scoped')).status, 403);
     assert.equal((await clients('scoped', { scope: 'admin' })).status, 200);
 
-    const careless = await trusting({ corp }, '');
-    const role = await careless.get('/clients', await corp.token('admin'));
+    const withoutClaim = await trusting({ corp }, '');
+    const role = await withoutClaim.get('/clients', await corp.token('admin'));
     assert.equal(role.status, 403, 'without roles_claim its tokens have no roles');
-    const scope = await careless.get('/clients', await corp.token('admin', { scope: 'admin' }));
+    const scope = await withoutClaim.get('/clients', await corp.token('admin', { scope: 'admin' }));
     assert.equal(scope.status, 200);
   });
 
-  scenario('what is not for us, expired, or of others is refused', async ({ provide, trusting }) => {
+  scenario('tokens of another audience, expired tokens, and tokens of unknown issuers are refused', async ({ provide, trusting }) => {
     const [corp, other, stranger] = await Promise.all([provide(), provide(), provide()]);
     const server = await trusting({ corp, other });
     const elsewhere = { resource: 'https://elsewhere.test' };
@@ -88,18 +88,18 @@ describe('another provider', { concurrency: true }, () => {
       assert.match(challenge, /error="invalid_token"/);
     };
     await refused(await stranger.token('admin'), /not valid/);
-    assert.deepEqual([corp.asked(), other.asked(), stranger.asked()], [[], [], []]);
+    assert.deepEqual([corp.fetched(), other.fetched(), stranger.fetched()], [[], [], []]);
     await refused(await corp.token('billing', elsewhere), /not valid/);
     await refused(await corp.token('late'), /expired/);
-    assert.deepEqual([corp.asked(), other.asked()], [ONE_FETCH, []]);
+    assert.deepEqual([corp.fetched(), other.fetched()], [ONE_FETCH, []]);
     for (const [name, provider] of Object.entries({ corp, other })) {
       const { status, body } = await server.get('/request', await provider.token('billing'));
       assert.deepEqual([status, body.issuer, body.scheme], [200, name, name]);
     }
-    assert.deepEqual(stranger.asked(), []);
+    assert.deepEqual(stranger.fetched(), []);
   });
 
-  scenario('the document shows it, and our own tokens still work', async ({ provide, trusting }) => {
+  scenario('the document lists the issuer, and tokens of hallpass still work', async ({ provide, trusting }) => {
     const corp = await provide();
     const server = await trusting({ corp });
     const { body: document } = await server.get('/openapi.json');
@@ -108,7 +108,7 @@ describe('another provider', { concurrency: true }, () => {
     assert.equal(openIdConnectUrl, `${corp.url}/.well-known/openid-configuration`);
     const found = await (await fetch(openIdConnectUrl)).json();
     assert.equal(found.issuer, corp.url);
-    let places = 0;
+    let alternatives = 0;
     for (const [path, item] of Object.entries(document.paths)) {
       for (const [method, { security = [] }] of Object.entries(item)) {
         const wanted = security
@@ -117,14 +117,14 @@ describe('another provider', { concurrency: true }, () => {
             Object.keys(demands).join() === 'bearer' ? [demands, { corp: demands.bearer }] : [demands],
           );
         assert.deepEqual(security, wanted, `${method} ${path}`);
-        places += security.filter((demands) => 'corp' in demands).length;
+        alternatives += security.filter((demands) => 'corp' in demands).length;
       }
     }
     assert.deepEqual(document.paths['/clients'].get.security.slice(0, 2), [
       { bearer: ['admin'] },
       { corp: ['admin'] },
     ]);
-    assert.ok(places >= 2, `${places} alternatives`);
+    assert.ok(alternatives >= 2, `${alternatives} alternatives`);
 
     const login = await fetch(`${server.url}/login`, {
       method: 'POST',
@@ -132,31 +132,31 @@ describe('another provider', { concurrency: true }, () => {
     });
     const { body } = await server.get('/request', (await login.json()).access_token);
     assert.deepEqual([body.sub, body.scheme, 'issuer' in body], ['billing', 'bearer', false]);
-    assert.deepEqual(corp.asked(), [], 'our own tokens cost no fetch');
+    assert.deepEqual(corp.fetched(), [], 'tokens of hallpass cause no fetch');
   });
 
-  scenario('other keys cost one fetch, however many tokens come', async ({ provide, trusting, context }) => {
+  scenario('a change of keys causes one fetch', async ({ provide, trusting, context }) => {
     const before = await provide();
     const server = await trusting({ corp: before });
     const crowd = async (provider) => {
       const token = await provider.token('billing');
-      return Promise.all(Array.from({ length: 20 }, () => server.judge(token)));
+      return Promise.all(Array.from({ length: 20 }, () => server.authenticate(token)));
     };
     assert.deepEqual(await crowd(before), Array(20).fill(200));
-    assert.deepEqual(before.asked(), ONE_FETCH);
+    assert.deepEqual(before.fetched(), ONE_FETCH);
     const old = await before.token('billing');
 
     await before.stop();
-    const after = await before.again();
+    const after = await before.restart();
     const early = await crowd(after);
     await until('tokens of the new key are good', async () => {
       const crowded = await crowd(after);
       return crowded.every((status) => status === 200);
     });
-    assert.deepEqual(after.asked(), ONE_FETCH);
+    assert.deepEqual(after.fetched(), ONE_FETCH);
     const pause = after.fetches[0].at - before.fetches[0].at;
     assert.ok(pause > PAUSE, `${pause} ms from fetch to fetch`);
-    assert.equal(await server.judge(old), REFUSED, 'the old key is gone');
+    assert.equal(await server.authenticate(old), REFUSED, 'the old key is gone');
     context.diagnostic(`${pause} ms from fetch to fetch, at first ${[...new Set(early)]}`);
   });
 
@@ -164,48 +164,48 @@ describe('another provider', { concurrency: true }, () => {
     const before = await provide();
     const server = await trusting({ corp: before });
     const known = await before.token('billing');
-    assert.equal(await server.health(), 'ok', 'nobody was asked yet');
-    assert.equal(await server.judge(known), 200);
+    assert.equal(await server.health(), 'ok', 'nothing was fetched yet');
+    assert.equal(await server.authenticate(known), 200);
     await before.stop();
-    assert.equal(await server.judge(known), 200);
+    assert.equal(await server.authenticate(known), 200);
     assert.equal(await server.health(), 'ok', 'no fetch has failed');
 
-    // Of another key, so that a fetch is needed, which cannot succeed.
+    // Signed with another key, so that hallpass tries to fetch, which fails.
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const unknown = await new SignJWT(decodeJwt(known))
       .setProtectedHeader({ alg: 'RS256', kid: 'unknown' })
       .sign(privateKey);
     await until('a fetch fails', async () => {
-      assert.equal(await server.judge(unknown), REFUSED);
-      assert.equal(await server.judge(known), 200);
+      assert.equal(await server.authenticate(unknown), REFUSED);
+      assert.equal(await server.authenticate(known), 200);
       return (await server.health()) === 'degraded';
     });
-    assert.equal(await server.judge(known), 200);
+    assert.equal(await server.authenticate(known), 200);
 
-    const after = await before.again();
+    const after = await before.restart();
     const next = await after.token('billing');
-    await until('its tokens are good again', async () => (await server.judge(next)) === 200);
+    await until('its tokens are accepted again', async () => (await server.authenticate(next)) === 200);
     assert.equal(await server.health(), 'ok');
-    assert.deepEqual(after.asked(), ONE_FETCH);
+    assert.deepEqual(after.fetched(), ONE_FETCH);
   });
 
-  scenario('a server starts while it is down', async ({ provide, trusting }) => {
+  scenario('a server starts while the issuer is down', async ({ provide, trusting }) => {
     const before = await provide();
     const known = await before.token('billing');
     await before.stop();
     const server = await trusting({ corp: before });
-    assert.equal(await server.health(), 'ok', 'nobody was asked yet');
-    assert.equal(await server.judge(known), REFUSED);
+    assert.equal(await server.health(), 'ok', 'nothing was fetched yet');
+    assert.equal(await server.authenticate(known), REFUSED);
     assert.equal(await server.health(), 'degraded');
-    const after = await before.again();
+    const after = await before.restart();
     const next = await after.token('billing');
-    await until('its tokens are good', async () => (await server.judge(next)) === 200);
+    await until('its tokens are accepted', async () => (await server.authenticate(next)) === 200);
     assert.equal(await server.health(), 'ok');
-    assert.equal(await server.judge(known), REFUSED);
-    assert.deepEqual(after.asked(), ONE_FETCH);
+    assert.equal(await server.authenticate(known), REFUSED);
+    assert.deepEqual(after.fetched(), ONE_FETCH);
   });
 
-  scenario('forgeries are refused, and fetch nothing', async ({ provide, trusting, keep }) => {
+  scenario('forged tokens are refused and cause no fetch', async ({ provide, trusting, keep }) => {
     const corp = await provide();
     const server = await trusting({ corp });
     const good = await corp.token('admin');
@@ -215,7 +215,7 @@ describe('another provider', { concurrency: true }, () => {
     const jwk = { ...(await exportJWK(publicKey)), kid: 'forged', alg: 'RS256', use: 'sig' };
 
     const asked = [];
-    const lure = await keep(async () => {
+    const bait = await keep(async () => {
       const http = createServer((request, answer) => {
         asked.push(request.url);
         answer.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
@@ -230,7 +230,7 @@ describe('another provider', { concurrency: true }, () => {
     const pem = createPublicKey({ key: genuine, format: 'jwk' }).export({ format: 'pem', type: 'spki' });
     const der = createPublicKey({ key: genuine, format: 'jwk' }).export({ format: 'der', type: 'spki' });
     const none = new UnsecuredJWT(claims).encode();
-    const jku = `${lure.url}/jwks`;
+    const jku = `${bait.url}/jwks`;
     const forgeries = {
       'alg none': none,
       'alg none with a kid': [
@@ -241,65 +241,65 @@ describe('another provider', { concurrency: true }, () => {
       'HS256 with the public key as DER': await sign({ alg: 'HS256' }, claims, der),
       'HS256 with the modulus': await sign({ alg: 'HS256' }, claims, Buffer.from(genuine.n, 'base64url')),
       'jwk in the header': await sign({ jwk, kid: 'forged' }),
-      'jku to elsewhere': await sign({ jku, kid: 'forged' }),
-      'x5u to elsewhere': await sign({ x5u: jku, kid: 'forged' }),
+      'jku of another host': await sign({ jku, kid: 'forged' }),
+      'x5u of another host': await sign({ x5u: jku, kid: 'forged' }),
       'jku and jwk with the genuine kid': await sign({ jku, jwk }),
       'jku of the provider': await sign({ jku: `${corp.url}/jwks` }),
-      'iss of elsewhere': await sign({ kid: 'forged' }, { ...claims, iss: lure.url }),
+      'iss of another host': await sign({ kid: 'forged' }, { ...claims, iss: bait.url }),
       'iss with a slash': await sign({}, { ...claims, iss: `${corp.url}/` }),
       'iss in capitals': await sign({}, { ...claims, iss: corp.url.toUpperCase() }),
-      'two iss': await sign({}, { ...claims, iss: [corp.url, lure.url] }),
+      'two iss': await sign({}, { ...claims, iss: [corp.url, bait.url] }),
       'no iss': await sign({}, { ...claims, iss: undefined }),
       'iss of hallpass': await sign({}, { ...claims, iss: server.url }),
     };
-    const judgeAll = async () => {
+    const refuseAll = async () => {
       for (const [name, forged] of Object.entries(forgeries)) {
-        assert.equal(await server.judge(forged), REFUSED, name);
+        assert.equal(await server.authenticate(forged), REFUSED, name);
         assert.equal((await server.get('/clients', forged)).status, 401, name);
       }
     };
-    // Nothing was fetched yet, so a fetch would be allowed.
-    await judgeAll();
-    assert.deepEqual([corp.asked(), asked], [[], []]);
+    // Nothing was fetched yet, so the interval between fetches does not prevent one.
+    await refuseAll();
+    assert.deepEqual([corp.fetched(), asked], [[], []]);
     assert.equal(await server.health(), 'ok');
 
-    // Known keys change nothing, and what they are good for is tried: the signature.
-    assert.equal(await server.judge(good), 200);
-    assert.deepEqual(corp.asked(), ONE_FETCH, 'the count is of use');
-    await judgeAll();
+    // With known keys the signature is checked.
+    assert.equal(await server.authenticate(good), 200);
+    assert.deepEqual(corp.fetched(), ONE_FETCH, 'fetches are counted');
+    await refuseAll();
     const [header, , signature] = good.split('.');
     const payload = Buffer.from(JSON.stringify({ ...claims, sub: 'root' })).toString('base64url');
-    assert.equal(await server.judge([header, payload, signature].join('.')), REFUSED);
-    assert.equal(await server.judge(await sign({})), REFUSED, 'the genuine kid, a forged signature');
-    assert.equal(await server.judge(await sign({ kid: undefined })), REFUSED, 'no kid');
-    assert.equal(await server.judge(await sign({ kid: 'forged' })), REFUSED, 'an unknown kid');
-    assert.deepEqual([corp.asked(), asked], [ONE_FETCH, []]);
+    assert.equal(await server.authenticate([header, payload, signature].join('.')), REFUSED);
+    assert.equal(await server.authenticate(await sign({})), REFUSED, 'the genuine kid, a forged signature');
+    assert.equal(await server.authenticate(await sign({ kid: undefined })), REFUSED, 'no kid');
+    assert.equal(await server.authenticate(await sign({ kid: 'forged' })), REFUSED, 'an unknown kid');
+    assert.deepEqual([corp.fetched(), asked], [ONE_FETCH, []]);
     await fetch(jku);
-    assert.deepEqual(asked, ['/jwks'], 'the lure works');
+    assert.deepEqual(asked, ['/jwks'], 'the server of the forged keys works');
   });
 
-  scenario('what leaves the roster is refused within two seconds', async ({ provide, trusting, context }) => {
+  scenario('tokens of an issuer that was removed are refused within two seconds', async ({ provide, trusting, context }) => {
     const [corp, other] = await Promise.all([provide(), provide()]);
     const server = await trusting({ corp, other });
     const token = await corp.token('billing');
     const unaffected = await other.token('billing');
-    assert.deepEqual([await server.judge(token), await server.judge(unaffected)], [200, 200]);
+    assert.deepEqual([await server.authenticate(token), await server.authenticate(unaffected)], [200, 200]);
 
     const changed = Date.now();
     let accepted = changed;
     server.trust({ other });
     await until('its tokens are refused', async () => {
       const begun = Date.now();
-      const verdict = await server.judge(token);
-      if (verdict === 200) accepted = begun;
-      return verdict === REFUSED;
+      const outcome = await server.authenticate(token);
+      if (outcome === 200) accepted = begun;
+      return outcome === REFUSED;
     });
     assert.ok(accepted - changed < 2000, `accepted for ${accepted - changed} ms`);
     context.diagnostic(`accepted for ${accepted - changed} ms`);
-    assert.equal(await server.judge(unaffected), 200);
+    assert.equal(await server.authenticate(unaffected), 200);
     assert.equal(await server.health(), 'ok');
 
     server.trust({ corp, other });
-    await until('it is back', async () => (await server.judge(token)) === 200);
+    await until('it is back', async () => (await server.authenticate(token)) === 200);
   });
 });

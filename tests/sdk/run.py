@@ -1,26 +1,26 @@
-"""Generates SDKs from the document with six generators, builds each, and uses each against the live server.
+"""Generates six SDKs from the document, builds them, and runs a scenario with each against the live server.
 
-The story is the same everywhere: log in, see who you are, be refused, be let in, log out, be refused. Takes
-names of SDKs to try only those, and `--document FILE` to try another document than the committed one.
+All scenarios do the same: log in, read the principal, be refused, list the clients as administrator, log out, be
+refused. Arguments: the SDKs to test; `--document FILE` to use another document than the committed one.
 """
 
 import argparse
 import pathlib
 import time
 
-import in_python
-import in_rust
-import in_typescript
+import python_sdks
+import rust_sdks
+import typescript_sdks
 from server import server
 from tools import REPOSITORY, WORK
 
 SDKS = {
-    "python": in_python.with_openapi_generator,
-    "openapi-python-client": in_python.with_openapi_python_client,
-    "typescript-fetch": in_typescript.with_typescript_fetch,
-    "openapi-fetch": in_typescript.with_openapi_fetch,
-    "rust": in_rust.with_openapi_generator,
-    "progenitor": in_rust.with_progenitor,
+    "python": python_sdks.with_openapi_generator,
+    "openapi-python-client": python_sdks.with_openapi_python_client,
+    "typescript-fetch": typescript_sdks.with_typescript_fetch,
+    "openapi-fetch": typescript_sdks.with_openapi_fetch,
+    "rust": rust_sdks.with_openapi_generator,
+    "progenitor": rust_sdks.with_progenitor,
 }
 
 

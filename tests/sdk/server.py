@@ -1,4 +1,4 @@
-"""The server under test: the real program, in a folder of its own, on a free port, with two clients."""
+"""The server under test, in its own folder, on a free port, with two clients."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target" / "debug" / "ha
 
 @contextlib.contextmanager
 def server():
-    """What a story needs to know, as environment: the address, a reader's key and an administrator's."""
+    """The environment of a scenario: the address, the key of a reader and the key of an administrator."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HALLPASS")}
         environment |= {"HALLPASS_SECRET_KEY": "0123456789abcdef" * 2, "HALLPASS_STATE": "memory"}
@@ -32,10 +32,10 @@ def server():
                 first = process.stdout.readline()
                 if not first.startswith("listening on "):
                     log.seek(0)
-                    raise SystemExit(f"serve said {first!r}\n{log.read()}")
+                    raise SystemExit(f"serve printed {first!r}\n{log.read()}")
                 yield {"HALLPASS": first.removeprefix("listening on ").strip(), **keys}
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(timeout=30) == 0, "serve did not end well"
+                assert process.wait(timeout=30) == 0, "serve failed"
             finally:
                 process.kill()
                 process.wait()

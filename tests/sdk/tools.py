@@ -1,4 +1,4 @@
-"""Runs generators and compilers, and looks for warnings that the document caused."""
+"""Runs generators and compilers, and fails on warnings about the document."""
 
 import os
 import pathlib
@@ -10,10 +10,10 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 WORK = REPOSITORY / "target" / "test-tools" / "sdk"
-# Where this Python and the commands of its packages are.
+# The commands of Python packages.
 COMMANDS = pathlib.Path(sys.prefix) / "bin"
 
-# What openapi-generator says of every document, and of words that a language keeps for itself.
+# Warnings of openapi-generator about every document, and about reserved words of a language.
 NOISE = re.compile(
     r"OpenAPI 3\.1 support is still in beta"
     r"|Failed to get the schema name: null"
@@ -23,7 +23,7 @@ NOISE = re.compile(
 
 
 def run(*command, cwd=WORK, quiet=True, **environment):
-    """Runs a command to its end; what it said, or the end of the test where it failed."""
+    """Runs a command and returns its output. Fails the test if the command fails."""
     path = f"{COMMANDS}:{os.environ['PATH']}"
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -41,19 +41,19 @@ def fresh(folder):
 
 
 def openapi_generator(language, document, output, *options):
-    """Writes an SDK; any warning that is not noise ends the test."""
+    """Writes an SDK. Fails the test on any warning except for noise."""
     fresh(output)
-    said = run(
+    output = run(
         "openapi-generator-cli", "generate", "-g", language, "-i", document, "-o", output,
         "--additional-properties", ",".join(options),
     )
-    warnings = [line for line in said.splitlines() if re.search(r"WARN|ERROR", line) and not NOISE.search(line)]
+    warnings = [line for line in output.splitlines() if re.search(r"WARN|ERROR", line) and not NOISE.search(line)]
     if warnings:
         sys.exit("openapi-generator warns:\n" + "\n".join(warnings))
 
 
 def node_packages():
-    """Into the folder where TypeScript is compiled, unless these very packages are there already."""
+    """Installs the npm packages unless they are there, and returns the folder in which TypeScript is compiled."""
     folder = WORK / "typescript"
     folder.mkdir(parents=True, exist_ok=True)
     lock = (HERE / "typescript" / "package-lock.json").read_text()

@@ -1,21 +1,21 @@
-// Constant load: workers that log in, present their tokens, and verify them by a JWK Set that they keep.
+// Constant load: workers that log in, send their tokens, and verify them with a cached JWK Set.
 
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { eventually, key } from "./server.mjs";
 
-/** How long a worker keeps a token, at most, in milliseconds. */
+/** How long each worker keeps a token at most, in milliseconds. */
 const HOLDS = [0, 1000, Infinity, Infinity];
-/** No token is presented so shortly before its end, in milliseconds. */
+/** How long before its expiry a token is no longer used, in milliseconds. */
 const MARGIN = 1000;
 
 export function load(issuer) {
-  const faults = [];
-  const issued = new Map(); // kid -> when the last of its tokens ends
+  const errors = [];
+  const issued = new Map(); // kid -> expiry of its last token
   let stopped = false;
-  const fault = (what) => void faults.push(what);
+  const fail = (what) => void errors.push(what);
 
   const workers = HOLDS.map((hold) => {
-    // The hardest sort of verifier: an unknown kid does not make it look for new keys.
+    // An unknown kid does not make this verifier fetch the keys.
     const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), {
       cacheMaxAge: 1000,
       cooldownDuration: Infinity,
@@ -25,7 +25,7 @@ export function load(issuer) {
     async function login() {
       const headers = { "X-API-Key": key("billing") };
       const answer = await fetch(`${issuer}/login`, { method: "POST", headers });
-      if (answer.status !== 200) return fault(`login: ${answer.status}`);
+      if (answer.status !== 200) return fail(`login: ${answer.status}`);
       const text = (await answer.json()).access_token;
       const [{ kid }, end] = [decodeProtectedHeader(text), decodeJwt(text).exp * 1000];
       issued.set(kid, Math.max(issued.get(kid) ?? 0, end));
@@ -36,9 +36,9 @@ export function load(issuer) {
       const headers = { Authorization: `Bearer ${token.text}` };
       const { status } = await fetch(`${issuer}/request`, { headers });
       const late = () => Date.now() >= token.end;
-      if (status !== 200 && !late()) fault(`request: ${status} for a token of ${token.kid}`);
+      if (status !== 200 && !late()) fail(`request: ${status} for a token of ${token.kid}`);
       const expected = { issuer, audience: issuer, typ: "at+jwt", algorithms: ["EdDSA"] };
-      await jwtVerify(token.text, keys, expected).catch((error) => late() || fault(`jose: ${error.code}`));
+      await jwtVerify(token.text, keys, expected).catch((error) => late() || fail(`jose: ${error.code}`));
     }
 
     worker.done = (async () => {
@@ -48,7 +48,7 @@ export function load(issuer) {
           if (!token || Date.now() >= token.until) token = await login();
           if (token) await present(token);
         } catch (error) {
-          fault(`${error} ${error.cause ?? ""}`);
+          fail(`${error} ${error.cause ?? ""}`);
         }
         worker.rounds += 1;
       }
@@ -57,20 +57,20 @@ export function load(issuer) {
   });
 
   return {
-    faults,
+    errors,
     issued,
 
-    /** Until every worker has done a few rounds more. */
+    /** Waits until every worker has done some more rounds. */
     async rounds() {
       const before = workers.map((worker) => worker.rounds);
-      await eventually("the load goes on", () =>
+      await eventually("workers continue", () =>
         workers.every((worker, index) => worker.rounds >= before[index] + 5),
       );
     },
 
-    /** Until every verifier's copy of the JWK Set is exactly this. */
-    learnt: (kids) =>
-      eventually("every verifier has learnt the keys", () =>
+    /** Waits until every verifier has cached exactly these keys. */
+    cached: (kids) =>
+      eventually("every verifier has cached the keys", () =>
         workers.every(({ keys }) => String(keys.jwks()?.keys.map(({ kid }) => kid)) === String(kids)),
       ),
 

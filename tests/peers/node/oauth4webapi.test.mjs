@@ -1,4 +1,4 @@
-// oauth4webapi, a strict reading of the RFCs, finds the server, gets tokens, verifies, introspects, revokes.
+// oauth4webapi, a strict implementation of the RFCs: discovery, tokens, verification, introspection, revocation.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -33,7 +33,7 @@ async function introspect(as, token) {
   return oauth.processIntrospectionResponse(as, client, response);
 }
 
-test("both well-known places say the same", async () => {
+test("both metadata documents are equal", async () => {
   const [one, other] = [await discover(servers.EdDSA), await discover(servers.EdDSA, "oidc")];
   assert.deepEqual(one, other);
   assert.deepEqual(one.grant_types_supported, ["client_credentials", "password"]);
@@ -49,7 +49,7 @@ for (const [name, authentication] of [["basic", basic], ["post", oauth.ClientSec
   });
 }
 
-test("a wrong secret is answered with a challenge", async () => {
+test("a wrong secret is challenged", async () => {
   const as = await discover(servers.EdDSA);
   for (const method of [oauth.ClientSecretBasic, oauth.ClientSecretPost]) {
     await assert.rejects(token(as, method(key("audit"))), (refusal) => {
@@ -60,13 +60,13 @@ test("a wrong secret is answered with a challenge", async () => {
   }
 });
 
-test("a scope that was not granted is refused", async () => {
+test("a scope that the client does not have is refused", async () => {
   const as = await discover(servers.EdDSA);
   await assert.rejects(token(as, basic, { scope: "everything" }), { error: "invalid_scope", status: 400 });
 });
 
 for (const algorithm of ["EdDSA", "ES256", "RS256"]) {
-  test(`a token signed by ${algorithm} is an access token after RFC 9068`, async () => {
+  test(`a token signed with ${algorithm} is an access token by RFC 9068`, async () => {
     const as = await discover(servers[algorithm]);
     const { access_token } = await token(as);
     const request = (token) =>
@@ -83,7 +83,7 @@ for (const algorithm of ["EdDSA", "ES256", "RS256"]) {
   });
 }
 
-test("introspection until revocation", async () => {
+test("a revoked token is inactive", async () => {
   const as = await discover(servers.EdDSA);
   const { access_token } = await token(as);
   const active = await introspect(as, access_token);

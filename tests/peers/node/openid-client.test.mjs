@@ -1,4 +1,4 @@
-// openid-client configures itself by discovery, gets tokens, introspects, revokes.
+// openid-client: discovery, tokens, introspection, revocation.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -9,10 +9,10 @@ let server;
 before(async () => (server = await start("EdDSA")));
 after(() => server.stop());
 
-/** `place` is the issuer, or the very address of the metadata. */
-function discover(algorithm, authentication = client.ClientSecretBasic(key("billing")), place = server.url) {
+/** `url` is the issuer, or the address of the metadata. */
+function discover(algorithm, authentication = client.ClientSecretBasic(key("billing")), url = server.url) {
   const execute = [client.allowInsecureRequests];
-  return client.discovery(new URL(place), "billing", {}, authentication, { algorithm, execute });
+  return client.discovery(new URL(url), "billing", {}, authentication, { algorithm, execute });
 }
 
 for (const algorithm of ["oauth2", "oidc"]) {
@@ -29,14 +29,14 @@ for (const algorithm of ["oauth2", "oidc"]) {
   });
 }
 
-test("the metadata is found by its own address too", async () => {
+test("discovery by the address of the metadata", async () => {
   for (const name of ["oauth-authorization-server", "openid-configuration"]) {
     const config = await discover(undefined, undefined, `${server.url}/.well-known/${name}`);
     assert.equal(config.serverMetadata().issuer, server.url);
   }
 });
 
-test("the password of a user", async () => {
+test("a token for a password", async () => {
   const config = await discover("oauth2");
   const ask = (password) =>
     client.genericGrantRequest(config, "password", { username: "alice", password });
@@ -44,7 +44,7 @@ test("the password of a user", async () => {
   await assert.rejects(ask("wrong"), { error: "invalid_grant" });
 });
 
-test("introspection until revocation", async () => {
+test("a revoked token is inactive", async () => {
   const config = await discover("oauth2");
   const { access_token } = await client.clientCredentialsGrant(config);
   const active = await client.tokenIntrospection(config, access_token);
@@ -53,7 +53,7 @@ test("introspection until revocation", async () => {
   assert.deepEqual(await client.tokenIntrospection(config, access_token), { active: false });
 });
 
-test("client_secret_post, the client's habit, is for /token; elsewhere the metadata says Basic", async () => {
+test("client_secret_post is accepted by /token only, as the metadata says", async () => {
   const config = await discover("oauth2", client.ClientSecretPost(key("billing")));
   const { access_token } = await client.clientCredentialsGrant(config);
   assert.ok(access_token);

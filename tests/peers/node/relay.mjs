@@ -1,4 +1,4 @@
-// A load balancer in front of several servers: each in turn, a connection for every request.
+// A round-robin load balancer with a new connection for each request.
 
 import http from "node:http";
 import { once } from "node:events";
@@ -29,10 +29,10 @@ export async function relay() {
     url: `http://127.0.0.1:${front.address().port}`,
     add: (server) => members.push({ server, busy: 0 }),
 
-    /** Puts `server` in the place of a member, and stops that one when its last request is answered. */
-    async replace(place, server) {
-      const old = members[place];
-      members[place] = { server, busy: 0 };
+    /** Replaces the member at `index` with `server`, and stops the old one when its last request is answered. */
+    async replace(index, server) {
+      const old = members[index];
+      members[index] = { server, busy: 0 };
       await eventually("the old server is idle", () => old.busy === 0);
       await old.server.stop();
     },

@@ -1,7 +1,7 @@
-// The signing key is rotated as the README says, behind a load balancer, and no request is refused.
+// Rotation of the signing key as the manual describes it, behind a load balancer, without a refused request.
 //
-// A server reads its keys when it starts, so each step puts a new process in the place of an old one. State is
-// in memory: the state file belongs to one process at a time.
+// A server reads its keys at start, so each step replaces the processes. The state is in memory, because only one
+// process can use a state file.
 
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
@@ -28,14 +28,14 @@ async function begin(lifetime) {
   const balancer = await relay();
   const launch = ([signing, settings]) =>
     start(signing, { HALLPASS_ISSUER: balancer.url, HALLPASS_TOKEN_LIFETIME: lifetime, ...settings });
-  for (let place = 0; place < PROCESSES; place += 1) balancer.add(await launch(STEPS.before));
+  for (let index = 0; index < PROCESSES; index += 1) balancer.add(await launch(STEPS.before));
   const work = load(balancer.url);
   await work.rounds();
   return {
     work,
     async step(name, processes = PROCESSES) {
-      for (let place = 0; place < processes; place += 1) {
-        await balancer.replace(place, await launch(STEPS[name]));
+      for (let index = 0; index < processes; index += 1) {
+        await balancer.replace(index, await launch(STEPS[name]));
         await work.rounds();
       }
     },
@@ -50,36 +50,36 @@ async function begin(lifetime) {
 let pool;
 afterEach(() => pool?.end());
 
-test("publish, sign, withdraw: nothing is refused", { timeout: 120_000 }, async (context) => {
+test("publish, sign, withdraw: no request is refused", { timeout: 120_000 }, async (context) => {
   pool = await begin("6s");
   const { work } = pool;
-  await work.learnt([A]);
+  await work.cached([A]);
   await pool.step("publish");
-  await work.learnt([A, B]);
+  await work.cached([A, B]);
   assert.deepEqual([...work.issued.keys()], [A]);
   await pool.step("sign");
-  await work.learnt([B, A]);
+  await work.cached([B, A]);
   await eventually("the last token of the old key has expired", () => Date.now() > work.issued.get(A));
   await pool.step("withdraw");
-  await work.learnt([B]);
+  await work.cached([B]);
   await work.rounds();
   context.diagnostic(`${await pool.end()} rounds`);
-  assert.deepEqual(work.faults, []);
+  assert.deepEqual(work.errors, []);
   assert.deepEqual([...work.issued.keys()], [A, B]);
 });
 
-test("signing with a key that was not published is noticed", { timeout: 120_000 }, async () => {
+test("tokens of a key that was not published are refused", { timeout: 120_000 }, async () => {
   pool = await begin("60s");
   await pool.step("sign", 1);
-  const { faults } = pool.work;
-  await eventually("a server that lacks the key refuses", () => faults.includes(`request: 401 for a token of ${B}`));
-  await eventually("a verifier lacks the key", () => faults.includes("jose: ERR_JWKS_NO_MATCHING_KEY"));
+  const { errors } = pool.work;
+  await eventually("a server without the key refuses", () => errors.includes(`request: 401 for a token of ${B}`));
+  await eventually("a verifier does not find the key", () => errors.includes("jose: ERR_JWKS_NO_MATCHING_KEY"));
 });
 
-test("withdrawing a key before its tokens have expired is noticed", { timeout: 120_000 }, async () => {
+test("tokens of a withdrawn key are refused", { timeout: 120_000 }, async () => {
   pool = await begin("60s");
-  await pool.work.learnt([A]);
+  await pool.work.cached([A]);
   for (const step of ["publish", "sign", "withdraw"]) await pool.step(step);
-  const { faults } = pool.work;
-  await eventually("old tokens are refused", () => faults.includes(`request: 401 for a token of ${A}`));
+  const { errors } = pool.work;
+  await eventually("old tokens are refused", () => errors.includes(`request: 401 for a token of ${A}`));
 });

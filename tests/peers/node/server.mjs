@@ -1,4 +1,4 @@
-// Real servers for the tests: `start("EdDSA")` starts one that signs with that algorithm.
+// Starts servers: `start("EdDSA")` starts one that signs with that algorithm.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,23 +12,23 @@ const PEERS = fileURLToPath(new URL("..", import.meta.url));
 const HALLPASS = join(PEERS, "../../target/debug/hallpass");
 const DEADLINE = 30_000;
 
-const stage = mkdtempSync(join(tmpdir(), "peers-"));
+const folder = mkdtempSync(join(tmpdir(), "peers-"));
 const children = new Set();
 process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
-  rmSync(stage, { recursive: true });
+  rmSync(folder, { recursive: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
-execFileSync(join(PEERS, "stage"), [HALLPASS, stage], { stdio: "pipe", timeout: 2 * DEADLINE });
+execFileSync(join(PEERS, "setup"), [HALLPASS, folder], { stdio: "pipe", timeout: 2 * DEADLINE });
 
-export const file = (name) => readFileSync(join(stage, name), "utf8");
+export const file = (name) => readFileSync(join(folder, name), "utf8");
 export const key = (client) => file(`${client}.key`).trim();
 
-/** A running `hallpass serve` on a free port; `signing` is the name of a key of the stage. */
+/** Starts `hallpass serve` on a free port; `signing` is the name of a key that `setup` made. */
 export async function start(signing, settings = {}) {
-  const log = openSync(join(stage, "log"), "a");
+  const log = openSync(join(folder, "log"), "a");
   const child = spawn(HALLPASS, ["serve", "--bind", "127.0.0.1:0"], {
-    cwd: stage,
+    cwd: folder,
     env: { HALLPASS_STATE: "memory", HALLPASS_SIGNING_KEY: `${signing}.pem`, ...settings },
     stdio: ["ignore", "pipe", log],
   });
@@ -44,7 +44,7 @@ export async function start(signing, settings = {}) {
     throw new Error(`the server did not start: ${first[0]}`);
   }
 
-  /** SIGTERM, as an operator would; the exit code, once there is one. */
+  /** Stops the server with SIGTERM and checks the exit code. */
   const stop = async () => {
     child.kill("SIGTERM");
     const late = setTimeout(() => child.kill("SIGKILL"), DEADLINE);
@@ -55,11 +55,11 @@ export async function start(signing, settings = {}) {
   return { url: first[0].slice("listening on ".length), stop };
 }
 
-/** Waits for a condition, never for luck. */
+/** Waits until a condition holds. */
 export async function eventually(what, condition) {
   const end = Date.now() + DEADLINE;
   while (!condition()) {
-    if (Date.now() > end) throw new Error(`in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

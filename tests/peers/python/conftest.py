@@ -1,4 +1,4 @@
-"""Gives every test real servers: `serve("EdDSA")` starts one that signs with that algorithm."""
+"""Starts servers for the tests: `serve("EdDSA")` starts one that signs with that algorithm."""
 
 import pathlib
 import signal
@@ -15,13 +15,13 @@ DEADLINE = 30
 class Server:
     """A running `hallpass serve` on a free port."""
 
-    def __init__(self, stage, settings):
-        self.stage = stage
+    def __init__(self, folder, settings):
+        self.folder = folder
         environment = {"HALLPASS_STATE": "memory"} | settings
-        self.log = open(stage / "log", "a")
+        self.log = open(folder / "log", "a")
         self.process = subprocess.Popen(
             [HALLPASS, "serve", "--bind", "127.0.0.1:0"],
-            cwd=stage, env=environment, text=True, stdout=subprocess.PIPE, stderr=self.log,
+            cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=self.log,
         )
         watchdog = threading.Timer(DEADLINE, self.process.kill)
         watchdog.start()
@@ -29,11 +29,11 @@ class Server:
         watchdog.cancel()
         if not first.startswith("listening on "):
             self.process.kill()
-            raise RuntimeError(f"the first line is {first!r}: {(stage / 'log').read_text()[-2000:]}")
+            raise RuntimeError(f"the first line is {first!r}: {(folder / 'log').read_text()[-2000:]}")
         self.url = first.removeprefix("listening on ").strip()
 
     def key(self, client):
-        return (self.stage / f"{client}.key").read_text().strip()
+        return (self.folder / f"{client}.key").read_text().strip()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -46,15 +46,15 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stage")
-    subprocess.run([PEERS / "stage", HALLPASS, folder], check=True, timeout=2 * DEADLINE)
-    return folder
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("server")
+    subprocess.run([PEERS / "setup", HALLPASS, path], check=True, timeout=2 * DEADLINE)
+    return path
 
 
 @pytest.fixture(scope="session")
-def serve(stage):
-    """Starts a server, or gives the one that has these settings already."""
+def serve(folder):
+    """Starts a server, or returns a running one with the same settings."""
     servers = {}
 
     def start(algorithm, **settings):
@@ -64,7 +64,7 @@ def serve(stage):
             settings["HALLPASS_SIGNING_KEY"] = f"{algorithm}.pem"
         which = tuple(sorted(settings.items()))
         if which not in servers:
-            servers[which] = Server(stage, settings)
+            servers[which] = Server(folder, settings)
         return servers[which]
 
     yield start

@@ -1,4 +1,4 @@
-"""Authlib asks for tokens, uses them, and ends them."""
+"""Authlib: metadata, tokens, introspection, revocation."""
 
 import httpx
 import pytest
@@ -26,7 +26,7 @@ def client(server, metadata):
         yield client
 
 
-def who(server, client):
+def whoami(server, client):
     return client.get(f"{server.url}/request")
 
 
@@ -40,11 +40,11 @@ def test_metadata_is_valid(serve, algorithm):
 
 
 def test_openid_configuration_is_valid(serve):
-    # OpenID Connect wants RS256 among the algorithms of every provider, and Authlib insists.
+    # OpenID Connect requires RS256 of every provider, and Authlib checks that.
     issuer = "https://hallpass.example"
     server = serve("RS256", HALLPASS_ISSUER=issuer)
-    place = get_well_known_url(issuer, suffix="openid-configuration")
-    OpenIDProviderMetadata(httpx.get(server.url + place).raise_for_status().json()).validate()
+    path = get_well_known_url(issuer, suffix="openid-configuration")
+    OpenIDProviderMetadata(httpx.get(server.url + path).raise_for_status().json()).validate()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -56,7 +56,7 @@ def test_client_credentials(server, metadata, method):
         assert token["token_type"] == "Bearer"
         assert token["scope"] == "invoices:read"
         assert token["expires_in"] == 1800
-        answer = who(server, client).raise_for_status().json()
+        answer = whoami(server, client).raise_for_status().json()
     assert (answer["sub"], answer["kind"], answer["roles"]) == ("billing", "client", ["reader"])
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_secret_is_an_invalid_client(server, metadata, method):
     assert refused.value.error == "invalid_client"
 
 
-def test_a_scope_that_was_not_granted_is_an_invalid_scope(client):
+def test_a_scope_that_the_client_does_not_have_is_an_invalid_scope(client):
     with pytest.raises(OAuthError) as refused:
         client.fetch_token(grant_type="client_credentials", scope="everything")
     assert refused.value.error == "invalid_scope"
@@ -84,7 +84,7 @@ def test_password(server, metadata, through_a_client):
         assert refused.value.error == "invalid_grant"
         token = client.fetch_token(username="alice", password="correct horse battery staple")
         assert token["scope"] == "invoices:read"
-        answer = who(server, client).raise_for_status().json()
+        answer = whoami(server, client).raise_for_status().json()
     assert (answer["sub"], answer["kind"], answer["roles"]) == ("alice", "user", ["admin"])
 
 
@@ -105,13 +105,13 @@ def test_introspection_and_revocation(server, metadata, client):
     assert introspected()["active"] is True
     client.revoke_token(metadata["revocation_endpoint"], token=token).raise_for_status()
     assert introspected() == {"active": False}
-    assert who(server, client).status_code == 401
+    assert whoami(server, client).status_code == 401
 
 
-def test_a_token_about_to_expire_is_fetched_anew(serve):
+def test_a_token_that_is_about_to_expire_is_replaced(serve):
     server = serve("EdDSA", HALLPASS_TOKEN_LIFETIME="30s")
     renewal = {"token_endpoint": f"{server.url}/token", "grant_type": "client_credentials"}
     with OAuth2Client("billing", server.key("billing"), **renewal) as client:
         first = client.fetch_token()
-        who(server, client).raise_for_status()
+        whoami(server, client).raise_for_status()
         assert client.token["access_token"] != first["access_token"]

@@ -1,4 +1,4 @@
-"""The examples of the README tell a good token from a bad one."""
+"""The examples of the manual accept a valid token and refuse an invalid one."""
 
 import os
 import pathlib

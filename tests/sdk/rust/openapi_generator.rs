@@ -1,4 +1,4 @@
-//! The story with the SDK that openapi-generator writes in Rust.
+//! The scenario with the SDK that openapi-generator writes in Rust.
 
 use std::{env::var, fmt::Debug};
 
@@ -33,8 +33,8 @@ fn refused<T: Debug, E>(answer: Result<T, Error<E>>) -> (u16, E) {
         Err(Error::ResponseError(ResponseContent { status, entity: Some(entity), .. })) => {
             (status.as_u16(), entity)
         }
-        Err(_) => panic!("the refusal has no type"),
-        Ok(answer) => panic!("this was to be refused: {answer:?}"),
+        Err(_) => panic!("the refusal has no typed body"),
+        Ok(answer) => panic!("the request was not refused: {answer:?}"),
     }
 }
 
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Failed> {
 
     let who = whoami(&reader).await?;
     assert_eq!((who.sub.as_str(), who.kind), ("reader", PrincipalKind::Client));
-    assert!(who.expires_at > who.issued_at, "times are no text");
+    assert!(who.expires_at > who.issued_at, "times are compared as times");
 
     // The errors are untagged, so that their variant is the first that fits; status and body are exact.
     let (status, error) = refused(list_clients(&reader).await);

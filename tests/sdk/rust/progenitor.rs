@@ -1,16 +1,16 @@
-//! The story with the SDK that progenitor writes at compile time.
+//! The scenario with the SDK that progenitor writes at compile time.
 
 use std::env::var;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
-progenitor::generate_api!(spec = "plain.json", interface = Positional);
+progenitor::generate_api!(spec = "openapi30.json", interface = Positional);
 
 use types::{Code, LoginResponse, OAuthError, OAuthErrorCode, PrincipalKind, Problem, TokenRequest, TokenRequestGrantType, TokenType};
 
 type Failed = Box<dyn std::error::Error>;
 
-/// progenitor knows nothing of `security`: credentials are headers of the client.
+/// progenitor does not support `security`, so the credential is a default header of the client.
 fn with(name: HeaderName, value: &str) -> Result<Client, Failed> {
     let headers = HeaderMap::from_iter([(name, HeaderValue::from_str(value)?)]);
     let client = reqwest::Client::builder().default_headers(headers).build()?;
@@ -25,7 +25,7 @@ async fn log_in(key: &str) -> Result<LoginResponse, Failed> {
 fn refused<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<ResponseValue<T>, Error<E>>) -> (u16, E) {
     match answer {
         Err(Error::ErrorResponse(refusal)) => (refusal.status().as_u16(), refusal.into_inner()),
-        other => panic!("this was to be refused, with a type: {other:?}"),
+        other => panic!("not a typed refusal: {other:?}"),
     }
 }
 
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Failed> {
 
     let who = reader.whoami().await?.into_inner();
     assert_eq!((who.sub.as_str(), who.kind), ("reader", PrincipalKind::Client));
-    assert!(who.expires_at > who.issued_at, "times are no text");
+    assert!(who.expires_at > who.issued_at, "times are compared as times");
 
     let (status, diagnostic): (u16, Problem) = refused(reader.list_clients().await);
     assert_eq!((status, diagnostic.code), (403, Code::InsufficientScope));
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Failed> {
     let names: Vec<_> = roster.clients.iter().map(|client| client.name.as_str()).collect();
     assert_eq!(names, ["operator", "reader"]);
 
-    let grant = TokenRequest {
+    let form = TokenRequest {
         grant_type: TokenRequestGrantType::ClientCredentials,
         client_id: None,
         client_secret: None,
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Failed> {
         username: None,
     };
     let anonymous = Client::new(&var("HALLPASS")?);
-    let (status, error): (u16, OAuthError) = refused(anonymous.token(&grant).await);
+    let (status, error): (u16, OAuthError) = refused(anonymous.token(&form).await);
     assert_eq!((status, error.error), (401, OAuthErrorCode::InvalidClient));
 
     assert!(!reader.logout().await?.into_inner().message.is_empty());

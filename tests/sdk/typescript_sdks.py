@@ -1,15 +1,15 @@
-"""The two TypeScript SDKs, compiled together with their stories: openapi-generator's typescript-fetch, and
-openapi-fetch over the types of openapi-typescript."""
+"""The TypeScript SDKs, compiled together with their scenarios: openapi-generator's typescript-fetch, and openapi-fetch
+with the types of openapi-typescript."""
 
 import json
 import re
 import shutil
 
-import names
+import operation_names
 from tools import HERE, fresh, node_packages, openapi_generator, run
 
 UNTYPED = re.compile(r"\b(any|unknown|object)\b")
-# Answers may always carry more headers, and an OpenAPI document more than its version.
+# Any answer may have more headers, and the OpenAPI document has more fields than its version.
 OPEN_HEADERS = "[name: string]: unknown;"
 OPEN_DOCUMENT = re.compile(r"^\s*\[key: string\]: (any|unknown)( \| \w+)*;$")
 
@@ -22,10 +22,10 @@ def with_typescript_fetch(document, environment):
     declared = [*folder.glob("built/typescript-fetch/apis/*.d.ts"), *folder.glob("built/typescript-fetch/models/*.d.ts")]
     text = "\n".join(file.read_text() for file in declared)
     methods = re.findall(r"^    (\w+)\(.*\): Promise<(.*)>;$", text, re.M)
-    wanted = {names.camel(name) for name in names.operation_ids(json.loads(document.read_text()))}
+    wanted = {operation_names.camel(name) for name in operation_names.operation_ids(json.loads(document.read_text()))}
     expected = {f"{name}{suffix}" for name in wanted for suffix in ("", "Raw", "RequestOpts")}
-    names.same("methods of typescript-fetch", (name for name, _ in methods), expected)
-    # Everything between braces is ours; the converters outside, which take any JSON, are the generator's.
+    operation_names.same("methods of typescript-fetch", (name for name, _ in methods), expected)
+    # Indented lines are members of types; the converters outside of types accept any JSON.
     typed(line for line in text.splitlines() if line.startswith(" "))
 
 
@@ -39,18 +39,18 @@ def with_openapi_fetch(document, environment):
     text = schema.read_text()
     operations = text[text.index("export interface operations"):]
     found = re.findall(r"^    (\w+): \{$", operations, re.M)
-    names.same("operations of openapi-typescript", found, names.operation_ids(json.loads(document.read_text())))
+    operation_names.same("operations of openapi-typescript", found, operation_names.operation_ids(json.loads(document.read_text())))
     typed(text.splitlines())
 
 
-def build_and_run(folder, story, environment):
+def build_and_run(folder, scenario, environment):
     fresh(folder / "built")
-    shutil.copy(HERE / "stories" / f"{story}.ts", folder)
-    (folder / "tsconfig.story.json").write_text(
-        json.dumps({"extends": "./tsconfig.json", "files": [f"{story}.ts"]})
+    shutil.copy(HERE / "scenarios" / f"{scenario}.ts", folder)
+    (folder / "tsconfig.scenario.json").write_text(
+        json.dumps({"extends": "./tsconfig.json", "files": [f"{scenario}.ts"]})
     )
-    run("npx", "--no-install", "tsc", "-p", "tsconfig.story.json", cwd=folder)
-    run("node", f"built/{story}.js", cwd=folder, **environment)
+    run("npx", "--no-install", "tsc", "-p", "tsconfig.scenario.json", cwd=folder)
+    run("node", f"built/{scenario}.js", cwd=folder, **environment)
 
 
 def typed(lines):

@@ -1,4 +1,4 @@
-// The story with the SDK that openapi-generator writes in TypeScript.
+// The scenario with the SDK that openapi-generator writes in TypeScript.
 
 import assert from "node:assert/strict";
 import {
@@ -8,7 +8,7 @@ import {
 
 const basePath = process.env["HALLPASS"] ?? "";
 
-// It applies all alternatives of `security`, `oauth2` last and without the word Bearer.
+// The SDK applies all alternatives of `security`; the last is `oauth2`, for which it does not add `Bearer`.
 function withToken(token: string): Configuration {
   const accessToken = async (scheme?: string) => (scheme === "bearer" ? token : `Bearer ${token}`);
   return new Configuration({ basePath, accessToken });

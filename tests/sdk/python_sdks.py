@@ -1,10 +1,10 @@
-"""The two Python SDKs: openapi-generator's and openapi-python-client's."""
+"""The Python SDKs of openapi-generator and openapi-python-client."""
 
 import json
 import re
 import sys
 
-import names
+import operation_names
 from tools import HERE, WORK, fresh, openapi_generator, run
 
 # What openapi-python-client has not heard of: the media type of RFC 9512, and "any file".
@@ -23,11 +23,11 @@ def with_openapi_generator(document, environment):
     public = {name: returns for name, returns in found.items() if not name.startswith("_")}
     raw = ("_with_http_info", "_without_preload_content")
     methods = {name: returns for name, returns in public.items() if not name.endswith(raw)}
-    ids = names.operation_ids(json.loads(document.read_text()))
-    names.same("methods of openapi-generator's Python", methods, ids)
+    ids = operation_names.operation_ids(json.loads(document.read_text()))
+    operation_names.same("methods of openapi-generator's Python", methods, ids)
     typed(methods, allowed=())
     typed_fields(folder / "hallpass_sdk" / "models")
-    story("openapi_generator.py", folder, environment)
+    run_scenario("openapi_generator.py", folder, environment)
 
 
 def with_openapi_python_client(document, environment):
@@ -41,36 +41,36 @@ def with_openapi_python_client(document, environment):
     )
     contents = json.loads(document.read_text())
     modules = {file.stem: file for file in package.glob("api/*/*.py") if file.stem != "__init__"}
-    names.same("modules of openapi-python-client", modules, names.operation_ids(contents))
+    operation_names.same("modules of openapi-python-client", modules, operation_names.operation_ids(contents))
     returns = {}
     for name, file in modules.items():
         returns[name] = re.search(r"^def sync_detailed\(.*?\) -> (.*?):\n", file.read_text(), re.M | re.S)[1]
-    typed(returns, allowed=names.without_body(contents))
+    typed(returns, allowed=operation_names.without_body(contents))
     typed_fields(package / "models")
-    story("openapi_python_client.py", folder, environment)
+    run_scenario("openapi_python_client.py", folder, environment)
 
 
 def inspect(folder, package):
     """The return types of all methods of the classes of a package."""
-    said = run(sys.executable, HERE / "returns.py", package, PYTHONPATH=str(folder))
+    said = run(sys.executable, HERE / "return_types.py", package, PYTHONPATH=str(folder))
     return json.loads(said)
 
 
 def typed(returns, allowed):
-    """Every operation says what it returns. `allowed`: nothing can be said of an answer without a body."""
+    """Fails if an operation has no return type, except for `allowed`, whose answers have no body."""
     for name, what in returns.items():
         if re.search(r"\b(Any|object)\b", what) and name not in allowed:
             raise SystemExit(f"{name} is untyped: {what}")
 
 
 def typed_fields(models):
-    """Every field of every model says what it holds; only what a document does not name may be anything."""
+    """Fails if a field of a model has no type; `additional_properties` may hold any value."""
     for file in models.glob("*.py"):
         for name, what in re.findall(r"^    (\w+): (.*)$", file.read_text(), re.M):
             if name != "additional_properties":
                 typed({f"{file.stem}.{name}": what}, allowed=())
 
 
-def story(file, folder, environment):
-    # What a generated SDK does must not be deprecated.
-    run(sys.executable, "-W", "error::DeprecationWarning", HERE / "stories" / file, PYTHONPATH=str(folder), **environment)
+def run_scenario(file, folder, environment):
+    # Generated SDKs must not use deprecated functions.
+    run(sys.executable, "-W", "error::DeprecationWarning", HERE / "scenarios" / file, PYTHONPATH=str(folder), **environment)

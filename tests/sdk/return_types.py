@@ -1,4 +1,4 @@
-"""Prints what the methods of all `...Api` classes of a package return, as JSON. Runs beside a generated SDK."""
+"""Prints the return types of all methods of a generated package's classes as JSON. Argument: the package."""
 
 import importlib
 import inspect

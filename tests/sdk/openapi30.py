@@ -1,10 +1,10 @@
-"""Rewrites the document as OpenAPI 3.0 without `security`: the one form that progenitor reads.
+"""Converts the document to OpenAPI 3.0 without `security`, the only form that progenitor reads.
 
-Only how things are said changes. Operations, schemas and answers stay as they are.
+Operations, schemas and answers keep their meaning.
 """
 
 
-def plain(document):
+def downgrade(document):
     copy = rewrite(document)
     copy["openapi"] = "3.0.3"
     copy["info"]["license"].pop("identifier", None)
@@ -38,7 +38,7 @@ def rewrite(value):
     kinds = value.get("type")
     if isinstance(kinds, list):
         rest = [kind for kind in kinds if kind != "null"]
-        assert len(rest) == 1, f"OpenAPI 3.0 has no word for {kinds}"
+        assert len(rest) == 1, f"OpenAPI 3.0 cannot express {kinds}"
         copy["type"] = rest[0]
         if "null" in kinds:
             copy["nullable"] = True
@@ -46,7 +46,7 @@ def rewrite(value):
 
 
 def one_type(content):
-    """progenitor takes one media type a response, and of those that hold JSON only `application/json`."""
+    """progenitor supports one media type for each response, and `application/json` as the only JSON type."""
     kinds = list(content)
     if len(kinds) > 1:
         content.clear()

@@ -1,8 +1,8 @@
-"""What generators should call the operations: their ids, in the case of the language, and nothing else."""
+"""The names that generators give to operations: the operation ids in the case of the language."""
 
 import re
 
-from plain import operations
+from openapi30 import operations
 
 
 def operation_ids(document):
@@ -14,7 +14,7 @@ def camel(name):
 
 
 def same(what, found, expected):
-    """The names that a generator made are the ones that were expected."""
+    """Fails unless the generated names are the expected ones."""
     found, expected = set(found), set(expected)
     if found != expected:
         raise SystemExit(f"{what}: unexpected {sorted(found - expected)}, missing {sorted(expected - found)}")

@@ -1,4 +1,4 @@
-"""The story with the SDK that openapi-generator writes in Python."""
+"""The scenario with the SDK that openapi-generator writes in Python."""
 
 import os
 from datetime import datetime
@@ -41,7 +41,7 @@ assert [one.name for one in roster.clients] == ["operator", "reader"], roster
 
 try:
     Oauth2Api(client()).token("client_credentials")
-    raise AssertionError("a grant without a client must be refused")
+    raise AssertionError("client_credentials without a client must be refused")
 except UnauthorizedException as refusal:
     assert isinstance(refusal.data, OAuthError), refusal.data
     assert refusal.data.error == "invalid_client", refusal.data

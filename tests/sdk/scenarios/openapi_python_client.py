@@ -1,4 +1,4 @@
-"""The story with the SDK that openapi-python-client writes."""
+"""The scenario with the SDK that openapi-python-client writes."""
 
 import os
 from datetime import datetime

@@ -1,10 +1,10 @@
-// The story with openapi-fetch over the types that openapi-typescript writes.
+// The scenario with openapi-fetch and the types that openapi-typescript writes.
 
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
 import type { operations, paths } from "./schema.js";
 
-// `error` is the union of all refusals: that the one met here is among them, only its own place can say.
+// The type of `error` is the union of all refusals of an operation; this selects the one of a status.
 type Refusal<O extends keyof operations, S extends keyof operations[O]["responses"]> =
   operations[O]["responses"][S] extends { content: infer Content } ? Content[keyof Content] : never;
 
@@ -31,13 +31,13 @@ assert.deepEqual([forbidden.response.status, problem.code], [403, "insufficient_
 const { data: roster } = await (await logIn("ADMIN_KEY")).GET("/clients");
 assert.deepEqual(roster?.clients.map((one) => one.name), ["operator", "reader"]);
 
-const grant = await client({}).POST("/token", {
+const issued = await client({}).POST("/token", {
   body: { grant_type: "client_credentials" },
   headers: { "Content-Type": "application/x-www-form-urlencoded" },
 });
-assert(grant.error);
-const error: Refusal<"token", 401> = grant.error;
-assert.deepEqual([grant.response.status, error.error], [401, "invalid_client"]);
+assert(issued.error);
+const error: Refusal<"token", 401> = issued.error;
+assert.deepEqual([issued.response.status, error.error], [401, "invalid_client"]);
 
 const { data: done } = await reader.POST("/logout");
 assert(done?.message);
