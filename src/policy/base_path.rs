@@ -15,9 +15,6 @@ pub(super) struct BasePath {
 
 impl BasePath {
     /// The configured base path, or the one on which the document's `servers` agree.
-    ///
-    /// # Errors
-    /// The configured one is not a path, or `servers` are ambiguous.
     pub(super) fn resolve(
         document: &Node<'_>,
         configured: Option<&str>,
@@ -40,10 +37,7 @@ impl BasePath {
         format!("{}{path}", self.path)
     }
 
-    /// Compares the `servers` of a path item or operation with the base path.
-    ///
-    /// # Errors
-    /// One of them has another path, or its path is ambiguous.
+    /// Requires that the `servers` of a path item or operation have the base path.
     pub(super) fn check(&self, node: &Node<'_>) -> Result<(), Diagnostic> {
         if self.is_from_servers {
             path_of_servers(node, Some(&self.path))?;

@@ -1,6 +1,5 @@
-//! How a document is compiled.
+//! How a document is read.
 
-/// How to read a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CompileOptions {
     /// What a missing `security` means.
@@ -28,15 +27,9 @@ pub(crate) enum Undeclared {
     /// An error of the document.
     Refuse,
     /// The operation is denied, and [`Policy::undeclared`](super::compiled::Policy::undeclared) lists it.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "forward-auth reads documents of other services")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
     Deny,
     /// The operation is public.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "forward-auth reads documents of other services")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
     Public,
 }

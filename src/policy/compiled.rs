@@ -1,13 +1,13 @@
 //! The compiled document, and how a request finds its operation.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{
     compile_options::CompileOptions,
     operation::Operation,
-    path_items,
+    path_items::{self, PathItem},
     paths::{Paths, decoded},
     requirement::Requirement,
     scheme::Scheme,
@@ -17,17 +17,16 @@ use crate::diagnostics::Diagnostics;
 /// All operations of a document with their requirements.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    operations: Vec<Operation>,
-    /// The path items, by the position of their template in `paths`.
+    /// By the position of their template in `paths`.
     items: Vec<Item>,
     paths: Paths,
     schemes: Vec<Arc<Scheme>>,
 }
 
-/// The operations of one path template, as a range of positions.
+/// The operations of one path template.
 #[derive(Debug)]
 struct Item {
-    operations: Range<usize>,
+    operations: Vec<Operation>,
     /// The value of `Allow`.
     allow: String,
 }
@@ -38,10 +37,7 @@ pub(crate) enum Lookup<'p> {
     /// A documented operation. For HEAD it may be the one of GET.
     Operation(&'p Operation),
     /// The path is documented, the method is not (RFC 9110 §15.5.6).
-    MethodNotAllowed {
-        /// The value of `Allow`.
-        allow: &'p str,
-    },
+    MethodNotAllowed { allow: &'p str },
     /// No template of the document matches the path.
     NotFound,
 }
@@ -50,22 +46,15 @@ impl Policy {
     /// Compiles an OpenAPI 3.0, 3.1 or 3.2 document.
     ///
     /// # Errors
-    /// All errors of the document at once, each with a JSON pointer: whatever is malformed, contradictory or
-    /// cannot be enforced. Nothing that bears on a decision is skipped.
+    /// Whatever is malformed, contradictory or cannot be enforced, all at once. Nothing that bears on a decision is
+    /// skipped.
     pub(crate) fn compile(document: &Value, options: &CompileOptions) -> Result<Self, Diagnostics> {
         let (path_items, schemes) = path_items::read(document, options)?;
-        let (mut operations, mut items, mut templates) = (Vec::new(), Vec::new(), Vec::new());
-        for item in path_items {
-            let first = operations.len();
-            let allow = allow(&item.operations);
-            operations.extend(item.operations);
-            items.push(Item { operations: first..operations.len(), allow });
-            templates.push(item.template);
-        }
-        for (position, operation) in operations.iter_mut().enumerate() {
-            operation.position = position;
-        }
-        Ok(Self { operations, items, paths: Paths::new(templates), schemes })
+        let item = |PathItem { template, operations }| {
+            (template, Item { allow: allow(&operations), operations })
+        };
+        let (templates, items): (Vec<_>, _) = path_items.into_iter().map(item).unzip();
+        Ok(Self { items, paths: Paths::new(templates), schemes })
     }
 
     /// The operation that a request asks for.
@@ -74,31 +63,28 @@ impl Policy {
     /// Letters, methods and trailing slashes are compared exactly. TRACE is never allowed.
     pub(crate) fn find(&self, method: &str, path: &str) -> Lookup<'_> {
         match self.paths.find(path).and_then(|position| self.items.get(position)) {
-            Some(item) => self.find_method(method, item),
+            Some(item) => item.find(method),
             None => Lookup::NotFound,
         }
     }
 
     /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.
     pub(crate) fn look_up(&self, method: &str, path: &str) -> Lookup<'_> {
-        let is_template =
-            |item: &&Item| self.operations_of(item).iter().any(|operation| operation.path == path);
-        match self.items.iter().find(is_template) {
-            Some(item) => self.find_method(method, item),
+        let has_path =
+            |item: &&Item| item.operations.iter().any(|operation| operation.path == path);
+        match self.items.iter().find(has_path) {
+            Some(item) => item.find(method),
             None => self.find(method, &decoded(path)),
         }
     }
 
     /// All operations in document order, without those of TRACE.
     pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.operations.iter()
+        self.items.iter().flat_map(|item| &item.operations)
     }
 
     /// The operations that are denied because the document has no `security` for them.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "forward-auth reads documents of other services")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
     pub(crate) fn undeclared(&self) -> impl Iterator<Item = &Operation> {
         self.operations().filter(|operation| operation.requirement == Requirement::Denied)
     }
@@ -107,18 +93,15 @@ impl Policy {
     pub(crate) fn schemes(&self) -> &[Arc<Scheme>] {
         &self.schemes
     }
+}
 
-    fn operations_of(&self, item: &Item) -> &[Operation] {
-        self.operations.get(item.operations.clone()).unwrap_or_default()
-    }
-
-    fn find_method<'p>(&'p self, method: &str, item: &'p Item) -> Lookup<'p> {
-        let find =
-            |method| self.operations_of(item).iter().find(|operation| operation.method == method);
+impl Item {
+    fn find(&self, method: &str) -> Lookup<'_> {
+        let find = |method| self.operations.iter().find(|operation| operation.method == method);
         let get = || if method == "HEAD" { find("GET") } else { None };
         match find(method).or_else(get) {
             Some(operation) => Lookup::Operation(operation),
-            None => Lookup::MethodNotAllowed { allow: &item.allow },
+            None => Lookup::MethodNotAllowed { allow: &self.allow },
         }
     }
 }

@@ -26,7 +26,6 @@ pub(crate) enum Authentication {
 pub(crate) struct Authentications(Vec<Option<Authentication>>);
 
 impl Authentications {
-    /// Sets the authentication of `scheme`.
     pub(crate) fn insert(&mut self, scheme: &Scheme, authentication: Authentication) {
         if self.0.len() <= scheme.index {
             self.0.resize(scheme.index + 1, None);
@@ -54,17 +53,11 @@ pub(crate) enum Evaluation<'p> {
 /// Whether a request is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision<'p> {
-    /// The request passes.
-    Allow {
-        /// The principal and the scheme that authenticated it; `None` where `{}` was enough.
-        principal: Option<(Arc<Principal>, &'p Scheme)>,
-    },
-    /// 401 (RFC 9110 §15.5.2).
-    Challenge {
-        /// The scheme whose credential is invalid; `None` if there is no credential.
-        invalid: Option<&'p Scheme>,
-    },
-    /// 403 (RFC 9110 §15.5.4).
+    /// The principal and the scheme that authenticated it; `None` where no credential is needed.
+    Allow { principal: Option<(Arc<Principal>, &'p Scheme)> },
+    /// 401, with the scheme whose credential is invalid; `None` if there is no credential.
+    Challenge { invalid: Option<&'p Scheme> },
+    /// 403.
     Forbid(Forbidden<'p>),
 }
 
@@ -72,15 +65,9 @@ pub(crate) enum Decision<'p> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forbidden<'p> {
     /// The credential is good, but a role or scope is missing (RFC 6750 §3.1, `insufficient_scope`).
-    Insufficient {
-        /// The demand that is not met.
-        demand: &'p Demand,
-    },
+    Insufficient { demand: &'p Demand },
     /// The credential is a cookie of a cross-site request.
-    CrossSite {
-        /// Its scheme.
-        scheme: &'p Scheme,
-    },
+    CrossSite { scheme: &'p Scheme },
     /// The credentials of one alternative belong to different subjects.
     OtherSubject,
     /// The document declares no `security` for the operation.
@@ -139,20 +126,13 @@ impl Alternative {
                 None => return Evaluation::Authenticate(&demand.scheme),
                 Some(authentication) => {
                     decision = decision.or_more_specific(demand.evaluate(authentication, first));
-                    first = first.or(authentication.principal());
+                    if let Authentication::Valid(principal) = authentication {
+                        first = first.or(Some(principal.as_ref()));
+                    }
                 }
             }
         }
         Evaluation::Decided(decision)
-    }
-}
-
-impl Authentication {
-    fn principal(&self) -> Option<&Principal> {
-        match self {
-            Self::Valid(principal) => Some(principal),
-            Self::Missing | Self::Invalid | Self::CrossSite => None,
-        }
     }
 }
 

@@ -2,21 +2,23 @@
 
 use std::fmt::Write as _;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     compiled::Policy,
     operation::Operation,
     request_body::RequestBody,
     requirement::{Alternative, Demand, Requirement},
-    scheme::{Location, SchemeKind},
+    scheme::{CredentialKind, Location, SchemeKind},
 };
+
+/// What is percent-encoded in a form.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_');
 
 /// Every operation in document order with the credentials, roles and scopes it takes. Neighbouring alternatives
 /// with the same roles and scopes share a line.
 pub(crate) fn table(policy: &Policy) -> String {
-    let head = ["OPERATION", "CREDENTIALS", "ROLES", "SCOPES"].map(str::to_owned);
-    let mut rows = vec![head];
+    let mut rows = vec![["OPERATION", "CREDENTIALS", "ROLES", "SCOPES"].map(str::to_owned)];
     for operation in policy.operations() {
         let name = printable(&format!("{} {}", operation.method, operation.path));
         match &operation.requirement {
@@ -53,25 +55,15 @@ fn columns(alternative: &Alternative) -> [String; 3] {
     let credentials = if names.is_empty() { "anonymous".to_owned() } else { names.join(" + ") };
     // With several credentials the column says which of them must have the role.
     let words = |of: fn(&Demand) -> Vec<&str>| {
-        let lists = demands.iter().filter(|demand| !of(demand).is_empty()).map(|demand| {
-            let list = of(demand).join(", ");
-            if names.len() > 1 {
-                format!("{}: {list}", printable(&demand.scheme.name))
-            } else {
-                list
-            }
-        });
+        let lists = demands.iter().zip(&names).map(|(demand, name)| (name, of(demand).join(", ")));
+        let lists = lists.filter(|(_, list)| !list.is_empty());
+        let lists = lists
+            .map(|(name, list)| if names.len() > 1 { format!("{name}: {list}") } else { list });
         lists.collect::<Vec<_>>().join("; ")
     };
-    [credentials, words(roles), words(scopes)]
-}
-
-fn roles(demand: &Demand) -> Vec<&str> {
-    demand.roles.iter().map(|role| role.as_str()).collect()
-}
-
-fn scopes(demand: &Demand) -> Vec<&str> {
-    demand.scopes.iter().map(|scope| scope.as_str()).collect()
+    let roles = words(|demand| demand.roles.iter().map(|role| role.as_str()).collect());
+    let scopes = words(|demand| demand.scopes.iter().map(|scope| scope.as_str()).collect());
+    [credentials, roles, scopes]
 }
 
 fn aligned(rows: &[Row]) -> String {
@@ -97,23 +89,22 @@ pub(crate) fn details(operation: &Operation, base_url: &str) -> String {
     }
     text.push('\n');
     let alternatives = operation.requirement.alternatives();
-    match (&operation.requirement, alternatives.len()) {
-        (Requirement::Public, _) => text.push_str("public: no credential is read\n"),
-        (Requirement::Denied, _) => {
-            text.push_str("denied: the document declares no `security` for it\n");
-            return text;
-        }
-        (Requirement::AnyOf(_), 1) => text.push_str("needs\n"),
-        (Requirement::AnyOf(_), _) => text.push_str("needs one of\n"),
-    }
+    text.push_str(match (&operation.requirement, alternatives.len()) {
+        (Requirement::Public, _) => "public: no credential is read\n",
+        (Requirement::Denied, _) => "denied: the document declares no `security` for it\n",
+        (Requirement::AnyOf(_), 1) => "needs\n",
+        (Requirement::AnyOf(_), _) => "needs one of\n",
+    });
     for alternative in alternatives {
         let _ = writeln!(text, "- {}", sentence(alternative));
         for demand in &alternative.demands {
             let _ = writeln!(text, "    {}", printable(&location(&demand.scheme.kind)));
         }
     }
-    let first = alternatives.iter().find(|alternative| !alternative.is_anonymous());
-    let _ = writeln!(text, "\n{}", printable(&curl(operation, first, base_url)));
+    if operation.requirement != Requirement::Denied {
+        let first = alternatives.iter().find(|alternative| !alternative.is_anonymous());
+        let _ = writeln!(text, "\n{}", printable(&curl(operation, first, base_url)));
+    }
     text
 }
 
@@ -136,9 +127,7 @@ fn sentence(alternative: &Alternative) -> String {
 
 fn location(kind: &SchemeKind) -> String {
     match kind {
-        SchemeKind::ApiKey { location: Location::Header, name } => format!("header {name}"),
-        SchemeKind::ApiKey { location: Location::Query, name } => format!("query {name}"),
-        SchemeKind::ApiKey { location: Location::Cookie, name } => format!("cookie {name}"),
+        SchemeKind::ApiKey { location, name } => format!("{} {name}", location.as_str()),
         SchemeKind::Bearer | SchemeKind::OAuth2 => "Authorization: Bearer <token>".to_owned(),
         SchemeKind::OpenIdConnect { url } => format!("Authorization: Bearer <token of {url}>"),
         SchemeKind::Basic => "Authorization: Basic <name and secret>".to_owned(),
@@ -154,13 +143,15 @@ fn curl(operation: &Operation, alternative: Option<&Alternative>, base_url: &str
     let mut options = String::new();
     let mut query = Vec::new();
     for demand in alternative.iter().flat_map(|alternative| &alternative.demands) {
+        let is_token = demand.scheme.credential == CredentialKind::Token;
+        let variable = if is_token { "$TOKEN" } else { "$API_KEY" };
         match &demand.scheme.kind {
             SchemeKind::ApiKey { location: Location::Header, name } => {
-                let _ = write!(options, " -H {}", shell(&format!("{name}: "), "$API_KEY"));
+                let _ = write!(options, " -H {}", shell(&format!("{name}: "), variable));
             }
             SchemeKind::ApiKey { location: Location::Query, name } => query.push(name),
             SchemeKind::ApiKey { location: Location::Cookie, name } => {
-                let _ = write!(options, " -b {}", shell(&format!("{name}="), "$API_KEY"));
+                let _ = write!(options, " -b {}", shell(&format!("{name}="), variable));
             }
             SchemeKind::Basic => options.push_str(" -u \"$CLIENT_ID:$API_KEY\""),
             SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
@@ -188,16 +179,15 @@ fn body(body: &RequestBody) -> String {
     };
     let mut options = String::new();
     for (name, value) in fields {
-        let name = utf8_percent_encode(name, NON_ALPHANUMERIC).to_string().replace("%5F", "_");
+        let name = utf8_percent_encode(name, FORM);
         let _ = match value {
             Some(value) => {
-                let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
-                let value = value.to_string().replace("%5F", "_");
+                let value = utf8_percent_encode(value, FORM);
                 write!(options, " -d {}", shell(&format!("{name}={value}"), ""))
             }
             None => {
-                let as_variable = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-                let variable: String = name.to_ascii_uppercase().chars().map(as_variable).collect();
+                let variable = name.to_string().to_ascii_uppercase();
+                let variable = variable.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
                 let word = shell(&format!("{name}="), &format!("${variable}"));
                 write!(options, " --data-urlencode {word}")
             }

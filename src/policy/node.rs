@@ -17,7 +17,6 @@ pub(super) struct Node<'d> {
 }
 
 impl<'d> Node<'d> {
-    /// The whole document.
     pub(super) fn root(root: &'d Value) -> Self {
         Self { root, value: root, label: "document".to_owned(), pointer: "#".to_owned() }
     }
@@ -36,45 +35,29 @@ impl<'d> Node<'d> {
         self.value.get(key).map(|value| self.child(key, value))
     }
 
-    /// The members in document order.
-    ///
-    /// # Errors
-    /// The value is not an object.
+    /// The members of an object, in document order.
     pub(super) fn object(&self) -> Result<Vec<(&'d str, Self)>, Diagnostic> {
         let members = self.value.as_object().ok_or_else(|| self.wrong_type("an object"))?;
         Ok(members.iter().map(|(key, value)| (key.as_str(), self.child(key, value))).collect())
     }
 
-    /// The elements.
-    ///
-    /// # Errors
-    /// The value is not an array.
+    /// The elements of an array.
     pub(super) fn array(&self) -> Result<Vec<Self>, Diagnostic> {
         let elements = self.value.as_array().ok_or_else(|| self.wrong_type("an array"))?;
         let child = |(index, value)| self.child(&format!("{index}"), value);
         Ok(elements.iter().enumerate().map(child).collect())
     }
 
-    /// The string.
-    ///
-    /// # Errors
-    /// The value is not a string.
     pub(super) fn text(&self) -> Result<&'d str, Diagnostic> {
         self.value.as_str().ok_or_else(|| self.wrong_type("a string"))
     }
 
     /// The string of the member `key`, if there is one.
-    ///
-    /// # Errors
-    /// The member is not a string.
     pub(super) fn text_field(&self, key: &str) -> Result<Option<&'d str>, Diagnostic> {
         self.field(key).map(|field| field.text()).transpose()
     }
 
     /// The node at the end of the `$ref`s that begin here; without a `$ref` this node.
-    ///
-    /// # Errors
-    /// As [`Node::ref_chain`].
     pub(super) fn resolved(&self) -> Result<Self, Diagnostic> {
         Ok(self.clone().ref_chain()?.pop().unwrap_or_else(|| self.clone()))
     }
@@ -100,20 +83,16 @@ impl<'d> Node<'d> {
         let Some(reference) = self.field("$ref") else { return Ok(None) };
         let text = reference.text()?;
         let Some(fragment) = text.strip_prefix('#') else {
-            return Err(reference.diagnostic(format!(
-                "`{text}` leads to another file; bundle the document into one file"
-            )));
+            let what = format!("`{text}` leads to another file; bundle the document into one file");
+            return Err(reference.diagnostic(what));
         };
-        let target = percent_decode_str(fragment)
-            .decode_utf8()
-            .ok()
-            .and_then(|pointer| Some((self.root.pointer(&pointer)?, format!("#{pointer}"))));
+        let pointer = percent_decode_str(fragment).decode_utf8().ok();
+        let target = pointer.and_then(|pointer| Some((self.root.pointer(&pointer)?, pointer)));
         let Some((value, pointer)) = target else {
-            return Err(
-                reference.diagnostic(format!("`{text}` leads to nothing; correct the pointer"))
-            );
+            let what = format!("`{text}` leads to nothing; correct the pointer");
+            return Err(reference.diagnostic(what));
         };
-        Ok(Some(Self { root: self.root, value, label: self.label.clone(), pointer }))
+        Ok(Some(Self { value, pointer: format!("#{pointer}"), ..self.clone() }))
     }
 
     /// A diagnostic at this node; `what` says what is wrong and how to fix it.
@@ -136,7 +115,6 @@ impl<'d> Node<'d> {
     /// `~` and `/` in a key are escaped in a JSON pointer (RFC 6901 §3).
     fn child(&self, key: &str, value: &'d Value) -> Self {
         let key = key.replace('~', "~0").replace('/', "~1");
-        let pointer = format!("{}/{key}", self.pointer);
-        Self { root: self.root, value, label: self.label.clone(), pointer }
+        Self { value, pointer: format!("{}/{key}", self.pointer), ..self.clone() }
     }
 }

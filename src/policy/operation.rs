@@ -11,11 +11,8 @@ pub(crate) struct Operation {
     pub method: String,
     /// The path template as the document writes it, with the base path in front.
     pub path: String,
-    /// `operationId`.
     pub operation_id: Option<String>,
-    /// `summary`.
     pub summary: Option<String>,
-    /// What a request must prove.
     pub requirement: Requirement,
     /// The example of its body, where a body is required.
     pub body: Option<RequestBody>,

@@ -21,6 +21,8 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 /// The methods of a path item that have a field of their own (OpenAPI 3.1 §4.8.9).
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
+const UNDECLARED: &str = "has no `security`; list the credentials that it takes, or write `security: []` to make it public";
+
 /// A path template with its operations, in document order.
 #[derive(Debug)]
 pub(super) struct PathItem {
@@ -29,9 +31,6 @@ pub(super) struct PathItem {
 }
 
 /// Reads all path items, and the schemes that their operations use.
-///
-/// # Errors
-/// All errors of the document.
 pub(super) fn read(
     document: &Value,
     options: &CompileOptions,
@@ -44,11 +43,14 @@ pub(super) fn read(
     let base = diagnostics.keep(base).unwrap_or_default();
     let schemes = SecuritySchemes::new(&document, options.session_cookie.as_deref());
     let schemes = diagnostics.keep(schemes).unwrap_or_default();
-    let undeclared = options.undeclared;
-    let mut reader = Reader { version, undeclared, base, schemes, inherited: None, diagnostics };
-    if let Some(root) = document.field("security") {
-        // `Denied` after an error, which is reported already: operations without `security` report nothing.
-        reader.inherited = Some(reader.requirement(&root).unwrap_or(Requirement::Denied));
+    let inherited = match options.undeclared {
+        Undeclared::Refuse => None,
+        Undeclared::Deny => Some(Requirement::Denied),
+        Undeclared::Public => Some(Requirement::Public),
+    };
+    let mut reader = Reader { version, base, schemes, inherited, operations: 0, diagnostics };
+    if let Some(security) = document.field("security") {
+        reader.inherited = Some(reader.requirement(&security));
     }
     let items = reader.path_items(&document);
     reader.diagnostics.or((items, reader.schemes.into_used()))
@@ -56,19 +58,20 @@ pub(super) fn read(
 
 struct Reader<'d> {
     version: Version,
-    undeclared: Undeclared,
     base: BasePath,
     schemes: SecuritySchemes<'d>,
     /// The requirement of operations without `security`.
     inherited: Option<Requirement>,
+    /// How many operations were read.
+    operations: usize,
     diagnostics: Diagnostics,
 }
 
 impl<'d> Reader<'d> {
     fn path_items(&mut self, document: &Node<'d>) -> Vec<PathItem> {
         let Some(paths) = document.field("paths") else {
-            self.diagnostics
-                .push(document.diagnostic("has no `paths`: there is nothing to enforce"));
+            let what = "has no `paths`: there is nothing to enforce";
+            self.diagnostics.push(document.diagnostic(what));
             return Vec::new();
         };
         let mut items = Vec::new();
@@ -141,12 +144,14 @@ impl<'d> Reader<'d> {
         }
         let operation_id = self.diagnostics.keep(node.text_field("operationId")).flatten();
         let summary = self.diagnostics.keep(node.text_field("summary")).flatten();
-        let requirement = match node.field("security") {
-            Some(security) => self.requirement(&security).unwrap_or(Requirement::Denied),
-            None => self.inherit(node)?,
+        let requirement = match (node.field("security"), &self.inherited) {
+            (Some(security), _) => self.requirement(&security),
+            (None, Some(inherited)) => inherited.clone(),
+            (None, None) => return Err(node.diagnostic(UNDECLARED).into()),
         };
+        self.operations += 1;
         Ok(Operation {
-            position: 0, // set when all operations are known
+            position: self.operations - 1,
             method,
             path,
             operation_id: operation_id.map(str::to_owned),
@@ -156,20 +161,10 @@ impl<'d> Reader<'d> {
         })
     }
 
-    fn requirement(&mut self, security: &Node<'d>) -> Option<Requirement> {
+    /// The requirement; [`Requirement::Denied`] after an error, which refuses the whole document.
+    fn requirement(&mut self, security: &Node<'d>) -> Requirement {
         let requirement = security::read(security, self.version, &mut self.schemes);
-        self.diagnostics.keep(requirement)
-    }
-
-    fn inherit(&self, node: &Node<'d>) -> Result<Requirement, Diagnostic> {
-        match (&self.inherited, self.undeclared) {
-            (Some(requirement), _) => Ok(requirement.clone()),
-            (None, Undeclared::Public) => Ok(Requirement::Public),
-            (None, Undeclared::Deny) => Ok(Requirement::Denied),
-            (None, Undeclared::Refuse) => Err(node.diagnostic(
-                "has no `security`; list the credentials that it takes, or write `security: []` to make it public",
-            )),
-        }
+        self.diagnostics.keep(requirement).unwrap_or(Requirement::Denied)
     }
 }
 
@@ -177,13 +172,12 @@ impl<'d> Reader<'d> {
 fn additional<'d>(method: &str, node: Node<'d>) -> Result<(String, Node<'d>), Diagnostic> {
     let has_field = |field: &&str| field.eq_ignore_ascii_case(method);
     if !is_token(method) {
-        return Err(
-            node.diagnostic(format!("`{method}` is not a method (RFC 9110 §9.1); correct it"))
-        );
-    }
-    if METHODS.iter().chain(&["query"]).any(has_field) {
+        let what = format!("`{method}` is not a method (RFC 9110 §9.1); correct it");
+        Err(node.diagnostic(what))
+    } else if METHODS.iter().chain(&["query"]).any(has_field) {
         let what = format!("`{method}` has a field of its own in the path item; move it there");
-        return Err(node.diagnostic(what));
+        Err(node.diagnostic(what))
+    } else {
+        Ok((method.to_owned(), node))
     }
-    Ok((method.to_owned(), node))
 }

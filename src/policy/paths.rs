@@ -12,32 +12,27 @@ pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
     }
 }
 
+const UNBALANCED: &str = "has an unbalanced brace; a parameter is written `{name}`, a brace `%7B`";
+
 /// A path template without the names of its parameters, so that templates that differ only in names are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Template(Vec<Segment>);
 
+/// The literals of a segment, with a parameter between each two: `a{x}b` is `["a", "b"]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Segment {
-    Literal(String),
-    Pattern { before: String, between: Vec<String>, behind: String },
-}
+struct Segment(Vec<String>);
 
 impl Template {
-    /// Parses a path of the document.
-    ///
-    /// # Errors
-    /// What is wrong and how to fix it.
+    /// Parses a path of the document. The error says how to fix it.
     pub(super) fn parse(path: &str) -> Result<Self, String> {
         if !path.starts_with('/') {
-            return Err("does not begin with `/`; put one before it".to_owned());
+            return Err("does not begin with `/`; put one before it".into());
         }
         if path.contains(['?', '#']) {
-            return Err(
-                "contains `?` or `#`; a path ends before the query, remove the rest".to_owned()
-            );
+            return Err("contains `?` or `#`; a path ends before the query, remove the rest".into());
         }
         if path.ends_with("}*") {
-            return Err("ends with `}*`; a parameter is one segment, remove the `*`".to_owned());
+            return Err("ends with `}*`; a parameter is one segment, remove the `*`".into());
         }
         let mut names = Vec::new();
         let segments: Result<_, _> =
@@ -45,14 +40,9 @@ impl Template {
         Ok(Self(segments?))
     }
 
+    /// `path` has as many segments as the template.
     fn matches(&self, path: &str) -> bool {
-        self.0.len() == count(path)
-            && self.0.iter().zip(path.split('/')).all(|(segment, text)| segment.matches(text))
-    }
-
-    /// The number of segments. Only paths with the same number can match.
-    fn len(&self) -> usize {
-        self.0.len()
+        self.0.iter().zip(path.split('/')).all(|(segment, text)| segment.matches(text))
     }
 
     fn concrete(&self) -> Option<String> {
@@ -73,10 +63,10 @@ impl Segment {
         while let Some((literal, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}').unwrap_or(("{", tail));
             if literal.contains('}') || name.contains('{') {
-                return Err(unbalanced());
+                return Err(UNBALANCED.into());
             }
             if name.is_empty() {
-                return Err("has a parameter without a name; write one like `{id}`".to_owned());
+                return Err("has a parameter without a name; write one like `{id}`".into());
             }
             if names.contains(&name) {
                 return Err(format!("has two parameters `{name}`; rename one"));
@@ -86,29 +76,21 @@ impl Segment {
             rest = tail;
         }
         if rest.contains('}') {
-            return Err(unbalanced());
+            return Err(UNBALANCED.into());
         }
-        let behind = decoded(rest).into_owned();
-        let mut literals = literals.into_iter();
-        Ok(match literals.next() {
-            None => Self::Literal(behind),
-            Some(before) => Self::Pattern { before, between: literals.collect(), behind },
-        })
+        literals.push(decoded(rest).into_owned());
+        Ok(Self(literals))
     }
 
     fn literal(&self) -> Option<&str> {
-        match self {
-            Self::Literal(literal) => Some(literal),
-            Self::Pattern { .. } => None,
-        }
+        if let [literal] = self.0.as_slice() { Some(literal) } else { None }
     }
 
     /// A parameter matches at least one character. Taking the first occurrence of each literal is enough: no
     /// backtracking is needed.
     fn matches(&self, text: &str) -> bool {
-        let (before, between, behind) = match self {
-            Self::Literal(literal) => return literal == text,
-            Self::Pattern { before, between, behind } => (before, between, behind),
+        let [before, between @ .., behind] = self.0.as_slice() else {
+            return self.literal() == Some(text);
         };
         let Some(mut rest) = text.strip_prefix(before.as_str()) else { return false };
         for literal in between {
@@ -123,18 +105,8 @@ impl Segment {
     }
 
     fn rank(&self) -> (bool, Reverse<usize>) {
-        match self {
-            Self::Literal(_) => (false, Reverse(0)),
-            Self::Pattern { before, between, behind } => {
-                let between: usize = between.iter().map(String::len).sum();
-                (true, Reverse(before.len() + between + behind.len()))
-            }
-        }
+        (self.literal().is_none(), Reverse(self.0.iter().map(String::len).sum()))
     }
-}
-
-fn unbalanced() -> String {
-    "has an unbalanced brace; a parameter is written `{name}`, a brace `%7B`".to_owned()
 }
 
 /// Whether a server behind us might read the segment as `.` or `..` and serve another path than the one that was
@@ -169,7 +141,7 @@ impl Paths {
             match template.concrete() {
                 Some(path) => drop(paths.concrete.insert(path, position)),
                 None => {
-                    paths.templated.entry(template.len()).or_default().push((template, position));
+                    paths.templated.entry(template.0.len()).or_default().push((template, position));
                 }
             }
         }

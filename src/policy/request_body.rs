@@ -22,16 +22,18 @@ pub(super) fn required(operation: &Node<'_>) -> Option<RequestBody> {
     let content = body.field("content")?;
     if let Some(form) = content.field("application/x-www-form-urlencoded") {
         let fields = example(&form)?;
-        let field = |(name, value): (String, Value)| match value {
-            Value::String(_) if is_secret(&form, &name) => (name, None),
-            Value::String(text) if text.is_empty() || text.ends_with("...") => (name, None),
-            Value::String(text) => (name, Some(text)),
-            Value::Null => (name, None),
-            value => (name, Some(value.to_string())),
+        let field = |(name, value): (&String, &Value)| {
+            let value = match value {
+                Value::Null => None,
+                Value::String(text) => {
+                    let is_real = !text.is_empty() && !text.ends_with("...");
+                    (is_real && !is_secret(&form, name)).then(|| text.clone())
+                }
+                value => Some(value.to_string()),
+            };
+            (name.clone(), value)
         };
-        return Some(RequestBody::Form(
-            fields.as_object()?.clone().into_iter().map(field).collect(),
-        ));
+        return Some(RequestBody::Form(fields.as_object()?.iter().map(field).collect()));
     }
     example(&content.field("application/json")?).map(RequestBody::Json)
 }

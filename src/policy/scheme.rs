@@ -20,7 +20,6 @@ pub(crate) struct Scheme {
 pub(crate) enum SchemeKind {
     /// A header, query parameter or cookie of its own.
     ApiKey {
-        /// The part of the request.
         location: Location,
         /// The name of the header, query parameter or cookie.
         name: String,
@@ -41,9 +40,8 @@ pub(crate) enum SchemeKind {
 /// What a scheme carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CredentialKind {
-    /// An API key.
     ApiKey,
-    /// A token: a bearer token, or the session cookie.
+    /// A bearer token, also in the session cookie.
     Token,
     /// A name and a secret.
     Basic,
@@ -52,12 +50,20 @@ pub(crate) enum CredentialKind {
 /// The part of a request that holds an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Location {
-    /// A header field; its name is case-insensitive (RFC 9110 §5.1).
     Header,
-    /// A parameter of the query.
     Query,
-    /// A cookie (RFC 6265).
     Cookie,
+}
+
+impl Location {
+    /// As the document writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Query => "query",
+            Self::Cookie => "cookie",
+        }
+    }
 }
 
 impl Scheme {

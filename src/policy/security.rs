@@ -25,31 +25,25 @@ pub(super) enum Version {
 
 impl Version {
     /// Reads `openapi`.
-    ///
-    /// # Errors
-    /// It is missing, not a string, or another version.
     pub(super) fn read(document: &Node<'_>) -> Result<Self, Diagnostic> {
         let what = "has no `openapi` version; write for example `openapi: 3.1.0`";
         let node = document.field("openapi").ok_or_else(|| document.diagnostic(what))?;
         let text = node.text()?;
-        let known = [("3.0.", Self::V3_0), ("3.1.", Self::V3_1), ("3.2.", Self::V3_2)];
         let is_patch = |p: &str| !p.is_empty() && p.bytes().all(|byte| byte.is_ascii_digit());
-        let found = known
-            .iter()
-            .find(|(minor, _)| text.strip_prefix(minor).is_some_and(is_patch))
-            .map(|(_, version)| *version);
-        found.ok_or_else(|| {
-            node.diagnostic(format!(
-                "the version `{text}` is not supported; use 3.0.x, 3.1.x or 3.2.x"
-            ))
-        })
+        match text.rsplit_once('.').filter(|(_, patch)| is_patch(patch)) {
+            Some(("3.0", _)) => Ok(Self::V3_0),
+            Some(("3.1", _)) => Ok(Self::V3_1),
+            Some(("3.2", _)) => Ok(Self::V3_2),
+            _ => {
+                let what =
+                    format!("the version `{text}` is not supported; use 3.0.x, 3.1.x or 3.2.x");
+                Err(node.diagnostic(what))
+            }
+        }
     }
 }
 
-/// Reads a `security` array.
-///
-/// # Errors
-/// Everything in it that is malformed, undeclared or cannot be enforced.
+/// Reads a `security` array. Whatever in it is malformed, undeclared or cannot be enforced is an error.
 pub(super) fn read(
     security: &Node<'_>,
     version: Version,
@@ -78,10 +72,9 @@ fn demand(
 ) -> Result<Demand, Diagnostics> {
     let used = schemes.resolve(name, list)?;
     let words = list.array()?;
-    let mut demand =
-        Demand { scheme: Arc::clone(&used.scheme), roles: Vec::new(), scopes: Vec::new() };
+    let (mut roles, mut scopes) = (Vec::new(), Vec::new());
     if used.scheme.kind.has_scopes() {
-        demand.scopes = all(&words, |text| scope(text, &used))?;
+        scopes = all(&words, |text| scope(text, &used))?;
     } else if version == Version::V3_0 && !words.is_empty() {
         let what = format!(
             "OpenAPI 3.0 has no roles: the list of `{name}` must be empty; \
@@ -89,9 +82,9 @@ fn demand(
         );
         return Err(list.diagnostic(what).into());
     } else {
-        demand.roles = all(&words, |text| Role::parse(text).map_err(|error| error.to_string()))?;
+        roles = all(&words, |text| Role::parse(text).map_err(|error| error.to_string()))?;
     }
-    Ok(demand)
+    Ok(Demand { scheme: Arc::clone(&used.scheme), roles, scopes })
 }
 
 /// Parses each word of a list.

@@ -26,10 +26,6 @@ pub(super) struct SecuritySchemes<'d> {
 }
 
 impl<'d> SecuritySchemes<'d> {
-    /// The schemes of a document; `session_cookie` is the cookie that holds a token.
-    ///
-    /// # Errors
-    /// `components` or `securitySchemes` is not an object.
     pub(super) fn new(
         document: &Node<'d>,
         session_cookie: Option<&'d str>,
@@ -44,9 +40,6 @@ impl<'d> SecuritySchemes<'d> {
     }
 
     /// The scheme `name`, used by the requirement at `user`.
-    ///
-    /// # Errors
-    /// The scheme is not declared or cannot be enforced.
     pub(super) fn resolve(
         &mut self,
         name: &str,
@@ -120,14 +113,12 @@ fn api_key(scheme: &Node<'_>) -> Result<SchemeKind, Diagnostic> {
 
 /// HTTP scheme names are case-insensitive (RFC 9110 §11.1).
 fn http(scheme: &Node<'_>) -> Result<SchemeKind, Diagnostic> {
-    let name = required(scheme, "scheme")?;
-    if name.eq_ignore_ascii_case("bearer") {
-        Ok(SchemeKind::Bearer)
-    } else if name.eq_ignore_ascii_case("basic") {
-        Ok(SchemeKind::Basic)
-    } else {
-        let what = format!("the http scheme `{name}` cannot be enforced; use bearer or basic");
-        Err(scheme.diagnostic(what))
+    match required(scheme, "scheme")?.to_ascii_lowercase().as_str() {
+        "bearer" => Ok(SchemeKind::Bearer),
+        "basic" => Ok(SchemeKind::Basic),
+        other => Err(scheme.diagnostic(format!(
+            "the http scheme `{other}` cannot be enforced; use bearer or basic"
+        ))),
     }
 }
 
@@ -146,7 +137,7 @@ fn flow_scopes(scheme: &Node<'_>) -> Result<HashSet<String>, Diagnostic> {
     Ok(declared)
 }
 
-/// Whether a text is a token (RFC 9110 §5.6.2), as names of headers and cookies and methods are.
+/// Whether a text is a token (RFC 9110 §5.6.2): a possible name of a header, a cookie or a method.
 pub(super) fn is_token(text: &str) -> bool {
     let mark = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))

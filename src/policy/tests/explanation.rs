@@ -74,7 +74,7 @@ fn the_curl_line_sends_the_first_credential_where_it_belongs() {
     assert_eq!(curl(json!([{ "apiKey": [] }])), format!("curl -H \"X-API-Key: $API_KEY\" {url}"));
     let query = format!("curl {url}'?api_key='\"$API_KEY\"");
     assert_eq!(curl(json!([{}, { "apiKeyQuery": [] }])), query);
-    let cookie = format!("curl -b \"access_token=$API_KEY\" {url}");
+    let cookie = format!("curl -b \"access_token=$TOKEN\" {url}");
     assert_eq!(curl(json!([{ "session": [] }])), cookie);
     assert_eq!(curl(json!([{ "basic": [] }])), format!("curl -u \"$CLIENT_ID:$API_KEY\" {url}"));
     let oauth2 = format!("curl -H \"Authorization: Bearer $TOKEN\" {url}");

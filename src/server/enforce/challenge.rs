@@ -7,7 +7,7 @@ use crate::{
     policy::{
         decision::{Authentication, Authentications, Forbidden},
         requirement::{Demand, Requirement},
-        scheme::{CredentialKind, Location, Scheme, SchemeKind},
+        scheme::{CredentialKind, Scheme, SchemeKind},
     },
     principal::Principal,
     server::{
@@ -134,7 +134,7 @@ fn challenge(scheme: &Scheme) -> String {
     match &scheme.kind {
         SchemeKind::ApiKey { location, name } => {
             let name = name.replace('\\', "\\\\").replace('"', "\\\"");
-            let location = location_name(*location);
+            let location = location.as_str();
             format!("ApiKey realm=\"hallpass\", in=\"{location}\", name=\"{name}\"")
         }
         SchemeKind::Basic => BASIC.to_owned(),
@@ -146,18 +146,10 @@ fn challenge(scheme: &Scheme) -> String {
 
 fn describe(scheme: &Scheme) -> String {
     match &scheme.kind {
-        SchemeKind::ApiKey { location, name } => format!("the {} {name}", location_name(*location)),
+        SchemeKind::ApiKey { location, name } => format!("the {} {name}", location.as_str()),
         SchemeKind::Basic => "Authorization: Basic".to_owned(),
         SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
             "Authorization: Bearer".to_owned()
         }
-    }
-}
-
-fn location_name(location: Location) -> &'static str {
-    match location {
-        Location::Header => "header",
-        Location::Query => "query",
-        Location::Cookie => "cookie",
     }
 }
