@@ -1,6 +1,6 @@
 //! CORS: pages of the configured origins may call, and those of no other.
 
-use crate::server::Server;
+use crate::support::server::Server;
 
 const OURS: &str = "https://app.example.com";
 const FOREIGN: &str = "https://evil.example";

@@ -2,8 +2,8 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::{
-    cast::{unknown_key, with_wrong_secret},
+use crate::support::{
+    accounts::{unknown_key, with_wrong_secret},
     server::Server,
 };
 

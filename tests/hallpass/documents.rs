@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::server::{Server, program};
+use crate::support::server::{Server, program};
 
 /// What the program prints on stdout.
 fn printed(arguments: &[&str]) -> String {

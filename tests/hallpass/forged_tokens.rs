@@ -3,8 +3,8 @@
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
-use crate::{
-    forge::Forged,
+use crate::support::{
+    forged_token::Forged,
     server::{SIGNING_SECRET, Server},
 };
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::server::Server;
+use crate::support::server::Server;
 
 #[test]
 fn a_body_that_says_nothing_is_as_good_as_none() {

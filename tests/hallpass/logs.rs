@@ -1,9 +1,9 @@
 //! The log: who came and who was refused, once each, with names to search by and without secrets.
 
-use crate::{
-    cast::{id_of, unknown_key, with_wrong_secret},
+use crate::support::{
+    accounts::{id_of, unknown_key, with_wrong_secret},
+    raw_http::Response,
     server::Server,
-    wire::Response,
 };
 
 /// The lines of the log with these words, once the access line of the request is there: it comes last.

@@ -10,40 +10,32 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod cast;
-mod client;
-mod exposition;
-mod forge;
-mod load;
-mod oracle;
-mod server;
 mod support;
-mod wire;
 
-mod attempts;
+mod changed_documents;
 mod commands;
+mod connection_limits;
 mod cors;
 mod credentials;
-mod csrf;
+mod cross_site;
 mod documents;
+mod enforcement;
 mod forged_tokens;
-mod hostile;
+#[cfg(target_os = "linux")]
+mod hash_pool;
 mod library;
+mod login_and_logout;
 mod login_body;
 mod logs;
 mod metrics;
-mod mutation;
-mod noise;
 mod oauth;
-#[cfg(target_os = "linux")]
-mod overload;
 mod paths;
 mod proxies;
-mod reload;
+mod random_requests;
+mod rate_limit;
 mod rooms;
-mod state;
-mod stopping;
-mod story;
-mod table;
+mod roster_reload;
+mod shutdown;
+mod state_file;
 mod tls;
-mod undocumented;
+mod undocumented_routes;

@@ -6,11 +6,11 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use crate::{
-    cast::{id_of, with_wrong_secret},
-    exposition::Scrape,
+use crate::support::{
+    accounts::{id_of, with_wrong_secret},
+    metrics_text::Scrape,
+    raw_http::{Request, Response, connect, read_response},
     server::{Server, eventually},
-    wire::{Request, Response, connect, read_response},
 };
 
 const ON: (&str, &str) = ("HALLPASS_METRICS_BIND", "127.0.0.1:0");

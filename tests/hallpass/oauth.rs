@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::{client::Ask, server::Server, wire::Response};
+use crate::support::{client::Ask, raw_http::Response, server::Server};
 
 /// A form body.
 pub(crate) fn form<'s>(ask: Ask<'s>, pairs: &[(&str, &str)]) -> Ask<'s> {

@@ -1,6 +1,9 @@
 //! Odd paths and odd methods: policy and router agree on what is meant, and nothing protected opens.
 
-use crate::{client::Client, server::Server, table::operations, wire};
+use crate::{
+    enforcement::operations,
+    support::{client::Client, raw_http, server::Server},
+};
 
 /// Another spelling of `/clients`, and the status it gets without a credential and with one.
 const SPELLINGS: &[(&str, u16, u16)] = &[
@@ -156,7 +159,7 @@ fn head_is_get_without_the_body() {
 #[test]
 fn a_request_that_is_no_http_is_refused_by_the_parser() {
     let server = Server::start();
-    let request = |method: &str, target: &str, name: &str, value: &str| wire::Request {
+    let request = |method: &str, target: &str, name: &str, value: &str| raw_http::Request {
         method: method.to_owned(),
         target: target.to_owned(),
         headers: vec![(name.to_owned(), value.as_bytes().to_vec())],

@@ -1,9 +1,9 @@
 //! Whether a proxy's word counts for where a request came from.
 
-use crate::{
-    cast::unknown_key,
+use crate::support::{
+    accounts::unknown_key,
+    raw_http::{Response, connect_from},
     server::Server,
-    wire::{Response, connect_from},
 };
 
 /// The access line of an answered request.

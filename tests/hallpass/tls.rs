@@ -22,10 +22,10 @@ use rustls::{
     crypto::aws_lc_rs::default_provider, pki_types::CertificateDer,
 };
 
-use crate::{
+use crate::support::{
     load::{Expectation, Kept, Load, requests, tcp},
+    raw_http::{connect, read_response},
     server::{Server, eventually, program},
-    wire::{connect, read_response},
 };
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;

@@ -1,6 +1,6 @@
 //! `hallpass init`: the first start, which overwrites nothing.
 
-use super::{Folder, serving::Serving};
+use super::{Folder, service::Serving};
 
 #[test]
 fn init_makes_settings_and_an_empty_roster_for_their_owner_alone() {

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Folder, serving::Serving};
+use super::{Folder, service::Serving};
 
 /// Longer than any answer takes; only a hang meets it.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -7,20 +7,20 @@
 )]
 
 mod check;
-mod edits;
+mod closed_pipes;
+mod explain;
+mod hints;
 mod init;
-mod inspect;
+mod key_list;
 mod keys;
-mod kills;
-mod list;
+mod killed_key_add;
 mod logging;
-mod pipes;
-mod policy;
 mod precedence;
-mod secrets;
+mod roster_edits;
+mod secrets_in_output;
 mod serve;
-mod serving;
-mod stumbles;
+mod service;
+mod token_inspect;
 mod usage;
 
 use std::{

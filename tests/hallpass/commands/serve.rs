@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Folder, SECRET, TAIL,
-    serving::{Serving, end_of, signal},
+    service::{Serving, end_of, signal},
 };
 
 #[test]

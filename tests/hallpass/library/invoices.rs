@@ -6,9 +6,11 @@ use actix_web::web;
 use utoipa::OpenApi;
 
 use crate::{
-    mutation::changes_exactly_with_security,
-    server::Server,
-    wire::{Request, Response},
+    changed_documents::changes_exactly_with_security,
+    support::{
+        raw_http::{Request, Response},
+        server::Server,
+    },
 };
 
 #[path = "../../../examples/invoices.rs"]

@@ -13,7 +13,7 @@ use hallpass::{Gate, testing::TestGate};
 use serde_json::json;
 use utoipa::openapi::OpenApi;
 
-use crate::exposition::Scrape;
+use crate::support::metrics_text::Scrape;
 
 #[utoipa::path(responses((status = 200)), security(("bearer" = ["watcher"])))]
 #[get("/metrics")]

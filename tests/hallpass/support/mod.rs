@@ -1,4 +1,13 @@
-//! What the tests share: API keys and rosters, made and read without the code under test.
+//! What the tests share: a running server and its clients, API keys and rosters that are made and read without the
+//! code under test.
 
+pub(crate) mod accounts;
 pub(crate) mod api_key;
+pub(crate) mod client;
+pub(crate) mod forged_token;
+pub(crate) mod load;
+pub(crate) mod metrics_text;
+pub(crate) mod raw_http;
 pub(crate) mod roster;
+pub(crate) mod security_model;
+pub(crate) mod server;

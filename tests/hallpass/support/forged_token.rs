@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 
-use crate::server::SIGNING_SECRET;
+use crate::support::server::SIGNING_SECRET;
 
 /// A token in its parts, to be changed and signed again.
 #[derive(Debug, Clone)]

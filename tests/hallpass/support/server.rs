@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cast::Cast, client::Client, wire::DEADLINE};
+use crate::support::{accounts::Cast, client::Client, raw_http::DEADLINE};
 
 /// Signs the tokens of every server here; no answer and no log line may hold it.
 pub(crate) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";

@@ -6,7 +6,7 @@ mod service;
 
 use std::{fs, thread, time::Duration};
 
-use crate::{
+use crate::support::{
     load::{Kept, Load, requests},
     server::Server,
 };

@@ -4,10 +4,10 @@ use std::{fs::OpenOptions, io::Write, net::TcpStream, thread};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::{
-    cast::{id_of, unknown_key},
+use crate::support::{
+    accounts::{id_of, unknown_key},
+    raw_http::read_response,
     server::{Server, eventually},
-    wire::read_response,
 };
 
 /// One secret is hashed and so many wait, where a server has two cores at most.

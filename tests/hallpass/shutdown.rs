@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
+use crate::support::{
     load::{Kept, Load, NEW_CONNECTION_RESET, requests},
+    raw_http::{connect, read_response},
     server::{Server, eventually},
-    wire::{connect, read_response},
 };
 
 #[test]

@@ -4,8 +4,8 @@ use std::{io::Write, process::Stdio};
 
 use serde_json::{Value, json};
 
-use super::{Folder, Outcome, SECRET, serving::Serving};
-use crate::forge::Forged;
+use super::{Folder, Outcome, SECRET, service::Serving};
+use crate::support::forged_token::Forged;
 
 const LINE: &str = "token inspect --bind 127.0.0.1:8080";
 

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use crate::support::{
     load::{Kept, Load, requests, tcp},
+    raw_http::connect,
     server::{Server, eventually},
-    wire::connect,
 };
 
 /// A peer that sends something and then falls silent, on so many connections at once.

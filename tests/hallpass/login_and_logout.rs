@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{cast::id_of, server::Server, wire::Response};
+use crate::support::{accounts::id_of, raw_http::Response, server::Server};
 
 #[test]
 fn a_key_in_any_of_three_places_becomes_a_token() {

@@ -2,7 +2,7 @@
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-use crate::server::Server;
+use crate::support::server::Server;
 
 const METHODS: &[&str] = &["GET", "POST", "POST", "HEAD", "PUT", "OPTIONS", "TRACE", "X"];
 const PATHS: &[&str] = &[

@@ -73,7 +73,7 @@ fn a_good_secret_is_not_in_what_serve_and_check_say() {
     let mut first = String::new();
     let stdout = child.stdout.as_mut().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut first).unwrap();
-    super::serving::signal(&child, "TERM");
+    super::service::signal(&child, "TERM");
     let served = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&served.stderr).contains(SECRET.1));
     let checked = folder.run_with(&environment, "check").done();

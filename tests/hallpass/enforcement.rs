@@ -4,7 +4,9 @@
 
 use serde_json::Value;
 
-use crate::{cast::with_wrong_secret, client::Ask, forge::Forged, server::Server};
+use crate::support::{
+    accounts::with_wrong_secret, client::Ask, forged_token::Forged, server::Server,
+};
 
 /// One operation of the document.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! What newcomers stumbled over once: each is told what to do, and nothing odd stays behind.
 
-use super::{Folder, SECRET, serving::Serving};
+use super::{Folder, SECRET, service::Serving};
 
 /// Well-formed, but for its last character, which is wrong.
 const MISTYPED: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt5";

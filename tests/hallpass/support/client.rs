@@ -4,9 +4,9 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::{
+use crate::support::{
+    raw_http::{Request, Response, connect},
     server::Server,
-    wire::{Request, Response, connect},
 };
 
 /// Every header that an answer may have; anything else was added by mistake.

@@ -1,11 +1,13 @@
 //! Wrong secrets are limited: whose attempts count, who is refused, and who is not.
 
 use crate::{
-    cast::{unknown_key, with_wrong_secret},
-    client::{Ask, Client},
     oauth::{basic, form},
-    server::Server,
-    wire::Response,
+    support::{
+        accounts::{unknown_key, with_wrong_secret},
+        client::{Ask, Client},
+        raw_http::Response,
+        server::Server,
+    },
 };
 
 /// Three may fail, and the next only after 20 minutes.

@@ -1,6 +1,6 @@
 //! A page of another site cannot use the cookies of a browser that is logged in here.
 
-use crate::server::Server;
+use crate::support::server::Server;
 
 /// The headers, and whether the cookie counts.
 const CASES: &[(&[(&str, &str)], bool)] = &[

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::Method, test as actix_test, web};
 use serde_json::json;
 
-use crate::mutation::own_site;
+use crate::changed_documents::own_site;
 
 /// Asked for, and refused to everybody.
 const UNDOCUMENTED: &[(&str, &str, u16)] = &[

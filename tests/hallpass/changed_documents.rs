@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    cast::unknown_key,
-    oracle::{Outcome, Presented, expected},
-    table::{Documented, operations},
+    enforcement::{Documented, operations},
+    support::{
+        accounts::unknown_key,
+        security_model::{Outcome, Presented, expected},
+    },
 };
 
 /// What is tried on every operation.

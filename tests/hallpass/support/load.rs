@@ -10,9 +10,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::{
+use crate::support::{
+    raw_http::{DEADLINE, Response, parse},
     server::{Server, eventually},
-    wire::{DEADLINE, Response, parse},
 };
 
 /// What is reported of a connection that was reset before its first answer.
