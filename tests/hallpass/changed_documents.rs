@@ -13,27 +13,27 @@ use crate::{
     enforcement::{Documented, operations},
     support::{
         accounts::unknown_key,
-        security_model::{Outcome, Presented, expected},
+        security_model::{Outcome, RequestCredentials, expected},
     },
 };
 
 /// What is tried on every operation.
-const PRESENTED: &[Presented] = &[
-    Presented { bearer: None, key: None },
-    Presented { bearer: Some("nobody"), key: None },
-    Presented { bearer: Some("reader"), key: None },
-    Presented { bearer: Some("admin"), key: None },
-    Presented { bearer: None, key: Some("nobody") },
-    Presented { bearer: None, key: Some("reader") },
-    Presented { bearer: Some("admin"), key: Some("admin") },
-    Presented { bearer: Some("admin"), key: Some("reader") },
+const CREDENTIALS: &[RequestCredentials] = &[
+    RequestCredentials { bearer: None, key: None },
+    RequestCredentials { bearer: Some("nobody"), key: None },
+    RequestCredentials { bearer: Some("reader"), key: None },
+    RequestCredentials { bearer: Some("admin"), key: None },
+    RequestCredentials { bearer: None, key: Some("nobody") },
+    RequestCredentials { bearer: None, key: Some("reader") },
+    RequestCredentials { bearer: Some("admin"), key: Some("admin") },
+    RequestCredentials { bearer: Some("admin"), key: Some("reader") },
 ];
 
 /// As many of them as show that an operation did not change.
 const FEW: &[usize] = &[0, 2, 6];
 
 /// What every operation's `security` is changed to, one after the other.
-fn mutations() -> Vec<Value> {
+fn security_values() -> Vec<Value> {
     vec![
         json!([]),
         json!([{}]),
@@ -89,7 +89,7 @@ async fn observe(
     let mut seen = Vec::new();
     for (position, operation) in operations(document).into_iter().enumerate() {
         let mut row = Vec::new();
-        for presented in whoever(position == changed) {
+        for presented in credentials_to_try(position == changed) {
             let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
             let mut request =
                 actix_test::TestRequest::with_uri(&operation.concrete()).method(method);
@@ -103,7 +103,7 @@ async fn observe(
             let response = actix_test::call_service(&app, request.to_request()).await;
             let status = response.status().as_u16();
             let body = actix_test::read_body(response).await;
-            row.push(Outcome::of(status, &String::from_utf8_lossy(&body)));
+            row.push(Outcome::from_answer(status, &String::from_utf8_lossy(&body)));
             if operation.path == "/logout" {
                 credentials = Credentials::new(&gate);
             }
@@ -113,9 +113,9 @@ async fn observe(
     seen
 }
 
-fn whoever(all: bool) -> impl Iterator<Item = &'static Presented> {
+fn credentials_to_try(all: bool) -> impl Iterator<Item = &'static RequestCredentials> {
     let tried = move |index: &usize| all || FEW.contains(index);
-    (0..PRESENTED.len()).filter(tried).map(|index| &PRESENTED[index])
+    (0..CREDENTIALS.len()).filter(tried).map(|index| &CREDENTIALS[index])
 }
 
 fn security_of<'d>(document: &'d mut Value, operation: &Documented) -> &'d mut Value {
@@ -123,7 +123,7 @@ fn security_of<'d>(document: &'d mut Value, operation: &Documented) -> &'d mut V
 }
 
 #[actix_web::test]
-async fn behaviour_changes_exactly_with_security() {
+async fn every_change_of_security_changes_exactly_its_operation() {
     changes_exactly_with_security(|_| true, own_site).await;
 }
 
@@ -137,14 +137,15 @@ pub(crate) async fn changes_exactly_with_security(
     let changed = |position: &usize| tried(&operations[*position].path);
     for position in (0..operations.len()).filter(changed) {
         let operation = &operations[position];
-        for mutation in [vec![operation.security.clone()], mutations()].concat() {
+        for mutation in [vec![operation.security.clone()], security_values()].concat() {
             let mut changed = document.clone();
             *security_of(&mut changed, operation) = mutation.clone();
             let seen = observe(fresh(), &changed, position).await;
             for (index, other) in operations.iter().enumerate() {
                 let here = index == position;
                 let security = if here { &mutation } else { &other.security };
-                let wanted: Vec<_> = whoever(here).map(|one| expected(security, one)).collect();
+                let wanted: Vec<_> =
+                    credentials_to_try(here).map(|one| expected(security, one)).collect();
                 let what = format!("{} {} as {mutation}", operation.method, operation.path);
                 assert_eq!(seen[index], wanted, "{what}, seen at {} {}", other.method, other.path);
             }
@@ -153,7 +154,7 @@ pub(crate) async fn changes_exactly_with_security(
 }
 
 #[test]
-fn a_document_that_cannot_be_enforced_is_refused_and_the_operation_named() {
+fn a_document_that_cannot_be_enforced_is_refused_with_the_operation() {
     let (_, site) = own_site();
     let document = site.document().clone();
     for operation in operations(&document) {

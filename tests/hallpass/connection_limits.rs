@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::{
-    load::{Kept, Load, requests, tcp},
+    load::{Connection, Load, requests, tcp},
     raw_http::connect,
     server::{Server, eventually},
 };
@@ -75,7 +75,7 @@ fn peer(server: &Server, bytes: &[u8]) -> TcpStream {
 }
 
 /// What everybody else wants to do meanwhile.
-fn others_are_served(server: &Server) {
+fn assert_others_are_served(server: &Server) {
     let token = server.token("reader");
     token.get("/request").expect(200);
     token.get("/clients").expect(403);
@@ -86,14 +86,14 @@ fn others_are_served(server: &Server) {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "shown if the test fails")]
-fn others_are_served_whatever_a_peer_does() {
+fn hostile_peers_do_not_block_other_clients() {
     allow_many_files();
     let server = Server::start();
     for Peer { what, count, sends } in PEERS {
         println!("while a peer {what}");
         let bytes = sends();
         let _peers: Vec<_> = (0..*count).map(|_| peer(&server, &bytes)).collect();
-        others_are_served(&server);
+        assert_others_are_served(&server);
     }
 }
 
@@ -105,18 +105,18 @@ fn allow_many_files() {
 }
 
 #[test]
-fn no_peer_keeps_a_connection_for_ever() {
+fn slow_peers_are_disconnected() {
     let server = Server::start();
-    others_are_served(&server);
-    let ask = "GET /health/live HTTP/1.1\r\nHost: x\r\n";
+    assert_others_are_served(&server);
+    let request = "GET /health/live HTTP/1.1\r\nHost: x\r\n";
     let begins_a_second_head = || {
-        let mut kept = Kept::dial(server.address).unwrap();
-        kept.ask(&format!("{ask}\r\n")).unwrap();
+        let mut kept = Connection::open(server.address).unwrap();
+        kept.request(&format!("{request}\r\n")).unwrap();
         let mut stream = kept.into_inner();
         stream.write_all(b"GET /").unwrap();
         stream
     };
-    let endless = format!("{ask}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    let endless = format!("{request}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
     let files = server.open_files();
     let peers: Vec<TcpStream> = (0..10)
         .flat_map(|_| {
@@ -133,11 +133,11 @@ fn no_peer_keeps_a_connection_for_ever() {
         (server.open_files() >= files + peers.len()).then_some(())
     });
     eventually("the peers were let go", || (server.open_files() <= files).then_some(()));
-    others_are_served(&server);
+    assert_others_are_served(&server);
 }
 
 #[test]
-fn too_long_an_address_is_refused_and_the_longest_is_not() {
+fn request_targets_over_8192_bytes_are_refused() {
     let server = Server::start();
     let address = |length: usize| format!("/request?{}", "a".repeat(length - "/request?".len()));
     server.token("reader").get(&address(8192)).expect(200);
@@ -147,7 +147,7 @@ fn too_long_an_address_is_refused_and_the_longest_is_not() {
 }
 
 #[test]
-fn what_is_no_http_is_answered_by_a_bare_status_and_the_end() {
+fn malformed_http_gets_a_bare_status() {
     let server = Server::start();
     for (bytes, status) in [
         (long_header(1_000_000), "431"),
@@ -163,13 +163,13 @@ fn what_is_no_http_is_answered_by_a_bare_status_and_the_end() {
 }
 
 #[test]
-fn more_connections_than_there_may_be_files_wait_for_their_turn() {
+fn connections_beyond_the_file_limit_wait() {
     let dir = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_hallpass");
     let mut limited = Command::new("sh");
     limited.args(["-c", &format!("ulimit -n 100; exec {program} serve --bind 127.0.0.1:0")]);
     limited.current_dir(dir.path()).env_clear();
-    let server = Server::of(limited, dir, &[]);
+    let server = Server::spawn(limited, dir, &[]);
     let log = server.log_until("it says so", |log| log.contains("ulimit -n"));
     assert!(log.contains("enough for 10 connections"), "{log}");
     let silent: Vec<TcpStream> = (0..10).map(|_| connect(server.address)).collect();
@@ -187,8 +187,8 @@ fn more_connections_than_there_may_be_files_wait_for_their_turn() {
 }
 
 #[test]
-fn memory_stays_as_it_is() {
-    let server = Server::with(&[("HALLPASS_LOG", "error,actix_http=off")]);
+fn memory_does_not_grow_under_load() {
+    let server = Server::start_with(&[("HALLPASS_LOG", "error,actix_http=off")]);
     let round = |answers: usize| {
         for Peer { count, sends, .. } in PEERS {
             let bytes = sends();
@@ -196,10 +196,11 @@ fn memory_stays_as_it_is() {
             (0..*count / 5).for_each(|_| drop(peer(&server, &bytes)));
         }
         let address = server.address;
-        let load =
-            Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
-        load.goes_on(answers);
-        assert_eq!(load.end(), Vec::<String>::new());
+        let load = Load::start(requests(&server, &server.login("reader")), move || {
+            Connection::open(address)
+        });
+        load.wait_for_answers(answers);
+        assert_eq!(load.stop(), Vec::<String>::new());
     };
     round(3000);
     let before = server.memory();

@@ -6,17 +6,20 @@ const OURS: &str = "https://app.example.com";
 const FOREIGN: &str = "https://evil.example";
 
 fn server() -> Server {
-    Server::with(&[("HALLPASS_CORS_ORIGINS", "https://app.example.com, http://localhost:3000")])
+    Server::start_with(&[(
+        "HALLPASS_CORS_ORIGINS",
+        "https://app.example.com, http://localhost:3000",
+    )])
 }
 
 #[test]
-fn a_genuine_preflight_is_answered_without_a_credential() {
+fn a_preflight_is_answered_without_a_credential() {
     let server = server();
     for (method, path) in [("GET", "/clients"), ("POST", "/login"), ("POST", "/logout")] {
         for origin in [OURS, "http://localhost:3000"] {
             let answer = server
                 .anonymous()
-                .ask("OPTIONS", path)
+                .request("OPTIONS", path)
                 .header("Origin", origin)
                 .header("Access-Control-Request-Method", method)
                 .header("Access-Control-Request-Headers", "authorization, x-api-key, content-type")
@@ -35,9 +38,9 @@ fn a_genuine_preflight_is_answered_without_a_credential() {
 }
 
 #[test]
-fn what_is_no_preflight_gets_no_further_than_any_other_request() {
+fn options_requests_that_are_not_preflights_are_refused() {
     let server = server();
-    let options = |path: &str| server.anonymous().ask("OPTIONS", path);
+    let options = |path: &str| server.anonymous().request("OPTIONS", path);
     options("/clients").expect(405);
     options("/clients").header("Origin", OURS).expect(405);
     // Half a preflight is none: the CORS layer misses the origin before anything else is looked at.
@@ -46,21 +49,21 @@ fn what_is_no_preflight_gets_no_further_than_any_other_request() {
 }
 
 #[test]
-fn a_page_of_ours_can_read_every_answer_a_refusal_too() {
+fn allowed_origins_can_read_every_answer() {
     let server = server();
     let anonymous = server.anonymous();
     let admin = server.token("admin");
-    let asks = [
+    let requests = [
         (anonymous.get("/clients"), 401),
         (server.token("reader").get("/clients"), 403),
         (admin.get("/clients"), 200),
         (anonymous.get("/nothing"), 404),
-        (anonymous.ask("PUT", "/clients"), 405),
+        (anonymous.request("PUT", "/clients"), 405),
         (admin.get("/clients").header("Authorization", "x"), 400),
         (server.key("reader").post("/login").json("x"), 400),
     ];
-    for (ask, status) in asks {
-        let answer = ask.header("Origin", OURS).expect(status);
+    for (request, status) in requests {
+        let answer = request.header("Origin", OURS).expect(status);
         assert_eq!(answer.header("access-control-allow-origin"), Some(OURS), "{status}");
         let exposed = answer.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
         assert!(
@@ -72,17 +75,17 @@ fn a_page_of_ours_can_read_every_answer_a_refusal_too() {
 }
 
 #[test]
-fn a_foreign_page_reads_nothing() {
+fn other_origins_cannot_read_answers() {
     let server = server();
     let token = server.token("admin");
     for origin in
         [FOREIGN, "null", "https://app.example.com.evil.example", "http://app.example.com"]
     {
-        for ask in [token.get("/clients"), server.anonymous().get("/clients")] {
-            let answer = ask.header("Origin", origin).answer();
+        for request in [token.get("/clients"), server.anonymous().get("/clients")] {
+            let answer = request.header("Origin", origin).answer();
             assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
         }
-        let preflight = token.ask("OPTIONS", "/clients").header("Origin", origin);
+        let preflight = token.request("OPTIONS", "/clients").header("Origin", origin);
         let answer = preflight.header("Access-Control-Request-Method", "GET").answer();
         assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
         assert!(answer.status >= 400, "{origin}: {}", answer.status);
@@ -90,10 +93,10 @@ fn a_foreign_page_reads_nothing() {
 }
 
 #[test]
-fn without_the_setting_there_is_no_cors() {
+fn cors_is_off_by_default() {
     let server = Server::start();
-    let ask = server.anonymous().ask("OPTIONS", "/clients").header("Origin", OURS);
-    let answer = ask.header("Access-Control-Request-Method", "GET").expect(405);
+    let request = server.anonymous().request("OPTIONS", "/clients").header("Origin", OURS);
+    let answer = request.header("Access-Control-Request-Method", "GET").expect(405);
     assert_eq!(answer.header("access-control-allow-origin"), None);
     let answer = server.token("admin").get("/clients").header("Origin", OURS).expect(200);
     assert_eq!(answer.header("access-control-allow-origin"), None);

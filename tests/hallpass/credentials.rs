@@ -8,15 +8,15 @@ use crate::support::{
 };
 
 #[test]
-fn a_place_that_is_filled_twice_is_refused_even_with_the_same_value() {
+fn a_repeated_credential_is_refused_even_with_the_same_value() {
     let server = Server::start();
-    let (key, other) = (server.cast.key("admin"), server.cast.key("reader"));
+    let (key, other) = (server.accounts.key("admin"), server.accounts.key("reader"));
     let token = server.login("admin");
     let bearer = format!("Bearer {token}");
     let basic = format!("Basic {}", STANDARD.encode("a:b"));
     for second in [key, other, "x", ""] {
         let login = |target: &str| server.anonymous().post(target);
-        let asks = [
+        let requests = [
             login("/login").header("X-API-Key", key).header("x-api-key", second),
             login("/login").header("X-API-Key", second).header("X-Api-Key", key),
             login(&format!("/login?api_key={key}&api_key={second}")),
@@ -26,27 +26,27 @@ fn a_place_that_is_filled_twice_is_refused_even_with_the_same_value() {
                 .header("Cookie", format!("api_key={key}"))
                 .header("Cookie", format!("api_key={second}")),
         ];
-        for ask in asks {
-            ask.refused(400, "ambiguous_credentials");
+        for request in requests {
+            request.refused(400, "ambiguous_credentials");
         }
     }
     for second in [&bearer, "Bearer x", &basic, "Digest x"] {
-        let ask = server.anonymous().get("/request").header("Authorization", &bearer);
-        ask.header("authorization", second).refused(400, "ambiguous_credentials");
+        let request = server.anonymous().get("/request").header("Authorization", &bearer);
+        request.header("authorization", second).refused(400, "ambiguous_credentials");
     }
     let cookies = format!("access_token={token}; access_token={token}");
-    let ask = server.anonymous().get("/request").header("Cookie", cookies);
-    ask.refused(400, "ambiguous_credentials");
+    let request = server.anonymous().get("/request").header("Cookie", cookies);
+    request.refused(400, "ambiguous_credentials");
 }
 
 #[test]
-fn one_key_in_two_places_is_one_key_and_two_keys_are_refused() {
+fn the_same_key_in_two_locations_is_accepted_and_two_keys_are_refused() {
     let server = Server::start();
-    let key = server.cast.key("reader");
+    let key = server.accounts.key("reader");
     let cookie = format!("api_key={key}");
     let all = server.key("reader").post(&format!("/login?api_key={key}"));
     all.header("Cookie", &cookie).expect(200);
-    let other = server.cast.key("admin");
+    let other = server.accounts.key("admin");
     server
         .key("reader")
         .post(&format!("/login?api_key={other}"))
@@ -63,7 +63,7 @@ fn one_key_in_two_places_is_one_key_and_two_keys_are_refused() {
 }
 
 #[test]
-fn explicit_credentials_beat_the_session_cookie() {
+fn explicit_credentials_take_precedence_over_the_session_cookie() {
     let server = Server::start();
     let cookie = format!("access_token={}", server.login("admin"));
     let me = server.token("reader").get("/request").header("Cookie", &cookie).expect(200).json();
@@ -79,7 +79,7 @@ fn explicit_credentials_beat_the_session_cookie() {
 }
 
 #[test]
-fn one_good_credential_is_enough_whatever_the_others_are() {
+fn one_good_credential_is_enough_beside_bad_ones() {
     let server = Server::start();
     let me = server.key("reader").get("/request").header("Authorization", "Bearer x").expect(200);
     assert_eq!(me.json()["scheme"], "apiKey");
@@ -90,12 +90,12 @@ fn one_good_credential_is_enough_whatever_the_others_are() {
 }
 
 #[test]
-fn what_is_empty_or_of_another_scheme_is_no_credential() {
+fn empty_credentials_and_other_schemes_are_ignored() {
     let server = Server::start();
     let token = server.login("reader");
     for value in ["", "Basic Og==", "Bearer", "Bearer ", "Digest x", "Basic", &token, "Token x"] {
-        let ask = server.anonymous().get("/request").header("Authorization", value);
-        ask.refused(401, "missing_credentials");
+        let request = server.anonymous().get("/request").header("Authorization", value);
+        request.refused(401, "missing_credentials");
     }
     let empty = server.anonymous().get("/request").header("X-API-Key", "");
     empty.header("Cookie", "access_token=").refused(401, "missing_credentials");
@@ -103,19 +103,19 @@ fn what_is_empty_or_of_another_scheme_is_no_credential() {
         server.anonymous().post(target).refused(401, "missing_credentials");
     }
     for cookie in ["api_key=", "api_key", "xapi_key=x", "API_KEY=x", "a=api_key=x", ";;;", "=x"] {
-        let ask = server.anonymous().post("/login").header("Cookie", cookie);
-        ask.refused(401, "missing_credentials");
+        let request = server.anonymous().post("/login").header("Cookie", cookie);
+        request.refused(401, "missing_credentials");
     }
     // A form that was left empty does not hide the session.
     let cookie = format!("access_token={token}");
-    let ask = server.anonymous().get("/request").header("Authorization", "Basic Og==");
-    ask.header("Cookie", &cookie).expect(200);
+    let request = server.anonymous().get("/request").header("Authorization", "Basic Og==");
+    request.header("Cookie", &cookie).expect(200);
 }
 
 #[test]
-fn nobody_learns_what_is_wrong_with_a_key() {
+fn all_bad_keys_get_the_same_answer() {
     let server = Server::start();
-    let good = server.cast.key("reader");
+    let good = server.accounts.key("reader");
     let (unknown, wrong) = (unknown_key(), with_wrong_secret(good));
     let keys = [
         ("malformed", "x"),
@@ -124,13 +124,13 @@ fn nobody_learns_what_is_wrong_with_a_key() {
         ("long", &"x".repeat(50_000)),
         ("unknown", &unknown),
         ("wrong secret", &wrong),
-        ("expired", server.cast.key("expired")),
-        ("disabled", server.cast.key("disabled")),
+        ("expired", server.accounts.key("expired")),
+        ("disabled", server.accounts.key("disabled")),
     ];
     let mut seen = Vec::new();
     for (what, key) in keys {
-        let ask = server.anonymous().post("/login").header("X-API-Key", key);
-        let answer = ask.refused(401, "invalid_api_key");
+        let request = server.anonymous().post("/login").header("X-API-Key", key);
+        let answer = request.refused(401, "invalid_api_key");
         let id = answer.header("x-request-id").unwrap().to_owned();
         let kept = |(name, _): &&(String, String)| name != "date" && name != "x-request-id";
         let mut headers: Vec<_> = answer.headers.iter().filter(kept).cloned().collect();
@@ -144,7 +144,7 @@ fn nobody_learns_what_is_wrong_with_a_key() {
 }
 
 #[test]
-fn an_odd_spelling_of_a_good_credential_is_as_good() {
+fn unusual_spellings_of_a_good_credential_are_accepted() {
     let server = Server::start();
     let token = server.login("reader");
     for scheme in ["bearer", "BEARER", "bEaReR", "Bearer  "] {
@@ -153,23 +153,23 @@ fn an_odd_spelling_of_a_good_credential_is_as_good() {
     }
     let cookie = format!("a=b; access_token={token} ;c=d");
     server.anonymous().get("/request").header("Cookie", cookie).expect(200);
-    let key = server.cast.key("reader");
+    let key = server.accounts.key("reader");
     let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
     server.anonymous().post(&format!("/login?api_key={encoded}")).expect(200);
 }
 
 #[test]
-fn bytes_that_are_no_text_are_a_bad_credential_and_no_fault_of_ours() {
+fn credentials_that_are_not_utf_8_are_invalid() {
     let server = Server::start();
     let bytes: &[u8] = b"\xff\xfe\x80x";
-    let ask = |name: &str, before: &[u8]| {
+    let request = |name: &str, before: &[u8]| {
         server.anonymous().get("/request").header(name, [before, bytes].concat())
     };
-    ask("Authorization", b"Bearer ").refused(401, "invalid_token");
-    ask("X-API-Key", b"").refused(401, "invalid_api_key");
-    ask("Cookie", b"access_token=").refused(401, "invalid_token");
-    ask("Authorization", b"").refused(401, "missing_credentials");
-    ask("Sec-Fetch-Site", b"").refused(401, "missing_credentials");
+    request("Authorization", b"Bearer ").refused(401, "invalid_token");
+    request("X-API-Key", b"").refused(401, "invalid_api_key");
+    request("Cookie", b"access_token=").refused(401, "invalid_token");
+    request("Authorization", b"").refused(401, "missing_credentials");
+    request("Sec-Fetch-Site", b"").refused(401, "missing_credentials");
     server.anonymous().post("/login?api_key=%ff%fe%00").refused(401, "invalid_api_key");
     server
         .anonymous()
@@ -179,7 +179,7 @@ fn bytes_that_are_no_text_are_a_bad_credential_and_no_fault_of_ours() {
 }
 
 #[test]
-fn a_missing_credential_is_challenged_for_every_scheme_that_would_do() {
+fn a_missing_credential_is_challenged_for_every_accepted_scheme() {
     let server = Server::start();
     let answer = server.anonymous().get("/request").refused(401, "missing_credentials");
     let challenges = answer.challenges().join("\n");

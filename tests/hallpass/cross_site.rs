@@ -29,7 +29,7 @@ const CASES: &[(&[(&str, &str)], bool)] = &[
 ];
 
 #[test]
-fn a_session_cookie_on_an_unsafe_method_counts_only_from_our_own_pages() {
+fn a_cross_site_session_cookie_is_refused_on_unsafe_methods() {
     let server = Server::start();
     for (headers, counts) in CASES {
         let token = server.login("reader");
@@ -37,12 +37,13 @@ fn a_session_cookie_on_an_unsafe_method_counts_only_from_our_own_pages() {
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| (*name, value.replace("SELF", &own))).collect();
         let cookie = format!("access_token={token}");
-        let ask = server.anonymous().post("/logout").headers(&headers).header("Cookie", &cookie);
+        let request =
+            server.anonymous().post("/logout").headers(&headers).header("Cookie", &cookie);
         if *counts {
-            ask.expect(200);
+            request.expect(200);
             continue;
         }
-        let answer = ask.refused(403, "cross_site_request");
+        let answer = request.refused(403, "cross_site_request");
         assert_eq!(answer.header("set-cookie"), None, "{headers:?}");
         // It was refused before anything happened; reading is safe, and so is an explicit token.
         let read = server.anonymous().get("/request").headers(&headers);
@@ -52,15 +53,15 @@ fn a_session_cookie_on_an_unsafe_method_counts_only_from_our_own_pages() {
 }
 
 #[test]
-fn an_api_key_in_a_cookie_is_held_to_the_same_rule() {
+fn a_cross_site_api_key_cookie_is_refused_on_unsafe_methods() {
     let server = Server::start();
-    let cookie = format!("api_key={}", server.cast.key("reader"));
-    let ask = |site: &str| {
+    let cookie = format!("api_key={}", server.accounts.key("reader"));
+    let request = |site: &str| {
         server.anonymous().post("/login").header("Cookie", &cookie).header("Sec-Fetch-Site", site)
     };
-    ask("cross-site").refused(403, "cross_site_request");
-    ask("same-site").refused(403, "cross_site_request");
-    ask("same-origin").expect(200);
+    request("cross-site").refused(403, "cross_site_request");
+    request("same-site").refused(403, "cross_site_request");
+    request("same-origin").expect(200);
     // The same key in the header is explicit.
-    ask("cross-site").header("X-API-Key", server.cast.key("reader")).expect(200);
+    request("cross-site").header("X-API-Key", server.accounts.key("reader")).expect(200);
 }

@@ -19,7 +19,7 @@ fn committed(file: &str) -> String {
 }
 
 #[test]
-fn the_served_document_is_the_printed_one() {
+fn the_served_document_equals_the_printed_one() {
     let server = Server::start();
     let served = server.anonymous().get("/openapi.json").expect(200);
     assert_eq!(served.header("content-type"), Some("application/json"));
@@ -46,7 +46,7 @@ fn committed_files_are_what_the_program_prints() {
 }
 
 #[test]
-fn the_example_settings_are_accepted_as_they_stand() {
+fn the_example_settings_are_valid() {
     let dir = tempfile::tempdir().unwrap();
     let example = printed(&["init", "--example"]);
     let secret = "HALLPASS_SECRET_KEY=0123456789abcdef0123456789abcdef";
@@ -95,7 +95,7 @@ fn all_refusals_of_an_operation_have_one_schema() {
 }
 
 #[test]
-fn operations_that_hash_say_when_to_come_again_and_others_do_not() {
+fn operations_that_hash_document_retry_after() {
     let document: Value = serde_json::from_str(&printed(&["openapi"])).unwrap();
     let hashed = ["apiKey", "apiKeyQuery", "apiKeyCookie", "basic"];
     let mut counted = (0, 0);
@@ -120,14 +120,14 @@ fn operations_that_hash_say_when_to_come_again_and_others_do_not() {
 
 #[test]
 fn the_document_follows_the_name_of_the_session_cookie() {
-    let server = Server::with(&[("HALLPASS_COOKIE_NAME", "my_session")]);
+    let server = Server::start_with(&[("HALLPASS_COOKIE_NAME", "my_session")]);
     let document = server.document();
     assert_eq!(document["components"]["securitySchemes"]["session"]["name"], "my_session");
     assert_eq!(document["openapi"], "3.1.0");
 }
 
 #[test]
-fn swagger_ui_is_served_with_all_its_files_and_asks_nobody_else() {
+fn swagger_ui_is_served_with_all_its_files_and_uses_no_other_host() {
     let server = Server::start();
     let anonymous = server.anonymous();
     assert_eq!(anonymous.get("/").expect(303).header("location"), Some("docs/"));
@@ -154,8 +154,8 @@ fn swagger_ui_is_served_with_all_its_files_and_asks_nobody_else() {
 }
 
 #[test]
-fn without_swagger_ui_the_document_is_still_there() {
-    let server = Server::with(&[("HALLPASS_DOCS", "off")]);
+fn the_document_is_served_without_swagger_ui() {
+    let server = Server::start_with(&[("HALLPASS_DOCS", "off")]);
     let anonymous = server.anonymous();
     assert_eq!(anonymous.get("/").expect(303).header("location"), Some("openapi.json"));
     for path in ["/docs", "/docs/", "/docs/index.html", "/docs/swagger-ui.css"] {

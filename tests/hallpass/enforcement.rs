@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::support::{
-    accounts::with_wrong_secret, client::Ask, forged_token::Forged, server::Server,
+    accounts::with_wrong_secret, client::RequestBuilder, forged_token::ForgedToken, server::Server,
 };
 
 /// One operation of the document.
@@ -71,7 +71,7 @@ struct Location<'d> {
 }
 
 impl<'d> Location<'d> {
-    fn of(document: &'d Value, name: &str) -> Self {
+    fn new(document: &'d Value, name: &str) -> Self {
         let scheme = &document["components"]["securitySchemes"][name];
         let takes_token = match scheme["type"].as_str().expect("a declared scheme") {
             "http" => scheme["scheme"] == "bearer",
@@ -87,18 +87,23 @@ impl<'d> Location<'d> {
     }
 
     /// Puts `value` where the scheme looks.
-    fn fill<'s>(&self, ask: Ask<'s>, client: &str, value: &str) -> Ask<'s> {
+    fn fill<'s>(
+        &self,
+        request: RequestBuilder<'s>,
+        client: &str,
+        value: &str,
+    ) -> RequestBuilder<'s> {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let name = self.text("name");
         match (self.text("type"), self.text("in"), self.text("scheme")) {
-            ("apiKey", "header", _) => ask.header(name, value),
-            ("apiKey", "cookie", _) => ask.header("Cookie", format!("{name}={value}")),
-            ("apiKey", "query", _) => ask.query(&format!("{name}={value}")),
+            ("apiKey", "header", _) => request.header(name, value),
+            ("apiKey", "cookie", _) => request.header("Cookie", format!("{name}={value}")),
+            ("apiKey", "query", _) => request.query(&format!("{name}={value}")),
             ("http", _, "basic") => {
                 let pair = STANDARD.encode(format!("{client}:{value}"));
-                ask.header("Authorization", format!("Basic {pair}"))
+                request.header("Authorization", format!("Basic {pair}"))
             }
-            _ => ask.header("Authorization", format!("Bearer {value}")),
+            _ => request.header("Authorization", format!("Bearer {value}")),
         }
     }
 
@@ -106,14 +111,15 @@ impl<'d> Location<'d> {
     fn credential(&self, server: &Server, state: State) -> (&'static str, String) {
         let client = if state == State::TooLittle { "scoped" } else { "admin" };
         let value = match (self.takes_token, state) {
-            (true, State::Wrong) => {
-                Forged::from(&server.login("admin")).sign_with("x", jsonwebtoken::Algorithm::HS256)
-            }
-            (true, State::Expired) => Forged::from(&server.login("admin")).expired().sign(),
+            (true, State::Wrong) => ForgedToken::from(&server.login("admin"))
+                .sign_with("x", jsonwebtoken::Algorithm::HS256),
+            (true, State::Expired) => ForgedToken::from(&server.login("admin")).expired().sign(),
             (true, _) => server.login(client),
-            (false, State::Wrong) => with_wrong_secret(server.cast.key("admin")),
-            (false, State::Expired) => return ("expired", server.cast.key("expired").to_owned()),
-            (false, _) => server.cast.key(client).to_owned(),
+            (false, State::Wrong) => with_wrong_secret(server.accounts.key("admin")),
+            (false, State::Expired) => {
+                return ("expired", server.accounts.key("expired").to_owned());
+            }
+            (false, _) => server.accounts.key(client).to_owned(),
         };
         (client, value)
     }
@@ -140,13 +146,13 @@ fn expected(
 }
 
 #[test]
-fn every_operation_demands_what_the_document_says_of_it() {
+fn every_operation_enforces_its_security() {
     let server = Server::start();
     let document = server.document();
     let mut checked = 0;
     for operation in operations(&document) {
         let what = |state| format!("{} {} {state:?}", operation.method, operation.path);
-        let nothing = server.anonymous().ask(&operation.method, &operation.concrete());
+        let nothing = server.anonymous().request(&operation.method, &operation.concrete());
         let alternatives = operation.alternatives();
         let open = alternatives.is_empty() || alternatives.iter().any(Vec::is_empty);
         let refusal = (!open).then_some((401, "missing_credentials"));
@@ -154,19 +160,20 @@ fn every_operation_demands_what_the_document_says_of_it() {
         for alternative in alternatives.iter().filter(|alternative| !alternative.is_empty()) {
             use State::{Enough, Expired, TooLittle, Twice, Wrong};
             for state in [Wrong, Expired, TooLittle, Enough, Twice] {
-                let mut ask = server.anonymous().ask(&operation.method, &operation.concrete());
+                let mut request =
+                    server.anonymous().request(&operation.method, &operation.concrete());
                 let mut takes_token = false;
                 for (scheme, _) in alternative {
-                    let place = Location::of(&document, scheme);
-                    takes_token |= place.takes_token;
-                    let (client, value) = place.credential(&server, state);
-                    ask = place.fill(ask, client, &value);
+                    let location = Location::new(&document, scheme);
+                    takes_token |= location.takes_token;
+                    let (client, value) = location.credential(&server, state);
+                    request = location.fill(request, client, &value);
                     if state == Twice {
-                        ask = place.fill(ask, client, &value);
+                        request = location.fill(request, client, &value);
                     }
                 }
                 let refusal = expected(&operation, alternative, state, takes_token);
-                check(ask, refusal, &format!("{} by {alternative:?}", what(state)));
+                check(request, refusal, &format!("{} by {alternative:?}", what(state)));
                 checked += 1;
             }
         }
@@ -181,16 +188,18 @@ fn a_public_operation_reads_no_credential() {
         if operation.security != serde_json::json!([]) {
             continue;
         }
-        let ask = server.anonymous().ask(&operation.method, &operation.concrete());
-        let ask = ask.header("Authorization", "Bearer x").header("Authorization", "Basic eDp4");
-        let ask = ask.header("X-API-Key", "x").header("Cookie", "access_token=x; api_key=x");
-        check(ask, None, &operation.path);
+        let request = server.anonymous().request(&operation.method, &operation.concrete());
+        let request =
+            request.header("Authorization", "Bearer x").header("Authorization", "Basic eDp4");
+        let request =
+            request.header("X-API-Key", "x").header("Cookie", "access_token=x; api_key=x");
+        check(request, None, &operation.path);
     }
 }
 
 /// Refusals of the handler itself (a missing form field, say) mean that it was reached.
-fn check(ask: Ask<'_>, expected: Option<(u16, &str)>, what: &str) {
-    let answer = ask.answer();
+fn check(request: RequestBuilder<'_>, expected: Option<(u16, &str)>, what: &str) {
+    let answer = request.answer();
     let seen = (answer.status, answer.status >= 400);
     match expected {
         Some((status, code)) => {

@@ -4,13 +4,13 @@ use jsonwebtoken::Algorithm;
 use serde_json::json;
 
 use crate::support::{
-    forged_token::Forged,
+    forged_token::ForgedToken,
     server::{SIGNING_SECRET, Server},
 };
 
 /// Headers and signatures that no token of ours has.
 fn wrong_outside(issued: &str) -> Vec<(&'static str, String)> {
-    let original = Forged::from(issued);
+    let original = ForgedToken::from(issued);
     let with = |name: &str, value| original.clone().header(name, value).sign();
     let algorithm = |name: &str| original.clone().header("alg", json!(name));
     vec![
@@ -38,7 +38,7 @@ fn wrong_outside(issued: &str) -> Vec<(&'static str, String)> {
 
 /// Claims that no token of ours has, rightly signed.
 fn wrong_inside(issued: &str) -> Vec<(&'static str, String)> {
-    let original = Forged::from(issued);
+    let original = ForgedToken::from(issued);
     let claim = |name: &str, value| original.clone().claim(name, value).sign();
     let without = |name: &str| original.clone().without(name).sign();
     let soon = jiff::Timestamp::now().as_second() + 3600;
@@ -61,7 +61,7 @@ fn wrong_inside(issued: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_forged_token_opens_nothing_and_is_challenged() {
+fn a_forged_token_is_refused_everywhere() {
     let server = Server::start();
     let issued = server.login("admin");
     for (what, token) in [wrong_outside(&issued), wrong_inside(&issued)].concat() {
@@ -73,20 +73,20 @@ fn a_forged_token_opens_nothing_and_is_challenged() {
         session.header("Cookie", format!("access_token={token}")).refused(401, "invalid_token");
     }
     // Taken apart and put together again it is good: only what was changed is refused.
-    server.bearer(&Forged::from(&issued).sign()).get("/clients").expect(200);
+    server.bearer(&ForgedToken::from(&issued).sign()).get("/clients").expect(200);
 }
 
 #[test]
-fn an_expired_token_is_told_so() {
+fn an_expired_token_is_refused_as_expired() {
     let server = Server::start();
-    let token = Forged::from(&server.login("admin")).expired().sign();
+    let token = ForgedToken::from(&server.login("admin")).expired().sign();
     let answer = server.bearer(&token).get("/request").refused(401, "invalid_token");
     let challenge = "Bearer error=\"invalid_token\", error_description=\"The token has expired\"";
     assert_eq!(answer.challenges()[0], challenge);
 }
 
 #[test]
-fn a_claim_that_is_there_twice_is_refused() {
+fn a_repeated_claim_is_refused() {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let server = Server::start();
     let issued = server.login("reader");
@@ -106,7 +106,7 @@ fn a_claim_that_is_there_twice_is_refused() {
 }
 
 #[test]
-fn a_token_of_another_server_with_the_same_secret_is_refused() {
+fn a_token_of_another_issuer_with_the_same_secret_is_refused() {
     let (here, there) = (Server::start(), Server::start());
     let token = there.login("admin");
     here.bearer(&token).get("/request").refused(401, "invalid_token");
@@ -115,28 +115,28 @@ fn a_token_of_another_server_with_the_same_secret_is_refused() {
 #[test]
 fn servers_that_share_secret_issuer_and_roster_share_tokens() {
     let settings = [("HALLPASS_ISSUER", "https://login.example.com")];
-    let here = Server::with(&settings);
+    let here = Server::start_with(&settings);
     let roster = here.dir.path().join("roster.toml");
-    let there = Server::with(&[settings[0], ("HALLPASS_ROSTER", roster.to_str().unwrap())]);
+    let there = Server::start_with(&[settings[0], ("HALLPASS_ROSTER", roster.to_str().unwrap())]);
     let token = here.login("admin");
-    assert_eq!(Forged::from(&token).claims["iss"], "https://login.example.com");
+    assert_eq!(ForgedToken::from(&token).claims["iss"], "https://login.example.com");
     there.bearer(&token).get("/clients").expect(200);
 }
 
 #[test]
-fn a_former_secret_still_verifies_and_never_signs() {
+fn a_previous_secret_verifies_and_does_not_sign() {
     let issuer = ("HALLPASS_ISSUER", "https://login.example.com");
-    let old = Server::with(&[issuer]);
+    let old = Server::start_with(&[issuer]);
     let roster = old.dir.path().join("roster.toml");
     let roster = ("HALLPASS_ROSTER", roster.to_str().unwrap());
     let fresh = ("HALLPASS_SECRET_KEY", "another-signing-secret-0123456789abcdef");
     let previous = ("HALLPASS_PREVIOUS_SECRET_KEYS", SIGNING_SECRET);
-    let new = Server::with(&[issuer, roster, fresh, previous]);
-    let newest = Server::with(&[issuer, roster, fresh]);
+    let new = Server::start_with(&[issuer, roster, fresh, previous]);
+    let newest = Server::start_with(&[issuer, roster, fresh]);
     let token = old.login("admin");
     new.bearer(&token).get("/clients").expect(200);
     newest.bearer(&token).get("/clients").refused(401, "invalid_token");
-    let body = new.anonymous().post("/login").header("X-API-Key", old.cast.key("admin"));
+    let body = new.anonymous().post("/login").header("X-API-Key", old.accounts.key("admin"));
     let token = body.expect(200).json()["access_token"].as_str().unwrap().to_owned();
     newest.bearer(&token).get("/clients").expect(200);
     old.bearer(&token).get("/clients").refused(401, "invalid_token");

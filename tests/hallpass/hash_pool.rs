@@ -5,31 +5,31 @@ use std::{fs::OpenOptions, io::Write, net::TcpStream, thread};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::support::{
-    accounts::{id_of, unknown_key},
+    accounts::{key_id, unknown_key},
     raw_http::read_response,
     server::{Server, eventually},
 };
 
 /// One secret is hashed and so many wait, where a server has two cores at most.
-const PLACES: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 
 /// A server that hashes on one thread: the process inherits the cores of the thread that starts it.
-fn narrow(settings: &[(&str, &str)]) -> Server {
+fn two_cores(settings: &[(&str, &str)]) -> Server {
     let all = sched_getaffinity(None).unwrap();
     let mut two = CpuSet::new();
     let cores = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
     cores.take(2).for_each(|core| two.set(core));
     sched_setaffinity(None, &two).unwrap();
-    let server = Server::with(settings);
+    let server = Server::start_with(settings);
     sched_setaffinity(None, &all).unwrap();
     server
 }
 
-/// The same, and an unknown key costs it what the dearest key of its roster costs: a quarter of a second.
-fn slow() -> Server {
-    let server = narrow(&[]);
+/// The same, and an unknown key costs it what the most expensive key of its roster costs: a quarter of a second.
+fn slow_hashes() -> Server {
+    let server = two_cores(&[]);
     let roster = OpenOptions::new().append(true).open(server.dir.path().join("roster.toml"));
-    let (id, nothing) = (id_of(&unknown_key()).to_owned(), ".".repeat(53));
+    let (id, nothing) = (key_id(&unknown_key()).to_owned(), ".".repeat(53));
     writeln!(
         roster.unwrap(),
         "[clients.dear]\n[[clients.dear.keys]]\nid = '{id}'\nhash = '$2b$12${nothing}'\n\
@@ -42,33 +42,33 @@ fn slow() -> Server {
 }
 
 /// Callers with unknown keys, some more than can wait; returned once one of them was refused.
-fn crowd(server: &Server) -> Vec<TcpStream> {
+fn logins(server: &Server) -> Vec<TcpStream> {
     let caller = |_| server.anonymous().post("/login").header("X-API-Key", unknown_key()).begin();
-    (0..PLACES + 10).map(caller).collect()
+    (0..QUEUE_LENGTH + 10).map(caller).collect()
 }
 
 /// The first caller that has an answer.
-fn answered(crowd: &mut [TcpStream]) -> &mut TcpStream {
-    for stream in crowd.iter() {
+fn answered(logins: &mut [TcpStream]) -> &mut TcpStream {
+    for stream in logins.iter() {
         stream.set_nonblocking(true).unwrap();
     }
     let at = eventually("somebody is refused", || {
-        crowd.iter().position(|stream| stream.peek(&mut [0]).is_ok())
+        logins.iter().position(|stream| stream.peek(&mut [0]).is_ok())
     });
-    for stream in crowd.iter() {
+    for stream in logins.iter() {
         stream.set_nonblocking(false).unwrap();
     }
-    &mut crowd[at]
+    &mut logins[at]
 }
 
 #[test]
-fn who_finds_the_queue_full_is_told_when_to_come_again_and_tokens_notice_nothing() {
-    let server = slow();
+fn a_full_queue_answers_503_with_retry_after_and_does_not_affect_tokens() {
+    let server = slow_hashes();
     let known = server.key("scoped");
     let token = server.token("reader");
     known.post("/login").expect(200);
-    let mut crowd = crowd(&server);
-    let refused = read_response(answered(&mut crowd)).unwrap();
+    let mut logins = logins(&server);
+    let refused = read_response(answered(&mut logins)).unwrap();
     assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=3600).contains(&seconds), "{seconds}");
@@ -78,24 +78,24 @@ fn who_finds_the_queue_full_is_told_when_to_come_again_and_tokens_notice_nothing
         known.post("/login").expect(200);
     }
     let hashed = server.log().matches("code=invalid_api_key").count();
-    assert!(hashed < PLACES / 2, "the queue was full all the time: {hashed}");
+    assert!(hashed < QUEUE_LENGTH / 2, "the queue was full all the time: {hashed}");
 }
 
 #[test]
-fn who_hangs_up_is_not_hashed_and_frees_the_place() {
-    let server = slow();
-    let mut crowd = crowd(&server);
-    answered(&mut crowd);
-    drop(crowd);
+fn a_closed_connection_frees_its_place_in_the_queue() {
+    let server = slow_hashes();
+    let mut logins = logins(&server);
+    answered(&mut logins);
+    drop(logins);
     let login = || server.key("reader").post("/login").answer();
     eventually("there is a place again", || Some(login()).filter(|answer| answer.status == 200));
     let hashed = server.log().matches("code=invalid_api_key").count();
-    assert!(hashed < PLACES / 2, "{hashed} were hashed for nobody");
+    assert!(hashed < QUEUE_LENGTH / 2, "{hashed} were hashed for nobody");
 }
 
 #[test]
-fn attempts_that_come_all_at_once_get_no_more_than_those_that_come_one_by_one() {
-    let server = narrow(&[("HALLPASS_RATE_LIMIT", "3/h")]);
+fn concurrent_attempts_are_limited_like_sequential_ones() {
+    let server = two_cores(&[("HALLPASS_RATE_LIMIT", "3/h")]);
     let login = || server.anonymous().post("/login").header("X-API-Key", unknown_key()).answer();
     let statuses: Vec<u16> = thread::scope(|scope| {
         let callers: Vec<_> = (0..30).map(|_| scope.spawn(|| login().status)).collect();

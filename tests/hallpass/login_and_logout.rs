@@ -2,21 +2,21 @@
 
 use serde_json::json;
 
-use crate::support::{accounts::id_of, raw_http::Response, server::Server};
+use crate::support::{accounts::key_id, raw_http::Response, server::Server};
 
 #[test]
-fn a_key_in_any_of_three_places_becomes_a_token() {
+fn a_key_in_any_of_three_locations_logs_in() {
     let server = Server::start();
-    let key = server.cast.key("reader").to_owned();
+    let key = server.accounts.key("reader").to_owned();
     let anonymous = server.anonymous();
-    let asks = [
+    let requests = [
         anonymous.post("/login").header("X-API-Key", &key),
         anonymous.post(&format!("/login?api_key={key}")),
         anonymous.post("/login").header("Cookie", format!("api_key={key}")),
     ];
     let mut tokens = Vec::new();
-    for ask in asks {
-        let answer = ask.expect(200);
+    for request in requests {
+        let answer = request.expect(200);
         let body = answer.json();
         let names: Vec<&String> = body.as_object().unwrap().keys().collect();
         assert_eq!(names, ["access_token", "token_type", "expires_in", "scope", "roles"]);
@@ -33,7 +33,7 @@ fn a_key_in_any_of_three_places_becomes_a_token() {
 }
 
 #[test]
-fn whoever_asks_learns_who_they_are_and_how_they_proved_it() {
+fn whoami_returns_the_principal_and_the_scheme() {
     let server = Server::start();
     let by_token = server.token("reader").get("/request").expect(200).json();
     assert_eq!(by_token["sub"], "reader");
@@ -55,7 +55,7 @@ fn whoever_asks_learns_who_they_are_and_how_they_proved_it() {
 }
 
 #[test]
-fn the_list_of_clients_is_for_administrators_and_shows_no_secret() {
+fn the_client_list_needs_the_admin_role_and_holds_no_secret() {
     let server = Server::start();
     let refused = server.token("reader").get("/clients").refused(403, "insufficient_scope");
     assert_eq!(refused.challenges().len(), 1);
@@ -71,7 +71,7 @@ fn the_list_of_clients_is_for_administrators_and_shows_no_secret() {
     assert_eq!(named("disabled")["disabled"], true);
     assert_eq!(named("scoped")["scope"], "invoices:read invoices:write");
     let key = &named("admin")["keys"][0];
-    assert_eq!(key["id"], id_of(server.cast.key("admin")));
+    assert_eq!(key["id"], key_id(server.accounts.key("admin")));
     assert_eq!(key["created"], "2020-01-01T00:00:00Z");
     assert!(key["last_used"].is_string(), "it was used to log in: {key}");
     assert!(named("scoped")["keys"][0].get("last_used").is_none());
@@ -79,7 +79,7 @@ fn the_list_of_clients_is_for_administrators_and_shows_no_secret() {
 }
 
 #[test]
-fn logout_ends_the_presented_token_and_no_other() {
+fn logout_revokes_only_the_presented_token() {
     let server = Server::start();
     let (ended, other) = (server.token("reader"), server.token("reader"));
     let answer = ended.post("/logout").expect(200);
@@ -93,17 +93,17 @@ fn logout_ends_the_presented_token_and_no_other() {
 }
 
 #[test]
-fn a_browser_is_led_to_the_configured_place_and_to_no_other() {
+fn a_browser_is_redirected_to_the_configured_location_after_logout() {
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let elsewhere = [
         ("Referer", "https://evil.example/"),
         ("X-Forwarded-Host", "evil.example"),
         ("X-Forwarded-Proto", "https"),
     ];
-    let server = Server::with(&[("HALLPASS_LOGOUT_REDIRECT", "/goodbye")]);
+    let server = Server::start_with(&[("HALLPASS_LOGOUT_REDIRECT", "/goodbye")]);
     for query in ["", "?next=https://evil.example/", "?redirect=//evil.example&return_to=/x"] {
-        let ask = server.token("reader").post(&format!("/logout{query}"));
-        let answer = ask.header("Accept", browser).headers(&elsewhere).expect(303);
+        let request = server.token("reader").post(&format!("/logout{query}"));
+        let answer = request.header("Accept", browser).headers(&elsewhere).expect(303);
         assert_eq!(answer.header("location"), Some("/goodbye"));
         assert!(answer.body.is_empty());
         assert_deletes_cookie(&answer);
@@ -115,7 +115,7 @@ fn a_browser_is_led_to_the_configured_place_and_to_no_other() {
 }
 
 #[test]
-fn the_session_cookie_opens_what_the_token_opens_until_logout() {
+fn the_session_cookie_works_like_the_token_until_logout() {
     let server = Server::start();
     let login = server.key("admin").post("/login").json(r#"{"cookie": true}"#).expect(200);
     let cookie = login.header("set-cookie").unwrap().to_owned();
@@ -129,7 +129,7 @@ fn the_session_cookie_opens_what_the_token_opens_until_logout() {
 
     let anonymous = server.anonymous();
     let with_cookie =
-        |method: &str, path: &str| anonymous.ask(method, path).header("Cookie", parts[0]);
+        |method: &str, path: &str| anonymous.request(method, path).header("Cookie", parts[0]);
     let me = with_cookie("GET", "/request").expect(200).json();
     assert_eq!((&me["sub"], &me["scheme"]), (&json!("admin"), &json!("session")));
     with_cookie("GET", "/clients").expect(200);
@@ -138,9 +138,9 @@ fn the_session_cookie_opens_what_the_token_opens_until_logout() {
 }
 
 #[test]
-fn the_session_cookie_is_named_and_secured_as_configured() {
+fn name_and_secure_attribute_of_the_session_cookie_are_configurable() {
     let settings = [("HALLPASS_COOKIE_NAME", "my_session"), ("HALLPASS_COOKIE_SECURE", "off")];
-    let server = Server::with(&settings);
+    let server = Server::start_with(&settings);
     let login = server.key("reader").post("/login").json(r#"{"cookie": true}"#).expect(200);
     let cookie = login.header("set-cookie").unwrap();
     assert!(cookie.starts_with("my_session=") && !cookie.contains("Secure"), "{cookie}");

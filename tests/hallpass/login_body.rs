@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::support::server::Server;
 
 #[test]
-fn a_body_that_says_nothing_is_as_good_as_none() {
+fn an_empty_body_is_accepted() {
     let server = Server::start();
     let login = || server.key("scoped").post("/login");
-    let asks = [
+    let requests = [
         login(),
         login().body(""),
         login().json(""),
@@ -22,8 +22,8 @@ fn a_body_that_says_nothing_is_as_good_as_none() {
         login().header("Content-Type", "Application/JSON").body("{}"),
         login().header("Content-Type", "text/plain"),
     ];
-    for ask in asks {
-        let answer = ask.expect(200);
+    for request in requests {
+        let answer = request.expect(200);
         assert_eq!(answer.json()["scope"], "invoices:read invoices:write");
         assert_eq!(answer.json()["expires_in"], 1800);
         assert_eq!(answer.header("set-cookie"), None);
@@ -31,7 +31,7 @@ fn a_body_that_says_nothing_is_as_good_as_none() {
 }
 
 #[test]
-fn fewer_scopes_and_a_shorter_life_are_granted_and_kept() {
+fn fewer_scopes_and_a_shorter_lifetime_are_issued() {
     let server = Server::start();
     let login =
         |body: serde_json::Value| server.key("scoped").post("/login").json(body).expect(200).json();
@@ -52,7 +52,7 @@ fn fewer_scopes_and_a_shorter_life_are_granted_and_kept() {
 }
 
 #[test]
-fn a_token_never_outlives_the_key_that_it_was_issued_for() {
+fn a_token_expires_no_later_than_its_key() {
     let server = Server::start();
     for body in ["{}", r#"{"expires_in": 1800}"#] {
         let answer = server.key("soon").post("/login").json(body).expect(200).json();
@@ -62,7 +62,7 @@ fn a_token_never_outlives_the_key_that_it_was_issued_for() {
 }
 
 #[test]
-fn what_was_not_granted_is_refused() {
+fn scopes_that_were_not_granted_are_refused() {
     let server = Server::start();
     let login = |client: &str, scope: &str| {
         server.key(client).post("/login").json(json!({ "scope": scope }))
@@ -77,7 +77,7 @@ fn what_was_not_granted_is_refused() {
 }
 
 #[test]
-fn a_body_that_cannot_be_understood_is_refused_and_never_our_fault() {
+fn a_malformed_body_is_refused_with_400() {
     let server = Server::start();
     let login = || server.key("reader").post("/login");
     let nested = "[".repeat(8000);
@@ -111,7 +111,7 @@ fn a_body_that_cannot_be_understood_is_refused_and_never_our_fault() {
 }
 
 #[test]
-fn a_body_of_another_type_or_size_is_refused() {
+fn a_body_of_another_type_or_too_large_is_refused() {
     let server = Server::start();
     let login = || server.key("reader").post("/login");
     login().body("{}").refused(415, "unsupported_media_type");

@@ -1,7 +1,7 @@
 //! The log: who came and who was refused, once each, with names to search by and without secrets.
 
 use crate::support::{
-    accounts::{id_of, unknown_key, with_wrong_secret},
+    accounts::{key_id, unknown_key, with_wrong_secret},
     raw_http::Response,
     server::Server,
 };
@@ -18,19 +18,19 @@ fn lines(server: &Server, answer: &Response, target: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_login_is_one_audit_line_with_client_key_and_request() {
+fn a_login_writes_one_audit_line() {
     let server = Server::start();
     let answer = server.key("reader").post("/login").expect(200);
     let audit = lines(&server, &answer, "audit");
     assert_eq!(audit.len(), 1, "{audit:?}");
-    let key_id = format!("key_id={}", id_of(server.cast.key("reader")));
+    let key_id = format!("key_id={}", key_id(server.accounts.key("reader")));
     for word in ["login", "sub=reader", "scheme=apiKey", "peer=127.0.0.1", &key_id] {
         assert!(audit[0].contains(word), "{word} is missing in {}", audit[0]);
     }
 }
 
 #[test]
-fn a_logout_is_one_audit_line() {
+fn a_logout_writes_one_audit_line() {
     let server = Server::start();
     let answer = server.token("reader").post("/logout").expect(200);
     let audit = lines(&server, &answer, "audit");
@@ -39,14 +39,14 @@ fn a_logout_is_one_audit_line() {
 }
 
 #[test]
-fn a_refusal_is_one_audit_line_that_says_why() {
+fn a_refusal_writes_one_audit_line_with_the_reason() {
     let server = Server::start();
     let anonymous = server.anonymous();
     let key = |key: &str| anonymous.post("/login").header("X-API-Key", key);
-    let good = server.cast.key("reader");
+    let good = server.accounts.key("reader");
     let (unknown, wrong) = (unknown_key(), with_wrong_secret(good));
-    let (expired, disabled) = (server.cast.key("expired"), server.cast.key("disabled"));
-    let id = |key: &str| format!("key_id={}", id_of(key));
+    let (expired, disabled) = (server.accounts.key("expired"), server.accounts.key("disabled"));
+    let id = |key: &str| format!("key_id={}", key_id(key));
     let none = || "key_id=-".to_owned();
     let table = [
         (anonymous.get("/request"), "code=missing_credentials", none(), ""),
@@ -59,10 +59,10 @@ fn a_refusal_is_one_audit_line_that_says_why() {
         (server.token("reader").get("/clients"), "code=insufficient_scope", id(good), "sub=reader"),
         (key("x").header("X-API-Key", "y"), "code=ambiguous_credentials", none(), ""),
         (anonymous.get("/nothing"), "code=not_found", none(), ""),
-        (anonymous.ask("TRACE", "/request"), "code=method_not_allowed", none(), ""),
+        (anonymous.request("TRACE", "/request"), "code=method_not_allowed", none(), ""),
     ];
-    for (ask, code, key_id, reason) in table {
-        let answer = ask.answer();
+    for (request, code, key_id, reason) in table {
+        let answer = request.answer();
         let audit = lines(&server, &answer, "audit");
         assert_eq!(audit.len(), 1, "{code}: {audit:?}");
         for word in ["refused", code, &key_id, reason, "peer=127.0.0.1"] {
@@ -75,12 +75,12 @@ fn a_refusal_is_one_audit_line_that_says_why() {
 }
 
 #[test]
-fn the_access_line_has_the_path_and_never_the_query() {
+fn access_lines_have_the_path_without_the_query() {
     let server = Server::start();
-    let key = server.cast.key("reader");
+    let key = server.accounts.key("reader");
     let good = server.anonymous().post(&format!("/login?api_key={key}")).expect(200);
     let bad = server.anonymous().post("/login?api_key=planted-in-the-query").expect(401);
-    server.plant("a query", "planted-in-the-query");
+    server.add_secret("a query", "planted-in-the-query");
     for (answer, status) in [(good, " 200 "), (bad, " 401 ")] {
         let access = lines(&server, &answer, "access");
         assert_eq!(access.len(), 1, "{access:?}");
@@ -90,7 +90,7 @@ fn the_access_line_has_the_path_and_never_the_query() {
 }
 
 #[test]
-fn what_a_caller_sends_cannot_forge_a_line() {
+fn request_data_cannot_forge_log_lines() {
     let server = Server::start();
     let forged = "x%0a2026-01-01T00:00:00Z%20INFO%20audit%20login%20sub=admin%0d%0a%1b%5b31m";
     let answer = server.anonymous().get(&format!("/{forged}")).expect(404);
@@ -101,10 +101,10 @@ fn what_a_caller_sends_cannot_forge_a_line() {
 }
 
 #[test]
-fn even_the_most_talkative_log_holds_no_secret() {
+fn the_trace_log_holds_no_secret() {
     // The search itself is in the server's end.
-    let server = Server::with(&[("HALLPASS_LOG", "trace")]);
-    let key = server.cast.key("reader");
+    let server = Server::start_with(&[("HALLPASS_LOG", "trace")]);
+    let key = server.accounts.key("reader");
     let token = server.login("reader");
     let cookie = format!("access_token={token}; api_key={key}");
     server.anonymous().post(&format!("/login?api_key={key}")).expect(200);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::{
-    accounts::{id_of, with_wrong_secret},
+    accounts::{key_id, with_wrong_secret},
     metrics_text::Scrape,
     raw_http::{Request, Response, connect, read_response},
     server::{Server, eventually},
@@ -19,38 +19,38 @@ const USES: &str = "hallpass_key_uses_total";
 const ENDS: &str = "hallpass_key_expires_timestamp_seconds";
 
 /// Where a server shows its metrics.
-fn place(server: &Server) -> SocketAddr {
+fn metrics_address(server: &Server) -> SocketAddr {
     let log = server.log_until("it says where", |log| log.contains("/metrics\n"));
     let line = log.lines().find_map(|line| line.split_once("metrics on http://")).expect("a line");
     line.1.strip_suffix("/metrics").expect("the path").parse().expect("an address")
 }
 
-fn ask(address: SocketAddr, method: &str, target: &str) -> Response {
+fn request(address: SocketAddr, method: &str, target: &str) -> Response {
     let (method, target) = (method.to_owned(), target.to_owned());
     Request { method, target, headers: Vec::new(), body: None }.send(address)
 }
 
 fn scrape(server: &Server) -> Scrape {
-    let answer = ask(place(server), "GET", "/metrics");
+    let answer = request(metrics_address(server), "GET", "/metrics");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     server.assert_no_secret("the metrics", &answer.text());
-    Scrape::of(&answer.text())
+    Scrape::parse(&answer.text())
 }
 
 #[test]
-fn without_the_setting_nothing_is_shown() {
+fn metrics_are_off_by_default() {
     let server = Server::start();
     server.anonymous().get("/metrics").refused(404, "not_found");
     assert!(!server.log().contains("metrics on"), "{}", server.log());
 }
 
 #[test]
-fn what_is_hashed_and_what_is_not_is_counted() {
-    let server = Server::with(&[ON, ("HALLPASS_RATE_LIMIT", "1/h")]);
+fn hashes_are_counted() {
+    let server = Server::start_with(&[ON, ("HALLPASS_RATE_LIMIT", "1/h")]);
     server.login("reader");
     server.login("reader");
-    let key = with_wrong_secret(server.cast.key("reader"));
+    let key = with_wrong_secret(server.accounts.key("reader"));
     for status in [401, 429, 429] {
         server.anonymous().post("/login").header("X-API-Key", &key).expect(status);
     }
@@ -63,13 +63,13 @@ fn what_is_hashed_and_what_is_not_is_counted() {
 }
 
 #[test]
-fn requests_are_counted_by_operation_and_status_and_timed() {
-    let server = Server::with(&[ON]);
+fn requests_are_counted_by_operation_and_status() {
+    let server = Server::start_with(&[ON]);
     let token = server.login("reader");
     for _ in 0..3 {
         server.bearer(&token).get("/request").expect(200);
     }
-    server.bearer(&token).ask("HEAD", "/request").expect(200);
+    server.bearer(&token).request("HEAD", "/request").expect(200);
     server.anonymous().get("/request").expect(401);
     server.bearer(&token).get("/clients").expect(403);
     server.key("reader").post("/login").json("[]").expect(400);
@@ -96,11 +96,11 @@ fn requests_are_counted_by_operation_and_status_and_timed() {
 }
 
 #[test]
-fn whatever_strangers_ask_for_is_the_same_few_series() {
-    let server = Server::with(&[ON]);
+fn unknown_paths_share_a_few_series() {
+    let server = Server::start_with(&[ON]);
     for index in 0..20 {
         server.anonymous().get(&format!("/planted{index}\"%0a{{}}")).expect(404);
-        server.anonymous().ask(&format!("PLANTED{index}"), "/login").expect(405);
+        server.anonymous().request(&format!("PLANTED{index}"), "/login").expect(405);
     }
     let scrape = scrape(&server);
     let none = |status| scrape.value(REQUESTS, &[("operation", "none"), ("status", status)]);
@@ -111,13 +111,13 @@ fn whatever_strangers_ask_for_is_the_same_few_series() {
 }
 
 #[test]
-fn tokens_are_counted_by_grant_and_refusals_by_the_word_that_was_told() {
-    let server = Server::with(&[ON]);
+fn tokens_are_counted_by_grant_type_and_refusals_by_code() {
+    let server = Server::start_with(&[ON]);
     let form = |text: &str| {
         let post = server.anonymous().post("/token");
         post.header("Content-Type", "application/x-www-form-urlencoded").body(text)
     };
-    let key = server.cast.key("reader");
+    let key = server.accounts.key("reader");
     let client = "grant_type=client_credentials&client_id=reader&client_secret=";
     server.login("reader");
     server.login("admin");
@@ -145,8 +145,8 @@ fn tokens_are_counted_by_grant_and_refusals_by_the_word_that_was_told() {
 }
 
 #[test]
-fn caches_tell_what_they_knew() {
-    let server = Server::with(&[ON]);
+fn cache_hits_are_counted() {
+    let server = Server::start_with(&[ON]);
     let token = server.login("reader");
     server.login("reader");
     for _ in 0..3 {
@@ -161,8 +161,8 @@ fn caches_tell_what_they_knew() {
 }
 
 #[test]
-fn a_roster_that_changes_is_followed_and_nothing_is_counted_back() {
-    let server = Server::with(&[ON]);
+fn roster_reloads_are_counted_and_counters_do_not_decrease() {
+    let server = Server::start_with(&[ON]);
     server.token("reader").post("/logout").expect(200);
     server.anonymous().get("/request").expect(401);
     let first = scrape(&server);
@@ -175,9 +175,9 @@ fn a_roster_that_changes_is_followed_and_nothing_is_counted_back() {
     let file = server.dir.path().join("roster.toml");
     let mut last = first;
     for (text, expected) in [
-        (format!("{}\n# mended", server.cast.roster), (2.0, 0.0)),
+        (format!("{}\n# mended", server.accounts.roster), (2.0, 0.0)),
         ("[broken".to_owned(), (2.0, 1.0)),
-        (server.cast.roster.clone(), (3.0, 0.0)),
+        (server.accounts.roster.clone(), (3.0, 0.0)),
     ] {
         fs::write(&file, text).unwrap();
         let now = eventually("the roster is followed", || {
@@ -191,9 +191,9 @@ fn a_roster_that_changes_is_followed_and_nothing_is_counted_back() {
 }
 
 #[test]
-fn keys_that_are_used_or_end_soon_are_shown_until_they_are_gone() {
-    let server = Server::with(&[ON]);
-    let id = |client: &str| id_of(server.cast.key(client)).to_owned();
+fn key_metrics_follow_the_roster() {
+    let server = Server::start_with(&[ON]);
+    let id = |client: &str| key_id(server.accounts.key(client)).to_owned();
     let key = |scrape: &Scrape, name: &str, client: &str| {
         scrape.value(name, &[("client", client), ("key_id", &id(client))])
     };
@@ -212,7 +212,7 @@ fn keys_that_are_used_or_end_soon_are_shown_until_they_are_gone() {
     assert_eq!((used.count(USES), used.count(ENDS)), (3, 2));
     assert_eq!(key(&used, ENDS, "ending"), Some(7_226_582_400.0), "2199-01-01");
 
-    let without = server.cast.roster.replace("[clients.reader]", "[clients.another]");
+    let without = server.accounts.roster.replace("[clients.reader]", "[clients.another]");
     let without = without.replace("[[clients.reader.keys]]", "[[clients.another.keys]]");
     let without = without.replace(&id("reader"), "000000000000");
     fs::write(server.dir.path().join("roster.toml"), without).unwrap();
@@ -221,9 +221,9 @@ fn keys_that_are_used_or_end_soon_are_shown_until_they_are_gone() {
 }
 
 #[test]
-fn nothing_else_is_there_and_looking_leaves_no_trace() {
-    let server = Server::with(&[ON]);
-    let place = place(&server);
+fn the_metrics_listener_serves_nothing_else_and_does_not_count_itself() {
+    let server = Server::start_with(&[ON]);
+    let address = metrics_address(&server);
     for (method, target) in [
         ("GET", "/"),
         ("GET", "/metrics/"),
@@ -231,7 +231,7 @@ fn nothing_else_is_there_and_looking_leaves_no_trace() {
         ("GET", "/request"),
         ("GET", "/health/live"),
     ] {
-        assert_eq!(ask(place, method, target).status, 404, "{method} {target}");
+        assert_eq!(request(address, method, target).status, 404, "{method} {target}");
     }
     scrape(&server);
     server.anonymous().get("/metrics").refused(404, "not_found");
@@ -241,17 +241,17 @@ fn nothing_else_is_there_and_looking_leaves_no_trace() {
 }
 
 #[test]
-fn a_service_that_drains_is_still_watched() {
-    let server = Server::with(&[ON]);
-    let place = place(&server);
+fn metrics_are_served_while_the_service_drains() {
+    let server = Server::start_with(&[ON]);
+    let address = metrics_address(&server);
     let mut begun = connect(server.address);
     let head = format!(
         "POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nContent-Type: application/json\r\n\
          Content-Length: 2\r\n\r\n",
-        server.cast.key("reader")
+        server.accounts.key("reader")
     );
     begun.write_all(head.as_bytes()).unwrap();
-    let key = id_of(server.cast.key("reader")).to_owned();
+    let key = key_id(server.accounts.key("reader")).to_owned();
     eventually("the login is in hand", || scrape(&server).value(USES, &[("key_id", &key)]));
     server.signal("TERM");
     eventually("nobody is let in any more", || TcpStream::connect(server.address).err());
@@ -259,11 +259,11 @@ fn a_service_that_drains_is_still_watched() {
     begun.write_all(b"{}").unwrap();
     assert_eq!(read_response(&mut begun).expect("an answer").status, 200);
     assert_eq!(server.exit().code(), Some(0));
-    assert!(TcpStream::connect(place).is_err());
+    assert!(TcpStream::connect(address).is_err());
 }
 
 #[test]
-fn the_reader_of_these_tests_stumbles_over_what_prometheus_would() {
+fn the_metrics_parser_rejects_what_prometheus_rejects() {
     let family =
         |kind: &str, name: &str| format!("# HELP {name} What it is.\n# TYPE {name} {kind}\n");
     let (gauge, counter) = (family("gauge", "hallpass_a"), family("counter", "hallpass_b_total"));
@@ -275,7 +275,7 @@ fn the_reader_of_these_tests_stumbles_over_what_prometheus_would() {
         bucket("0.1", 1),
         bucket("+Inf", 2)
     );
-    assert_eq!(Scrape::of(&good).value("hallpass_a", &[("x", "\\\"\n")]), Some(1.0));
+    assert_eq!(Scrape::parse(&good).value("hallpass_a", &[("x", "\\\"\n")]), Some(1.0));
     for bad in [
         "hallpass_a 1\n".to_owned(),
         format!("{gauge}hallpass_a 1"),
@@ -290,6 +290,6 @@ fn the_reader_of_these_tests_stumbles_over_what_prometheus_would() {
         format!("{histogram}{}{}{ends}", bucket("0.1", 3), bucket("+Inf", 2)),
         format!("{histogram}{}hallpass_c_count 2\n", bucket("+Inf", 2)),
     ] {
-        assert!(std::panic::catch_unwind(|| Scrape::of(&bad)).is_err(), "{bad}");
+        assert!(std::panic::catch_unwind(|| Scrape::parse(&bad)).is_err(), "{bad}");
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::support::{client::Ask, raw_http::Response, server::Server};
+use crate::support::{client::RequestBuilder, raw_http::Response, server::Server};
 
 /// A form body.
-pub(crate) fn form<'s>(ask: Ask<'s>, pairs: &[(&str, &str)]) -> Ask<'s> {
+pub(crate) fn form<'s>(request: RequestBuilder<'s>, pairs: &[(&str, &str)]) -> RequestBuilder<'s> {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    ask.header("Content-Type", "application/x-www-form-urlencoded").body(body)
+    request.header("Content-Type", "application/x-www-form-urlencoded").body(body)
 }
 
 /// A client's name and secret, as `Authorization` says them.
@@ -24,11 +24,11 @@ fn post<'s>(
     path: &str,
     client: Option<&str>,
     pairs: &[(&str, &str)],
-) -> Ask<'s> {
-    let ask = form(server.anonymous().post(path), pairs);
+) -> RequestBuilder<'s> {
+    let request = form(server.anonymous().post(path), pairs);
     match client {
-        Some(client) => ask.header("Authorization", basic(client, server.cast.key(client))),
-        None => ask,
+        Some(client) => request.header("Authorization", basic(client, server.accounts.key(client))),
+        None => request,
     }
 }
 
@@ -45,15 +45,15 @@ fn error(response: &Response) -> String {
 #[test]
 fn a_client_gets_a_token_by_basic_and_by_form() {
     let server = Server::start();
-    let (name, key) = ("scoped", server.cast.key("scoped").to_owned());
+    let (name, key) = ("scoped", server.accounts.key("scoped").to_owned());
     let grant = ("grant_type", "client_credentials");
     let by_form = [grant, ("client_id", name), ("client_secret", &key)];
-    for ask in [
+    for request in [
         post(&server, "/token", Some(name), &[grant]),
         post(&server, "/token", Some(name), &[grant, ("client_id", name), ("unknown", "x")]),
         post(&server, "/token", None, &by_form),
     ] {
-        let answer = ask.expect(200);
+        let answer = request.expect(200);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let body = answer.json();
         let names: BTreeSet<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
@@ -66,17 +66,17 @@ fn a_client_gets_a_token_by_basic_and_by_form() {
 }
 
 #[test]
-fn scopes_are_narrowed_and_never_widened() {
+fn requested_scopes_are_a_subset_of_the_granted_ones() {
     let server = Server::start();
-    let ask = |scope: &str| {
+    let request = |scope: &str| {
         let pairs = [("grant_type", "client_credentials"), ("scope", scope)];
         post(&server, "/token", Some("scoped"), &pairs)
     };
-    let all = ask("").expect(200).json()["scope"].as_str().unwrap().to_owned();
+    let all = request("").expect(200).json()["scope"].as_str().unwrap().to_owned();
     let first = all.split(' ').next().unwrap().to_owned();
-    assert_eq!(ask(&first).expect(200).json()["scope"], first.as_str());
+    assert_eq!(request(&first).expect(200).json()["scope"], first.as_str());
     for beyond in [format!("{all} admin"), "admin".to_owned(), "a\"b".to_owned()] {
-        assert_eq!(error(&ask(&beyond).expect(400)), "invalid_scope", "{beyond}");
+        assert_eq!(error(&request(&beyond).expect(400)), "invalid_scope", "{beyond}");
     }
 }
 
@@ -84,9 +84,9 @@ fn scopes_are_narrowed_and_never_widened() {
 type Slip<'s> = (Option<&'s str>, &'s [(&'s str, &'s str)], u16, &'s str);
 
 #[test]
-fn every_slip_at_token_is_told_in_the_words_of_the_rfc() {
+fn errors_at_token_use_the_codes_of_rfc_6749() {
     let server = Server::start();
-    let key = server.cast.key("reader").to_owned();
+    let key = server.accounts.key("reader").to_owned();
     let grant = ("grant_type", "client_credentials");
     let (id, secret) = (("client_id", "reader"), ("client_secret", key.as_str()));
     let cases: &[Slip<'_>] = &[
@@ -127,12 +127,14 @@ fn every_slip_at_token_is_told_in_the_words_of_the_rfc() {
 }
 
 #[test]
-fn a_wrong_or_disabled_client_is_refused_by_the_middleware_alike() {
+fn wrong_and_disabled_clients_get_the_same_answer() {
     let server = Server::start();
-    for (name, key) in [("reader", server.cast.key("admin")), ("reader", "x"), ("nobody", "hp_x")] {
+    for (name, key) in
+        [("reader", server.accounts.key("admin")), ("reader", "x"), ("nobody", "hp_x")]
+    {
         let pairs = [("grant_type", "client_credentials")];
-        let ask = form(server.anonymous().post("/token"), &pairs);
-        let answer = ask.header("Authorization", basic(name, key)).expect(401);
+        let request = form(server.anonymous().post("/token"), &pairs);
+        let answer = request.header("Authorization", basic(name, key)).expect(401);
         assert_eq!(error(&answer), "invalid_client", "{name}");
         assert!(answer.challenges().iter().any(|one| one.starts_with("Basic ")));
     }
@@ -142,9 +144,9 @@ fn a_wrong_or_disabled_client_is_refused_by_the_middleware_alike() {
 fn a_token_is_introspected_until_it_is_revoked() {
     let server = Server::start();
     let token = token(&server, "reader");
-    server.plant("a token", &token);
-    let ask = |token: &str| post(&server, "/introspect", Some("scoped"), &[("token", token)]);
-    let active = ask(&token).expect(200).json();
+    server.add_secret("a token", &token);
+    let request = |token: &str| post(&server, "/introspect", Some("scoped"), &[("token", token)]);
+    let active = request(&token).expect(200).json();
     assert_eq!(active["active"], true);
     for (name, value) in [("sub", "reader"), ("client_id", "reader"), ("token_type", "Bearer")] {
         assert_eq!(active[name], value);
@@ -152,12 +154,12 @@ fn a_token_is_introspected_until_it_is_revoked() {
     assert!(active["exp"].as_i64().unwrap() > active["iat"].as_i64().unwrap());
     let revoke = |client, token: &str| post(&server, "/revoke", Some(client), &[("token", token)]);
     assert_eq!(error(&revoke("scoped", &token).expect(400)), "unauthorized_client");
-    assert_eq!(ask(&token).expect(200).json()["active"], true, "another client cannot end it");
+    assert_eq!(request(&token).expect(200).json()["active"], true, "another client cannot end it");
     assert!(revoke("reader", &token).expect(200).body.is_empty());
     assert!(revoke("reader", &token).expect(200).body.is_empty(), "twice is fine");
     assert!(revoke("reader", "unknown").expect(200).body.is_empty());
     for dead in [token.as_str(), "unknown", "a.b.c"] {
-        assert_eq!(ask(dead).expect(200).text(), r#"{"active":false}"#);
+        assert_eq!(request(dead).expect(200).text(), r#"{"active":false}"#);
     }
     server.bearer(&token).get("/request").refused(401, "invalid_token");
 }
@@ -176,8 +178,8 @@ fn only_clients_introspect_and_revoke() {
 }
 
 #[test]
-fn both_discovery_documents_agree_with_each_other_and_with_what_is_there() {
-    let server = Server::with(&[("HALLPASS_ISSUER", "https://login.example.com/base/")]);
+fn the_discovery_documents_agree_with_each_other_and_with_the_service() {
+    let server = Server::start_with(&[("HALLPASS_ISSUER", "https://login.example.com/base/")]);
     let oauth =
         server.anonymous().get("/.well-known/oauth-authorization-server").expect(200).json();
     let openid = server.anonymous().get("/.well-known/openid-configuration").expect(200).json();
@@ -196,11 +198,11 @@ fn both_discovery_documents_agree_with_each_other_and_with_what_is_there() {
 }
 
 #[test]
-fn a_key_in_basic_and_another_in_the_header_are_two_keys() {
+fn different_keys_in_basic_and_header_are_ambiguous() {
     let server = Server::start();
-    let ask = || post(&server, "/introspect", Some("reader"), &[("token", "x")]);
-    let other = server.cast.key("scoped");
-    assert_eq!(error(&ask().header("X-API-Key", other).expect(400)), "invalid_request");
-    ask().header("X-API-Key", server.cast.key("reader")).expect(200);
-    ask().header("X-API-Key", "no key").expect(200);
+    let request = || post(&server, "/introspect", Some("reader"), &[("token", "x")]);
+    let other = server.accounts.key("scoped");
+    assert_eq!(error(&request().header("X-API-Key", other).expect(400)), "invalid_request");
+    request().header("X-API-Key", server.accounts.key("reader")).expect(200);
+    request().header("X-API-Key", "no key").expect(200);
 }

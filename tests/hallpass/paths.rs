@@ -50,19 +50,19 @@ const SPELLINGS: &[(&str, u16, u16)] = &[
 ];
 
 #[test]
-fn no_spelling_of_a_path_opens_what_the_document_closes() {
+fn no_spelling_of_a_path_bypasses_the_policy() {
     let server = Server::start();
     let admin = server.token("admin");
     for (spelling, anonymous, known) in SPELLINGS {
         server.anonymous().get(spelling).expect(*anonymous);
-        server.anonymous().ask("HEAD", spelling).expect(*anonymous);
+        server.anonymous().request("HEAD", spelling).expect(*anonymous);
         let answer = admin.get(spelling).expect(*known);
         assert_eq!(answer.text().contains("\"clients\":"), *known == 200, "{spelling}");
     }
 }
 
 #[test]
-fn a_file_name_cannot_leave_its_directory() {
+fn swagger_ui_files_cannot_leave_their_directory() {
     let server = Server::start();
     let names = ["..", ".", "..%2f..%2froster.toml", "%2e%2e%2froster.toml", "%00", "roster.toml"];
     for name in
@@ -75,7 +75,7 @@ fn a_file_name_cannot_leave_its_directory() {
 }
 
 #[test]
-fn a_long_path_is_no_fault_of_ours() {
+fn long_paths_are_not_server_errors() {
     let server = Server::start();
     for path in ["a".repeat(8_000), "a/".repeat(4_000), "%61".repeat(2_600), ";=".repeat(4_000)] {
         server.anonymous().get(&format!("/{path}")).refused(404, "not_found");
@@ -87,7 +87,7 @@ fn a_long_path_is_no_fault_of_ours() {
 }
 
 #[test]
-fn an_undocumented_method_is_refused_before_anything_is_proven() {
+fn an_undocumented_method_is_refused_before_authentication() {
     let server = Server::start();
     let document = server.document();
     let admin = server.token("admin");
@@ -99,7 +99,7 @@ fn an_undocumented_method_is_refused_before_anything_is_proven() {
         for method in methods.iter().chain(&odd).filter(|one| !documented.contains(&(**one).into()))
         {
             for client in [&server.anonymous(), &server.bearer("x"), &admin] {
-                let answer = client.ask(method, &operation.concrete()).expect(405);
+                let answer = client.request(method, &operation.concrete()).expect(405);
                 let body = answer.json();
                 // OAuth2 endpoints have fewer words (RFC 6749 §5.2).
                 let said = if body["code"].is_null() { &body["error"] } else { &body["code"] };
@@ -114,32 +114,32 @@ fn an_undocumented_method_is_refused_before_anything_is_proven() {
 }
 
 #[test]
-fn nobody_tunnels_through_it() {
+fn connect_is_refused() {
     let server = Server::start();
     // One of each only: the connection lingers for a second afterwards.
-    server.token("admin").ask("CONNECT", "/clients").expect(405);
-    server.anonymous().ask("CONNECT", "evil.example:443").expect(404);
+    server.token("admin").request("CONNECT", "/clients").expect(405);
+    server.anonymous().request("CONNECT", "evil.example:443").expect(404);
 }
 
 #[test]
-fn what_is_not_there_is_not_there_for_anybody() {
+fn an_unknown_path_is_404_with_any_credential() {
     let server = Server::start();
     let admin = server.token("admin");
     for path in ["/nothing", "/login/x", "/health", "/.well-known/nothing", "/docs/x/y"] {
         for method in ["GET", "HEAD", "POST", "TRACE", "odd"] {
             for client in [&server.anonymous(), &server.bearer("x"), &admin] {
-                client.ask(method, path).expect(404);
+                client.request(method, path).expect(404);
             }
         }
     }
 }
 
 #[test]
-fn head_is_get_without_the_body() {
+fn head_answers_like_get_without_a_body() {
     let server = Server::start();
     let same = |client: &Client<'_>, path: &str, status: u16| {
         let (get, head) =
-            (client.get(path).expect(status), client.ask("HEAD", path).expect(status));
+            (client.get(path).expect(status), client.request("HEAD", path).expect(status));
         for name in ["content-type", "location", "cache-control", "content-length"] {
             assert_eq!(get.header(name), head.header(name), "{name} of {path}");
         }
@@ -153,11 +153,11 @@ fn head_is_get_without_the_body() {
     same(&server.anonymous(), "/clients", 401);
     same(&server.token("reader"), "/clients", 403);
     same(&server.token("admin"), "/clients", 200);
-    server.key("admin").ask("HEAD", "/login").expect(405);
+    server.key("admin").request("HEAD", "/login").expect(405);
 }
 
 #[test]
-fn a_request_that_is_no_http_is_refused_by_the_parser() {
+fn malformed_http_is_refused_by_the_parser() {
     let server = Server::start();
     let request = |method: &str, target: &str, name: &str, value: &str| raw_http::Request {
         method: method.to_owned(),

@@ -21,8 +21,8 @@ fn assert_peer(server: &Server, headers: &[(&str, &str)], peer: &str) {
 }
 
 #[test]
-fn trusted_proxies_say_where_a_request_came_from() {
-    let server = Server::with(&[("HALLPASS_TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8")]);
+fn forwarded_headers_of_trusted_proxies_are_believed() {
+    let server = Server::start_with(&[("HALLPASS_TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8")]);
     let for_ = |value| ("X-Forwarded-For", value);
     assert_peer(&server, &[], "127.0.0.1");
     assert_peer(&server, &[for_("192.0.2.1")], "192.0.2.1");
@@ -42,9 +42,9 @@ fn trusted_proxies_say_where_a_request_came_from() {
 }
 
 #[test]
-fn strangers_are_not_believed() {
+fn forwarded_headers_of_others_are_ignored() {
     for proxies in ["", "10.0.0.0/8"] {
-        let server = Server::with(&[("HALLPASS_TRUSTED_PROXIES", proxies)]);
+        let server = Server::start_with(&[("HALLPASS_TRUSTED_PROXIES", proxies)]);
         for header in [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")] {
             assert_peer(&server, &[header], "127.0.0.1");
         }
@@ -54,15 +54,15 @@ fn strangers_are_not_believed() {
 /// The one loopback address of other systems is the one that the test itself comes from.
 #[cfg(target_os = "linux")]
 #[test]
-fn connections_are_limited_by_their_own_address() {
-    let server = Server::with(&[("HALLPASS_RATE_LIMIT", "1/h")]);
+fn direct_connections_are_limited_by_their_own_address() {
+    let server = Server::start_with(&[("HALLPASS_RATE_LIMIT", "1/h")]);
     let login = |address: &str, key: &str| {
         let stream = connect_from(address.parse().unwrap(), server.address);
-        let ask = server.anonymous().post("/login").header("X-Forwarded-For", "192.0.2.1");
-        ask.header("X-API-Key", key).over(stream)
+        let request = server.anonymous().post("/login").header("X-Forwarded-For", "192.0.2.1");
+        request.header("X-API-Key", key).over(stream)
     };
     assert_eq!(login("127.0.0.2", &unknown_key()).status, 401);
-    assert_eq!(login("127.0.0.2", server.cast.key("reader")).status, 429);
-    assert_eq!(login("127.0.0.3", server.cast.key("reader")).status, 200);
+    assert_eq!(login("127.0.0.2", server.accounts.key("reader")).status, 429);
+    assert_eq!(login("127.0.0.3", server.accounts.key("reader")).status, 200);
     server.key("scoped").post("/login").expect(200);
 }

@@ -66,23 +66,23 @@ const BODIES: &[&str] =
     &["", "{}", "null", "{\"scope\":\"x\"}", "[", "\u{0}", "a=b&grant_type=password"];
 
 #[test]
-fn whatever_is_sent_the_answer_keeps_the_contract() {
-    let server = Server::with(&[("HALLPASS_CORS_ORIGINS", "https://app.example.com")]);
+fn every_answer_to_a_random_request_has_the_documented_shape() {
+    let server = Server::start_with(&[("HALLPASS_CORS_ORIGINS", "https://app.example.com")]);
     // Change the seed to look for more; a failure names the request.
     let mut random = StdRng::seed_from_u64(1);
     let mut refused = 0;
     for _ in 0..600 {
         let mut pick = |from: &[&'static str]| *from.choose(&mut random).unwrap();
         let (method, path, query, body) = (pick(METHODS), pick(PATHS), pick(QUERIES), pick(BODIES));
-        let mut ask = server.anonymous().ask(method, &format!("{path}{query}"));
+        let mut request = server.anonymous().request(method, &format!("{path}{query}"));
         for _ in 0..random.next_u32() % 5 {
             let (name, value) = HEADERS.choose(&mut random).unwrap();
-            ask = ask.header(name, value);
+            request = request.header(name, value);
         }
         if random.next_u32() % 3 == 0 {
-            ask = ask.body(body);
+            request = request.body(body);
         }
-        let answer = ask.answer();
+        let answer = request.answer();
         let protected = ["/login", "/request", "/clients", "/logout", "/cl%69ents", "/verify"];
         let preflight =
             method == "OPTIONS" && answer.header("access-control-allow-methods").is_some();
@@ -95,7 +95,7 @@ fn whatever_is_sent_the_answer_keeps_the_contract() {
 }
 
 #[test]
-fn many_at_once_get_each_their_own_token() {
+fn concurrent_logins_get_their_own_tokens() {
     let server = Server::start();
     let tokens: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| server.login("reader"))).collect();

@@ -7,13 +7,13 @@ mod service;
 use std::{fs, thread, time::Duration};
 
 use crate::support::{
-    load::{Kept, Load, requests},
+    load::{Connection, Load, requests},
     server::Server,
 };
 use service::{Service, program, user};
 
 #[test]
-fn a_rename_and_a_write_in_place_take_effect() {
+fn a_renamed_or_rewritten_roster_takes_effect() {
     let service = Service::start();
     let full = service.text();
     service.rename("# nobody\n");
@@ -25,7 +25,7 @@ fn a_rename_and_a_write_in_place_take_effect() {
 }
 
 #[test]
-fn a_swapped_link_takes_effect() {
+fn a_swapped_symbolic_link_takes_effect() {
     use std::os::unix::fs::symlink;
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -44,7 +44,7 @@ fn a_swapped_link_takes_effect() {
 }
 
 #[test]
-fn a_hang_up_reloads_at_once_and_does_not_end_the_process() {
+fn sighup_reloads_the_roster() {
     let service = Service::start();
     let reloads = |service: &Service| service.log().matches("reloaded the roster").count();
     for times in 1..4 {
@@ -57,7 +57,7 @@ fn a_hang_up_reloads_at_once_and_does_not_end_the_process() {
 }
 
 #[test]
-fn a_hang_up_means_nothing_where_there_is_no_file() {
+fn sighup_is_ignored_in_dev_mode() {
     let service = Service::over(tempfile::tempdir().unwrap(), &["--dev", "--bind", "127.0.0.1:0"]);
     service.rename("[broken");
     service.hang_up();
@@ -67,7 +67,7 @@ fn a_hang_up_means_nothing_where_there_is_no_file() {
 }
 
 #[test]
-fn a_broken_file_changes_nothing_and_is_told_until_it_is_mended() {
+fn a_broken_roster_is_reported_until_it_is_fixed() {
     let service = Service::start();
     let good = service.text();
     for (what, say) in [
@@ -95,7 +95,7 @@ fn a_broken_file_changes_nothing_and_is_told_until_it_is_mended() {
 }
 
 #[test]
-fn what_is_taken_from_a_client_ends_its_living_token() {
+fn expiring_disabling_or_revoking_ends_issued_tokens() {
     let service = Service::start();
     let good = service.text();
     let id = &service.key[3..15];
@@ -134,7 +134,7 @@ fn users_are_added_and_removed_beside_a_running_service() {
 }
 
 #[test]
-fn a_removed_or_disabled_user_ends_the_living_token() {
+fn removing_or_disabling_a_user_ends_issued_tokens() {
     let mut service = Service::start();
     assert!(user(&service.directory, &["add", "alice"], "open sesame\n").status.success());
     service.token = service.token_of_user("alice");
@@ -149,7 +149,7 @@ fn a_removed_or_disabled_user_ends_the_living_token() {
 }
 
 #[test]
-fn users_that_cannot_be_are_refused_and_nothing_changes() {
+fn invalid_user_changes_are_refused_and_change_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let roster = directory.path().join("roster.toml");
     assert!(user(&directory, &["add", "alice"], "x\n").status.success());
@@ -175,15 +175,16 @@ fn users_that_cannot_be_are_refused_and_nothing_changes() {
 }
 
 #[test]
-fn under_load_no_answer_shows_that_the_roster_was_reloaded_or_broken() {
+fn reloads_under_load_do_not_affect_answers() {
     let server = Server::start();
     let (roster, new) = (server.dir.path().join("roster.toml"), server.dir.path().join("new"));
     let address = server.address;
-    let load = Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
+    let load =
+        Load::start(requests(&server, &server.login("reader")), move || Connection::open(address));
     let (reloaded, broken) = ("reloaded the roster", "roster was not reloaded");
     for round in 1..=20 {
         for (text, said, times) in [
-            (format!("{}\n# {round}\n", server.cast.roster), reloaded, round),
+            (format!("{}\n# {round}\n", server.accounts.roster), reloaded, round),
             ("[clients".to_owned(), broken, round / 10),
         ] {
             if server.log().matches(said).count() == times {
@@ -196,8 +197,8 @@ fn under_load_no_answer_shows_that_the_roster_was_reloaded_or_broken() {
                 server.signal("HUP");
             }
             server.log_until(said, |log| log.matches(said).count() == times);
-            load.goes_on(50);
+            load.wait_for_answers(50);
         }
     }
-    assert_eq!(load.end(), Vec::<String>::new());
+    assert_eq!(load.stop(), Vec::<String>::new());
 }

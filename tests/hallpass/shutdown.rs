@@ -7,13 +7,13 @@ use std::{
 };
 
 use crate::support::{
-    load::{Kept, Load, NEW_CONNECTION_RESET, requests},
+    load::{Connection, Load, NEW_CONNECTION_RESET, requests},
     raw_http::{connect, read_response},
     server::{Server, eventually},
 };
 
 #[test]
-fn requests_in_hand_are_answered_and_the_program_ends_well() {
+fn requests_in_progress_are_answered_before_the_exit() {
     for signal in ["TERM", "INT"] {
         let server = Server::start();
         let mut streams: Vec<TcpStream> = (0..8).map(|_| begin_login(&server)).collect();
@@ -32,14 +32,14 @@ fn requests_in_hand_are_answered_and_the_program_ends_well() {
     }
 }
 
-/// A login that lacks its body, and that the server has in hand: it asks for the body.
+/// A login that lacks its body, and that the server has in hand: it requests for the body.
 fn begin_login(server: &Server) -> TcpStream {
     let mut stream = connect(server.address);
     write!(
         stream,
         "POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nExpect: 100-continue\r\n\
          Content-Type: application/json\r\nContent-Length: 2\r\n\r\n",
-        server.cast.key("reader")
+        server.accounts.key("reader")
     )
     .unwrap();
     let mut asked = [0; 25];
@@ -49,7 +49,7 @@ fn begin_login(server: &Server) -> TcpStream {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_the_program_up() {
+fn an_idle_connection_does_not_delay_the_exit() {
     let server = Server::start();
     let mut idle = connect(server.address);
     write!(idle, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -65,16 +65,17 @@ fn an_idle_connection_does_not_hold_the_program_up() {
 }
 
 #[test]
-fn under_load_everything_that_was_begun_is_answered() {
+fn requests_under_load_are_answered_before_the_exit() {
     for _ in 0..4 {
         let server = Server::start();
         let address = server.address;
-        let load =
-            Load::start(requests(&server, &server.login("reader")), move || Kept::dial(address));
-        load.goes_on(300);
+        let load = Load::start(requests(&server, &server.login("reader")), move || {
+            Connection::open(address)
+        });
+        load.wait_for_answers(300);
         server.signal("TERM");
         // The listener closes at once, and the kernel resets connections that it had not handed over yet.
-        let mut faults = load.let_out();
+        let mut faults = load.wait_for_end();
         faults.retain(|fault| !fault.ends_with(NEW_CONNECTION_RESET));
         assert_eq!(faults, Vec::<String>::new());
         assert_eq!(server.exit().code(), Some(0));
@@ -82,15 +83,16 @@ fn under_load_everything_that_was_begun_is_answered() {
 }
 
 #[test]
-fn whoever_asks_on_is_told_so_and_sent_away() {
+fn keep_alive_connections_are_closed_while_stopping() {
     let server = Server::start();
-    let ask = "GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n";
-    let mut kept = Kept::dial(server.address).unwrap();
-    assert_eq!(kept.ask(ask).unwrap().header("connection"), None);
+    let request = "GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut kept = Connection::open(server.address).unwrap();
+    assert_eq!(kept.request(request).unwrap().header("connection"), None);
     server.signal("TERM");
     server.log_until("it was told to stop", |log| log.contains("told to stop"));
-    let last =
-        eventually("it says so", || Some(kept.ask(ask).unwrap()).filter(|a| a.status == 503));
+    let last = eventually("it says so", || {
+        Some(kept.request(request).unwrap()).filter(|a| a.status == 503)
+    });
     assert_eq!((last.code().as_str(), last.header("connection")), ("unavailable", Some("close")));
     assert_eq!(server.exit().code(), Some(0));
 }

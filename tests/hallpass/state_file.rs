@@ -17,12 +17,12 @@ use tempfile::TempDir;
 use crate::support::api_key::ApiKey;
 
 /// A folder with a roster, and the key of its one client.
-struct Home {
+struct ServiceDir {
     folder: TempDir,
     key: String,
 }
 
-impl Home {
+impl ServiceDir {
     fn new() -> Self {
         let key = ApiKey::generate();
         let folder = tempfile::tempdir().unwrap();
@@ -133,8 +133,8 @@ fn logout(address: &str, token: &str) -> Result<(u16, String), ureq::Error> {
 }
 
 #[test]
-fn a_logout_that_was_answered_outlives_kill_9() {
-    let home = Home::new();
+fn an_answered_logout_survives_kill_9() {
+    let home = ServiceDir::new();
     let mut service = home.serve();
     let control = service.login(&home.key);
     for round in 0..30 {
@@ -149,8 +149,8 @@ fn a_logout_that_was_answered_outlives_kill_9() {
 }
 
 #[test]
-fn every_logout_that_was_answered_outlives_a_kill_amid_others() {
-    let home = Home::new();
+fn every_answered_logout_survives_a_kill_during_others() {
+    let home = ServiceDir::new();
     for answers in 1..=8 {
         let service = home.serve();
         let tokens: Vec<_> = (0..12).map(|_| service.login(&home.key)).collect();
@@ -184,8 +184,8 @@ fn every_logout_that_was_answered_outlives_a_kill_amid_others() {
 /// A limit on the size of files stands for a full disk: to lift it is to make room.
 #[cfg(target_os = "linux")]
 #[test]
-fn on_a_full_disk_logout_fails_and_later_makes_up_for_it() {
-    let home = Home::new();
+fn a_logout_on_a_full_disk_fails_and_is_stored_later() {
+    let home = ServiceDir::new();
     let line =
         format!("trap '' XFSZ; exec {} serve --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_hallpass"));
     let service = Service::start(home.command("sh", &["-c", &line]));
@@ -209,7 +209,7 @@ fn on_a_full_disk_logout_fails_and_later_makes_up_for_it() {
 
 #[test]
 fn two_services_do_not_share_a_state_file() {
-    let home = Home::new();
+    let home = ServiceDir::new();
     let service = home.serve();
     let other = home.run(&["serve", "--bind", "127.0.0.1:0"]);
     let said = String::from_utf8(other.stderr).unwrap();
@@ -222,8 +222,8 @@ fn two_services_do_not_share_a_state_file() {
 }
 
 #[test]
-fn a_state_file_of_somebody_else_is_refused_and_left_as_it_is() {
-    let home = Home::new();
+fn a_foreign_state_file_is_refused_and_not_changed() {
+    let home = ServiceDir::new();
     let file = home.path().join("hallpass.redb");
     fs::write(&file, "somebody's notes").unwrap();
     let refused = home.run(&["serve", "--bind", "127.0.0.1:0"]);
@@ -235,7 +235,7 @@ fn a_state_file_of_somebody_else_is_refused_and_left_as_it_is() {
 
 #[test]
 fn check_makes_no_state_file_and_reports_a_missing_folder() {
-    let home = Home::new();
+    let home = ServiceDir::new();
     assert!(home.run(&["check"]).status.success());
     assert!(!home.path().join("hallpass.redb").exists());
     let mut check = home.hallpass(&["check"]);
@@ -246,8 +246,8 @@ fn check_makes_no_state_file_and_reports_a_missing_folder() {
 }
 
 #[test]
-fn memory_makes_no_file_and_forgets() {
-    let home = Home::new();
+fn state_in_memory_is_lost_on_restart() {
+    let home = ServiceDir::new();
     let serve = || {
         let mut command = home.hallpass(&["serve", "--bind", "127.0.0.1:0"]);
         command.env("HALLPASS_STATE", "memory");

@@ -23,7 +23,7 @@ use rustls::{
 };
 
 use crate::support::{
-    load::{Expectation, Kept, Load, requests, tcp},
+    load::{Connection, Expectation, Load, requests, tcp},
     raw_http::{connect, read_response},
     server::{Server, eventually, program},
 };
@@ -79,7 +79,7 @@ impl SigningKey for Signing {
 /// A server that speaks TLS with the files in `live`.
 fn server(live: &Path) -> Server {
     let files = ["cert.pem", "key.pem"].map(|name| live.join(name).to_str().unwrap().to_owned());
-    Server::with(&[("HALLPASS_TLS_CERT", &files[0]), ("HALLPASS_TLS_KEY", &files[1])])
+    Server::start_with(&[("HALLPASS_TLS_CERT", &files[0]), ("HALLPASS_TLS_KEY", &files[1])])
 }
 
 /// A client that trusts these and nothing else.
@@ -92,29 +92,29 @@ fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
 }
 
 /// A new connection, the handshake done.
-fn dial(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Kept<Stream>> {
+fn dial(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Connection<Stream>> {
     let name = "localhost".try_into().unwrap();
     let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
     let mut stream = StreamOwned::new(connection, tcp(address)?);
     stream.conn.complete_io(&mut stream.sock)?;
-    Ok(Kept::over(stream))
+    Ok(Connection::over(stream))
 }
 
 fn ready(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<serde_json::Value> {
-    let ask = "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    Ok(dial(address, config)?.ask(ask)?.json())
+    let request = "GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    Ok(dial(address, config)?.request(request)?.json())
 }
 
 /// As [`requests`], for a server that has to be asked for the token over TLS.
 fn requests_over_tls(server: &Server, config: &Arc<ClientConfig>) -> Vec<Expectation> {
-    let key = server.cast.key("reader");
+    let key = server.accounts.key("reader");
     let login = format!("POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n");
-    let answer = dial(server.address, config).unwrap().ask(&login).unwrap().json();
+    let answer = dial(server.address, config).unwrap().request(&login).unwrap().json();
     requests(server, answer["access_token"].as_str().unwrap())
 }
 
 #[test]
-fn it_is_served_and_what_is_said_of_the_service_is_https() {
+fn tls_is_served_and_urls_of_the_service_are_https() {
     let directory = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     pair.write(directory.path());
@@ -122,17 +122,17 @@ fn it_is_served_and_what_is_said_of_the_service_is_https() {
     let config = trusting(&[&pair]);
     let mut kept = dial(server.address, &config).unwrap();
     for (request, expected) in requests_over_tls(&server, &config) {
-        assert!(expected.contains(&kept.ask(&request).unwrap().status), "{request}");
+        assert!(expected.contains(&kept.request(&request).unwrap().status), "{request}");
     }
     let discovery = "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n";
-    let issuer = kept.ask(discovery).unwrap().json()["issuer"].clone();
+    let issuer = kept.request(discovery).unwrap().json()["issuer"].clone();
     assert_eq!(issuer, format!("https://{}", server.address));
     let stranger = dial(server.address, &trusting(&[&Pair::new()])).err().unwrap();
     assert!(stranger.to_string().contains("invalid peer certificate"), "{stranger}");
 }
 
 #[test]
-fn whoever_speaks_no_tls_or_nothing_is_sent_away_and_keeps_nobody_out() {
+fn peers_without_tls_are_disconnected() {
     let directory = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     pair.write(directory.path());
@@ -153,7 +153,7 @@ fn whoever_speaks_no_tls_or_nothing_is_sent_away_and_keeps_nobody_out() {
 }
 
 #[test]
-fn replaced_files_are_served_without_a_restart_and_broken_ones_are_not() {
+fn replaced_certificates_are_served_and_broken_ones_are_not() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     let pairs = [(); 4].map(|()| Pair::new());
@@ -161,7 +161,7 @@ fn replaced_files_are_served_without_a_restart_and_broken_ones_are_not() {
     symlink("1", at("live")).unwrap();
     let server = server(&at("live"));
     let address = server.address;
-    server.plant("the key of TLS", pairs[2].key.lines().nth(1).unwrap());
+    server.add_secret("the key of TLS", pairs[2].key.lines().nth(1).unwrap());
     let all = trusting(&pairs.iter().collect::<Vec<_>>());
     let load = Load::start(requests_over_tls(&server, &all), move || dial(address, &all));
     let serves = |pair: &Pair, status: &str| {
@@ -169,7 +169,7 @@ fn replaced_files_are_served_without_a_restart_and_broken_ones_are_not() {
             let ready = ready(address, &trusting(&[pair])).ok()?;
             (ready["status"] == status).then_some(())
         });
-        load.goes_on(50);
+        load.wait_for_answers(50);
     };
     serves(&pairs[0], "ok");
     // As Kubernetes does.
@@ -190,11 +190,11 @@ fn replaced_files_are_served_without_a_restart_and_broken_ones_are_not() {
     symlink("4", at("live")).unwrap();
     server.signal("HUP");
     serves(&pairs[3], "ok");
-    assert_eq!(load.end(), Vec::<String>::new());
+    assert_eq!(load.stop(), Vec::<String>::new());
 }
 
 #[test]
-fn under_load_everything_that_was_begun_is_answered() {
+fn requests_under_load_are_answered_before_the_exit() {
     let directory = tempfile::tempdir().unwrap();
     let pair = Pair::new();
     pair.write(directory.path());
@@ -203,15 +203,15 @@ fn under_load_everything_that_was_begun_is_answered() {
         let (address, config) = (server.address, trusting(&[&pair]));
         let requests = requests_over_tls(&server, &config);
         let load = Load::start(requests, move || dial(address, &config));
-        load.goes_on(300);
+        load.wait_for_answers(300);
         server.signal("TERM");
-        assert_eq!(load.let_out(), Vec::<String>::new());
+        assert_eq!(load.wait_for_end(), Vec::<String>::new());
         assert_eq!(server.exit().code(), Some(0));
     }
 }
 
 #[test]
-fn every_fault_of_the_files_is_found_before_anything_listens() {
+fn certificate_errors_are_reported_before_listening() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     let (pair, other) = (Pair::new(), Pair::new());

@@ -26,7 +26,7 @@ const UNDOCUMENTED: &[(&str, &str, u16)] = &[
 ];
 
 #[actix_web::test]
-async fn a_route_without_documentation_answers_nobody() {
+async fn an_undocumented_route_answers_404() {
     let (gate, site) = own_site();
     let leak = || async { HttpResponse::Ok().body("a secret") };
     let app = site
@@ -61,7 +61,7 @@ async fn a_route_without_documentation_answers_nobody() {
 }
 
 #[actix_web::test]
-async fn no_handler_runs_under_the_requirement_of_another_operation() {
+async fn no_handler_runs_under_the_requirement_of_another() {
     let (gate, site) = own_site();
     let answer = |text: &'static str| move || async move { HttpResponse::Ok().body(text) };
     let mut document = site.document().clone();
@@ -101,9 +101,9 @@ async fn no_handler_runs_under_the_requirement_of_another_operation() {
         let token = gate.token("admin", &["admin"], &[]);
         let bearer = ("Authorization", format!("Bearer {token}"));
         let known = actix_test::TestRequest::with_uri(path).insert_header(bearer);
-        let asks = [(actix_test::TestRequest::with_uri(path), anonymous), (known, admin)];
-        for (ask, status) in asks {
-            let response = actix_test::call_service(&app, ask.to_request()).await;
+        let requests = [(actix_test::TestRequest::with_uri(path), anonymous), (known, admin)];
+        for (request, status) in requests {
+            let response = actix_test::call_service(&app, request.to_request()).await;
             assert_eq!(response.status().as_u16(), status, "{path}");
         }
     }

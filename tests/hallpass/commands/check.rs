@@ -1,6 +1,6 @@
 //! `hallpass check`, and that `serve` refuses what it refuses: every problem of everything, in one run.
 
-use super::{Folder, Outcome, SECRET, TAIL};
+use super::{CommandOutput, Folder, SECRET, TAIL};
 
 /// A roster with faults of many kinds, and the lines that they are in.
 fn faulty() -> (String, Vec<usize>) {
@@ -32,16 +32,16 @@ fn faulty() -> (String, Vec<usize>) {
 }
 
 /// The places that begin the lines, each of which must go on with what is wrong.
-fn places(outcome: &Outcome) -> Vec<&str> {
+fn places(outcome: &CommandOutput) -> Vec<&str> {
     let place = |line| str::split_once(line, ": ").unwrap_or_else(|| panic!("{line:?}")).0;
     outcome.out.lines().map(place).collect()
 }
 
 #[test]
-fn every_fault_of_a_roster_is_on_a_line_with_its_place() {
+fn check_prints_every_roster_error_with_its_line() {
     let (text, wrong) = faulty();
     let folder = Folder::with_roster(&text);
-    let outcome = folder.run_with(&[SECRET], "check").ended_with(1);
+    let outcome = folder.run_with(&[SECRET], "check").exit_code(1);
     assert!(outcome.err.is_empty(), "{}", outcome.err);
     let mut found = places(&outcome);
     found.dedup();
@@ -50,7 +50,7 @@ fn every_fault_of_a_roster_is_on_a_line_with_its_place() {
 }
 
 #[test]
-fn faults_of_settings_and_roster_are_found_in_one_run() {
+fn check_reports_errors_of_settings_and_roster_in_one_run() {
     let (text, wrong) = faulty();
     let folder = Folder::with_roster(&text);
     folder.write(
@@ -59,7 +59,7 @@ fn faults_of_settings_and_roster_are_found_in_one_run() {
     );
     let environment =
         [("HALLPASS_WORKERS", "0"), ("HALLPASS_METRICS_BIND", "9100"), ("HALLPASS_LOG", "loud")];
-    let outcome = folder.run_with(&environment, "check --bind nowhere").ended_with(1);
+    let outcome = folder.run_with(&environment, "check --bind nowhere").exit_code(1);
     for line in [
         "--bind: HALLPASS_BIND ",
         ".env:4: HALLPASS_DOCS ",
@@ -77,7 +77,7 @@ fn faults_of_settings_and_roster_are_found_in_one_run() {
 }
 
 #[test]
-fn lines_of_env_that_cannot_be_read_have_their_numbers_and_hide_nothing() {
+fn unreadable_lines_of_env_are_reported_with_their_numbers() {
     let fault = "is not NAME=VALUE";
     for (env, line) in [
         ("HALLPASS_DOCS=on\nfoo bar\n", 2),
@@ -91,25 +91,26 @@ fn lines_of_env_that_cannot_be_read_have_their_numbers_and_hide_nothing() {
     ] {
         let folder = Folder::with_roster("rolls = 1\n");
         folder.write(".env", env);
-        let outcome = folder.run_with(&[("HALLPASS_WORKERS", "0")], "check").ended_with(1);
-        let outcome = outcome.shows(&[&format!(".env:{line}: {fault}"), "HALLPASS_WORKERS"]);
-        let outcome = outcome.shows(&["roster.toml:1: "]);
+        let outcome = folder.run_with(&[("HALLPASS_WORKERS", "0")], "check").exit_code(1);
+        let outcome =
+            outcome.stdout_contains(&[&format!(".env:{line}: {fault}"), "HALLPASS_WORKERS"]);
+        let outcome = outcome.stdout_contains(&["roster.toml:1: "]);
         assert_eq!(outcome.out.matches(fault).count(), 1, "{env:?}: {}", outcome.out);
     }
     let folder = Folder::with_roster("");
     folder.write(".env", "same words\nHALLPASS_DOCS=on\nsame words\n");
-    folder.run_with(&[SECRET], "check").ended_with(1).shows(&[".env:1: ", ".env:3: "]);
+    folder.run_with(&[SECRET], "check").exit_code(1).stdout_contains(&[".env:1: ", ".env:3: "]);
 }
 
 #[test]
-fn what_is_unwise_is_said_and_fails_nothing() {
+fn warnings_do_not_fail_the_check() {
     let folder = Folder::with_roster(&format!(
         "[clients.billing]\n[[clients.billing.keys]]\nid = '4fQz81LmXc0a'\n\
          hash = '$2b$09${TAIL}'\ncreated = 2026-11-23T00:00:00Z\n"
     ));
     folder.write(".env", "HALLPASS_DCOS=off\n");
     let environment = [SECRET, ("HALLPASS_PORT", "1")];
-    folder.run_with(&environment, "check").done().shows(&[
+    folder.run_with(&environment, "check").success().stdout_contains(&[
         "roster.toml:4: ",
         "cost 9",
         ".env:1: HALLPASS_DCOS",
@@ -117,26 +118,28 @@ fn what_is_unwise_is_said_and_fails_nothing() {
     ]);
     folder.write("roster.toml", &folder.read("roster.toml").replace("$2b$09", "$2b$10"));
     folder.write(".env", "");
-    let out = folder.run_with(&[SECRET], "check").done().out;
+    let out = folder.run_with(&[SECRET], "check").success().out;
     assert_eq!(out.lines().count(), 1, "nothing to warn about: {out}");
 }
 
 #[test]
-fn values_that_are_no_text_are_problems_and_not_overlooked() {
+fn values_that_are_not_utf_8_are_errors() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let folder = Folder::with_roster("");
     let mut command = folder.command("check");
     command.env(SECRET.0, SECRET.1).env("HALLPASS_LEEWAY", OsStr::from_bytes(b"\xff"));
-    let outcome = Outcome::of("check", command.output().unwrap()).ended_with(1);
-    outcome.shows(&["environment: HALLPASS_LEEWAY"]);
+    let outcome = CommandOutput::new("check", command.output().unwrap()).exit_code(1);
+    outcome.stdout_contains(&["environment: HALLPASS_LEEWAY"]);
     let mut command = folder.command("key add fresh --roster");
     command.arg(OsStr::from_bytes(b"\xff.toml"));
-    Outcome::of("key add", command.output().unwrap()).refused().complains(&["--roster"]);
+    CommandOutput::new("key add", command.output().unwrap())
+        .failure()
+        .stderr_contains(&["--roster"]);
     assert_eq!(folder.names(), ["roster.toml"], "no file of a similar name is made");
 }
 
 #[test]
-fn serve_refuses_exactly_what_check_refuses_and_never_listens() {
+fn serve_refuses_what_check_refuses_before_it_listens() {
     let (text, _) = faulty();
     for (roster, env, environment) in [
         (None, "", &[][..]),
@@ -149,8 +152,8 @@ fn serve_refuses_exactly_what_check_refuses_and_never_listens() {
         let folder = Folder::new();
         roster.inspect(|text| folder.write("roster.toml", text));
         folder.write(".env", env);
-        let check = folder.run_with(environment, "check --bind 127.0.0.1:0").ended_with(1);
-        let serve = folder.run_with(environment, "serve --bind 127.0.0.1:0").refused();
+        let check = folder.run_with(environment, "check --bind 127.0.0.1:0").exit_code(1);
+        let serve = folder.run_with(environment, "serve --bind 127.0.0.1:0").failure();
         assert_eq!(serve.err, check.out);
     }
 }

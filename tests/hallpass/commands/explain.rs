@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Folder;
 
 fn document(folder: &Folder) -> Value {
-    let outcome = folder.run("openapi").done();
+    let outcome = folder.run("openapi").success();
     assert!(outcome.err.is_empty());
     serde_json::from_str(&outcome.out).unwrap()
 }
@@ -25,9 +25,9 @@ fn operations(document: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_table_has_every_operation_of_the_document_and_every_page() {
+fn the_table_lists_every_operation_and_page() {
     let folder = Folder::new();
-    let table = folder.run("explain").done().out;
+    let table = folder.run("explain").success().out;
     let mut listed: Vec<_> = table
         .lines()
         .skip(1)
@@ -46,10 +46,10 @@ fn the_table_has_every_operation_of_the_document_and_every_page() {
 }
 
 #[test]
-fn every_operation_is_explained_with_a_curl_line_of_its_method_and_path() {
+fn every_operation_is_explained_with_a_curl_command() {
     let folder = Folder::new();
     for (method, path) in operations(&document(&folder)) {
-        let out = folder.run(&format!("explain {method} {path}")).done().out;
+        let out = folder.run(&format!("explain {method} {path}")).success().out;
         assert!(out.starts_with(&format!("{method} {path}")), "{out}");
         let curl = out.lines().find(|line| line.starts_with("curl ")).expect("a curl line");
         assert!(curl.contains(&format!("http://127.0.0.1:8080{path}")), "{curl}");
@@ -58,7 +58,7 @@ fn every_operation_is_explained_with_a_curl_line_of_its_method_and_path() {
 }
 
 #[test]
-fn a_request_is_explained_with_its_credentials_and_roles() {
+fn explain_names_the_credentials_and_roles_of_a_request() {
     let folder = Folder::new();
     for (line, parts) in [
         ("explain GET /clients", &["bearer", "session", "roles admin", "Bearer $TOKEN"][..]),
@@ -67,12 +67,12 @@ fn a_request_is_explained_with_its_credentials_and_roles() {
         ("explain POST /login", &["X-API-Key", "api_key", "$API_KEY"]),
         ("explain GET /health/live", &["public"]),
     ] {
-        folder.run(line).done().shows(parts);
+        folder.run(line).success().stdout_contains(parts);
     }
 }
 
 #[test]
-fn what_the_document_does_not_have_is_said_to_be_refused() {
+fn explain_says_which_requests_are_refused() {
     let folder = Folder::new();
     for (line, parts) in [
         ("explain GET /nope", &["GET /nope", "404"][..]),
@@ -81,18 +81,18 @@ fn what_the_document_does_not_have_is_said_to_be_refused() {
         ("explain DELETE /clients", &["405", "GET"]),
         ("explain TRACE /clients", &["405"]),
     ] {
-        folder.run(line).ended_with(1).shows(parts);
+        folder.run(line).exit_code(1).stdout_contains(parts);
     }
     for line in ["explain GET", "explain GET /clients more", "explain --format json"] {
-        folder.run(line).misused();
+        folder.run(line).usage_error();
     }
 }
 
 #[test]
-fn yaml_and_json_say_the_same_and_are_the_committed_files() {
+fn yaml_and_json_are_equal_to_each_other_and_to_the_committed_files() {
     let folder = Folder::new();
-    let json = folder.run("openapi --format json").done().out;
-    let yaml = folder.run("openapi --format yaml").done().out;
+    let json = folder.run("openapi --format json").success().out;
+    let yaml = folder.run("openapi --format yaml").success().out;
     let old = "is old: `hallpass openapi --format F > openapi/openapi.F` prints it anew";
     assert!(json == include_str!("../../../openapi/openapi.json"), "openapi/openapi.json {old}");
     assert!(yaml == include_str!("../../../openapi/openapi.yaml"), "openapi/openapi.yaml {old}");
@@ -100,21 +100,24 @@ fn yaml_and_json_say_the_same_and_are_the_committed_files() {
     let from_json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(from_yaml, from_json);
     assert_eq!(document(&folder), from_json, "json is what comes without --format");
-    folder.run("openapi --format xml").misused().complains(&["json", "yaml"]);
+    folder.run("openapi --format xml").usage_error().stderr_contains(&["json", "yaml"]);
 }
 
 #[test]
-fn neither_needs_settings_and_both_show_those_that_matter() {
+fn openapi_and_explain_work_without_settings_and_follow_them() {
     let folder = Folder::new();
     let environment = [("HALLPASS_DOCS", "off"), ("HALLPASS_COOKIE_NAME", "sesame")];
     let has_docs = |out: String| out.contains("GET /docs/") || out.contains("GET     /docs/");
-    assert!(has_docs(folder.run("explain").done().out));
-    assert!(!has_docs(folder.run_with(&environment, "explain").done().out));
-    folder.run_with(&environment, "openapi").done().shows(&["\"name\": \"sesame\""]);
-    folder.run_with(&environment, "explain GET /clients").done().shows(&["cookie sesame"]);
+    assert!(has_docs(folder.run("explain").success().out));
+    assert!(!has_docs(folder.run_with(&environment, "explain").success().out));
+    folder.run_with(&environment, "openapi").success().stdout_contains(&["\"name\": \"sesame\""]);
+    folder
+        .run_with(&environment, "explain GET /clients")
+        .success()
+        .stdout_contains(&["cookie sesame"]);
     for line in ["openapi", "explain"] {
         let wrong = [("HALLPASS_DOCS", "perhaps")];
-        folder.run_with(&wrong, line).refused().complains(&["environment: HALLPASS_DOCS"]);
+        folder.run_with(&wrong, line).failure().stderr_contains(&["environment: HALLPASS_DOCS"]);
     }
     assert!(folder.names().is_empty());
 }

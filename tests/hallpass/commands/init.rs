@@ -1,23 +1,23 @@
 //! `hallpass init`: the first start, which overwrites nothing.
 
-use super::{Folder, service::Serving};
+use super::{Folder, service::RunningService};
 
 #[test]
-fn init_makes_settings_and_an_empty_roster_for_their_owner_alone() {
+fn init_writes_settings_and_an_empty_roster_with_mode_0600() {
     let folder = Folder::new();
-    folder.run("init").done().shows(&["hallpass key add", "hallpass serve"]);
+    folder.run("init").success().stdout_contains(&["hallpass key add", "hallpass serve"]);
     assert_eq!(folder.names(), [".env", "roster.toml"]);
     assert_eq!((folder.mode(".env"), folder.mode("roster.toml")), (0o600, 0o600));
     let secret = secret_of(&folder);
     assert!(secret.len() >= 43, "256 bits and more: {secret}");
-    assert_eq!(folder.run("key list --json").done().out, "[]\n");
+    assert_eq!(folder.run("key list --json").success().out, "[]\n");
 }
 
 #[test]
-fn init_makes_another_secret_each_time_and_never_prints_it() {
+fn init_generates_a_new_secret_each_time_and_does_not_print_it() {
     let (one, two) = (Folder::new(), Folder::new());
     for folder in [&one, &two] {
-        let outcome = folder.run("init").done();
+        let outcome = folder.run("init").success();
         let secret = secret_of(folder);
         assert!(!outcome.out.contains(&secret) && !outcome.err.contains(&secret));
     }
@@ -35,83 +35,86 @@ fn secret_of(folder: &Folder) -> String {
 #[test]
 fn a_second_init_is_refused_and_changes_nothing() {
     let folder = Folder::new();
-    folder.run("init").done();
+    folder.run("init").success();
     let before = (folder.read(".env"), folder.read("roster.toml"));
-    folder.run("init").refused().complains(&[".env", "nothing was changed"]);
+    folder.run("init").failure().stderr_contains(&[".env", "nothing was changed"]);
     assert_eq!((folder.read(".env"), folder.read("roster.toml")), before);
     assert_eq!(folder.names(), [".env", "roster.toml"]);
 }
 
 #[test]
-fn init_refuses_where_one_of_the_two_is_there_already() {
+fn init_is_refused_if_either_file_exists() {
     for there in [".env", "roster.toml"] {
         let folder = Folder::new();
         folder.write(there, "# mine\n");
-        folder.run("init").refused().complains(&[there]);
+        folder.run("init").failure().stderr_contains(&[there]);
         assert_eq!(folder.read(there), "# mine\n");
         assert_eq!(folder.names(), [there], "half a start is no start");
     }
     let folder = Folder::new();
     std::os::unix::fs::symlink("nowhere", folder.path("roster.toml")).unwrap();
-    folder.run("init").refused().complains(&["roster.toml"]);
+    folder.run("init").failure().stderr_contains(&["roster.toml"]);
     assert_eq!(folder.names(), ["roster.toml"], "a link that leads nowhere is something too");
 }
 
 #[test]
-fn init_leaves_nothing_behind_where_it_cannot_write() {
+fn init_leaves_no_file_behind_when_it_cannot_write() {
     let folder = Folder::new();
-    folder.run("init --roster no/such/folder.toml").refused().complains(&["no/such/folder.toml"]);
+    folder
+        .run("init --roster no/such/folder.toml")
+        .failure()
+        .stderr_contains(&["no/such/folder.toml"]);
     assert!(folder.names().is_empty());
 }
 
 #[test]
-fn what_init_made_is_checked_and_served_without_more() {
+fn check_and_serve_accept_what_init_wrote() {
     let folder = Folder::new();
-    folder.run("init").done();
-    folder.run("check").done().shows(&["roster.toml"]);
-    let mut serving = Serving::start(&folder, "serve --bind 127.0.0.1:0");
+    folder.run("init").success();
+    folder.run("check").success().stdout_contains(&["roster.toml"]);
+    let mut serving = RunningService::start(&folder, "serve --bind 127.0.0.1:0");
     assert!(serving.address.starts_with("http://127.0.0.1:"), "{}", serving.address);
     assert_eq!(serving.stopped_by("TERM").code(), Some(0));
 }
 
 #[test]
-fn a_roster_elsewhere_is_made_there_and_found_again_by_the_next_commands() {
+fn init_writes_a_roster_path_that_later_commands_use() {
     for (environment, line) in [
         (&[][..], "init --roster who.toml"),
         (&[("HALLPASS_ROSTER", "who.toml")], "init"),
         (&[("HALLPASS_ROSTER", "other.toml")], "init --roster who.toml"),
     ] {
         let folder = Folder::new();
-        folder.run_with(environment, line).done().shows(&["who.toml"]);
+        folder.run_with(environment, line).success().stdout_contains(&["who.toml"]);
         assert_eq!(folder.names(), [".env", "who.toml"]);
-        folder.run("check").done().shows(&["who.toml"]);
-        folder.run("key add billing").done();
+        folder.run("check").success().stdout_contains(&["who.toml"]);
+        folder.run("key add billing").success();
         assert!(folder.read("who.toml").contains("[clients.billing]"));
     }
 }
 
 #[test]
-fn a_roster_whose_name_has_spaces_and_signs_is_found_again_too() {
+fn a_roster_path_with_spaces_and_symbols_is_quoted_in_env() {
     let folder = Folder::new();
     let name = "my $HOME #1 roster.toml";
-    folder.run_with(&[("HALLPASS_ROSTER", name)], "init").done();
+    folder.run_with(&[("HALLPASS_ROSTER", name)], "init").success();
     assert_eq!(folder.names(), [".env", name]);
-    folder.run("check").done().shows(&[name]);
+    folder.run("check").success().stdout_contains(&[name]);
     let folder = Folder::new();
-    folder.run("init --roster o'clock.toml").refused().complains(&["must not hold"]);
+    folder.run("init --roster o'clock.toml").failure().stderr_contains(&["must not hold"]);
     assert!(folder.names().is_empty(), "a name that .env cannot hold is not used");
 }
 
 #[test]
-fn the_example_is_the_committed_file_and_nothing_is_written() {
+fn init_example_prints_the_committed_file_and_writes_nothing() {
     let folder = Folder::new();
-    let example = folder.run("init --example").done().out;
+    let example = folder.run("init --example").success().out;
     assert_eq!(example, include_str!("../../../.env.example"));
     assert!(folder.names().is_empty());
     // Somebody copies it: nothing in it is set, so all that can be missing is missing.
     folder.write(".env", &example);
-    folder.run("check").ended_with(1).shows(&["HALLPASS_SECRET_KEY is missing"]);
+    folder.run("check").exit_code(1).stdout_contains(&["HALLPASS_SECRET_KEY is missing"]);
     folder.write(".env", &example.replace("\n#HALLPASS_", "\nHALLPASS_"));
-    let diagnostics = folder.run("check").ended_with(1).out;
+    let diagnostics = folder.run("check").exit_code(1).out;
     assert_eq!(diagnostics.lines().count(), 2, "every default is a good value: {diagnostics}");
 }

@@ -18,8 +18,8 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn the_table_has_a_line_for_each_key_and_each_client_without_one() {
-    let outcome = folder().run("key list").done();
+fn the_table_has_a_line_for_each_key_and_each_client_without_keys() {
+    let outcome = folder().run("key list").success();
     let cells = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).count();
     let lines: Vec<_> = outcome.out.lines().collect();
     assert!(lines.iter().all(|line| cells(line) == 7), "{}", outcome.out);
@@ -38,8 +38,8 @@ fn the_table_has_a_line_for_each_key_and_each_client_without_one() {
 }
 
 #[test]
-fn the_json_says_the_same_to_programs() {
-    let outcome = folder().run("key list --json").done();
+fn the_json_output_matches_the_table() {
+    let outcome = folder().run("key list --json").success();
     let clients: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
     assert_eq!(
         clients[0],
@@ -59,9 +59,9 @@ fn the_json_says_the_same_to_programs() {
 }
 
 #[test]
-fn no_hash_and_no_part_of_one_is_listed_and_cheap_ones_are_warned_about() {
+fn hashes_are_not_listed_and_low_costs_are_warned_about() {
     for line in ["key list", "key list --json"] {
-        let outcome = folder().run(line).done().complains(&["roster.toml:9: ", "cost 4"]);
+        let outcome = folder().run(line).success().stderr_contains(&["roster.toml:9: ", "cost 4"]);
         for secret in ["$2b$", &TAIL[..10]] {
             assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret), "{line}");
         }
@@ -71,6 +71,6 @@ fn no_hash_and_no_part_of_one_is_listed_and_cheap_ones_are_warned_about() {
 #[test]
 fn an_empty_roster_lists_nothing() {
     let folder = Folder::with_roster("# nobody yet\n");
-    assert_eq!(folder.run("key list").done().out.lines().count(), 1);
-    assert_eq!(folder.run("key list --json").done().out, "[]\n");
+    assert_eq!(folder.run("key list").success().out.lines().count(), 1);
+    assert_eq!(folder.run("key list --json").success().out, "[]\n");
 }

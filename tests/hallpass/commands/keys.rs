@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Folder, Outcome};
+use super::{CommandOutput, Folder};
 use crate::support::{api_key::ApiKey, roster::Roster};
 
 /// The key that stands alone on stdout.
-fn key_of(outcome: &Outcome) -> ApiKey {
+fn key_of(outcome: &CommandOutput) -> ApiKey {
     let key = outcome.out.strip_suffix('\n').expect("a line");
     let (id, secret) = key.strip_prefix("hp_").and_then(|rest| rest.split_once('_')).unwrap();
     assert_eq!((id.len(), secret.len()), (12, 49), "{key}");
@@ -24,7 +24,7 @@ fn roster(folder: &Folder) -> Roster {
 fn a_new_client_gets_roles_scopes_and_a_key_that_works() {
     let folder = Folder::new();
     let line = "key add billing --role reader --role admin --scope invoices:read --scope a:b";
-    let key = key_of(&folder.run(line).done());
+    let key = key_of(&folder.run(line).success());
     assert_eq!(folder.mode("roster.toml"), 0o600);
     let roster = roster(&folder);
     let entry = roster.key(&key);
@@ -34,10 +34,10 @@ fn a_new_client_gets_roles_scopes_and_a_key_that_works() {
 }
 
 #[test]
-fn a_second_key_leaves_the_first_good() {
+fn a_second_key_does_not_end_the_first() {
     let folder = Folder::new();
     let keys = ["key add billing --role reader", "key add billing"].map(|line| {
-        let outcome = folder.run(line).done();
+        let outcome = folder.run(line).success();
         key_of(&outcome)
     });
     let roster = roster(&folder);
@@ -48,21 +48,21 @@ fn a_second_key_leaves_the_first_good() {
 }
 
 #[test]
-fn a_client_that_exists_takes_no_roles_and_scopes_from_the_command() {
+fn key_add_refuses_roles_and_scopes_for_an_existing_client() {
     let folder = Folder::with_roster("[clients.billing]\nroles = ['reader'] # mine\n");
     let before = folder.read("roster.toml");
     for line in ["key add billing --role admin", "key add billing --scope a"] {
-        folder.run(line).refused().complains(&["billing", "--role", "--scope", "roster"]);
+        folder.run(line).failure().stderr_contains(&["billing", "--role", "--scope", "roster"]);
         assert_eq!(folder.read("roster.toml"), before, "{line}");
     }
 }
 
 #[test]
-fn a_key_expires_when_it_was_said_to() {
+fn a_key_expires_after_the_requested_lifetime() {
     let folder = Folder::new();
     let before = Timestamp::now();
     let line = "key add billing --expires 90d";
-    let key = key_of(&folder.run(line).done().complains(&["good for 90d"]));
+    let key = key_of(&folder.run(line).success().stderr_contains(&["good for 90d"]));
     let after = Timestamp::now();
     let roster = roster(&folder);
     let expires = roster.key(&key).expires.unwrap();
@@ -72,11 +72,11 @@ fn a_key_expires_when_it_was_said_to() {
 }
 
 #[test]
-fn rotate_ends_the_older_keys_after_the_overlap() {
+fn rotate_makes_older_keys_expire_after_the_overlap() {
     let folder = Folder::new();
-    let old = key_of(&folder.run("key add billing --role reader").done());
+    let old = key_of(&folder.run("key add billing --role reader").success());
     let before = Timestamp::now();
-    let outcome = folder.run("key rotate billing --overlap 1h").done().complains(&["1h"]);
+    let outcome = folder.run("key rotate billing --overlap 1h").success().stderr_contains(&["1h"]);
     let new = key_of(&outcome);
     let roster = roster(&folder);
     let after = Timestamp::now();
@@ -87,31 +87,31 @@ fn rotate_ends_the_older_keys_after_the_overlap() {
 }
 
 #[test]
-fn rotate_without_an_overlap_ends_the_older_keys_at_once() {
+fn rotate_without_overlap_makes_older_keys_expire_at_once() {
     let folder = Folder::new();
-    let old = key_of(&folder.run("key add billing").done());
-    let new = key_of(&folder.run("key rotate billing --overlap 0s").done());
+    let old = key_of(&folder.run("key add billing").success());
+    let new = key_of(&folder.run("key rotate billing --overlap 0s").success());
     let roster = roster(&folder);
     assert!(!roster.key(&old).is_good_at(Timestamp::now()));
     assert!(roster.key(&new).is_good_at(Timestamp::now()));
-    folder.run("key list").done().shows(&["expired", "active"]);
+    folder.run("key list").success().stdout_contains(&["expired", "active"]);
 }
 
 #[test]
-fn a_revoked_key_is_gone_and_the_others_stay() {
+fn revoke_removes_one_key_and_keeps_the_others() {
     let folder = Folder::new();
-    let gone = key_of(&folder.run("key add billing").done());
-    let stays = key_of(&folder.run("key add billing").done());
-    let outcome = folder.run(&format!("key revoke {}", gone.id())).done();
+    let gone = key_of(&folder.run("key add billing").success());
+    let stays = key_of(&folder.run("key add billing").success());
+    let outcome = folder.run(&format!("key revoke {}", gone.id())).success();
     assert!(outcome.out.is_empty(), "{outcome:?}");
-    outcome.complains(&["billing", gone.id()]);
+    outcome.stderr_contains(&["billing", gone.id()]);
     let roster = roster(&folder);
     assert!(!roster.has(&gone));
     assert!(roster.key(&stays).is_good_at(Timestamp::now()));
 }
 
 #[test]
-fn what_is_not_there_is_refused_with_a_way_on_and_nothing_changes() {
+fn unknown_clients_and_keys_are_refused_with_a_hint() {
     let text = "[clients.keyless]\n";
     for (line, hint) in [
         ("key rotate nobody", "hallpass key list"),
@@ -119,17 +119,17 @@ fn what_is_not_there_is_refused_with_a_way_on_and_nothing_changes() {
         ("key revoke 000000000000", "hallpass key list"),
     ] {
         let folder = Folder::with_roster(text);
-        folder.run(line).refused().complains(&[hint]);
+        folder.run(line).failure().stderr_contains(&[hint]);
         assert_eq!(folder.read("roster.toml"), text, "{line}");
         let empty = Folder::new();
-        empty.run(line).refused().complains(&["no roster"]);
+        empty.run(line).failure().stderr_contains(&["no roster"]);
         assert!(empty.names().is_empty(), "{line}: only `key add` makes a roster");
     }
-    Folder::new().run("key list").refused().complains(&["hallpass init"]);
+    Folder::new().run("key list").failure().stderr_contains(&["hallpass init"]);
 }
 
 #[test]
-fn words_outside_their_grammar_are_wrong_usage() {
+fn malformed_arguments_are_usage_errors() {
     let folder = Folder::new();
     let long = "a".repeat(65);
     for line in [
@@ -152,9 +152,9 @@ fn words_outside_their_grammar_are_wrong_usage() {
         "key",
         &format!("key add {long}"),
     ] {
-        folder.run(line).misused();
+        folder.run(line).usage_error();
         assert!(folder.names().is_empty(), "{line}");
     }
     let mut empty = folder.command("key add");
-    Outcome::of("key add ''", empty.arg("").output().unwrap()).misused();
+    CommandOutput::new("key add ''", empty.arg("").output().unwrap()).usage_error();
 }

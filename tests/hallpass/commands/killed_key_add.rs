@@ -6,19 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Folder, Outcome};
+use super::{CommandOutput, Folder};
 use crate::support::{api_key::ApiKey, roster::Roster};
 
 const NEW: &str = ".roster.toml.new";
 
 /// A roster that has been through many kills, and the keys that people have seen.
-struct Victim {
+struct KillTest {
     folder: Folder,
     seen: Vec<ApiKey>,
     keys: usize,
 }
 
-impl Victim {
+impl KillTest {
     fn new() -> Self {
         let folder = Folder::new();
         // The first is not killed, and long enough that writing takes its time.
@@ -28,7 +28,7 @@ impl Victim {
     }
 
     /// Starts `key add`, kills it when `moment` returns, and looks at what is left.
-    fn strike(&mut self, moment: impl FnOnce(&Folder, &mut Child)) {
+    fn kill_key_add(&mut self, moment: impl FnOnce(&Folder, &mut Child)) {
         let mut child = self.folder.command("key add billing").spawn().unwrap();
         moment(&self.folder, &mut child);
         // It fails where the command was faster.
@@ -52,8 +52,8 @@ impl Victim {
     }
 
     /// The next edit works, whatever a kill has left behind, and tidies up.
-    fn recovers(&self) {
-        let outcome = self.folder.run("key add billing").done();
+    fn next_edit_succeeds(&self) {
+        let outcome = self.folder.run("key add billing").success();
         let key = ApiKey::parse(outcome.out.trim_end());
         let roster = Roster::load(&self.folder.path("roster.toml"));
         assert_eq!(roster.key(&key).expires, None);
@@ -67,27 +67,27 @@ impl Victim {
 fn duration_of_key_add() -> Duration {
     let folder = Folder::new();
     let started = Instant::now();
-    folder.run("key add billing").done();
+    folder.run("key add billing").success();
     started.elapsed()
 }
 
 #[test]
-fn a_kill_at_any_moment_of_key_add_loses_no_key_that_was_shown() {
+fn killing_key_add_at_any_moment_loses_no_printed_key() {
     let whole = duration_of_key_add() * 6 / 5;
-    let mut victim = Victim::new();
+    let mut test = KillTest::new();
     for part in 0..50 {
-        victim.strike(|_, _| thread::sleep(whole * part / 50));
+        test.kill_key_add(|_, _| thread::sleep(whole * part / 50));
     }
-    victim.recovers();
+    test.next_edit_succeeds();
 }
 
 #[test]
-fn a_kill_while_the_new_roster_is_written_leaves_the_old_or_the_new_one() {
-    let mut victim = Victim::new();
+fn killing_key_add_during_the_write_leaves_the_old_or_the_new_roster() {
+    let mut test = KillTest::new();
     let mut caught = 0;
     for part in 0..50 {
-        victim.strike(|folder, child| {
-            // Sleeping would miss the moment, which is short: ask again and again.
+        test.kill_key_add(|folder, child| {
+            // Sleeping would miss the moment, which is short: request again and again.
             let new = folder.path(NEW);
             let before = new.symlink_metadata().ok().map(|found| found.modified().unwrap());
             while child.try_wait().unwrap().is_none() {
@@ -104,13 +104,13 @@ fn a_kill_while_the_new_roster_is_written_leaves_the_old_or_the_new_one() {
         });
     }
     assert!(caught > 0, "not one kill came while the file was written");
-    victim.recovers();
+    test.next_edit_succeeds();
 }
 
 #[test]
-fn a_kill_while_waiting_for_the_lock_harms_nobody() {
+fn killing_key_add_while_it_waits_for_the_lock_has_no_effect() {
     let folder = Folder::with_roster("[clients.billing]\n");
-    folder.run("key add billing").done();
+    folder.run("key add billing").success();
     let before = folder.read("roster.toml");
     let lock = std::fs::File::open(folder.path("roster.toml.lock")).unwrap();
     lock.lock().unwrap();
@@ -123,6 +123,6 @@ fn a_kill_while_waiting_for_the_lock_harms_nobody() {
     assert_eq!(folder.read("roster.toml"), before);
     let patient = folder.command("key add billing").spawn().unwrap();
     drop(lock);
-    Outcome::of("key add", patient.wait_with_output().unwrap()).done();
+    CommandOutput::new("key add", patient.wait_with_output().unwrap()).success();
     assert_eq!(Roster::load(&folder.path("roster.toml")).clients(), ["billing"]);
 }

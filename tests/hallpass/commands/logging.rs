@@ -10,25 +10,25 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Folder, service::Serving};
+use super::{Folder, service::RunningService};
 
 /// Longer than any answer takes; only a hang meets it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A service for trying out that writes its log into the file `log`.
-struct Logged {
+struct LoggedService {
     folder: Folder,
-    serving: Serving,
+    serving: RunningService,
     key: String,
 }
 
-impl Logged {
+impl LoggedService {
     fn with(settings: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
         command.envs(settings.iter().copied());
         command.stderr(File::create(folder.path("log")).unwrap());
-        let mut serving = Serving::of(&mut command);
+        let mut serving = RunningService::spawn(&mut command);
         let key = serving.line().trim_end().replace("api key: ", "");
         Self { folder, serving, key }
     }
@@ -63,8 +63,8 @@ fn status_of(address: &str) -> u16 {
 }
 
 #[test]
-fn what_was_done_with_a_credential_is_in_the_log_before_the_caller_knows() {
-    let logged = Logged::with(&[]);
+fn audit_lines_are_written_before_the_answer_is_sent() {
+    let logged = LoggedService::with(&[]);
     for _ in 0..5 {
         assert_eq!(logged.get("/nothing"), 404);
         assert_eq!(logged.login(), 200);
@@ -78,11 +78,11 @@ fn what_was_done_with_a_credential_is_in_the_log_before_the_caller_knows() {
 }
 
 #[test]
-fn the_last_access_line_is_there_when_the_service_was_told_to_stop() {
+fn the_last_access_line_is_written_before_the_exit() {
     for format in ["text", "json"] {
         // Any line that is written at once would take it along.
         let only = ("HALLPASS_LOG", "access=info");
-        let logged = Logged::with(&[("HALLPASS_LOG_FORMAT", format), only]);
+        let logged = LoggedService::with(&[("HALLPASS_LOG_FORMAT", format), only]);
         assert_eq!(logged.get("/health/live"), 200);
         let log = logged.log_at_the_end();
         assert_eq!(log.matches("/health/live").count(), 1, "{log}");
@@ -90,8 +90,8 @@ fn the_last_access_line_is_there_when_the_service_was_told_to_stop() {
 }
 
 #[test]
-fn every_line_is_a_json_object_where_that_is_wanted() {
-    let logged = Logged::with(&[("HALLPASS_LOG_FORMAT", "json"), ("HALLPASS_LOG", "debug")]);
+fn every_line_of_a_json_log_is_an_object() {
+    let logged = LoggedService::with(&[("HALLPASS_LOG_FORMAT", "json"), ("HALLPASS_LOG", "debug")]);
     assert_eq!(logged.login(), 200);
     assert_eq!(logged.get("/%22%0a%1b?api_key=x"), 404);
     let key_id = logged.key[3..15].to_owned();
@@ -124,14 +124,14 @@ fn every_line_is_a_json_object_where_that_is_wanted() {
 }
 
 #[test]
-fn what_is_not_wanted_is_not_written() {
+fn filters_apply_to_access_and_audit_lines() {
     for (filter, access, audit) in [
         ("info,access=off", false, true),
         ("info,audit=off", true, false),
         ("info,access=warn,audit=error", false, false),
         ("off", false, false),
     ] {
-        let logged = Logged::with(&[("HALLPASS_LOG", filter)]);
+        let logged = LoggedService::with(&[("HALLPASS_LOG", filter)]);
         assert_eq!(logged.login(), 200);
         assert_eq!(logged.get("/request"), 401);
         let log = logged.log_at_the_end();
@@ -142,7 +142,7 @@ fn what_is_not_wanted_is_not_written() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_no_request_up_and_says_what_it_lost() {
+fn a_blocked_log_drops_and_counts_lines_instead_of_blocking_requests() {
     // What anybody can cause, with the filter that shows nothing else; the last request is an access line alone.
     for (filter, line, more) in
         [("info,audit=off", " access GET /", 1), ("info,access=off", " audit refused GET /", 0)]
@@ -150,7 +150,7 @@ fn a_log_that_nobody_reads_holds_no_request_up_and_says_what_it_lost() {
         let folder = Folder::new();
         let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
         command.env("HALLPASS_LOG", filter).stderr(Stdio::piped());
-        let mut serving = Serving::of(&mut command);
+        let mut serving = RunningService::spawn(&mut command);
         let address = format!("{}/{}", serving.address, "x".repeat(8_000));
         let asked = 400;
         for _ in 0..asked {

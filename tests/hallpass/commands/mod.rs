@@ -87,55 +87,55 @@ impl Folder {
         command
     }
 
-    fn run(&self, line: &str) -> Outcome {
+    fn run(&self, line: &str) -> CommandOutput {
         self.run_with(&[], line)
     }
 
-    fn run_with(&self, environment: &[(&str, &str)], line: &str) -> Outcome {
+    fn run_with(&self, environment: &[(&str, &str)], line: &str) -> CommandOutput {
         let mut command = self.command(line);
-        Outcome::of(line, command.envs(environment.iter().copied()).output().unwrap())
+        CommandOutput::new(line, command.envs(environment.iter().copied()).output().unwrap())
     }
 }
 
 /// How a command ended and what it said.
 #[derive(Debug)]
-struct Outcome {
+struct CommandOutput {
     line: String,
     code: Option<i32>,
     out: String,
     err: String,
 }
 
-impl Outcome {
-    fn of(line: &str, output: Output) -> Self {
+impl CommandOutput {
+    fn new(line: &str, output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("people can read it");
         let (out, err) = (text(output.stdout), text(output.stderr));
         assert!(!err.contains("panicked"), "{line}: {err}");
         Self { line: line.to_owned(), code: output.status.code(), out, err }
     }
 
-    fn ended_with(self, code: i32) -> Self {
+    fn exit_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}: {self:#?}", self.line);
         self
     }
 
-    fn done(self) -> Self {
-        self.ended_with(0)
+    fn success(self) -> Self {
+        self.exit_code(0)
     }
 
     /// Found problems or refused: says so, on stderr.
-    fn refused(self) -> Self {
+    fn failure(self) -> Self {
         assert!(self.out.is_empty() && !self.err.is_empty(), "{self:#?}");
-        self.ended_with(1)
+        self.exit_code(1)
     }
 
-    fn misused(self) -> Self {
+    fn usage_error(self) -> Self {
         assert!(self.out.is_empty() && !self.err.is_empty(), "{self:#?}");
-        self.ended_with(2)
+        self.exit_code(2)
     }
 
     /// Asserts that stdout holds all of these.
-    fn shows(self, parts: &[&str]) -> Self {
+    fn stdout_contains(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.out.contains(part), "no {part:?} on stdout: {self:#?}");
         }
@@ -143,7 +143,7 @@ impl Outcome {
     }
 
     /// Asserts that stderr holds all of these.
-    fn complains(self, parts: &[&str]) -> Self {
+    fn stderr_contains(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.err.contains(part), "no {part:?} on stderr: {self:#?}");
         }

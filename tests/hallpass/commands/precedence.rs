@@ -3,7 +3,7 @@
 use super::{Folder, SECRET};
 
 #[test]
-fn the_address_is_taken_from_the_strongest_place_that_names_one() {
+fn the_address_comes_from_the_source_with_the_highest_precedence() {
     let environment = [("HALLPASS_BIND", "127.0.0.1:3")];
     let blank = [("HALLPASS_BIND", " ")];
     let flag = "--bind 127.0.0.1:4";
@@ -19,13 +19,14 @@ fn the_address_is_taken_from_the_strongest_place_that_names_one() {
     ] {
         let folder = Folder::new();
         folder.write(".env", env);
-        let outcome = folder.run_with(environment, &format!("explain {flag} GET /clients")).done();
-        outcome.shows(&[&format!("http://127.0.0.1:{port}/clients")]);
+        let outcome =
+            folder.run_with(environment, &format!("explain {flag} GET /clients")).success();
+        outcome.stdout_contains(&[&format!("http://127.0.0.1:{port}/clients")]);
     }
 }
 
 #[test]
-fn the_roster_is_taken_from_the_strongest_place_that_names_one() {
+fn the_roster_comes_from_the_source_with_the_highest_precedence() {
     let environment = [SECRET, ("HALLPASS_ROSTER", "environment.toml")];
     let env = "HALLPASS_ROSTER=env.toml\n";
     for (env, environment, flag, name) in [
@@ -39,16 +40,19 @@ fn the_roster_is_taken_from_the_strongest_place_that_names_one() {
         folder.write(name, "[clients.billing]\n");
         // Where only one file exists, every command must find that one.
         for line in ["check", "key list"] {
-            folder.run_with(environment, &format!("{line} {flag}")).done();
+            folder.run_with(environment, &format!("{line} {flag}")).success();
         }
-        folder.run_with(environment, &format!("key {flag} list")).done().shows(&["billing"]);
+        folder
+            .run_with(environment, &format!("key {flag} list"))
+            .success()
+            .stdout_contains(&["billing"]);
     }
 }
 
 #[test]
-fn a_wrong_value_that_is_beaten_is_no_problem() {
+fn an_overridden_value_is_not_checked() {
     let folder = Folder::with_roster("");
     folder.write(".env", "HALLPASS_SECRET_KEY=short\nHALLPASS_BIND=wrong\n");
     let environment = [SECRET, ("HALLPASS_BIND", "wrong")];
-    folder.run_with(&environment, "check --bind 127.0.0.1:0").done();
+    folder.run_with(&environment, "check --bind 127.0.0.1:0").success();
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::{Folder, Outcome, TAIL};
+use super::{CommandOutput, Folder, TAIL};
 use crate::support::{api_key::ApiKey, roster::Roster};
 
 /// A roster that somebody has written by hand, with a key of cost 4.
@@ -27,24 +27,24 @@ fn handwritten() -> String {
 }
 
 #[test]
-fn an_added_key_leaves_every_line_that_was_there_in_its_order() {
+fn adding_a_key_keeps_every_line_and_their_order() {
     for client in ["zulu", "alpha", "fresh"] {
         let folder = Folder::with_roster(&handwritten());
-        folder.run(&format!("key add {client}")).done();
+        folder.run(&format!("key add {client}")).success();
         let after = folder.read("roster.toml");
         let mut rest = after.lines();
         for line in handwritten().lines() {
             assert!(rest.any(|found| found == line), "{line:?} is lost in:\n{after}");
         }
-        folder.run_with(&[super::SECRET], "check").done();
+        folder.run_with(&[super::SECRET], "check").success();
     }
 }
 
 #[test]
-fn rotate_and_revoke_keep_what_is_not_the_key() {
+fn rotate_and_revoke_change_only_the_key() {
     let folder = Folder::with_roster(&handwritten());
-    folder.run("key rotate zulu").done();
-    folder.run("key revoke 4fQz81LmXc0a").done();
+    folder.run("key rotate zulu").success();
+    folder.run("key revoke 4fQz81LmXc0a").success();
     let after = folder.read("roster.toml");
     for kept in [
         "# Billing first: it pays for the rest.\n[clients.zulu] # last in the alphabet\n",
@@ -58,30 +58,30 @@ fn rotate_and_revoke_keep_what_is_not_the_key() {
 }
 
 #[test]
-fn an_edited_roster_is_for_its_owner_alone() {
+fn an_edited_roster_has_mode_0600() {
     let folder = Folder::with_roster(&handwritten());
     let open = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(folder.path("roster.toml"), open).unwrap();
-    folder.run("key add fresh").done();
+    folder.run("key add fresh").success();
     assert_eq!(folder.mode("roster.toml"), 0o600);
     assert_eq!(folder.mode("roster.toml.lock"), 0o600);
     assert_eq!(folder.names(), ["roster.toml", "roster.toml.lock"]);
 }
 
 #[test]
-fn a_link_to_the_roster_is_written_through() {
+fn a_symbolic_link_to_the_roster_is_followed() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("data")).unwrap();
     folder.write("data/real.toml", &handwritten());
     symlink("data/real.toml", folder.path("roster.toml")).unwrap();
-    folder.run("key add fresh").done();
+    folder.run("key add fresh").success();
     let link = std::fs::read_link(folder.path("roster.toml")).unwrap();
     assert_eq!(link.to_str(), Some("data/real.toml"), "the link is still one");
     assert!(folder.read("data/real.toml").contains("[clients.fresh]"));
 }
 
 #[test]
-fn ten_that_add_keys_at_once_lose_nothing() {
+fn ten_concurrent_key_adds_lose_no_key() {
     let folder = Folder::new();
     let started: Vec<_> = (0..10)
         .map(|number| {
@@ -91,7 +91,7 @@ fn ten_that_add_keys_at_once_lose_nothing() {
         })
         .collect();
     let keys = Vec::from_iter(started.into_iter().map(|(child, line)| {
-        let outcome = Outcome::of(&line, child.wait_with_output().unwrap()).done();
+        let outcome = CommandOutput::new(&line, child.wait_with_output().unwrap()).success();
         ApiKey::parse(outcome.out.trim_end())
     }));
     let roster = Roster::load(&folder.path("roster.toml"));
@@ -101,7 +101,7 @@ fn ten_that_add_keys_at_once_lose_nothing() {
 }
 
 #[test]
-fn a_broken_roster_is_refused_and_left_as_it_is() {
+fn edits_of_a_broken_roster_are_refused_and_change_nothing() {
     for broken in [
         "[clients.billing\n",
         "[clients.billing]\nrolls = []\n",
@@ -110,19 +110,19 @@ fn a_broken_roster_is_refused_and_left_as_it_is() {
     ] {
         for line in ["key add fresh", "key rotate billing", "key revoke 4fQz81LmXc0a"] {
             let folder = Folder::with_roster(broken);
-            folder.run(line).refused().complains(&["roster.toml:"]);
+            folder.run(line).failure().stderr_contains(&["roster.toml:"]);
             assert_eq!(folder.read("roster.toml"), broken, "{line}");
         }
-        Folder::with_roster(broken).run("key list").refused().complains(&["roster.toml:"]);
+        Folder::with_roster(broken).run("key list").failure().stderr_contains(&["roster.toml:"]);
     }
 }
 
 #[test]
-fn a_fault_of_the_file_system_is_said_once() {
+fn a_file_system_error_is_printed_once() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("folder")).unwrap();
     for (roster, fault) in [("folder", "directory"), ("no/such/roster.toml", "os error")] {
-        let outcome = folder.run(&format!("key add fresh --roster {roster}")).refused();
+        let outcome = folder.run(&format!("key add fresh --roster {roster}")).failure();
         assert_eq!(outcome.err.matches(fault).count(), 1, "{}", outcome.err);
         assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
     }

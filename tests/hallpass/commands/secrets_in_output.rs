@@ -7,13 +7,13 @@ const KEY: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2f
 /// Runs `check` and `serve`, which must refuse, and looks for the secret in all that they say.
 fn refused_without(folder: &Folder, environment: &[(&str, &str)], secret: &str) {
     for line in ["check --bind 127.0.0.1:0", "serve --bind 127.0.0.1:0"] {
-        let outcome = folder.run_with(environment, line).ended_with(1);
+        let outcome = folder.run_with(environment, line).exit_code(1);
         assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret), "{outcome:#?}");
     }
 }
 
 #[test]
-fn secrets_among_the_settings_stay_out_of_problems_wherever_they_are_written() {
+fn diagnostics_do_not_show_secrets_of_settings() {
     let pem = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2VwBCIEIHide-----END PRIVATE KEY-----";
     let long = "hide-me-0123456789-0123456789-0123456789";
     for (name, value, secret) in [
@@ -34,7 +34,7 @@ fn secrets_among_the_settings_stay_out_of_problems_wherever_they_are_written() {
 }
 
 #[test]
-fn a_pem_pasted_into_env_over_several_lines_stays_out_of_problems() {
+fn diagnostics_do_not_show_a_multi_line_pem_in_env() {
     let folder = Folder::with_roster("");
     let pem =
         "-----BEGIN PRIVATE KEY-----\nMC4CAQ AwBQYDK2Vw\nBCIEIHide==\n-----END PRIVATE KEY-----";
@@ -47,7 +47,7 @@ fn a_pem_pasted_into_env_over_several_lines_stays_out_of_problems() {
 }
 
 #[test]
-fn secrets_in_a_wrong_place_of_the_roster_stay_out_of_problems() {
+fn diagnostics_do_not_show_misplaced_secrets_of_the_roster() {
     let secret = &KEY[16..40];
     for line in [
         format!("id = '{KEY}'"),
@@ -65,7 +65,7 @@ fn secrets_in_a_wrong_place_of_the_roster_stay_out_of_problems() {
 }
 
 #[test]
-fn a_good_secret_is_not_in_what_serve_and_check_say() {
+fn serve_and_check_do_not_print_a_valid_secret() {
     let folder = Folder::with_roster("");
     let environment = [SECRET, ("HALLPASS_LOG", "trace")];
     let mut serve = folder.command("serve --bind 127.0.0.1:0");
@@ -76,6 +76,6 @@ fn a_good_secret_is_not_in_what_serve_and_check_say() {
     super::service::signal(&child, "TERM");
     let served = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&served.stderr).contains(SECRET.1));
-    let checked = folder.run_with(&environment, "check").done();
+    let checked = folder.run_with(&environment, "check").success();
     assert!(!checked.out.contains(SECRET.1) && !checked.err.contains(SECRET.1));
 }

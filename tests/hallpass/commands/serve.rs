@@ -8,21 +8,21 @@ use std::{
 
 use super::{
     Folder, SECRET, TAIL,
-    service::{Serving, end_of, signal},
+    service::{RunningService, end_of, signal},
 };
 
 #[test]
-fn without_a_roster_it_refuses_and_names_init() {
+fn serve_without_a_roster_fails_and_names_init() {
     let folder = Folder::new();
-    let outcome = folder.run_with(&[SECRET], "serve --bind 127.0.0.1:0").refused();
-    outcome.complains(&["roster.toml: ", "`hallpass init`"]);
+    let outcome = folder.run_with(&[SECRET], "serve --bind 127.0.0.1:0").failure();
+    outcome.stderr_contains(&["roster.toml: ", "`hallpass init`"]);
     assert!(folder.names().is_empty());
 }
 
 #[test]
-fn dev_says_where_then_the_key_then_what_to_paste_and_leaves_no_file() {
+fn dev_prints_address_key_and_curl_commands_and_writes_no_file() {
     let folder = Folder::new();
-    let mut serving = Serving::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    let mut serving = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
     let address = serving.address.clone();
     let second = serving.line();
     let key = second.strip_prefix("api key: ").expect("the key is next").trim_end();
@@ -50,13 +50,13 @@ fn dev_says_where_then_the_key_then_what_to_paste_and_leaves_no_file() {
 }
 
 #[test]
-fn the_curl_lines_of_dev_work_when_they_are_pasted_into_a_shell() {
+fn the_curl_commands_of_dev_work_in_a_shell() {
     let has_curl = std::process::Command::new("curl").arg("--version").output();
     if has_curl.is_err() {
         return;
     }
     let folder = Folder::new();
-    let mut serving = Serving::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    let mut serving = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
     let lines: Vec<_> = std::iter::repeat_with(|| serving.line()).take(9).collect();
     let script: String = lines.iter().filter(|line| line.contains("curl ")).cloned().collect();
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
@@ -69,33 +69,33 @@ fn the_curl_lines_of_dev_work_when_they_are_pasted_into_a_shell() {
 fn two_dev_services_have_different_keys() {
     let folder = Folder::new();
     let line = "serve --dev --bind 127.0.0.1:0";
-    let keys = [0, 1].map(|_| Serving::start(&folder, line).line());
+    let keys = [0, 1].map(|_| RunningService::start(&folder, line).line());
     assert_ne!(keys[0], keys[1]);
 }
 
 #[test]
-fn a_port_in_use_is_refused_with_a_way_on() {
+fn a_port_in_use_is_refused_with_a_hint() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let folder = Folder::with_roster("");
     for dev in ["--dev", ""] {
         let outcome = folder.run_with(&[SECRET], &format!("serve {dev} --bind {address}"));
-        outcome.refused().complains(&["cannot listen", &address, "--bind 127.0.0.1:0"]);
+        outcome.failure().stderr_contains(&["cannot listen", &address, "--bind 127.0.0.1:0"]);
     }
 }
 
 #[test]
-fn a_port_in_use_for_metrics_is_refused_before_anything_is_served() {
+fn a_metrics_port_in_use_is_refused_before_serving() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let environment = [SECRET, ("HALLPASS_METRICS_BIND", &address)];
     let outcome = Folder::with_roster("").run_with(&environment, "serve --bind 127.0.0.1:0");
     let shown = format!("cannot show metrics on {address}");
-    outcome.refused().complains(&[&shown, "HALLPASS_METRICS_BIND", "127.0.0.1:0"]);
+    outcome.failure().stderr_contains(&[&shown, "HALLPASS_METRICS_BIND", "127.0.0.1:0"]);
 }
 
 #[test]
-fn of_a_warning_for_every_key_it_says_the_first_and_how_many_more() {
+fn repeated_warnings_are_cut_and_counted() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let line = format!("serve --bind {}", taken.local_addr().unwrap());
     for (keys, more) in [(20, None), (25, Some("and 5 more warnings: `hallpass check` shows all"))]
@@ -105,39 +105,39 @@ fn of_a_warning_for_every_key_it_says_the_first_and_how_many_more() {
             format!("{name}hash = \"$2b$04${TAIL}\"\ncreated = 2026-11-23T00:00:00Z\n")
         };
         let folder = Folder::with_roster(&(0..keys).map(key).collect::<String>());
-        let outcome = folder.run_with(&[SECRET], &line).refused();
+        let outcome = folder.run_with(&[SECRET], &line).failure();
         let warnings = outcome.err.lines().filter(|line| line.contains("has the bcrypt cost 4"));
         assert_eq!(warnings.count(), 20, "{outcome:?}");
         let last = outcome.err.lines().find(|line| line.contains("more warnings"));
         assert_eq!(last.map(|line| line.ends_with(more.unwrap_or("-"))), more.map(|_| true));
-        let shown = folder.run_with(&[SECRET], "check").done().out;
+        let shown = folder.run_with(&[SECRET], "check").success().out;
         assert_eq!(shown.lines().filter(|line| line.contains("(a warning)")).count(), keys);
     }
 }
 
 #[test]
-fn an_address_that_is_none_is_refused_with_an_example() {
+fn a_malformed_address_is_refused_with_an_example() {
     let folder = Folder::with_roster("");
     for bind in ["8080", "localhost", "127.0.0.1", "127.0.0.1:65536", "999.1.1.1:1", "[::1:80"] {
         for dev in ["--dev", ""] {
             let outcome = folder.run_with(&[SECRET], &format!("serve {dev} --bind {bind}"));
-            outcome.refused().complains(&["--bind: ", bind, "127.0.0.1:8080"]);
+            outcome.failure().stderr_contains(&["--bind: ", bind, "127.0.0.1:8080"]);
         }
     }
-    folder.run("serve --bind").misused();
+    folder.run("serve --bind").usage_error();
 }
 
 #[test]
-fn a_signal_right_after_the_first_line_ends_it_well() {
+fn a_signal_right_after_the_first_line_exits_with_code_0() {
     let folder = Folder::new();
     for name in ["TERM", "INT", "TERM", "INT"] {
-        let mut serving = Serving::start(&folder, "serve --dev --bind 127.0.0.1:0");
+        let mut serving = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
         assert_eq!(serving.stopped_by(name).code(), Some(0), "SIG{name}");
     }
 }
 
 #[test]
-fn a_closed_stdout_does_not_end_it() {
+fn serve_keeps_running_when_stdout_is_closed() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let folder = Folder::new();

@@ -12,21 +12,21 @@ use super::Folder;
 /// Longer than anything here takes; only a hang meets it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) struct Serving {
+pub(super) struct RunningService {
     child: Child,
     stdout: BufReader<ChildStdout>,
     /// What the first line on stdout says.
     pub(super) address: String,
 }
 
-impl Serving {
+impl RunningService {
     /// Starts the command and waits for the line that says where it listens.
     pub(super) fn start(folder: &Folder, line: &str) -> Self {
-        Self::of(&mut folder.command(line))
+        Self::spawn(&mut folder.command(line))
     }
 
     /// The same for a command that is ready to be started.
-    pub(super) fn of(command: &mut Command) -> Self {
+    pub(super) fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
@@ -64,7 +64,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for RunningService {
     fn drop(&mut self) {
         let _ended_before = self.child.kill();
         let _ = self.child.wait();

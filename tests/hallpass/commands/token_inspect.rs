@@ -4,50 +4,55 @@ use std::{io::Write, process::Stdio};
 
 use serde_json::{Value, json};
 
-use super::{Folder, Outcome, SECRET, service::Serving};
-use crate::support::forged_token::Forged;
+use super::{CommandOutput, Folder, SECRET, service::RunningService};
+use crate::support::forged_token::ForgedToken;
 
 const LINE: &str = "token inspect --bind 127.0.0.1:8080";
 
 /// The program with a token on stdin.
-fn inspect(folder: &Folder, environment: &[(&str, &str)], line: &str, token: &str) -> Outcome {
+fn inspect(
+    folder: &Folder,
+    environment: &[(&str, &str)],
+    line: &str,
+    token: &str,
+) -> CommandOutput {
     let mut command = folder.command(line);
     command.envs(environment.iter().copied()).stdin(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // Who does not read all of it is tested by what it says.
     let _ = child.stdin.take().unwrap().write_all(token.as_bytes());
-    Outcome::of(line, child.wait_with_output().unwrap())
+    CommandOutput::new(line, child.wait_with_output().unwrap())
 }
 
 /// What a folder with this roster says of a token.
-fn judged(folder: &Folder, token: &str) -> Outcome {
+fn judged(folder: &Folder, token: &str) -> CommandOutput {
     inspect(folder, &[SECRET], LINE, token)
 }
 
 /// A folder with the client `billing` and its key id.
 fn folder() -> (Folder, String) {
     let folder = Folder::new();
-    let key = folder.run("key add billing --role reader --scope a:b").done().out;
+    let key = folder.run("key add billing --role reader --scope a:b").success().out;
     folder.write(".env", "HALLPASS_ISSUER='http://127.0.0.1:8080'\n");
     (folder, key[3..15].to_owned())
 }
 
 /// The parts of a token that the folder would accept; `kid` is that of the secret.
-fn good(folder: &Folder, key_id: &str) -> Forged {
+fn good(folder: &Folder, key_id: &str) -> ForgedToken {
     let now = jiff::Timestamp::now().as_second();
     let claims = json!({
         "iss": "http://127.0.0.1:8080", "sub": "billing", "aud": "http://127.0.0.1:8080",
         "exp": now + 600, "nbf": now - 1, "iat": now - 1, "jti": "one", "client_id": "billing",
         "scope": "a:b", "roles": ["reader"], "key_id": key_id,
     });
-    Forged { header: json!({"alg": "HS256", "kid": kid(folder), "typ": "at+jwt"}), claims }
+    ForgedToken { header: json!({"alg": "HS256", "kid": kid(folder), "typ": "at+jwt"}), claims }
 }
 
 /// The name of the secret, which a token that is really issued bears.
 fn kid(folder: &Folder) -> Value {
-    let key = folder.run("key add asker").done().out;
+    let key = folder.run("key add asker").success().out;
     let mut command = folder.command("serve --bind 127.0.0.1:0");
-    let serving = Serving::of(command.envs([SECRET, ("HALLPASS_STATE", "memory")]));
+    let serving = RunningService::spawn(command.envs([SECRET, ("HALLPASS_STATE", "memory")]));
     let address = serving.address.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let request = format!(
@@ -58,28 +63,32 @@ fn kid(folder: &Folder) -> Value {
     let answer = std::io::read_to_string(stream).unwrap();
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
-    Forged::from(body["access_token"].as_str().unwrap()).header["kid"].clone()
+    ForgedToken::from(body["access_token"].as_str().unwrap()).header["kid"].clone()
 }
 
-fn signed(forged: &Forged) -> String {
+fn signed(forged: &ForgedToken) -> String {
     forged.sign_with(SECRET.1, jsonwebtoken::Algorithm::HS256)
 }
 
 #[test]
-fn a_good_token_is_shown_and_accepted_however_it_is_pasted() {
+fn a_good_token_is_accepted_with_or_without_a_bearer_prefix_and_spaces() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
     let answer = format!("{{\"access_token\": \"{token}\"}}");
     for pasted in [token.clone(), format!(" Bearer {token}\r\n"), format!("\"{token}\""), answer] {
-        let outcome = judged(&folder, &pasted).done();
+        let outcome = judged(&folder, &pasted).success();
         assert!(outcome.err.is_empty() && !outcome.out.contains('\u{1b}'), "{outcome:#?}");
-        outcome.shows(&["\"at+jwt\"", "\"sub\": \"billing\"", "accepted: it speaks for billing"]);
+        outcome.stdout_contains(&[
+            "\"at+jwt\"",
+            "\"sub\": \"billing\"",
+            "accepted: it speaks for billing",
+        ]);
     }
     assert!(!folder.names().contains(&"hallpass.redb".to_owned()), "nothing is made");
 }
 
 #[test]
-fn every_reason_to_refuse_is_one_line_that_says_what_to_do() {
+fn every_reason_for_refusal_is_one_line_with_a_fix() {
     let (folder, key_id) = folder();
     let good = good(&folder, &key_id);
     let future = jiff::Timestamp::now().as_second() + 1000;
@@ -108,71 +117,73 @@ fn every_reason_to_refuse_is_one_line_that_says_what_to_do() {
         (signed(&good.clone().claim("sub", json!("other"))), &["now that of billing"]),
         (signed(&good.clone().without("key_id")), &["no user billing", "user add"]),
     ] {
-        let outcome = judged(&folder, &token).ended_with(1).shows(parts);
+        let outcome = judged(&folder, &token).exit_code(1).stdout_contains(parts);
         assert!(outcome.out.lines().last().unwrap().starts_with("refused: "), "{outcome:#?}");
     }
 }
 
 #[test]
-fn the_roster_ends_a_token_and_is_named() {
+fn a_token_that_the_roster_no_longer_allows_is_refused() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
     let roster = folder.read("roster.toml");
     let disabled = roster.replacen("[clients.billing]", "[clients.billing]\ndisabled = true", 1);
     folder.write("roster.toml", &disabled);
-    judged(&folder, &token).ended_with(1).shows(&["client billing is disabled"]);
+    judged(&folder, &token).exit_code(1).stdout_contains(&["client billing is disabled"]);
     folder.write("roster.toml", &roster);
-    judged(&folder, &token).done();
-    folder.run(&format!("key revoke {key_id}")).done();
-    judged(&folder, &token).ended_with(1).shows(&[&key_id, "not in the roster"]);
+    judged(&folder, &token).success();
+    folder.run(&format!("key revoke {key_id}")).success();
+    judged(&folder, &token).exit_code(1).stdout_contains(&[&key_id, "not in the roster"]);
 }
 
 #[test]
-fn a_difference_of_the_address_alone_is_told() {
+fn an_issuer_that_differs_only_in_the_address_is_explained() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
     folder.write(".env", "");
-    judged(&folder, &token).done();
+    judged(&folder, &token).success();
     let line = "token inspect --bind 127.0.0.1:9";
     let told = ["http://127.0.0.1:9", "http://127.0.0.1:8080", "HALLPASS_ISSUER", "--bind"];
-    inspect(&folder, &[SECRET], line, &token).ended_with(1).shows(&told);
+    inspect(&folder, &[SECRET], line, &token).exit_code(1).stdout_contains(&told);
 }
 
 #[test]
-fn without_a_key_it_still_shows_the_token_and_says_that_it_cannot_judge() {
+fn without_a_signing_key_the_token_is_shown_but_not_judged() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
     let shown = ["\"billing\"", "cannot be judged", "signature", "HALLPASS_SECRET_KEY"];
-    inspect(&folder, &[], LINE, &token).ended_with(1).shows(&shown);
-    let json = inspect(&folder, &[], &format!("{LINE} --json"), &token).ended_with(1).out;
+    inspect(&folder, &[], LINE, &token).exit_code(1).stdout_contains(&shown);
+    let json = inspect(&folder, &[], &format!("{LINE} --json"), &token).exit_code(1).out;
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["accepted"], Value::Null);
     assert_eq!(json["claims"]["sub"], "billing");
 }
 
 #[test]
-fn programs_get_json() {
+fn json_output_holds_header_claims_and_verdict() {
     let (folder, key_id) = folder();
     let good = good(&folder, &key_id).claim("exp", json!(4_102_444_800_i64));
     let line = format!("{LINE} --json");
-    let read = |outcome: Outcome| serde_json::from_str::<Value>(&outcome.out).unwrap();
-    let json = read(inspect(&folder, &[SECRET], &line, &signed(&good)).done());
+    let read = |outcome: CommandOutput| serde_json::from_str::<Value>(&outcome.out).unwrap();
+    let json = read(inspect(&folder, &[SECRET], &line, &signed(&good)).success());
     assert_eq!(json["accepted"], true);
     assert_eq!(json["header"]["typ"], "at+jwt");
     assert_eq!(json["times"]["exp"], "2100-01-01T00:00:00Z");
     assert_eq!(json["notes"], json!([]));
-    let json = read(inspect(&folder, &[SECRET], &line, "x").ended_with(1));
+    let json = read(inspect(&folder, &[SECRET], &line, "x").exit_code(1));
     assert_eq!((&json["accepted"], &json["claims"]), (&json!(false), &Value::Null));
     assert!(json["reason"].as_str().unwrap().contains("no JWT"));
 }
 
 #[test]
-fn a_state_file_that_serve_holds_is_a_note_and_a_revoked_token_is_refused() {
+fn a_revoked_token_is_refused_and_a_locked_state_file_is_noted() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
     let mut command = folder.command("serve --bind 127.0.0.1:0");
-    let mut serving = Serving::of(command.envs([SECRET]));
-    judged(&folder, &token).done().shows(&["note: hallpass.redb is held by a running serve"]);
+    let mut serving = RunningService::spawn(command.envs([SECRET]));
+    judged(&folder, &token)
+        .success()
+        .stdout_contains(&["note: hallpass.redb is held by a running serve"]);
     let address = serving.address.strip_prefix("http://").unwrap().to_owned();
     let mut stream = std::net::TcpStream::connect(&address).unwrap();
     let request = format!(
@@ -182,27 +193,27 @@ fn a_state_file_that_serve_holds_is_a_note_and_a_revoked_token_is_refused() {
     stream.write_all(request.as_bytes()).unwrap();
     assert!(std::io::read_to_string(stream).unwrap().starts_with("HTTP/1.1 200"));
     serving.stopped_by("TERM");
-    judged(&folder, &token).ended_with(1).shows(&["was revoked", "log in again"]);
+    judged(&folder, &token).exit_code(1).stdout_contains(&["was revoked", "log in again"]);
 }
 
 #[test]
-fn tokens_of_other_issuers_are_named_and_nothing_is_fetched() {
+fn tokens_of_external_issuers_are_named_without_fetching_keys() {
     let (folder, key_id) = folder();
     let issuer = "\n[issuers.corp]\nurl = \"https://login.corp.test\"\naudience = \"hallpass\"\n";
     folder.write("roster.toml", &format!("{}{issuer}", folder.read("roster.toml")));
     let foreign = good(&folder, &key_id).claim("iss", json!("https://login.corp.test"));
     let told = ["cannot be judged", "issuer corp of the roster", "not fetched"];
-    judged(&folder, &signed(&foreign)).ended_with(1).shows(&told);
+    judged(&folder, &signed(&foreign)).exit_code(1).stdout_contains(&told);
     let unknown = foreign.claim("iss", json!("https://x.test\u{1b}[31m")).header("kid", json!("k"));
     let outcome =
-        judged(&folder, &signed(&unknown)).ended_with(1).shows(&["nor one of the roster"]);
+        judged(&folder, &signed(&unknown)).exit_code(1).stdout_contains(&["nor one of the roster"]);
     assert!(!outcome.out.contains('\u{1b}'), "a terminal obeys no token: {outcome:#?}");
 }
 
 #[test]
-fn garbage_is_told_what_it_is_and_never_repeated() {
+fn garbage_is_described_and_not_repeated() {
     let (folder, _) = folder();
-    let key = folder.run("key add leaky").done().out;
+    let key = folder.run("key add leaky").success().out;
     let long = "x".repeat(1_000_000);
     for (garbage, part) in [
         ("", "stdin is empty"),
@@ -218,7 +229,7 @@ fn garbage_is_told_what_it_is_and_never_repeated() {
         ("e30.e30.AA", "no issuer"),
         (&long, "no JWT"),
     ] {
-        let outcome = judged(&folder, garbage).ended_with(1).shows(&["refused: ", part]);
+        let outcome = judged(&folder, garbage).exit_code(1).stdout_contains(&["refused: ", part]);
         assert!(garbage.len() < 4 || !outcome.out.contains(garbage), "{outcome:#?}");
     }
 }

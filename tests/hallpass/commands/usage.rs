@@ -3,7 +3,7 @@
 use super::Folder;
 
 #[test]
-fn wrong_usage_is_exit_code_two_with_help_on_stderr() {
+fn usage_errors_exit_with_code_2_and_print_help_on_stderr() {
     let folder = Folder::new();
     for (line, part) in [
         ("", "Usage: hallpass"),
@@ -20,13 +20,13 @@ fn wrong_usage_is_exit_code_two_with_help_on_stderr() {
         ("check --roster", "--roster"),
         ("check --bind 127.0.0.1:1 --bind 127.0.0.1:2", "--bind"),
     ] {
-        folder.run(line).misused().complains(&[part]);
+        folder.run(line).usage_error().stderr_contains(&[part]);
     }
     assert!(folder.names().is_empty());
 }
 
 #[test]
-fn the_help_of_every_command_names_its_flags() {
+fn every_command_lists_its_flags_in_its_help() {
     let folder = Folder::new();
     for (line, parts) in [
         ("", &["serve", "init", "key", "check", "openapi", "explain", "--version"][..]),
@@ -44,7 +44,7 @@ fn the_help_of_every_command_names_its_flags() {
         ("explain", &["[METHOD]", "[PATH]", "--bind"]),
     ] {
         for help in ["--help", "-h"] {
-            let outcome = folder.run(&format!("{line} {help}")).done().shows(parts);
+            let outcome = folder.run(&format!("{line} {help}")).success().stdout_contains(parts);
             assert!(outcome.err.is_empty() && outcome.out.contains("Usage: hallpass"));
         }
     }
@@ -53,19 +53,19 @@ fn the_help_of_every_command_names_its_flags() {
 #[test]
 fn every_command_of_the_help_has_help() {
     let folder = Folder::new();
-    let help = folder.run("--help").done().out;
+    let help = folder.run("--help").success().out;
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands: Vec<_> = commands.map_while(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() >= 6, "{help}");
     for command in commands.into_iter().filter(|command| *command != "help") {
-        folder.run(&format!("{command} --help")).done();
+        folder.run(&format!("{command} --help")).success();
     }
 }
 
 #[test]
-fn the_version_is_that_of_the_crate() {
+fn the_version_flag_prints_the_crate_version() {
     let version = format!("hallpass {}\n", env!("CARGO_PKG_VERSION"));
     for flag in ["--version", "-V"] {
-        assert_eq!(Folder::new().run(flag).done().out, version);
+        assert_eq!(Folder::new().run(flag).success().out, version);
     }
 }

@@ -24,11 +24,11 @@ fn start() -> Server {
     assert!(built.exists(), "cargo build --example invoices makes {}", built.display());
     let mut command = Command::new(built);
     command.current_dir(dir.path()).env_clear().stdin(std::process::Stdio::null());
-    Server::of(command, dir, &[("HALLPASS_BIND", "127.0.0.1:0")])
+    Server::spawn(command, dir, &[("HALLPASS_BIND", "127.0.0.1:0")])
 }
 
 /// An application without our observation names no requests, so the usual client does not fit.
-fn ask(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+fn request(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
     let headers =
         headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
     let (method, target) = (method.to_owned(), target.to_owned());
@@ -39,7 +39,7 @@ fn ask(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) ->
 }
 
 fn token(server: &Server, client: &str) -> String {
-    let headers = vec![("X-API-Key".to_owned(), server.cast.key(client).as_bytes().to_vec())];
+    let headers = vec![("X-API-Key".to_owned(), server.accounts.key(client).as_bytes().to_vec())];
     let (method, target) = ("POST".to_owned(), "/login".to_owned());
     let answer = Request { method, target, headers, body: None }.send(server.address);
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -47,14 +47,14 @@ fn token(server: &Server, client: &str) -> String {
 }
 
 #[test]
-fn the_program_does_what_its_document_says() {
+fn the_example_enforces_its_document() {
     let server = start();
     let (admin, reader) = (token(&server, "admin"), token(&server, "reader"));
     let scoped = token(&server, "scoped");
     let (admin, reader, scoped) =
         [&admin, &reader, &scoped].map(|it| ("Authorization", &**it)).into();
-    let admin_key = ("X-API-Key", server.cast.key("admin"));
-    let reader_key = ("X-API-Key", server.cast.key("reader"));
+    let admin_key = ("X-API-Key", server.accounts.key("admin"));
+    let reader_key = ("X-API-Key", server.accounts.key("reader"));
     type Row<'r> = (u16, &'r str, &'r str, &'r [(&'r str, &'r str)]);
     let table: &[Row<'_>] = &[
         (200, "GET", "/prices", &[]),
@@ -79,17 +79,17 @@ fn the_program_does_what_its_document_says() {
         (200, "GET", "/docs/", &[]),
     ];
     for (status, method, target, headers) in table {
-        let answer = ask(&server, method, target, headers);
+        let answer = request(&server, method, target, headers);
         assert_eq!(answer.status, *status, "{method} {target}: {}", answer.text());
     }
-    assert_eq!(ask(&server, "GET", "/greeting", &[reader]).text(), "Hello, reader\n");
-    let document = ask(&server, "GET", "/openapi.json", &[]).json();
+    assert_eq!(request(&server, "GET", "/greeting", &[reader]).text(), "Hello, reader\n");
+    let document = request(&server, "GET", "/openapi.json", &[]).json();
     assert_eq!(document["info"]["title"], "Invoices");
     assert_eq!(document["paths"]["/invoices"]["get"]["security"][0]["bearer"][0], "reader");
 }
 
 #[test]
-fn without_settings_it_says_what_is_missing() {
+fn the_example_without_settings_names_the_missing_ones() {
     let dir = tempfile::tempdir().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_hallpass")).with_file_name("examples/invoices");
     let output = Command::new(built).current_dir(dir.path()).env_clear().output().unwrap();
@@ -99,7 +99,7 @@ fn without_settings_it_says_what_is_missing() {
 }
 
 #[actix_web::test]
-async fn its_behaviour_changes_exactly_with_security() {
+async fn the_example_follows_every_change_of_security() {
     let fresh = || {
         let gate = hallpass::testing::TestGate::new();
         let ledger = web::Data::new(example::Ledger::default());

@@ -35,7 +35,7 @@ async fn teapot<B>(
 }
 
 #[actix_web::test]
-async fn operations_of_an_application_are_counted_in_all_its_sites_together() {
+async fn operations_of_an_application_are_counted_across_its_sites() {
     let gate = TestGate::new();
     let site = gate
         .protect(OpenApi::default(), |config| {
@@ -59,10 +59,10 @@ async fn operations_of_an_application_are_counted_in_all_its_sites_together() {
 
     assert_eq!(call_service(&app, get("/metrics")).await.status(), 401);
     let token = gate.token("prometheus", &["watcher"], &[]);
-    let ask = TestRequest::get().uri("/metrics");
-    let ask = ask.insert_header(("Authorization", format!("Bearer {token}"))).to_request();
-    let text = call_and_read_body(&app, ask).await;
-    let scrape = Scrape::of(std::str::from_utf8(&text).unwrap());
+    let request = TestRequest::get().uri("/metrics");
+    let request = request.insert_header(("Authorization", format!("Bearer {token}"))).to_request();
+    let text = call_and_read_body(&app, request).await;
+    let scrape = Scrape::parse(std::str::from_utf8(&text).unwrap());
     let requests = |operation, status| {
         scrape.value("hallpass_requests_total", &[("operation", operation), ("status", status)])
     };

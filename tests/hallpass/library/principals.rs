@@ -52,7 +52,7 @@ async fn answer(site: &Site, path: &str, header: Option<(&str, String)>) -> (u16
 }
 
 #[actix_web::test]
-async fn handlers_learn_who_calls_and_how() {
+async fn handlers_get_the_principal_and_the_scheme() {
     let gate = TestGate::new();
     let site = protect(&gate);
     let token = format!("Bearer {}", gate.token("alice", &["b", "a"], &["x:y"]));
@@ -74,7 +74,7 @@ async fn handlers_learn_who_calls_and_how() {
 }
 
 #[actix_web::test]
-async fn a_token_of_one_test_gate_opens_no_other() {
+async fn a_token_of_one_test_gate_is_refused_by_another() {
     let (one, other) = (TestGate::new(), TestGate::new());
     let token =
         |gate: &TestGate| Some(("Authorization", format!("Bearer {}", gate.token("a", &[], &[]))));
@@ -84,7 +84,7 @@ async fn a_token_of_one_test_gate_opens_no_other() {
 }
 
 #[actix_web::test]
-async fn credentials_stay_good_while_others_are_made() {
+async fn test_credentials_stay_valid_while_others_are_made() {
     let gate = TestGate::new();
     let site = protect(&gate);
     let before = format!("Bearer {}", gate.token("alice", &["a"], &[]));

@@ -63,7 +63,7 @@ fn protect(operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static) 
 }
 
 #[test]
-fn every_operation_that_cannot_be_enforced_is_named() {
+fn protect_names_every_operation_that_cannot_be_enforced() {
     let gate = TestGate::new();
     let diagnostics = gate.protect(About::openapi(), |config| {
         config.service(ours).service(forgotten).service(misspelt);
@@ -74,7 +74,7 @@ fn every_operation_that_cannot_be_enforced_is_named() {
 }
 
 #[test]
-fn an_operation_of_hallpass_is_not_taken_over() {
+fn protect_refuses_an_operation_that_hallpass_serves_itself() {
     let diagnostics = TestGate::new().protect(About::openapi(), |config| {
         config.service(clients);
     });
@@ -83,7 +83,7 @@ fn an_operation_of_hallpass_is_not_taken_over() {
 }
 
 #[actix_web::test]
-async fn the_start_page_may_be_the_applications() {
+async fn an_application_may_serve_the_start_page() {
     for (own, expected) in [(true, "our own start"), (false, "")] {
         let site = protect(move |config| {
             if own {
@@ -97,7 +97,7 @@ async fn the_start_page_may_be_the_applications() {
 }
 
 #[actix_web::test]
-async fn one_document_is_described_published_and_enforced() {
+async fn the_published_document_is_the_enforced_one() {
     let site = protect(|config| {
         config.service(ours);
     });
@@ -122,7 +122,7 @@ async fn one_document_is_described_published_and_enforced() {
 }
 
 #[actix_web::test]
-async fn no_template_of_the_application_hides_a_path_of_ours() {
+async fn templates_of_the_application_do_not_hide_paths_of_hallpass() {
     let site = protect(|config| {
         config.service(anything);
     });
@@ -147,17 +147,21 @@ async fn patterns_answer_under_their_documented_templates() {
 }
 
 #[actix_web::test]
-async fn limits_of_bodies_stay_where_they_belong() {
+async fn body_limits_of_hallpass_do_not_apply_to_the_application() {
     let site = protect(|config| {
         config.app_data(web::PayloadConfig::new(1024 * 1024)).service(length);
     });
     let app = actix_test::init_service(site.app().default_service(web::to(HttpResponse::Ok))).await;
-    let ask =
+    let request =
         |path: &str| actix_test::TestRequest::post().uri(path).set_payload(vec![b' '; 100_000]);
-    assert_eq!(actix_test::call_and_read_body(&app, ask("/length").to_request()).await, "100000");
-    let form = ask("/token").insert_header(("Content-Type", "application/x-www-form-urlencoded"));
+    assert_eq!(
+        actix_test::call_and_read_body(&app, request("/length").to_request()).await,
+        "100000"
+    );
+    let form =
+        request("/token").insert_header(("Content-Type", "application/x-www-form-urlencoded"));
     assert_eq!(actix_test::call_service(&app, form.to_request()).await.status(), 413);
-    assert_eq!(actix_test::call_service(&app, ask("/no").to_request()).await.status(), 404);
+    assert_eq!(actix_test::call_service(&app, request("/no").to_request()).await.status(), 404);
 }
 
 #[derive(serde::Deserialize, utoipa::ToSchema)]
@@ -172,7 +176,7 @@ async fn amount(_: web::Path<u32>, amount: web::Json<Amount>) -> String {
 }
 
 #[actix_web::test]
-async fn what_extractors_refuse_is_answered_as_documented() {
+async fn refusals_of_extractors_have_the_documented_shape() {
     let site = protect(|config| {
         config.service(amount);
     });

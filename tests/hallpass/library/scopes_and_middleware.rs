@@ -34,7 +34,7 @@ fn get(path: &str, bearer: Option<&str>) -> actix_test::TestRequest {
 }
 
 #[actix_web::test]
-async fn operations_in_scopes_are_enforced_under_their_whole_path() {
+async fn operations_in_scopes_are_enforced_under_their_full_path() {
     let (gate, site) = nested();
     let (reader, other) = (gate.token("a", &["reader"], &[]), gate.token("b", &[], &[]));
     let app = actix_test::init_service(site.app()).await;
@@ -54,7 +54,7 @@ async fn operations_in_scopes_are_enforced_under_their_whole_path() {
 }
 
 #[actix_web::test]
-async fn cors_outside_answers_preflights_and_shows_refusals() {
+async fn cors_middleware_around_the_site_applies_to_refusals() {
     let (_, site) = nested();
     let cors = Cors::default().allowed_origin("https://app.example.com").allow_any_method();
     let app = actix_test::init_service(site.app().wrap(cors)).await;
@@ -73,7 +73,7 @@ async fn cors_outside_answers_preflights_and_shows_refusals() {
 }
 
 #[actix_web::test]
-async fn paths_are_normalised_before_they_are_judged() {
+async fn normalized_paths_are_the_ones_that_are_enforced() {
     let (gate, site) = nested();
     let reader = gate.token("a", &["reader"], &[]);
     let app = site.app().wrap(NormalizePath::new(TrailingSlash::Trim));
@@ -87,7 +87,7 @@ async fn paths_are_normalised_before_they_are_judged() {
 }
 
 #[actix_web::test]
-async fn middleware_outside_applies_to_refusals_whatever_it_does_to_bodies() {
+async fn middleware_around_the_site_sees_refusals() {
     let (gate, site) = nested();
     let reader = gate.token("a", &["reader"], &[]);
     let app = site
@@ -108,7 +108,7 @@ async fn middleware_outside_applies_to_refusals_whatever_it_does_to_bodies() {
 }
 
 #[actix_web::test]
-async fn middleware_of_a_scope_runs_for_the_admitted_only_and_knows_them() {
+async fn middleware_of_a_scope_runs_after_authentication() {
     let gate = TestGate::new();
     let site = gate.protect(OpenApi::default(), |config| {
         let scope = utoipa_actix_web::scope("/v1").service(list).wrap(from_fn(
@@ -132,7 +132,7 @@ async fn middleware_of_a_scope_runs_for_the_admitted_only_and_knows_them() {
 }
 
 #[actix_web::test]
-async fn routes_beside_the_document_answer_nobody() {
+async fn routes_that_are_not_in_the_document_answer_404() {
     let (gate, site) = nested();
     let leak = || async { HttpResponse::Ok().body("a secret") };
     let reader = gate.token("a", &["reader"], &[]);

@@ -17,16 +17,17 @@ const CLIENTS: &[(&str, &str, &str)] = &[
 
 /// Who plays: a roster and what must stay secret in it.
 #[derive(Debug)]
-pub(crate) struct Cast {
+pub(crate) struct Accounts {
     /// The text of the roster file.
     pub(crate) roster: String,
     keys: BTreeMap<&'static str, ApiKey>,
     hashes: Vec<String>,
 }
 
-impl Cast {
+impl Accounts {
     pub(crate) fn new() -> Self {
-        let mut cast = Self { roster: String::new(), keys: BTreeMap::new(), hashes: Vec::new() };
+        let mut accounts =
+            Self { roster: String::new(), keys: BTreeMap::new(), hashes: Vec::new() };
         let now = jiff::Timestamp::now().as_second();
         let soon = jiff::Timestamp::from_second(now + 60).unwrap().to_string();
         for (name, of_client, of_key) in CLIENTS {
@@ -34,15 +35,15 @@ impl Cast {
             let key = ApiKey::generate();
             let (id, hash) = (key.id(), key.hash());
             writeln!(
-                cast.roster,
+                accounts.roster,
                 "[clients.{name}]\n{of_client}\n[[clients.{name}.keys]]\nid = '{id}'\nhash = '{hash}'\n\
                  created = 2020-01-01T00:00:00Z\n{of_key}\n"
             )
             .unwrap();
-            cast.keys.insert(name, key);
-            cast.hashes.push(hash);
+            accounts.keys.insert(name, key);
+            accounts.hashes.push(hash);
         }
-        cast
+        accounts
     }
 
     /// The API key of a client.
@@ -60,7 +61,7 @@ impl Cast {
 }
 
 /// The public part of an API key.
-pub(crate) fn id_of(key: &str) -> &str {
+pub(crate) fn key_id(key: &str) -> &str {
     &key[3..15]
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Client<'s> {
 
 /// A request on its way.
 #[must_use]
-pub(crate) struct Ask<'s> {
+pub(crate) struct RequestBuilder<'s> {
     server: &'s Server,
     request: Request,
 }
@@ -55,24 +55,24 @@ impl<'s> Client<'s> {
         Self { server, credential }
     }
 
-    pub(crate) fn get(&self, target: &str) -> Ask<'s> {
-        self.ask("GET", target)
+    pub(crate) fn get(&self, target: &str) -> RequestBuilder<'s> {
+        self.request("GET", target)
     }
 
-    pub(crate) fn post(&self, target: &str) -> Ask<'s> {
-        self.ask("POST", target)
+    pub(crate) fn post(&self, target: &str) -> RequestBuilder<'s> {
+        self.request("POST", target)
     }
 
-    pub(crate) fn ask(&self, method: &str, target: &str) -> Ask<'s> {
+    pub(crate) fn request(&self, method: &str, target: &str) -> RequestBuilder<'s> {
         let (method, target) = (method.to_owned(), target.to_owned());
         let credential = self.credential.iter();
         let headers = credential.map(|(name, value)| (name.clone(), value.clone().into_bytes()));
         let request = Request { method, target, headers: headers.collect(), body: None };
-        Ask { server: self.server, request }
+        RequestBuilder { server: self.server, request }
     }
 }
 
-impl Ask<'_> {
+impl RequestBuilder<'_> {
     /// Adds a header, even one that is there already.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.request.headers.push((name.to_owned(), value.as_ref().to_vec()));
@@ -81,7 +81,7 @@ impl Ask<'_> {
 
     /// Adds headers.
     pub(crate) fn headers(self, headers: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> Self {
-        headers.iter().fold(self, |ask, (name, value)| ask.header(name.as_ref(), value))
+        headers.iter().fold(self, |request, (name, value)| request.header(name.as_ref(), value))
     }
 
     /// Adds to the query.
@@ -147,7 +147,7 @@ impl Ask<'_> {
         inspect(server, &said, &request, &response);
         if said.starts_with("POST /login") && response.status == 200 {
             let token = response.json()["access_token"].as_str().unwrap().to_owned();
-            server.plant("a token", &token);
+            server.add_secret("a token", &token);
         }
         (said, response)
     }
@@ -156,51 +156,51 @@ impl Ask<'_> {
 /// What must be true of every answer, whatever was asked.
 fn inspect(server: &Server, said: &str, request: &Request, response: &Response) {
     let status = response.status;
-    let place = format!("the answer {status} to {said}");
+    let what = format!("the answer {status} to {said}");
     for (name, value) in &response.headers {
-        assert!(ALLOWED_HEADERS.contains(&name.as_str()), "{place} has {name}: {value}");
-        server.assert_no_secret(&place, value);
+        assert!(ALLOWED_HEADERS.contains(&name.as_str()), "{what} has {name}: {value}");
+        server.assert_no_secret(&what, value);
     }
-    server.assert_no_secret(&place, &response.text());
-    assert!(status < 500 || status == 503, "{place}: {}", response.text());
-    let id = response.header("x-request-id").unwrap_or_else(|| panic!("{place} has no name"));
-    assert!(!id.is_empty() && id.len() <= 64, "{place}: {id:?}");
+    server.assert_no_secret(&what, &response.text());
+    assert!(status < 500 || status == 503, "{what}: {}", response.text());
+    let id = response.header("x-request-id").unwrap_or_else(|| panic!("{what} has no name"));
+    assert!(!id.is_empty() && id.len() <= 64, "{what}: {id:?}");
     if request.method == "HEAD" {
-        assert!(response.body.is_empty(), "{place} has a body");
+        assert!(response.body.is_empty(), "{what} has a body");
     } else {
         let length = response.body.len().to_string();
-        assert_eq!(response.header("content-length").unwrap_or("0"), length, "{place}");
+        assert_eq!(response.header("content-length").unwrap_or("0"), length, "{what}");
     }
     if status >= 400 {
-        inspect_refusal(&place, id, request, response);
+        inspect_refusal(&what, id, request, response);
     }
-    assert_eq!(status == 401, !response.challenges().is_empty() && status != 403, "{place}");
+    assert_eq!(status == 401, !response.challenges().is_empty() && status != 403, "{what}");
     if status == 405 {
-        assert!(response.header("allow").is_some_and(|allow| !allow.is_empty()), "{place}");
+        assert!(response.header("allow").is_some_and(|allow| !allow.is_empty()), "{what}");
     }
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     if body.is_some_and(|body| body["access_token"].is_string()) {
-        assert_eq!(response.header("cache-control"), Some("no-store"), "{place} may be kept");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{what} may be kept");
     }
 }
 
-fn inspect_refusal(place: &str, id: &str, request: &Request, response: &Response) {
-    assert_eq!(response.header("cache-control"), Some("no-store"), "{place} may be kept");
+fn inspect_refusal(what: &str, id: &str, request: &Request, response: &Response) {
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{what} may be kept");
     if request.method == "HEAD" {
         return;
     }
     let body = response.json();
     let path = request.target.split('?').next().unwrap_or_default();
     if OAUTH_PATHS.contains(&path) && body["code"].is_null() {
-        assert!(body["error"].is_string(), "{place}: {body}");
+        assert!(body["error"].is_string(), "{what}: {body}");
         return;
     }
-    assert_eq!(response.header("content-type"), Some("application/problem+json"), "{place}");
+    assert_eq!(response.header("content-type"), Some("application/problem+json"), "{what}");
     let names: Vec<&String> = body.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["type", "title", "status", "detail", "code", "request_id"], "{place}");
+    assert_eq!(names, ["type", "title", "status", "detail", "code", "request_id"], "{what}");
     let texts = ["type", "title", "detail", "code", "request_id"];
     let said = |name: &&str| body[*name].as_str().is_some_and(|text| !text.is_empty());
-    assert!(texts.iter().all(said), "{place}: {body}");
-    assert_eq!(body["status"], Value::from(response.status), "{place}");
-    assert_eq!(body["request_id"], Value::from(id), "{place}");
+    assert!(texts.iter().all(said), "{what}: {body}");
+    assert_eq!(body["status"], Value::from(response.status), "{what}");
+    assert_eq!(body["request_id"], Value::from(id), "{what}");
 }

@@ -8,12 +8,12 @@ use crate::support::server::SIGNING_SECRET;
 
 /// A token in its parts, to be changed and signed again.
 #[derive(Debug, Clone)]
-pub(crate) struct Forged {
+pub(crate) struct ForgedToken {
     pub(crate) header: Value,
     pub(crate) claims: Value,
 }
 
-impl Forged {
+impl ForgedToken {
     /// The parts of an issued token.
     pub(crate) fn from(token: &str) -> Self {
         let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());

@@ -1,4 +1,4 @@
-//! Clients that ask as fast as they are answered, over connections that stay open and over fresh ones.
+//! Clients that request as fast as they are answered, over connections that stay open and over fresh ones.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -19,11 +19,11 @@ use crate::support::{
 pub(crate) const NEW_CONNECTION_RESET: &str = "a new connection was reset";
 
 /// A connection over which one request follows the other.
-pub(crate) struct Kept<S>(BufReader<S>);
+pub(crate) struct Connection<S>(BufReader<S>);
 
-impl Kept<TcpStream> {
+impl Connection<TcpStream> {
     /// A new connection.
-    pub(crate) fn dial(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         Ok(Self::over(tcp(address)?))
     }
 }
@@ -36,13 +36,13 @@ pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-impl<S: Read + Write> Kept<S> {
+impl<S: Read + Write> Connection<S> {
     pub(crate) fn over(stream: S) -> Self {
         Self(BufReader::new(stream))
     }
 
     /// Sends a request and reads the whole answer to it.
-    pub(crate) fn ask(&mut self, request: &str) -> io::Result<Response> {
+    pub(crate) fn request(&mut self, request: &str) -> io::Result<Response> {
         self.0.get_mut().write_all(request.as_bytes())?;
         self.0.get_mut().flush()?;
         self.answer()
@@ -73,15 +73,15 @@ pub(crate) type Expectation = (String, &'static [u16]);
 
 /// A few requests of each sort, with a token of `reader`, all of which succeed as long as the server does.
 pub(crate) fn requests(server: &Server, token: &str) -> Vec<Expectation> {
-    let key = server.cast.key("reader");
-    let ask = |line: &str, header: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
+    let key = server.accounts.key("reader");
+    let request = |line: &str, header: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
     vec![
-        (ask("GET /request", &format!("Authorization: Bearer {token}\r\n")), &[200]),
-        (ask("POST /login", &format!("X-API-Key: {key}\r\n")), &[200]),
-        (ask("GET /clients", &format!("Authorization: Bearer {token}\r\n")), &[403]),
-        (ask("GET /health/ready", ""), &[200, 503]),
-        (ask("GET /openapi.json", ""), &[200]),
-        (ask("GET /request", ""), &[401]),
+        (request("GET /request", &format!("Authorization: Bearer {token}\r\n")), &[200]),
+        (request("POST /login", &format!("X-API-Key: {key}\r\n")), &[200]),
+        (request("GET /clients", &format!("Authorization: Bearer {token}\r\n")), &[403]),
+        (request("GET /health/ready", ""), &[200, 503]),
+        (request("GET /openapi.json", ""), &[200]),
+        (request("GET /request", ""), &[401]),
     ]
 }
 
@@ -102,7 +102,7 @@ impl Load {
     /// Eight clients; every other one takes a new connection for each request.
     pub(crate) fn start<S: Read + Write>(
         requests: Vec<Expectation>,
-        dial: impl Fn() -> io::Result<Kept<S>> + Clone + Send + 'static,
+        dial: impl Fn() -> io::Result<Connection<S>> + Clone + Send + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
             requests,
@@ -118,7 +118,7 @@ impl Load {
     }
 
     /// Waits until so many more requests were answered, or something went wrong.
-    pub(crate) fn goes_on(&self, answers: usize) {
+    pub(crate) fn wait_for_answers(&self, answers: usize) {
         let before = self.shared.answered.load(Ordering::Relaxed);
         eventually("the load goes on", || {
             let now = self.shared.answered.load(Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Load {
     }
 
     /// Every fault, once no client is let in any more.
-    pub(crate) fn let_out(self) -> Vec<String> {
+    pub(crate) fn wait_for_end(self) -> Vec<String> {
         for client in self.clients {
             client.join().unwrap();
         }
@@ -136,22 +136,22 @@ impl Load {
     }
 
     /// Every fault until now, when the clients stop.
-    pub(crate) fn end(self) -> Vec<String> {
+    pub(crate) fn stop(self) -> Vec<String> {
         self.shared.is_over.store(true, Ordering::Relaxed);
-        self.let_out()
+        self.wait_for_end()
     }
 }
 
 impl Shared {
-    fn work<S: Read + Write>(&self, number: usize, dial: impl Fn() -> io::Result<Kept<S>>) {
-        let mut kept: Option<Kept<S>> = None;
+    fn work<S: Read + Write>(&self, number: usize, dial: impl Fn() -> io::Result<Connection<S>>) {
+        let mut kept: Option<Connection<S>> = None;
         for (request, expected) in self.requests.iter().cycle().skip(number) {
             if self.is_over.load(Ordering::Relaxed) {
                 return;
             }
             let is_new = kept.is_none();
             let Some(mut connection) = kept.take().or_else(|| dial().ok()) else { return };
-            let stays = match connection.ask(request) {
+            let stays = match connection.request(request) {
                 Ok(answer) if expected.contains(&answer.status) => {
                     answer.header("connection") != Some("close")
                 }

@@ -18,7 +18,7 @@ struct Sample {
 
 impl Scrape {
     /// Reads a scrape; fails unless it is as it should be.
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         assert!(text.ends_with('\n'), "the last line has no end");
         let mut families: BTreeMap<String, (String, Vec<Sample>)> = BTreeMap::new();
         let mut lines = text.lines();
@@ -34,7 +34,7 @@ impl Scrape {
                 let new = families.insert(current.clone(), (kind.to_owned(), Vec::new()));
                 assert!(new.is_none(), "{name} stands in two places");
             } else {
-                let sample = Sample::of(line);
+                let sample = Sample::parse(line);
                 let (kind, samples) = families.get_mut(&current).expect("a family before samples");
                 assert!(sample.belongs_to(&current, kind), "{line} after {current} {kind}");
                 samples.push(sample);
@@ -127,7 +127,7 @@ fn inspect_histogram(name: &str, samples: &[Sample]) {
 }
 
 impl Sample {
-    fn of(line: &str) -> Self {
+    fn parse(line: &str) -> Self {
         let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value: {line}"));
         let (name, labels) = match series.split_once('{') {
             None => (series, BTreeMap::new()),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Whose token and whose API key a request carries; `nobody`'s are bad.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Presented {
+pub(crate) struct RequestCredentials {
     pub(crate) bearer: Option<&'static str>,
     pub(crate) key: Option<&'static str>,
 }
@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// Reads it off an answer. A handler that needs to know who calls says so in its own words.
-    pub(crate) fn of(status: u16, body: &str) -> Self {
+    pub(crate) fn from_answer(status: u16, body: &str) -> Self {
         match status {
             401 if body.contains("is not authenticated") => Self::Handled,
             401 if body.contains("No credential was presented") => Self::Missing,
@@ -33,7 +33,7 @@ impl Outcome {
 }
 
 /// What must become of the request.
-pub(crate) fn expected(security: &Value, presented: &Presented) -> Outcome {
+pub(crate) fn expected(security: &Value, presented: &RequestCredentials) -> Outcome {
     let alternatives = security.as_array().unwrap();
     if alternatives.is_empty() {
         return Outcome::Handled;
@@ -47,7 +47,7 @@ pub(crate) fn expected(security: &Value, presented: &Presented) -> Outcome {
     }
 }
 
-fn alternative(one: &Value, presented: &Presented) -> Outcome {
+fn alternative(one: &Value, presented: &RequestCredentials) -> Outcome {
     let mut refusal = None;
     let mut subjects = Vec::new();
     for (scheme, words) in one.as_object().unwrap() {
@@ -77,7 +77,7 @@ fn alternative(one: &Value, presented: &Presented) -> Outcome {
     let differ = subjects.windows(2).any(|pair| pair[0] != pair[1]);
     match refusal {
         Some(refusal) => refusal,
-        // `{}` asks for nothing, so it says nothing of what was sent: see `expected`.
+        // `{}` requests for nothing, so it says nothing of what was sent: see `expected`.
         None if nothing => Outcome::Missing,
         None if differ => Outcome::Forbidden,
         None => Outcome::Handled,

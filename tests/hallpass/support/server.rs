@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{accounts::Cast, client::Client, raw_http::DEADLINE};
+use crate::support::{accounts::Accounts, client::Client, raw_http::DEADLINE};
 
 /// Signs the tokens of every server here; no answer and no log line may hold it.
 pub(crate) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";
@@ -18,7 +18,7 @@ pub(crate) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abc
 /// A running `hallpass serve` with a directory and a roster of its own.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) cast: Cast,
+    pub(crate) accounts: Accounts,
     pub(crate) dir: tempfile::TempDir,
     child: Mutex<Child>,
     log: Arc<Mutex<String>>,
@@ -35,24 +35,24 @@ pub(crate) fn program(dir: &Path, arguments: &[&str]) -> Command {
 impl Server {
     /// A server with the usual settings.
     pub(crate) fn start() -> Self {
-        Self::with(&[])
+        Self::start_with(&[])
     }
 
     /// A server with these settings beside the usual ones.
-    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let serve = program(dir.path(), &["serve", "--bind", "127.0.0.1:0"]);
-        Self::of(serve, dir, settings)
+        Self::spawn(serve, dir, settings)
     }
 
     /// Any program that serves and reads the same settings, such as an example.
-    pub(crate) fn of(
+    pub(crate) fn spawn(
         mut program: Command,
         dir: tempfile::TempDir,
         settings: &[(&str, &str)],
     ) -> Self {
-        let cast = Cast::new();
-        std::fs::write(dir.path().join("roster.toml"), &cast.roster).unwrap();
+        let accounts = Accounts::new();
+        std::fs::write(dir.path().join("roster.toml"), &accounts.roster).unwrap();
         let mut child = program
             .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
             .env("HALLPASS_STATE", "memory")
@@ -74,10 +74,10 @@ impl Server {
             let _ = child.kill();
             panic!("the first line on stdout is {first:?}; log:\n{}", log.lock().unwrap());
         };
-        let mut secrets = cast.secrets();
+        let mut secrets = accounts.secrets();
         secrets.push(("the signing secret".to_owned(), SIGNING_SECRET.to_owned()));
         let (child, secrets) = (Mutex::new(child), Mutex::new(secrets));
-        Self { address, cast, dir, child, log, secrets }
+        Self { address, accounts, dir, child, log, secrets }
     }
 
     /// Whoever presents nothing.
@@ -87,7 +87,7 @@ impl Server {
 
     /// Whoever presents the API key of this client in the header.
     pub(crate) fn key(&self, client: &str) -> Client<'_> {
-        let key = self.cast.key(client).to_owned();
+        let key = self.accounts.key(client).to_owned();
         Client::new(self, Some(("X-API-Key".to_owned(), key)))
     }
 
@@ -113,7 +113,7 @@ impl Server {
     }
 
     /// From now on no answer and no log line may hold `secret`.
-    pub(crate) fn plant(&self, what: &str, secret: &str) {
+    pub(crate) fn add_secret(&self, what: &str, secret: &str) {
         self.secrets.lock().unwrap().push((what.to_owned(), secret.to_owned()));
     }
 
