@@ -1,4 +1,4 @@
-// fastify with @fastify/jwt: verifies, keeps what it verified (`cache`), answers by a compiled schema.
+// fastify with @fastify/jwt and its cache of verified tokens. A compiled schema serializes the answer.
 import jwt from "@fastify/jwt";
 import Fastify from "fastify";
 
