@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use crate::{
-    oauth::{ErrorCode, GrantType, Role, Scopes},
+    oauth::{ErrorCode, GrantType, Scopes},
     principal::PrincipalKind,
     tokens::{JwkSet, LONGEST_TOKEN, PublicJwk},
 };
@@ -98,8 +98,11 @@ fn scopes(description: &str, example: &str) -> Object {
 
 /// The roles of a token or a principal.
 pub(crate) fn roles() -> Array {
+    let role = string("What an operation may demand where the scheme has no scopes.")
+        .pattern(Some(r"^[!#-\[\]-~]+$"))
+        .max_length(Some(128));
     ArrayBuilder::new()
-        .items(Ref::from_schema_name(Role::name()))
+        .items(role)
         .max_items(Some(ROLES))
         .description(Some("The roles."))
         .examples([json!(["reader"])])
@@ -179,18 +182,6 @@ impl ToSchema for PrincipalKind {}
 impl PartialSchema for PrincipalKind {
     fn schema() -> RefOr<Schema> {
         words("Whether it is a client or a user.", &[Self::Client, Self::User]).into()
-    }
-}
-
-impl ToSchema for Role {}
-
-impl PartialSchema for Role {
-    fn schema() -> RefOr<Schema> {
-        string("What an operation may demand where the scheme has no scopes.")
-            .pattern(Some(r"^[!#-\[\]-~]+$"))
-            .max_length(Some(128))
-            .examples(["reader"])
-            .into()
     }
 }
 
