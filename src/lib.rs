@@ -60,6 +60,7 @@ pub mod oauth;
 pub(crate) mod config;
 #[doc(hidden)]
 pub mod roster;
+pub(crate) mod store;
 pub(crate) mod tokens;
 
 pub mod principal;

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::{
+    authority::authority::Authority,
     oauth::{ProviderUrl, Subject},
     principal::Principal,
     roster::Issuer,
-    tokens::{
-        ExternalIssuer, ExternalIssuerSettings, ExternalTokenError, FetchError, IssuerStatus,
-        Refresh,
+    tokens::external::{
+        external_issuer::{ExternalIssuer, ExternalIssuerSettings, IssuerStatus, Refresh},
+        external_token_error::ExternalTokenError,
+        fetch::FetchError,
     },
 };
-
-use super::Authority;
 
 impl Authority {
     /// Proves a token of the issuer that the roster calls `name` now.
@@ -60,8 +60,9 @@ impl Authority {
     /// How it stands with the keys of every issuer of the roster, by name.
     pub(crate) fn issuers_status(&self) -> Vec<(Subject, IssuerStatus)> {
         let roster = self.roster.load();
-        let status =
-            |issuer: &Issuer| (issuer.name.clone(), self.issuers.of(&settings(issuer)).status());
+        let status = |issuer: &Issuer| {
+            (issuer.name.clone(), self.issuers.get_or_add(&settings(issuer)).status())
+        };
         roster.issuers().map(status).collect()
     }
 
@@ -74,7 +75,7 @@ impl Authority {
     fn trusted(&self, name: &Subject) -> Option<Arc<ExternalIssuer>> {
         let roster = self.roster.load();
         let issuer = roster.issuers().find(|issuer| issuer.name == *name)?;
-        Some(self.issuers.of(&settings(issuer)))
+        Some(self.issuers.get_or_add(&settings(issuer)))
     }
 }
 
@@ -93,9 +94,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        authority::{IssueError, IssueRequest, RevokeError},
+        authority::issue_request::{IssueError, IssueRequest, RevokeError},
         roster::Roster,
-        tokens::{Keyring, Revocations, Tokens},
+        store::revocations::Revocations,
+        tokens::{access_tokens::Tokens, keyring::Keyring},
     };
 
     fn roster(names: &[&str]) -> Roster {
@@ -110,7 +112,7 @@ mod tests {
         let secret = "a secret of the tests, 32 bytes and more".into();
         let tokens = Tokens {
             keyring: Keyring::new(
-                crate::tokens::SigningKey::from_secret(&secret).unwrap(),
+                crate::tokens::signing_key::SigningKey::from_secret(&secret).unwrap(),
                 Vec::new(),
             )
             .unwrap(),
@@ -118,9 +120,8 @@ mod tests {
             audience: "http://audience.test".to_owned(),
             lifetime: Duration::from_secs(60),
             leeway: Duration::ZERO,
-            revocations: Revocations::default(),
         };
-        Authority::new(roster(names), tokens)
+        Authority::new(roster(names), tokens, Revocations::default())
     }
 
     fn name(text: &str) -> Subject {
@@ -137,7 +138,8 @@ mod tests {
         let ask = |issuer: &str| {
             authority.authenticate_issuer_token(&name(issuer), OF_CORP, Timestamp::UNIX_EPOCH)
         };
-        let of_another = Err(ExternalTokenError::Token(crate::tokens::TokenError::Issuer));
+        let of_another =
+            Err(ExternalTokenError::Token(crate::tokens::token_error::TokenError::Issuer));
         assert_eq!(ask("corp"), Err(ExternalTokenError::KeysNeeded));
         assert_eq!(ask("other"), Err(ExternalTokenError::Untrusted));
         authority.roster.store(Arc::new(roster(&["other"])));

@@ -13,8 +13,9 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::CacheUsage;
-use crate::{principal::Principal, tokens::VerifiedToken};
+use crate::{
+    authority::cache_usage::CacheUsage, principal::Principal, tokens::claims::VerifiedToken,
+};
 
 /// The most memory that is spent on it: some 30,000 tokens. What is forgotten is verified again.
 const BYTES: u64 = 64 * 1024 * 1024;

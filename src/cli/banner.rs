@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::terminal::counted;
+
 use crate::{config::Settings, roster::Roster};
 
 /// What there is to say once the service listens.

@@ -6,9 +6,11 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
-use crate::{config::RawSettings, server::prepare::prepare};
+use super::BindFlag;
+use super::RosterFlag;
+use super::terminal::counted;
 
-use super::{BindFlag, RosterFlag, terminal::counted};
+use crate::{config::RawSettings, server::prepare::prepare};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {

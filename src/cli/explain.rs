@@ -6,16 +6,15 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
+use super::BindFlag;
+use super::terminal::headed;
+use super::terminal::is_styled;
+
 use crate::{
     config::{DocumentSettings, RawSettings, Settings},
     diagnostics::Diagnostics,
     policy::{compiled::Lookup, explanation},
     server::site::own_document,
-};
-
-use super::{
-    BindFlag,
-    terminal::{headed, is_styled},
 };
 
 const EXAMPLES: &str = "\

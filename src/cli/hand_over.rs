@@ -8,6 +8,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 
 use super::key_values::spoken;
+
 use crate::roster::ApiKey;
 
 /// Shows a key, which cannot be done twice, and says what to do with it.

@@ -10,12 +10,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 use rand::distr::{Alphanumeric, SampleString};
 
+use super::RosterFlag;
+
 use crate::{
     config::{self, RawSettings},
     roster,
 };
-
-use super::RosterFlag;
 
 #[derive(Debug, Args)]
 pub(super) struct Init {

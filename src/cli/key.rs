@@ -7,12 +7,14 @@ use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{
-    hand_over::hand_over,
-    key_list,
-    key_values::{WholeKeyOrId, lifetime, overlap, spoken},
-    terminal::headed,
-};
+use super::hand_over::hand_over;
+use super::key_list;
+use super::key_values::WholeKeyOrId;
+use super::key_values::lifetime;
+use super::key_values::overlap;
+use super::key_values::spoken;
+use super::terminal::headed;
+
 use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{

@@ -12,7 +12,9 @@ use std::{cell::RefCell, panic, sync::Arc};
 
 use log::{Log, Metadata, Record};
 
-use self::{line::Line, outlet::Outlet};
+use self::line::Line;
+use self::outlet::Outlet;
+
 use crate::config::LogFormat;
 
 /// The target of the lines that are written for every request.

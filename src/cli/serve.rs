@@ -10,6 +10,11 @@ use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
+use super::BindFlag;
+use super::RosterFlag;
+use super::banner::Banner;
+use super::logging;
+
 use crate::{
     config::RawSettings,
     diagnostics::Diagnostics,
@@ -21,8 +26,6 @@ use crate::{
         serve::run::run,
     },
 };
-
-use super::{BindFlag, RosterFlag, banner::Banner, logging};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {

@@ -17,11 +17,16 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::{
-    unproven::{Unproven, legible, moments, since},
-    verdict::{Standing, Verdict, judge},
-};
-use super::{BindFlag, RosterFlag};
+use self::unproven::Unproven;
+use self::unproven::legible;
+use self::unproven::moments;
+use self::unproven::since;
+use self::verdict::Standing;
+use self::verdict::Verdict;
+use self::verdict::judge;
+use super::BindFlag;
+use super::RosterFlag;
+
 use crate::config::RawSettings;
 
 /// Ours are a tenth of that, and a file that was piped in by mistake should not be read whole.

@@ -8,9 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
-
 use super::variables::VARIABLES;
+
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 #[derive(Debug, Clone)]
 struct Written {

@@ -12,15 +12,25 @@ use std::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use super::RawSettings;
+use super::TlsFiles;
+use super::values::bind;
+use super::values::cookie_name;
+use super::values::issuer;
+use super::values::leeway;
+use super::values::lifetime;
+use super::values::list;
+use super::values::log_filter;
+use super::values::log_format;
+use super::values::networks;
+use super::values::on_or_off;
+use super::values::origins;
+use super::values::rate_limit;
+use super::values::redirect;
+use super::values::secret;
+use super::values::workers;
 
-use super::{
-    RawSettings, TlsFiles,
-    values::{
-        bind, cookie_name, issuer, leeway, lifetime, list, log_filter, log_format, networks,
-        on_or_off, origins, rate_limit, redirect, secret, workers,
-    },
-};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 const THIRTY_MINUTES: Duration = Duration::from_secs(30 * 60);
 const SIXTY_A_MINUTE: RateLimit =

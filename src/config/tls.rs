@@ -4,9 +4,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use super::RawSettings;
+use super::Settings;
 
-use super::{RawSettings, Settings};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
 const CERTIFICATE: &str = "HALLPASS_TLS_CERT";
 const KEY: &str = "HALLPASS_TLS_KEY";

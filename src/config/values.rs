@@ -11,7 +11,8 @@ use std::{
 use ipnet::IpNet;
 use url::Url;
 
-use super::{LogFormat, RateLimit};
+use super::LogFormat;
+use super::RateLimit;
 
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);

@@ -1,6 +1,7 @@
 //! The base path: what precedes every path of a document (OpenAPI 3.1 §4.8.5, Server Object).
 
-use super::node::Node;
+use crate::policy::node::Node;
+
 use crate::diagnostics::Diagnostic;
 
 const FIX: &str = "set HALLPASS_POLICY_BASE to the path that requests really have";

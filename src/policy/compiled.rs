@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{
+use crate::diagnostics::Diagnostics;
+use crate::policy::{
     compile_options::CompileOptions,
     operation::Operation,
     path_items::{self, PathItem},
@@ -12,7 +13,6 @@ use super::{
     requirement::Requirement,
     scheme::Scheme,
 };
-use crate::diagnostics::Diagnostics;
 
 /// All operations of a document with their requirements.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{
-    requirement::{Alternative, Demand, Requirement},
-    scheme::Scheme,
-};
+use crate::policy::requirement::Alternative;
+use crate::policy::requirement::Demand;
+use crate::policy::requirement::Requirement;
+use crate::policy::scheme::Scheme;
+
 use crate::principal::Principal;
 
 /// The result of authenticating the credential of one scheme.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{
+use crate::policy::{
     compiled::Policy,
     operation::Operation,
     request_body::RequestBody,

@@ -1,6 +1,7 @@
 //! One operation of a document.
 
-use super::{request_body::RequestBody, requirement::Requirement};
+use crate::policy::request_body::RequestBody;
+use crate::policy::requirement::Requirement;
 
 /// A method of a path template.
 #[derive(Debug, Clone, PartialEq, Eq)]

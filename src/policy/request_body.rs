@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::node::Node;
+use crate::policy::node::Node;
 
 /// An example of a required body.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::scheme::{CredentialKind, Scheme};
+use crate::policy::scheme::CredentialKind;
+use crate::policy::scheme::Scheme;
+
 use crate::oauth::{Role, Scope};
 
 /// All that one operation demands.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{
-    node::Node,
-    requirement::{Alternative, Demand, Requirement},
-    security_schemes::{SecuritySchemes, UsedScheme},
-};
+use crate::policy::node::Node;
+use crate::policy::requirement::Alternative;
+use crate::policy::requirement::Demand;
+use crate::policy::requirement::Requirement;
+use crate::policy::security_schemes::SecuritySchemes;
+use crate::policy::security_schemes::UsedScheme;
+
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     oauth::{Role, Scope},

@@ -2,10 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{
-    node::Node,
-    scheme::{Location, Scheme, SchemeKind},
-};
+use crate::policy::node::Node;
+use crate::policy::scheme::Location;
+use crate::policy::scheme::Scheme;
+use crate::policy::scheme::SchemeKind;
+
 use crate::diagnostics::Diagnostic;
 
 /// A scheme that a requirement uses.

@@ -2,7 +2,14 @@
 //!
 //! Must not know any proof; outside of tests it does not exist.
 
+use jiff::Timestamp;
+
 use super::*;
+
+use crate::{
+    oauth::{ExternalName, KeyId, Role, Scope, Subject},
+    principal::principal::Names,
+};
 
 impl Principal {
     /// A client of the roster.

@@ -13,7 +13,11 @@ use quick_cache::{Weighter, sync::Cache};
 use rand::RngExt;
 use secrecy::ExposeSecret;
 
-use super::{ApiKey, ApiKeyError, Roster, VerifiedKey, secret_hash::SecretHash};
+use super::ApiKey;
+use super::ApiKeyError;
+use super::Roster;
+use super::VerifiedKey;
+use super::secret_hash::SecretHash;
 
 /// The most memory that is spent on it: some 80,000 keys. What is forgotten is hashed again.
 const BYTES: u64 = 16 * 1024 * 1024;

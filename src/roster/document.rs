@@ -10,7 +10,9 @@ use toml_edit::{
     TableLike, Value, value,
 };
 
-use super::{ApiKey, secret_hash::SecretHash};
+use super::ApiKey;
+use super::secret_hash::SecretHash;
+
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 /// Moments that a roster can hold, to the second.

@@ -10,10 +10,14 @@ mod tests;
 use toml::de::DeTable;
 
 use self::reader::Reader;
-use super::{
-    Client, Issuer, LoadedRoster, Roster, User,
-    fields::{Faults, Fields},
-};
+use super::Client;
+use super::Issuer;
+use super::LoadedRoster;
+use super::Roster;
+use super::User;
+use super::fields::Faults;
+use super::fields::Fields;
+
 use crate::diagnostics::Diagnostics;
 
 pub(super) fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {

@@ -5,7 +5,10 @@
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Roster, User, secret_hash::SecretHash};
+use super::Roster;
+use super::User;
+use super::secret_hash::SecretHash;
+
 use crate::oauth::{Roles, Scopes, Subject};
 
 /// The bcrypt cost of new passwords. People choose them, so each guess must be dear.

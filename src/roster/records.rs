@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::secret_hash::SecretHash;
+
 use crate::oauth::{KeyId, ProviderUrl, Roles, Scopes, Subject};
 
 /// A machine that holds API keys.

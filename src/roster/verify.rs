@@ -4,7 +4,12 @@
 
 use jiff::Timestamp;
 
-use super::{ApiKey, Client, KeyRecord, Roster, secret_hash::SecretHash};
+use super::ApiKey;
+use super::Client;
+use super::KeyRecord;
+use super::Roster;
+use super::secret_hash::SecretHash;
+
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
 /// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one, and

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     config::Settings,
     roster::Issuer,
     server::{counters::Counters, credentials::secret_verifier::SecretVerifier, tls::Tls},

@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     config::RawSettings,
     diagnostics::Diagnostics,
     roster::Roster,

@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     server::{
         context::Context, counters::counter_vec, credentials::secret_verifier::SecretVerifier,
         http::refusal::Refusal,
@@ -79,7 +79,7 @@ fn keys(state: &Registry, authority: &Authority, now: Timestamp) -> Result<()> {
     let soon = now.saturating_add(SOON).unwrap_or(Timestamp::MAX);
     for client in roster.clients() {
         for key in &client.keys {
-            let used = authority.key_use(&key.id);
+            let used = authority.key_usage(&key.id);
             let ends_soon = key.expires.is_some_and(|end| now < end && end <= soon);
             if used.is_none() && !ends_soon {
                 continue;

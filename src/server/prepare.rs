@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     config::{KeySource, RawSettings, Settings, TlsFiles},
     diagnostics::{Diagnostic, Diagnostics},
     roster::{KeyRecord, LoadedRoster, Roster},
@@ -17,7 +17,8 @@ use crate::{
         tls::Tls,
         watch::FollowedFiles,
     },
-    tokens::{Keyring, Revocations, SigningKey, Tokens},
+    store::{revocations::Revocations, state_file},
+    tokens::{access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey},
 };
 
 /// How many warnings are logged one by one.
@@ -92,7 +93,7 @@ pub(crate) fn prepare_with_roster(
 fn check_state(raw: &RawSettings, state: &Path) -> Result<(), Diagnostics> {
     let location = raw.location("HALLPASS_STATE");
     let diagnostic = |error| Diagnostic::new(location, format!("HALLPASS_STATE: {error}"));
-    Ok(Revocations::check(state).map_err(diagnostic)?)
+    Ok(state_file::check(state).map_err(diagnostic)?)
 }
 
 /// All keys that sign or verify; all are read, so that all their diagnostics are reported.
@@ -160,9 +161,8 @@ impl Prepared {
             issuer,
             lifetime: settings.document.token_lifetime,
             leeway: settings.leeway,
-            revocations,
         };
-        Authority::new(self.loaded.roster, tokens)
+        Authority::new(self.loaded.roster, tokens, revocations)
     }
 
     /// Logs the warnings.

@@ -34,7 +34,7 @@ pub(super) enum Audience {
 }
 
 impl Audience {
-    pub(super) fn holds(&self, audience: &str) -> bool {
+    pub(super) fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
             Self::Many(many) => many.iter().any(|one| one == audience),

@@ -8,8 +8,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, crypto};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    JwkSet, PublicJwk, SigningError, SigningKey, SigningKeyError, TokenError, signer::Signer,
+use crate::tokens::{
+    jwk::{JwkSet, PublicJwk},
+    signer::Signer,
+    signing_error::SigningError,
+    signing_key::SigningKey,
+    signing_key_error::SigningKeyError,
+    token_error::TokenError,
 };
 
 /// The `typ` of an access token (RFC 9068 §2.1).

@@ -5,7 +5,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 
-use super::SigningKeyError;
+use crate::tokens::signing_key_error::SigningKeyError;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END PRIVATE KEY-----";

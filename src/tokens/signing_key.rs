@@ -13,12 +13,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    SigningKeyError,
+use crate::tokens::{
     jwk::{PublicJwk, PublicKey},
     pem,
     pkcs8::{self, PrivateKey},
     signer::Signer,
+    signing_key_error::SigningKeyError,
 };
 
 /// The shortest secret of HS256, in bytes (RFC 7518 §3.2).

@@ -8,7 +8,7 @@ use std::{
 /// From left to right; rooms in one column never name each other.
 const COLUMNS: &[&[&str]] = &[
     &["oauth", "diagnostics"],
-    &["config", "roster", "tokens"],
+    &["config", "roster", "tokens", "store"],
     &["principal"],
     &["authority", "policy"],
     &["server"],

@@ -9,13 +9,20 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::{Authority, IssueRequest, RevokeError, uses::KeyUse};
 use crate::{
+    authority::{
+        authority::Authority,
+        issue_request::{IssueRequest, RevokeError},
+        key_usage::KeyUsage,
+    },
     diagnostics::Diagnostic,
     oauth::Scopes,
     principal::{Principal, PrincipalKind, Proof},
     roster::{ApiKey, PasswordError, Roster, file},
-    tokens::{Keyring, Revocations, SigningKey, TokenError, Tokens},
+    store::revocations::Revocations,
+    tokens::{
+        access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey, token_error::TokenError,
+    },
 };
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -35,7 +42,6 @@ fn tokens(secret: &str) -> Tokens {
         audience: "a".to_owned(),
         lifetime: Duration::from_secs(1800),
         leeway: Duration::ZERO,
-        revocations: Revocations::default(),
     }
 }
 
@@ -52,7 +58,11 @@ impl Case {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let roster = Roster::parse(&text, "r.toml").unwrap().roster;
-        Self { authority: Authority::new(roster, tokens(&"x".repeat(32))), text, key }
+        Self {
+            authority: Authority::new(roster, tokens(&"x".repeat(32)), Revocations::default()),
+            text,
+            key,
+        }
     }
 
     /// Reloads the roster, with one text in it replaced.
@@ -173,9 +183,9 @@ fn how_often_and_when_a_key_was_used_outlives_reloads() {
     case.client();
     case.client();
     case.change("[clients.billing]", "[clients.billing]\ndisabled = true");
-    assert_eq!(case.authority.last_used(case.key.id()), Some(START));
-    let known = KeyUse { count: 2, last: START };
-    assert_eq!(case.authority.key_use(case.key.id()), Some(known));
+    assert_eq!(case.authority.key_usage(case.key.id()).map(|usage| usage.last), Some(START));
+    let known = KeyUsage { count: 2, last: START };
+    assert_eq!(case.authority.key_usage(case.key.id()), Some(known));
     case.change(case.key.id().as_str(), "000000000000");
-    assert_eq!(case.authority.key_use(case.key.id()), None, "gone from the roster");
+    assert_eq!(case.authority.key_usage(case.key.id()), None, "gone from the roster");
 }

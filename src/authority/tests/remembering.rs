@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use super::{super::token_cache::TokenCache, *};
+use super::*;
+
+use crate::authority::token_cache::TokenCache;
 
 impl Case {
     /// A token that was accepted twice, the second time from memory.
@@ -85,7 +87,7 @@ fn without_its_signing_key_a_token_is_worth_nothing() {
     let case = Case::new();
     let token = case.remembered(&case.client());
     let roster = Roster::parse(&case.text, "r.toml").unwrap().roster;
-    let restarted = Authority::new(roster, tokens(&"y".repeat(32)));
+    let restarted = Authority::new(roster, tokens(&"y".repeat(32)), Revocations::default());
     assert_eq!(restarted.authenticate_token(&token, START), Err(TokenError::UnknownKey));
 }
 
@@ -110,9 +112,11 @@ fn a_token_with_another_end_is_another_token() {
 #[test]
 fn a_remembered_key_is_asked_of_the_roster_at_every_login() {
     let case = Case::new();
-    assert!(case.authority.recall(&case.key, START).is_none(), "never proven");
+    assert!(case.authority.authenticate_known_key(&case.key, START).is_none(), "never proven");
     case.client();
-    let recalled = || case.authority.recall(&case.key, START).is_some_and(|known| known.is_ok());
+    let recalled = || {
+        case.authority.authenticate_known_key(&case.key, START).is_some_and(|known| known.is_ok())
+    };
     assert!(recalled());
     let key = format!("id = \"{}\"", case.key.id());
     for (old, new) in [

@@ -13,10 +13,14 @@ use log::{
     kv::{Error, Key, Value, VisitSource, VisitValue},
 };
 
-use super::{
-    ACCESS, AUDIT,
-    escape::{add, add_message, add_quoted, add_shown, is_word},
-};
+use super::ACCESS;
+use super::AUDIT;
+use super::escape::add;
+use super::escape::add_message;
+use super::escape::add_quoted;
+use super::escape::add_shown;
+use super::escape::is_word;
+
 use crate::config::LogFormat;
 
 /// A line, and the second in which it was written.

@@ -13,6 +13,7 @@ use std::{
 use log::{Level, Record};
 
 use super::line::Line;
+
 use crate::config::LogFormat;
 
 /// How long a line may wait.

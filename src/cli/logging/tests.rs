@@ -7,6 +7,7 @@ use log::{Level, Record, kv::Value};
 use serde_json::{Value as JsonValue, json};
 
 use super::line::Line;
+
 use crate::config::LogFormat;
 
 fn written(target: &str, message: &str, values: &[(&str, Value<'_>)], format: LogFormat) -> String {

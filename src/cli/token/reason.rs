@@ -4,12 +4,15 @@
 
 use jiff::Timestamp;
 
-use super::unproven::{Unproven, moments, since};
+use super::unproven::Unproven;
+use super::unproven::moments;
+use super::unproven::since;
+
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     oauth::KeyId,
     roster::{ApiKeyError, Roster},
-    tokens::TokenError,
+    tokens::token_error::TokenError,
 };
 
 /// Why, and what to do. What the token says is quoted with escapes: it may be anybody's.

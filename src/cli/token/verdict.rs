@@ -6,14 +6,16 @@ use std::{net::SocketAddr, path::Path};
 
 use jiff::Timestamp;
 
-use super::{reason::explained, unproven::Unproven};
+use super::reason::explained;
+use super::unproven::Unproven;
+
 use crate::{
     config::{RawSettings, Settings},
     diagnostics::Diagnostics,
     principal::Principal,
     roster::Roster,
     server::prepare::prepare,
-    tokens::{Revocations, StateFault},
+    store::{revocations::Revocations, state_error::StateErrorKind},
 };
 
 /// What would happen to the token.
@@ -116,8 +118,8 @@ fn revocations(state: Option<&Path>, now: Timestamp) -> (Revocations, Option<Str
     match Revocations::open(path, now) {
         Ok(revocations) => (revocations, None),
         Err(error) => {
-            let note = match error.fault {
-                StateFault::InUse => {
+            let note = match error.kind {
+                StateErrorKind::InUse => {
                     format!("{} is held by a running serve: {ask}", path.display())
                 }
                 _ => format!("{error}: {ask}"),

@@ -4,7 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::{CompileOptions, Policy, Undeclared, assert_one, faults_of, others, public, template};
+use crate::policy::compile_options::CompileOptions;
+use crate::policy::compile_options::Undeclared;
+use crate::policy::compiled::Policy;
+use crate::policy::tests::assert_one;
+use crate::policy::tests::faults_of;
+use crate::policy::tests::others;
+use crate::policy::tests::public;
+use crate::policy::tests::template;
 
 fn served(servers: Value) -> Value {
     let mut document = public(&["/a/{x}"]);

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{operation, own, secured};
+use crate::policy::tests::operation;
+use crate::policy::tests::own;
+use crate::policy::tests::secured;
+
 use crate::{
     policy::{
         decision::{Authentication, Authentications, Decision, Evaluation, Forbidden},

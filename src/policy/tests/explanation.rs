@@ -4,7 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Policy, Undeclared, document, operation, others, own, secured};
+use crate::policy::compile_options::Undeclared;
+use crate::policy::compiled::Policy;
+use crate::policy::tests::document;
+use crate::policy::tests::operation;
+use crate::policy::tests::others;
+use crate::policy::tests::own;
+use crate::policy::tests::secured;
+
 use crate::policy::explanation::{details, table};
 
 fn rule_of(security: Value) -> String {

@@ -13,11 +13,12 @@ mod security;
 
 use serde_json::{Value, json};
 
-use super::{
-    compile_options::{CompileOptions, Undeclared},
-    compiled::{Lookup, Policy},
-    operation::Operation,
-};
+use crate::policy::compile_options::CompileOptions;
+use crate::policy::compile_options::Undeclared;
+use crate::policy::compiled::Lookup;
+use crate::policy::compiled::Policy;
+use crate::policy::operation::Operation;
+
 use crate::diagnostics::Diagnostics;
 
 /// A document with one scheme of each kind.

@@ -5,7 +5,13 @@
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use super::{CompileOptions, Lookup, Policy, Undeclared, document, own};
+use crate::policy::compile_options::CompileOptions;
+use crate::policy::compile_options::Undeclared;
+use crate::policy::compiled::Lookup;
+use crate::policy::compiled::Policy;
+use crate::policy::tests::document;
+use crate::policy::tests::own;
+
 use crate::policy::{
     decision::{Authentication, Authentications, Decision, Evaluation},
     requirement::Requirement,

@@ -4,7 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Lookup, assert_fault, document, faults, operation, own};
+use crate::policy::compiled::Lookup;
+use crate::policy::tests::assert_fault;
+use crate::policy::tests::document;
+use crate::policy::tests::faults;
+use crate::policy::tests::operation;
+use crate::policy::tests::own;
 
 fn methods(document: &Value) -> Vec<String> {
     own(document).operations().map(|one| format!("{} {}", one.method, one.path)).collect()

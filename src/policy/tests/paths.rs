@@ -6,7 +6,13 @@ use actix_router::ResourceDef;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use super::{Lookup, assert_fault, faults, own, public, template};
+use crate::policy::compiled::Lookup;
+use crate::policy::tests::assert_fault;
+use crate::policy::tests::faults;
+use crate::policy::tests::own;
+use crate::policy::tests::public;
+use crate::policy::tests::template;
+
 use crate::policy::paths::{Paths, Template, decoded};
 
 #[test]

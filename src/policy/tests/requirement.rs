@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{operation, others, own, secured};
+use crate::policy::tests::operation;
+use crate::policy::tests::others;
+use crate::policy::tests::own;
+use crate::policy::tests::secured;
+
 use crate::policy::{
     compile_options::{CompileOptions, Undeclared},
     compiled::Policy,

@@ -4,9 +4,16 @@
 
 use serde_json::json;
 
-use super::{
-    CompileOptions, Policy, Undeclared, assert_fault, document, faults, operation, own, secured,
-};
+use crate::policy::compile_options::CompileOptions;
+use crate::policy::compile_options::Undeclared;
+use crate::policy::compiled::Policy;
+use crate::policy::tests::assert_fault;
+use crate::policy::tests::document;
+use crate::policy::tests::faults;
+use crate::policy::tests::operation;
+use crate::policy::tests::own;
+use crate::policy::tests::secured;
+
 use crate::policy::{
     requirement::Requirement,
     scheme::{Location, SchemeKind},

@@ -7,7 +7,11 @@ use std::path::Path;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{EditError, Entitlements, Missing, edit};
+use super::EditError;
+use super::Entitlements;
+use super::Missing;
+use super::edit;
+
 use crate::{
     oauth::Subject,
     roster::{document, password, secret_hash::SecretHash},

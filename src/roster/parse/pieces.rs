@@ -9,7 +9,10 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{Faults, LoadedRoster, Named, Roster};
+use super::Faults;
+use super::LoadedRoster;
+use super::Named;
+use super::Roster;
 
 /// How long a piece is at least, in bytes: its tree stays in the cache, and what it takes is not given back to the
 /// system each time.

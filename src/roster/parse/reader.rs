@@ -6,11 +6,16 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use toml::{Spanned, de::DeValue};
 
-use super::super::{
-    Client, Issuer, KeyRecord, User,
-    fields::{Faults, Fields, Offset, wrong_type},
-    secret_hash::SecretHash,
-};
+use super::super::Client;
+use super::super::Issuer;
+use super::super::KeyRecord;
+use super::super::User;
+use super::super::fields::Faults;
+use super::super::fields::Fields;
+use super::super::fields::Offset;
+use super::super::fields::wrong_type;
+use super::super::secret_hash::SecretHash;
+
 use crate::oauth::{KeyId, ProviderUrl, Role, Scope, Subject};
 
 /// A lower cost is warned about: a stolen roster would give up passwords too cheaply.

@@ -4,7 +4,11 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-use super::{Diagnostics, LoadedRoster, Roster, pieces, whole};
+use super::Diagnostics;
+use super::LoadedRoster;
+use super::Roster;
+use super::pieces;
+use super::whole;
 
 const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
 

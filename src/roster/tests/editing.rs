@@ -8,13 +8,21 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    super::{
-        ApiKey, ApiKeyError, Roster,
-        file::{self, EditError, Entitlements},
-    },
-    COST, HASH, exposed, later, name, now, roles, scopes,
-};
+use super::super::ApiKey;
+use super::super::ApiKeyError;
+use super::super::Roster;
+use super::super::file;
+use super::super::file::EditError;
+use super::super::file::Entitlements;
+use super::COST;
+use super::HASH;
+use super::exposed;
+use super::later;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
+
 use crate::oauth::KeyId;
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -13,7 +13,9 @@ mod users;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::{ApiKey, Roster};
+use super::ApiKey;
+use super::Roster;
+
 use crate::oauth::{Role, Roles, Scope, Scopes, Subject};
 
 /// The lowest cost: these tests are about other things than slowness.

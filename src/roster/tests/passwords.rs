@@ -4,13 +4,18 @@
 
 use jiff::Timestamp;
 
-use super::{
-    super::{
-        PASSWORD_COST, PasswordError, Roster, User,
-        secret_hash::{HASHED, SecretHash},
-    },
-    COST, demo, name, now, roles, scopes,
-};
+use super::super::PASSWORD_COST;
+use super::super::PasswordError;
+use super::super::Roster;
+use super::super::User;
+use super::super::secret_hash::HASHED;
+use super::super::secret_hash::SecretHash;
+use super::COST;
+use super::demo;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
 
 fn user(text: &str, password: &str, cost: u32) -> User {
     let password = SecretHash::of(&password.into(), cost).unwrap();

@@ -4,10 +4,19 @@
 
 use secrecy::ExposeSecret;
 
-use super::{
-    super::{ApiKey, ApiKeyError, Roster, secret_hash::HASHED},
-    COST, demo, exposed, later, name, now, roles, scopes, with_wrong_secret,
-};
+use super::super::ApiKey;
+use super::super::ApiKeyError;
+use super::super::Roster;
+use super::super::secret_hash::HASHED;
+use super::COST;
+use super::demo;
+use super::exposed;
+use super::later;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
+use super::with_wrong_secret;
 
 #[test]
 fn the_right_key_proves_its_client() {

@@ -2,7 +2,12 @@
 //!
 //! Must not know files.
 
-use super::{super::Roster, HASH, name, roles, scopes};
+use super::super::Roster;
+use super::HASH;
+use super::name;
+use super::roles;
+use super::scopes;
+
 use crate::oauth::KeyId;
 
 /// Places and the beginning of what is wrong.

@@ -2,10 +2,17 @@
 //!
 //! Must not know who remembers them for how long.
 
-use super::{
-    super::{ApiKey, ApiKeyCache, ApiKeyError, Roster, secret_hash::HASHED},
-    COST, demo, later, name, now, with_wrong_secret,
-};
+use super::super::ApiKey;
+use super::super::ApiKeyCache;
+use super::super::ApiKeyError;
+use super::super::Roster;
+use super::super::secret_hash::HASHED;
+use super::COST;
+use super::demo;
+use super::later;
+use super::name;
+use super::now;
+use super::with_wrong_secret;
 
 /// A roster with a key that was proven.
 fn proven() -> (Roster, ApiKey, ApiKeyCache) {

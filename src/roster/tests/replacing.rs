@@ -4,13 +4,13 @@
 
 use std::{fs, path::Path, thread};
 
-use super::{
-    super::{
-        Roster,
-        file::{self, EditError, Entitlements},
-    },
-    COST, name, now,
-};
+use super::super::Roster;
+use super::super::file;
+use super::super::file::EditError;
+use super::super::file::Entitlements;
+use super::COST;
+use super::name;
+use super::now;
 
 fn add(path: &Path, client: &str) -> Result<(), EditError> {
     file::add_key(path, &name(client), &Entitlements::default(), None, COST, now()).map(drop)

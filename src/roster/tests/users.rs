@@ -7,13 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    super::{
-        PasswordFault, Roster,
-        file::{self, EditError, Entitlements},
-    },
-    COST, HASH, name, now, roles, scopes,
-};
+use super::super::PasswordFault;
+use super::super::Roster;
+use super::super::file;
+use super::super::file::EditError;
+use super::super::file::Entitlements;
+use super::COST;
+use super::HASH;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
 
 /// A directory with a roster of this text, or without one.
 fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {

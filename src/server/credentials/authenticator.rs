@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     policy::{
         decision::Authentication,
         scheme::{CredentialKind, Scheme},
@@ -18,7 +18,7 @@ use crate::{
         },
         http::refusal::Refusal,
     },
-    tokens::{ExternalTokenError, TokenError},
+    tokens::{external::external_token_error::ExternalTokenError, token_error::TokenError},
 };
 
 /// Authenticates an API key and a token at most once per request, whichever of several schemes asks for it.

@@ -2,7 +2,6 @@
 //!
 //! Must not know what an operation demands, or how a decision is answered.
 
-pub(crate) mod attempts;
 pub(crate) mod authenticator;
 pub(crate) mod hash_pool;
 pub(crate) mod locations;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     diagnostics::{Diagnostic, Diagnostics},
     oauth::{ProviderUrl, Subject},
     policy::{
@@ -17,7 +17,7 @@ use crate::{
     principal::Principal,
     roster::Issuer,
     server::http::endpoints::OPENID_CONFIGURATION,
-    tokens::{ExternalTokenError, Refresh},
+    tokens::external::{external_issuer::Refresh, external_token_error::ExternalTokenError},
 };
 
 /// The external issuer of each scheme that has one, by the scheme's index; all other schemes take our own tokens.
@@ -145,7 +145,8 @@ mod tests {
     use crate::{
         policy::compile_options::CompileOptions,
         roster::Roster,
-        tokens::{Keyring, Revocations, SigningKey, Tokens},
+        store::revocations::Revocations,
+        tokens::{access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey},
     };
 
     fn roster(url: &str) -> Roster {
@@ -171,11 +172,14 @@ mod tests {
             audience: "here".to_owned(),
             lifetime: Duration::from_secs(60),
             leeway: Duration::ZERO,
-            revocations: Revocations::default(),
         };
         let roster = roster(issuer);
         let issuers: Vec<Issuer> = roster.issuers().cloned().collect();
-        let found = SchemeIssuers::new(&policy, &issuers, &Authority::new(roster, tokens))?;
+        let found = SchemeIssuers::new(
+            &policy,
+            &issuers,
+            &Authority::new(roster, tokens, Revocations::default()),
+        )?;
         Ok(policy.schemes().iter().map(|scheme| found.find(scheme).is_some()).collect())
     }
 

@@ -7,14 +7,12 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     config::RateLimit,
     principal::Principal,
     roster::ApiKey,
-    server::{
-        credentials::{attempts::Attempts, hash_pool::HashPool},
-        http::refusal::Refusal,
-    },
+    server::{credentials::hash_pool::HashPool, http::refusal::Refusal},
+    store::attempts::Attempts,
 };
 
 /// Verifies secrets, and counts the failed attempts of each peer.
@@ -43,7 +41,11 @@ impl SecretVerifier {
     /// Verifies through `authority`, with at most `limit` failures per peer.
     pub(crate) fn new(authority: Arc<Authority>, limit: Option<RateLimit>) -> Self {
         let pool = Arc::new(HashPool::beside_workers());
-        Self { authority, pool, attempts: Arc::new(Attempts::new(limit)) }
+        Self {
+            authority,
+            pool,
+            attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
+        }
     }
 
     pub(crate) fn pool(&self) -> &HashPool {
@@ -69,7 +71,7 @@ impl SecretVerifier {
             self.attempts.failed(peer, Instant::now());
             return Err(SecretError::invalid("the API key is malformed", None));
         };
-        let known = || self.authority.recall(&key, Timestamp::now());
+        let known = || self.authority.authenticate_known_key(&key, Timestamp::now());
         let verified = match known() {
             Some(known) => known,
             None => {

@@ -15,7 +15,10 @@ use utoipa::{
 use crate::{
     oauth::{ErrorCode, GrantType, Scopes},
     principal::PrincipalKind,
-    tokens::{JwkSet, LONGEST_TOKEN, PublicJwk},
+    tokens::{
+        jwk::{JwkSet, PublicJwk},
+        signing_error::LONGEST_TOKEN,
+    },
 };
 
 /// The longest lifetime that can be configured, in seconds; the document of a service says its own.

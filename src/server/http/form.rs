@@ -2,9 +2,9 @@
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
-use serde::{
-    de::DeserializeOwned,
-    de::value::{Error, MapDeserializer},
+use serde::de::{
+    DeserializeOwned,
+    value::{Error, MapDeserializer},
 };
 use utoipa::{PartialSchema, ToSchema};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    authority::{IssueError, IssueRequest},
+    authority::issue_request::{IssueError, IssueRequest},
     oauth::Scopes,
     principal::Principal,
     server::{
@@ -17,7 +17,7 @@ use crate::{
         document::schemas::{self, TokenType},
         http::{code::Code, refusal::Refusal},
     },
-    tokens::IssuedToken,
+    tokens::access_tokens::IssuedToken,
 };
 
 /// An access token (RFC 6749 §5.1).

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    authority::Authority,
+    authority::authority::Authority,
     oauth::{KeyId, Roles, Scopes, Subject},
     roster::Client,
     server::{context::Context, document::schemas, enforce::authenticated::Authenticated},
@@ -81,7 +81,7 @@ fn entry(client: &Client, authority: &Authority) -> ClientEntry {
         id: key.id.clone(),
         created: key.created,
         expires: key.expires,
-        last_used: authority.last_used(&key.id),
+        last_used: authority.key_usage(&key.id).map(|usage| usage.last),
     });
     ClientEntry {
         name: client.name.clone(),

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, get, http::header, web::Data};
 
-use crate::{server::context::Context, tokens::JwkSet};
+use crate::{server::context::Context, tokens::jwk::JwkSet};
 
 /// Long enough to save a request for every token, short enough that a rotation is soon seen.
 const CACHE_CONTROL: &str = "public, max-age=300";

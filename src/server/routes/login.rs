@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    authority::IssueRequest,
+    authority::issue_request::IssueRequest,
     oauth::{KeyId, Roles, Scopes},
     server::{
         context::Context,

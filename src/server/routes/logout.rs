@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    authority::RevokeError,
+    authority::issue_request::RevokeError,
     oauth::KeyId,
     server::{
         context::Context,

@@ -11,7 +11,7 @@ use actix_web::{
 use jiff::Timestamp;
 
 use crate::{
-    authority::RevokeError,
+    authority::issue_request::RevokeError,
     oauth::ErrorCode,
     server::{
         context::Context,

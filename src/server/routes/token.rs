@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    authority::IssueRequest,
+    authority::issue_request::IssueRequest,
     oauth::{ErrorCode, GrantType, KeyId, Scopes},
     principal::Principal,
     server::{

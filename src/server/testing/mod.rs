@@ -14,7 +14,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::ExposeSecret;
 
 use crate::{
-    authority::IssueRequest,
+    authority::issue_request::IssueRequest,
     config::RawSettings,
     diagnostics::Diagnostics,
     oauth::{Role, Scope, Subject},

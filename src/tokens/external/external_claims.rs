@@ -7,10 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     oauth::{ExternalName, Role, Roles, Scope, Scopes, Subject},
-    tokens::TokenError,
+    tokens::{external::external_issuer::ExternalIssuerSettings, token_error::TokenError},
 };
-
-use super::ExternalIssuerSettings;
 
 /// Tolerated clock error, in seconds: other machines have other clocks.
 const LEEWAY: f64 = 30.0;

@@ -14,9 +14,7 @@ use ureq::{
 };
 use url::Url;
 
-use crate::oauth::ProviderUrl;
-
-use super::jwk_set::Keys;
+use crate::{oauth::ProviderUrl, tokens::external::fetched_jwk_set::Keys};
 
 /// Larger answers are refused, in bytes.
 const LARGEST: u64 = 1024 * 1024;

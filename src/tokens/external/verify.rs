@@ -6,13 +6,15 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, crypto};
 use serde_json::{Map, Value};
 
-use crate::tokens::{TokenError, decode};
-
-use super::{
-    ExternalIssuerSettings,
-    external_claims::{ExternalClaims, VerifiedExternalToken},
-    json,
-    jwk_set::Keys,
+use crate::tokens::{
+    external::{
+        external_claims::{ExternalClaims, VerifiedExternalToken},
+        external_issuer::ExternalIssuerSettings,
+        fetched_jwk_set::Keys,
+        json,
+    },
+    keyring::decode,
+    token_error::TokenError,
 };
 
 /// Longer tokens are refused unread; other providers' are several times as long as ours.

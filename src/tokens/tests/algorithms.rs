@@ -7,9 +7,11 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
 };
 
-use super::{
-    keys::{ed25519, p256, pem, rsa, signing_key},
-    *,
+use super::*;
+
+use crate::tokens::{
+    signing_key_error::SigningKeyError,
+    tests::keys::{ed25519, p256, pem, rsa, signing_key},
 };
 
 /// Makes a private key as PKCS#8.

@@ -4,6 +4,8 @@
 
 use super::*;
 
+use crate::tokens::claims::VerifiedToken;
+
 fn signed(header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let key = EncodingKey::from_secret(SECRET.as_bytes());

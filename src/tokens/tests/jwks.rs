@@ -2,11 +2,12 @@
 //!
 //! Must not know HTTP.
 
-use super::{
-    keys::{ed25519, p256, rsa, signing_key},
-    *,
+use super::*;
+
+use crate::tokens::{
+    jwk::PublicKey,
+    tests::keys::{ed25519, p256, rsa, signing_key},
 };
-use crate::tokens::jwk::PublicKey;
 
 #[test]
 fn the_thumbprint_of_rfc_7638_section_3_1() {

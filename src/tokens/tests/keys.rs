@@ -16,7 +16,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::SecretString;
 
-use crate::tokens::SigningKey;
+use crate::tokens::signing_key::SigningKey;
 
 /// A PEM with lines of 64 characters, as openssl writes them.
 pub(super) fn pem(label: &str, der: &[u8]) -> SecretString {

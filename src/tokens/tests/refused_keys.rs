@@ -5,9 +5,11 @@
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, Ed25519KeyPair};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    keys::{ed25519, elliptic, p256, pem, rsa},
-    *,
+use super::*;
+
+use crate::tokens::{
+    signing_key_error::SigningKeyError,
+    tests::keys::{ed25519, elliptic, p256, pem, rsa},
 };
 
 fn refused(pem: &SecretString) -> SigningKeyError {

@@ -12,6 +12,8 @@ use std::{
 
 use super::*;
 
+use crate::{oauth::ProviderUrl, tokens::external::fetch::FetchError};
+
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// A provider that answers each path with what the test says, and remembers what was asked for.

@@ -4,6 +4,8 @@
 
 use super::*;
 
+use crate::tokens::token_error::TokenError;
+
 #[test]
 fn every_forged_claim_is_refused() {
     let signer = Signer::ed();

@@ -16,7 +16,18 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{jwk_set::Keys, *};
+use super::*;
+
+use crate::{
+    oauth::{ProviderUrl, Subject},
+    tokens::{
+        external::{
+            external_claims::VerifiedExternalToken, external_issuer::ExternalIssuerSettings,
+            fetched_jwk_set::Keys,
+        },
+        token_error::TokenError,
+    },
+};
 
 const NOW: i64 = 1_800_000_000;
 const URL: &str = "https://login.test";

@@ -6,6 +6,16 @@ use std::{sync::mpsc, thread};
 
 use super::*;
 
+use crate::tokens::{
+    external::{
+        external_issuer::{ExternalIssuer, ExternalIssuerSettings, IssuerStatus, Refresh},
+        external_issuers::ExternalIssuers,
+        external_token_error::ExternalTokenError,
+        fetch::FetchError,
+    },
+    token_error::TokenError,
+};
+
 fn issuer() -> ExternalIssuer {
     ExternalIssuer::new(settings(URL))
 }
@@ -128,9 +138,9 @@ fn a_fetch_that_panics_does_not_end_all_fetches() {
 #[test]
 fn an_issuer_keeps_its_keys_as_long_as_its_settings_stay() {
     let (issuers, signer) = (ExternalIssuers::default(), Signer::ed());
-    issuers.of(&settings(URL)).refresh_by(now(), |_| up(&signer)).unwrap();
-    assert!(issuers.of(&settings(URL)).verify(&token(&signer, "k"), now()).is_ok());
-    let moved = issuers.of(&settings("https://other.test"));
+    issuers.get_or_add(&settings(URL)).refresh_by(now(), |_| up(&signer)).unwrap();
+    assert!(issuers.get_or_add(&settings(URL)).verify(&token(&signer, "k"), now()).is_ok());
+    let moved = issuers.get_or_add(&settings("https://other.test"));
     assert_eq!(moved.status(), IssuerStatus::Unasked);
-    assert_eq!(issuers.of(&settings(URL)).status(), IssuerStatus::Unasked);
+    assert_eq!(issuers.get_or_add(&settings(URL)).status(), IssuerStatus::Unasked);
 }

@@ -4,6 +4,8 @@
 
 use super::*;
 
+use crate::tokens::{external::external_claims::VerifiedExternalToken, token_error::TokenError};
+
 #[test]
 fn every_asymmetric_algorithm_verifies_with_a_key_of_its_sort_only() {
     let signers = [Signer::rsa(), Signer::p256(), Signer::p384(), Signer::ed()];

@@ -2,11 +2,11 @@
 //!
 //! Must not know what makes a proof.
 
-use super::{Names, Principal, Proof};
 use crate::{
     oauth::Scope,
+    principal::principal::{Names, Principal, Proof},
     roster::{VerifiedKey, VerifiedPassword},
-    tokens::{VerifiedExternalToken, VerifiedToken},
+    tokens::{claims::VerifiedToken, external::external_claims::VerifiedExternalToken},
 };
 
 impl From<VerifiedKey> for Principal {

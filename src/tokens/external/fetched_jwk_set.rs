@@ -9,7 +9,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::tokens::{TokenError, decode};
+use crate::tokens::{keyring::decode, token_error::TokenError};
 
 const RSA: &[Algorithm] = &[
     Algorithm::RS256,

@@ -1,6 +1,4 @@
-//! The state file: what must outlive a restart, in an embedded store that one process holds at a time.
-//!
-//! Must not know what a revocation means: it keeps ids, each until a second.
+//! The state file: revocations in an embedded database that one process holds at a time.
 
 #[cfg(test)]
 mod tests;
@@ -17,50 +15,22 @@ use redb::{
 };
 use tempfile::NamedTempFile;
 
-/// Every table of ours begins like this and ends with the version of its layout.
-const FAMILY: &str = "revocations_v";
+use crate::store::{
+    revocation_log::Revocation,
+    state_error::{StateError, StateErrorKind},
+};
 
-/// Ordered by the second from which an entry is worth nothing, so that forgetting is taking off the front.
+/// The names of all our tables begin with this and end with the version of their layout.
+const TABLE_PREFIX: &str = "revocations_v";
+
+/// Ordered by the second from which an entry is not needed, so that these are at the front.
 /// A change of this layout needs a new name, and [`check_tables`] a way from the old one.
 const TABLE: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("revocations_v1");
 
-/// All that is read is copied into memory: caching more of the file than this would be for nothing.
+/// Everything that is read is copied into memory, so a larger cache would gain nothing.
 const CACHE: usize = 4 * 1024 * 1024;
 
-/// Why the state file cannot be used; its text says what is wrong and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} {fault}", path.display())]
-pub(crate) struct StateError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub fault: StateFault,
-}
-
-/// What is wrong with a state file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum StateFault {
-    /// Another process holds it.
-    #[error("is in use by another process: stop that one, or name another file")]
-    InUse,
-    /// It holds something else, and is left as it is.
-    #[error("is no state file of hallpass ({0}): name another file, or move this one away")]
-    Foreign(String),
-    /// Another version wrote it.
-    #[error("was written by another version of hallpass ({0}): use that one, or name another file")]
-    Version(String),
-    /// It was one, and cannot be trusted any more.
-    #[error(
-        "is damaged ({0}): put a copy back, or move it away, and the tokens that it ended are good again until \
-         they expire"
-    )]
-    Damaged(String),
-    /// The system refuses.
-    #[error("cannot be read and written: {0}")]
-    Unusable(String),
-}
-
-impl From<redb::Error> for StateFault {
+impl From<redb::Error> for StateErrorKind {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
@@ -72,10 +42,10 @@ impl From<redb::Error> for StateFault {
     }
 }
 
-impl From<io::Error> for StateFault {
+impl From<io::Error> for StateErrorKind {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Self::Foreign(error.to_string()),
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Self::NotOurs(error.to_string()),
             _ => Self::Unusable(error.to_string()),
         }
     }
@@ -83,33 +53,34 @@ impl From<io::Error> for StateFault {
 
 /// An open state file.
 #[derive(Debug)]
-pub(super) struct StateFile {
+pub(crate) struct StateFile {
     path: PathBuf,
-    /// `None` after a failed write: the store takes no more until it is opened again.
+    /// None after a failed write: it must be opened again.
     database: Option<Database>,
 }
 
 impl StateFile {
-    /// Opens the file, or makes it with mode 0600; nobody else can from now on.
+    /// Opens the file, or creates it with mode 0600, and locks it.
     ///
     /// # Errors
     /// When it is in use, foreign, damaged or out of reach. It is never replaced.
-    pub(super) fn open(path: &Path) -> Result<Self, StateError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
         let open = || {
             if !path.try_exists()? {
-                make(path)?;
+                create(path)?;
             }
             connect(path)
         };
-        let database = open().map_err(|fault| StateError { path: path.to_owned(), fault })?;
+        let database =
+            open().map_err(|kind| StateError { location: path.display().to_string(), kind })?;
         Ok(Self { path: path.to_owned(), database: Some(database) })
     }
 
-    /// Forgets every entry that is over at `now`, and returns the rest.
+    /// Removes every entry that is not needed at `now`, and returns the rest.
     ///
     /// # Errors
     /// When the file cannot be read and written.
-    pub(super) fn load(&mut self, now: i64) -> Result<Vec<(i64, String)>, StateError> {
+    pub(crate) fn load(&mut self, now: i64) -> Result<Vec<Revocation>, StateError> {
         self.write(&[], Some(now))?;
         self.with_database(|database| {
             let transaction = database.begin_read()?;
@@ -118,31 +89,31 @@ impl StateFile {
             for entry in table.iter()? {
                 let (key, ()) = entry.map(|(key, nothing)| (key, nothing.value()))?;
                 let (until, id) = key.value();
-                entries.push((until, id.to_owned()));
+                entries.push(Revocation { id: id.to_owned(), until });
             }
             Ok(entries)
         })
     }
 
-    /// Adds entries, and forgets those that are over at `forget`. When this returns, they are on the disk.
+    /// Adds entries, and removes those that are not needed at `remove_before`. When this returns, they are on disk.
     ///
     /// # Errors
-    /// When they may not be there. The next call opens the file anew, so that a disk that was full for a while
-    /// is no reason to restart.
-    pub(super) fn write(
+    /// They may not be on disk. The next call opens the file again, so that a disk that was full for a while does not
+    /// require a restart.
+    pub(crate) fn write(
         &mut self,
-        entries: &[(i64, String)],
-        forget: Option<i64>,
+        entries: &[Revocation],
+        remove_before: Option<i64>,
     ) -> Result<(), StateError> {
         self.with_database(|database| {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             {
                 let mut table = transaction.open_table(TABLE)?;
-                for (until, id) in entries {
+                for Revocation { id, until } in entries {
                     table.insert((*until, id.as_str()), ())?;
                 }
-                if let Some(now) = forget {
+                if let Some(now) = remove_before {
                     table.retain_in(..(now.saturating_add(1), ""), |_, ()| false)?;
                 }
             }
@@ -150,9 +121,9 @@ impl StateFile {
         })
     }
 
-    /// As a failed write leaves it.
+    /// Leaves it as a failed write does.
     #[cfg(test)]
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.database = None;
     }
 
@@ -160,7 +131,7 @@ impl StateFile {
         &mut self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StateError> {
-        // Taken out, and put back only if all went well.
+        // Taken out, and put back only on success.
         let attempt = match self.database.take() {
             Some(database) => Ok(database),
             None => connect(&self.path),
@@ -172,18 +143,18 @@ impl StateFile {
             }
             Err(error) => Err(error.into()),
         });
-        attempt.map_err(|fault| StateError { path: self.path.clone(), fault })
+        attempt.map_err(|kind| StateError { location: self.path.display().to_string(), kind })
     }
 }
 
-/// Whether `path` could be opened or made, without doing either.
+/// Whether `path` could be opened or created, without doing either.
 ///
 /// # Errors
-/// When it could not: its folder is missing, it is no file, it may not be written.
-pub(super) fn check(path: &Path) -> Result<(), StateError> {
+/// Its directory is missing, it is no file, or it may not be written.
+pub(crate) fn check(path: &Path) -> Result<(), StateError> {
     let check = || {
         if !path.try_exists()? {
-            tempfile::tempfile_in(folder(path))?;
+            tempfile::tempfile_in(directory(path))?;
         } else if path.is_file() {
             OpenOptions::new().read(true).write(true).open(path)?;
         } else {
@@ -191,11 +162,11 @@ pub(super) fn check(path: &Path) -> Result<(), StateError> {
         }
         Ok(())
     };
-    check().map_err(|fault| StateError { path: path.to_owned(), fault })
+    check().map_err(|kind| StateError { location: path.display().to_string(), kind })
 }
 
-/// Opens a file that exists, reading all of it: a damaged one is found now and not in use.
-fn connect(path: &Path) -> Result<Database, StateFault> {
+/// Opens a file that exists, reading all of it, so that damage is found now and not later.
+fn connect(path: &Path) -> Result<Database, StateErrorKind> {
     if !fs::metadata(path)?.is_file() {
         return Err(not_regular());
     }
@@ -208,8 +179,8 @@ fn connect(path: &Path) -> Result<Database, StateFault> {
     Ok(database)
 }
 
-/// Refuses the stores of other programs, and of versions of hallpass that keep things differently.
-fn check_tables(database: &Database) -> Result<(), StateFault> {
+/// Refuses the databases of other programs, and of versions of hallpass with another layout.
+fn check_tables(database: &Database) -> Result<(), StateErrorKind> {
     let names = || -> Result<Vec<String>, redb::Error> {
         let transaction = database.begin_read()?;
         let multimaps = transaction.list_multimap_tables()?.map(|table| table.name().to_owned());
@@ -221,31 +192,34 @@ fn check_tables(database: &Database) -> Result<(), StateFault> {
             continue;
         }
         let table = format!("it holds {name:?}");
-        let known = name.starts_with(FAMILY);
-        return Err(if known { StateFault::Version(table) } else { StateFault::Foreign(table) });
+        let known = name.starts_with(TABLE_PREFIX);
+        return Err(if known {
+            StateErrorKind::Version(table)
+        } else {
+            StateErrorKind::NotOurs(table)
+        });
     }
     Ok(())
 }
 
-/// Makes an empty store beside `path` and then gives it that name: a kill leaves a whole file or none.
-fn make(path: &Path) -> Result<(), StateFault> {
-    let new = NamedTempFile::with_prefix_in(".hallpass-state-", folder(path))?;
-    let failed = |error: DatabaseError| StateFault::from(redb::Error::from(error));
+/// Creates an empty database beside `path` and then renames it: a kill leaves a whole file or none.
+fn create(path: &Path) -> Result<(), StateErrorKind> {
+    let new = NamedTempFile::with_prefix_in(".hallpass-state-", directory(path))?;
+    let failed = |error: DatabaseError| StateErrorKind::from(redb::Error::from(error));
     let database = Database::create(new.path()).map_err(failed)?;
     database.close().map_err(failed)?;
     match new.persist_noclobber(path) {
-        // Somebody else was faster: it is theirs, and in use.
+        // Another process was faster: it is theirs, and in use.
         Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error.into()),
-        _ if cfg!(unix) => Ok(File::open(folder(path))?.sync_all()?),
-        _ => Ok(()),
+        _ => Ok(File::open(directory(path))?.sync_all()?),
     }
 }
 
-fn not_regular() -> StateFault {
-    StateFault::Foreign("no regular file".to_owned())
+fn not_regular() -> StateErrorKind {
+    StateErrorKind::NotOurs("no regular file".to_owned())
 }
 
-fn folder(path: &Path) -> &Path {
+fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -1,17 +1,12 @@
-//! Whoever a proven request speaks for.
-//!
-//! Must not know how it was proven over the wire.
-
-#[cfg(test)]
-mod for_tests;
-mod proofs;
+//! The principal, and what proved it.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::oauth::{ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject};
 
 /// What sort of name the subject is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalKind {
     /// A machine that holds API keys.
@@ -54,7 +49,7 @@ pub enum Proof {
 
 /// Whose names these are. Nothing turns a foreign name into one of the roster's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Names {
+pub(super) enum Names {
     Ours { subject: Subject, client_id: Subject },
     Foreign { issuer: Subject, subject: ExternalName, client_id: Option<ExternalName> },
 }
@@ -70,10 +65,10 @@ enum Names {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    names: Names,
-    roles: Roles,
-    scopes: Scopes,
-    proof: Proof,
+    pub(super) names: Names,
+    pub(super) roles: Roles,
+    pub(super) scopes: Scopes,
+    pub(super) proof: Proof,
 }
 
 impl Principal {

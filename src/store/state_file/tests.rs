@@ -1,15 +1,13 @@
-//! State files that are whole, foreign, damaged, in use.
-//!
-//! Must not know revocations: ids with a second are all it takes.
+//! State files that are whole, of other programs, damaged, in use.
 
 use redb::MultimapTableDefinition;
 
 use super::*;
 
-fn fault(path: &Path) -> StateFault {
+fn error_kind(path: &Path) -> StateErrorKind {
     let error = StateFile::open(path).unwrap_err();
     assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
-    error.fault
+    error.kind
 }
 
 #[test]
@@ -18,12 +16,12 @@ fn what_is_no_state_file_is_refused_and_left_as_it_is() {
     let path = folder.path().join("state");
     for foreign in ["x", "[clients]\n", &"a longer text\n".repeat(10_000), &"\0".repeat(70_000)] {
         fs::write(&path, foreign).unwrap();
-        let found = fault(&path);
-        assert!(matches!(found, StateFault::Foreign(_)), "{} bytes: {found}", foreign.len());
+        let found = error_kind(&path);
+        assert!(matches!(found, StateErrorKind::NotOurs(_)), "{} bytes: {found}", foreign.len());
         assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
     }
-    assert!(matches!(fault(folder.path()), StateFault::Foreign(_)));
-    assert!(matches!(fault(&folder.path().join("no/folder")), StateFault::Unusable(_)));
+    assert!(matches!(error_kind(folder.path()), StateErrorKind::NotOurs(_)));
+    assert!(matches!(error_kind(&folder.path().join("no/folder")), StateErrorKind::Unusable(_)));
 }
 
 #[test]
@@ -41,9 +39,9 @@ fn the_store_of_another_program_or_of_another_version_is_refused() {
         transaction.commit().unwrap();
         path
     };
-    assert!(matches!(fault(&made("songs", false)), StateFault::Foreign(_)));
-    assert!(matches!(fault(&made("albums", true)), StateFault::Foreign(_)));
-    assert!(matches!(fault(&made("revocations_v2", false)), StateFault::Version(_)));
+    assert!(matches!(error_kind(&made("songs", false)), StateErrorKind::NotOurs(_)));
+    assert!(matches!(error_kind(&made("albums", true)), StateErrorKind::NotOurs(_)));
+    assert!(matches!(error_kind(&made("revocations_v2", false)), StateErrorKind::Version(_)));
     let error = StateFile::open(&made("revocations_v1", false)).unwrap().load(0).unwrap_err();
     assert!(error.to_string().contains("revocations_v1"), "{error}");
 }
@@ -52,7 +50,8 @@ fn the_store_of_another_program_or_of_another_version_is_refused() {
 fn a_damaged_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let entries: Vec<_> = (0..2000).map(|index| (index, format!("id {index}"))).collect();
+    let entries: Vec<_> =
+        (0..2000).map(|until| Revocation { id: format!("id {until}"), until }).collect();
     StateFile::open(&path).unwrap().write(&entries, None).unwrap();
     let whole = fs::read(&path).unwrap();
     let place = whole.windows(7).position(|seven| seven == b"id 1500").unwrap();
@@ -60,8 +59,11 @@ fn a_damaged_file_is_refused() {
     damaged[place + 3] = b'9';
     for bytes in [&damaged[..], &whole[..whole.len() / 2], &whole[..100]] {
         fs::write(&path, bytes).unwrap();
-        let found = fault(&path);
-        assert!(matches!(found, StateFault::Damaged(_) | StateFault::Foreign(_)), "{found}");
+        let found = error_kind(&path);
+        assert!(
+            matches!(found, StateErrorKind::Damaged(_) | StateErrorKind::NotOurs(_)),
+            "{found}"
+        );
     }
     fs::write(&path, whole).unwrap();
     assert_eq!(StateFile::open(&path).unwrap().load(-1).unwrap().len(), 2000);
@@ -75,7 +77,7 @@ fn checking_makes_nothing_and_locks_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     let held = StateFile::open(&path).unwrap();
     check(&path).unwrap();
-    assert_eq!(fault(&path), StateFault::InUse);
+    assert_eq!(error_kind(&path), StateErrorKind::InUse);
     drop(held);
     StateFile::open(&path).unwrap();
     assert!(check(folder.path()).is_err());

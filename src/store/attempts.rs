@@ -1,10 +1,9 @@
-//! How many attempts with a wrong secret an address has left.
-//!
-//! Must not know what an attempt is: it is told of those that failed.
+//! Failed attempts per address, and whether an address may try again.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,40 +11,46 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::config::RateLimit;
+/// The most addresses that are remembered, in about 3 MB. Beyond that, the half that owes least is forgotten: an
+/// address at its limit stays, unless most of the others are at theirs.
+const ADDRESSES: usize = 50_000;
 
-/// The most addresses that are remembered, in about 3 MB. Of more than these, the half that has least to be forgiven
-/// is forgotten: an address at its limit stays, unless most of the others are at theirs.
-const MOST: usize = 50_000;
+/// So many failures at once, and so many in `per`.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    failures: NonZeroU32,
+    per: Duration,
+}
 
-/// The failures of every address, by the generic cell rate algorithm: for each address a single moment.
+/// The failures of every address, by the generic cell rate algorithm: one time per address.
 ///
-/// Not with the crate `governor`, which counts whenever it is asked: here the answer comes before the attempt and
-/// only a failure counts.
+/// Not by the crate `governor`, which counts whenever it is asked: here the question comes before the attempt, and only
+/// a failure counts.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    limit: Option<RateLimit>,
-    /// When all failures of an address will be forgiven. Connections without an address share one.
-    forgiven: Mutex<HashMap<Option<IpAddr>, Instant>>,
+    limit: Option<Limit>,
+    /// When all failures of an address will have been paid off. Connections without an address share one.
+    paid_off: Mutex<HashMap<Option<IpAddr>, Instant>>,
     limited: AtomicU64,
 }
 
 impl Attempts {
-    /// Nobody has failed yet. Without a limit everybody may always try.
-    pub(crate) fn new(limit: Option<RateLimit>) -> Self {
-        Self { limit, forgiven: Mutex::default(), limited: AtomicU64::new(0) }
+    /// Allows one address so many failures in this time; without a limit every attempt is admitted.
+    pub(crate) fn new(limit: Option<(NonZeroU32, Duration)>) -> Self {
+        let limit = limit.map(|(failures, per)| Limit { failures, per });
+        Self { limit, paid_off: Mutex::default(), limited: AtomicU64::new(0) }
     }
 
-    /// Whether `peer` may try; asking costs it nothing.
+    /// Whether `peer` may make an attempt; asking does not count.
     ///
     /// # Errors
-    /// How long it must wait.
+    /// How long it has to wait.
     pub(crate) fn admit(&self, peer: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
         let Some(limit) = self.limit else { return Ok(()) };
-        let forgiven = self.forgiven.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(end) = forgiven.get(&counted(peer)) else { return Ok(()) };
+        let paid_off = self.paid_off.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(end) = paid_off.get(&counted(peer)) else { return Ok(()) };
         let owed = end.saturating_duration_since(now);
-        // One more must fit in.
+        // One more failure must fit.
         let most = for_one(limit) * (limit.failures.get() - 1);
         match owed.checked_sub(most) {
             None | Some(Duration::ZERO) => Ok(()),
@@ -56,14 +61,14 @@ impl Attempts {
         }
     }
 
-    /// Counts an attempt of `peer` that failed.
+    /// Counts a failed attempt of `peer`.
     pub(crate) fn failed(&self, peer: Option<IpAddr>, now: Instant) {
         let Some(limit) = self.limit else { return };
-        let mut forgiven = self.forgiven.lock().unwrap_or_else(PoisonError::into_inner);
-        if forgiven.len() >= MOST {
-            forget_half(&mut forgiven);
+        let mut paid_off = self.paid_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if paid_off.len() >= ADDRESSES {
+            forget_half(&mut paid_off);
         }
-        let end = forgiven.entry(counted(peer)).or_insert(now);
+        let end = paid_off.entry(counted(peer)).or_insert(now);
         *end = (*end).max(now) + for_one(limit);
     }
 
@@ -73,13 +78,13 @@ impl Attempts {
     }
 }
 
-/// The time in which one failure is forgiven.
-fn for_one(limit: RateLimit) -> Duration {
+/// The time in which one failure is paid off.
+fn for_one(limit: Limit) -> Duration {
     limit.per / limit.failures.get()
 }
 
-/// The address under which failures are counted: of IPv6 the network, since a host has a whole one to itself
-/// (RFC 4291 §2.5.4).
+/// The address under which failures are counted: of IPv6 the /64, since a host has a whole one to itself (RFC 4291
+/// §2.5.4).
 fn counted(peer: Option<IpAddr>) -> Option<IpAddr> {
     peer.map(|address| match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -87,23 +92,21 @@ fn counted(peer: Option<IpAddr>) -> Option<IpAddr> {
     })
 }
 
-fn forget_half(forgiven: &mut HashMap<Option<IpAddr>, Instant>) {
-    let mut ends: Vec<Instant> = forgiven.values().copied().collect();
+fn forget_half(paid_off: &mut HashMap<Option<IpAddr>, Instant>) {
+    let mut ends: Vec<Instant> = paid_off.values().copied().collect();
     let half = ends.len() / 2;
     let (_, middle, _) = ends.select_nth_unstable(half);
     let middle = *middle;
-    forgiven.retain(|_, end| *end > middle);
+    paid_off.retain(|_, end| *end > middle);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
 
     fn attempts(failures: u32, seconds: u64) -> Attempts {
         let failures = NonZeroU32::new(failures).unwrap();
-        Attempts::new(Some(RateLimit { failures, per: Duration::from_secs(seconds) }))
+        Attempts::new(Some((failures, Duration::from_secs(seconds))))
     }
 
     fn peer(text: &str) -> Option<IpAddr> {
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_may_fail_at_once_and_then_one_for_each_that_is_forgiven() {
+    fn as_many_may_fail_at_once_as_the_limit_says_and_then_one_per_interval() {
         for failures in [1, 3, 60] {
             let attempts = attempts(failures, 60);
             let (one, now) = (peer("192.0.2.1"), Instant::now());
@@ -134,17 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn asking_costs_nothing() {
+    fn asking_does_not_count() {
         let attempts = attempts(1, 60);
         let now = Instant::now();
         for _ in 0..100 {
             assert_eq!(attempts.admit(peer("192.0.2.1"), now), Ok(()));
         }
-        assert!(attempts.forgiven.lock().unwrap().is_empty());
+        assert!(attempts.paid_off.lock().unwrap().is_empty());
     }
 
     #[test]
-    fn long_ago_is_forgiven_and_saves_nothing_up() {
+    fn old_failures_are_paid_off_and_no_credit_builds_up() {
         let attempts = attempts(2, 60);
         let (one, now) = (peer("192.0.2.1"), Instant::now());
         for late in [0, 3600] {
@@ -176,16 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_who_is_at_the_limit_is_not_forgotten() {
+    fn memory_is_bounded_and_an_address_at_its_limit_is_not_forgotten() {
         let attempts = attempts(60, 60);
         let (one, now) = (peer("192.0.2.1"), Instant::now());
         for _ in 0..60 {
             attempts.failed(one, now);
         }
-        for other in 0..3 * MOST as u128 {
+        for other in 0..3 * ADDRESSES as u128 {
             let network = Ipv6Addr::from_bits(other << 64);
             attempts.failed(Some(network.into()), now + Duration::from_nanos(other as u64));
-            assert!(attempts.forgiven.lock().unwrap().len() <= MOST);
+            assert!(attempts.paid_off.lock().unwrap().len() <= ADDRESSES);
         }
         assert!(attempts.admit(one, now).is_err());
     }
@@ -197,6 +200,6 @@ mod tests {
             attempts.failed(peer("192.0.2.1"), Instant::now());
         }
         assert_eq!(attempts.admit(peer("192.0.2.1"), Instant::now()), Ok(()));
-        assert!(attempts.forgiven.lock().unwrap().is_empty());
+        assert!(attempts.paid_off.lock().unwrap().is_empty());
     }
 }

@@ -1,0 +1,311 @@
+//! The one type of this room that everything else asks.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    authority::{
+        cache_usage::CacheUsage,
+        issue_request::{IssueError, IssueRequest, RevokeError},
+        key_usage::{KeyUsage, KeyUsageTable},
+        roster_status::{BrokenRoster, RosterStatus},
+        token_cache::{CachedToken, TokenCache},
+    },
+    diagnostics::Diagnostics,
+    oauth::KeyId,
+    principal::{Principal, Proof},
+    roster::{ApiKey, ApiKeyCache, ApiKeyError, LoadedRoster, PasswordError, Roster, VerifiedKey},
+    store::revocations::Revocations,
+    tokens::{
+        access_tokens::{IssuedToken, TokenSpec, Tokens},
+        claims::VerifiedToken,
+        external::external_issuers::ExternalIssuers,
+        jwk::JwkSet,
+        token_error::TokenError,
+    },
+};
+
+/// The owner of roster, tokens and revocations.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    pub(super) roster: ArcSwap<Roster>,
+    roster_status: ArcSwap<RosterStatus>,
+    tokens: Tokens,
+    revocations: Revocations,
+    pub(super) token_cache: TokenCache,
+    pub(super) issuers: ExternalIssuers,
+    api_key_cache: ApiKeyCache,
+    key_usage: KeyUsageTable,
+}
+
+impl Authority {
+    pub(crate) fn new(roster: Roster, tokens: Tokens, revocations: Revocations) -> Self {
+        Self {
+            roster: ArcSwap::from_pointee(roster),
+            roster_status: ArcSwap::default(),
+            tokens,
+            revocations,
+            token_cache: TokenCache::default(),
+            issuers: ExternalIssuers::default(),
+            api_key_cache: ApiKeyCache::default(),
+            key_usage: KeyUsageTable::default(),
+        }
+    }
+
+    /// The roster as it is now.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        self.roster.load_full()
+    }
+
+    /// `iss` of the tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.tokens.issuer
+    }
+
+    /// `aud` of the tokens.
+    pub(crate) fn audience(&self) -> &str {
+        &self.tokens.audience
+    }
+
+    /// The algorithm that signs (RFC 7518 §3.1).
+    pub(crate) fn signing_algorithm(&self) -> &'static str {
+        self.tokens.keyring.algorithm()
+    }
+
+    /// The public keys that verify the tokens (RFC 7517 §5).
+    pub(crate) fn jwks(&self) -> &JwkSet {
+        self.tokens.keyring.jwks()
+    }
+
+    /// Authenticates an API key with exactly one bcrypt: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// Why it is refused; only the log may tell the reasons apart.
+    pub(crate) fn authenticate_key(
+        &self,
+        key: &ApiKey,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, ApiKeyError> {
+        let verified = self.api_key_cache.verify(&self.roster.load(), key, now)?;
+        Ok(self.used(verified, now))
+    }
+
+    /// Authenticates an API key that [`Self::authenticate_key`] verified before, without bcrypt; none if it has not.
+    pub(crate) fn authenticate_known_key(
+        &self,
+        key: &ApiKey,
+        now: Timestamp,
+    ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
+        let verified = self.api_key_cache.recall(&self.roster.load(), key, now)?;
+        Some(verified.map(|verified| self.used(verified, now)))
+    }
+
+    fn used(&self, verified: VerifiedKey, now: Timestamp) -> Arc<Principal> {
+        self.key_usage.record(verified.key_id(), now);
+        Arc::new(verified.into())
+    }
+
+    /// Authenticates a user by password with exactly one bcrypt: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// Why it is refused; only the log may tell the reasons apart.
+    pub(crate) fn authenticate_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<Principal, PasswordError> {
+        Ok(self.roster.load().verify_password(name, password)?.into())
+    }
+
+    /// Authenticates an access token: first the token itself, then that its subject may still have one.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn authenticate_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, TokenError> {
+        Ok(Arc::clone(&self.verify_token(token, now)?.principal))
+    }
+
+    /// Verifies a token, or finds it among those that were verified before; whatever may have changed since is checked
+    /// every time: the time, the revocations, the roster.
+    fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<CachedToken>, TokenError> {
+        let cached = match self.token_cache.find(token) {
+            Some(cached) => {
+                self.tokens.check(&cached.token, now)?;
+                cached
+            }
+            None => self.token_cache.add(token, self.tokens.verify(token, now)?),
+        };
+        if self.revocations.contains(cached.token.id()) {
+            return Err(TokenError::Revoked);
+        }
+        if !self.is_still_granted(&cached.token, now) {
+            return Err(TokenError::Withdrawn);
+        }
+        Ok(cached)
+    }
+
+    /// Whether the roster still has what the token was issued for.
+    fn is_still_granted(&self, token: &VerifiedToken, now: Timestamp) -> bool {
+        let roster = self.roster.load();
+        match token.key_id() {
+            Some(id) => {
+                roster.check_key(id, now).is_ok_and(|client| client.name == *token.subject())
+            }
+            None => {
+                let issued_at = token.issued_at();
+                roster.check_user(token.subject(), token.client_id(), issued_at).is_ok()
+            }
+        }
+    }
+
+    /// The claims of a token of ours that would be accepted now; none for every other token (RFC 7662).
+    pub(crate) fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
+        self.verify_token(token, now).ok().map(|cached| cached.token.clone())
+    }
+
+    /// Revokes a token that was issued to `client` (RFC 7009). One that is invalid or expired is no error. Returns the
+    /// `jti` of the token that was revoked. It waits for the disk, so call it where blocking is fine.
+    ///
+    /// # Errors
+    /// The token was issued to another client, or the revocation is not durable.
+    pub(crate) fn revoke_token(
+        &self,
+        client: &Principal,
+        token: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<String>, RevokeError> {
+        // Also one that is revoked already: it may not have reached the disk.
+        let Ok(token) = self.tokens.verify(token.expose_secret(), now) else { return Ok(None) };
+        if client.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
+            return Err(RevokeError::NotYours);
+        }
+        self.add_revocation(token.id(), token.expires_at(), now)?;
+        Ok(Some(token.id().to_owned()))
+    }
+
+    fn add_revocation(
+        &self,
+        id: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RevokeError> {
+        Ok(self.revocations.add(id, self.tokens.revoked_until(expires_at), now)?)
+    }
+
+    /// Issues a token to a principal. It never allows more, nor lives longer, than the credential of the principal.
+    ///
+    /// # Errors
+    /// The request asks for more than was granted, or the token cannot be signed.
+    pub(crate) fn issue(
+        &self,
+        to: &Principal,
+        request: IssueRequest,
+        now: Timestamp,
+    ) -> Result<IssuedToken, IssueError> {
+        let (subject, client_id) = to.ours().ok_or(IssueError::Foreign)?;
+        let scopes = match request.scopes {
+            None => to.scopes().clone(),
+            Some(wanted) if wanted.is_subset(to.scopes()) => wanted,
+            Some(wanted) => {
+                let beyond = wanted.iter().filter(|scope| !to.has_scope(scope)).cloned().collect();
+                return Err(IssueError::Scope(beyond));
+            }
+        };
+        let longest = self.tokens.lifetime;
+        let lifetime = request.lifetime.unwrap_or(longest);
+        if lifetime > longest {
+            return Err(IssueError::Lifetime(longest.as_secs()));
+        }
+        let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
+        let spec = TokenSpec {
+            subject: subject.clone(),
+            client_id: client_id.clone(),
+            roles: to.roles().clone(),
+            scopes,
+            key_id: to.key_id().cloned(),
+            expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
+        };
+        Ok(self.tokens.issue(spec, now)?)
+    }
+
+    /// Revokes the token that authenticated this principal. It waits for the disk, so call it where blocking is fine.
+    ///
+    /// # Errors
+    /// It was authenticated by something else, or the revocation is not durable.
+    pub(crate) fn revoke(&self, principal: &Principal, now: Timestamp) -> Result<(), RevokeError> {
+        match principal.proof() {
+            Proof::Token { id, expires_at, .. } => self.add_revocation(id, *expires_at, now),
+            Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => {
+                Err(RevokeError::NoToken)
+            }
+        }
+    }
+
+    /// The usage of the cache of verified tokens.
+    pub(crate) fn token_cache(&self) -> CacheUsage {
+        self.token_cache.usage()
+    }
+
+    /// The usage of the cache of verified API keys.
+    pub(crate) fn key_cache(&self) -> CacheUsage {
+        let (hits, misses, bytes) = self.api_key_cache.usage();
+        CacheUsage { hits, misses, bytes }
+    }
+
+    /// How many revoked tokens are remembered.
+    pub(crate) fn revocations(&self) -> usize {
+        self.revocations.len()
+    }
+
+    /// Takes over a roster that was read again, as a whole or not at all: with errors in it, they are noted, and the
+    /// roster in use stays. Returns the warnings.
+    ///
+    /// # Errors
+    /// The errors.
+    pub(crate) fn reload(
+        &self,
+        read: Result<LoadedRoster, Diagnostics>,
+        now: Timestamp,
+    ) -> Result<Diagnostics, Diagnostics> {
+        match read {
+            Ok(LoadedRoster { roster, warnings }) => {
+                self.key_usage.retain(|key| roster.key(key).is_some());
+                self.roster.store(Arc::new(roster));
+                self.roster_status.rcu(|before| RosterStatus {
+                    generation: before.generation + 1,
+                    reloaded: Some(now),
+                    broken: None,
+                });
+                Ok(warnings)
+            }
+            Err(diagnostics) => {
+                self.roster_status.rcu(|before| RosterStatus {
+                    generation: before.generation,
+                    reloaded: before.reloaded,
+                    broken: Some(BrokenRoster {
+                        since: before.broken.as_ref().map_or(now, |broken| broken.since),
+                        diagnostics: diagnostics.clone(),
+                    }),
+                });
+                Err(diagnostics)
+            }
+        }
+    }
+
+    /// How the roster in use relates to its file.
+    pub(crate) fn roster_status(&self) -> Arc<RosterStatus> {
+        self.roster_status.load_full()
+    }
+
+    /// How often and when last an API key authenticated a request, since the start of the process.
+    pub(crate) fn key_usage(&self, key: &KeyId) -> Option<KeyUsage> {
+        self.key_usage.find(key)
+    }
+}

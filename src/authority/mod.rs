@@ -1,0 +1,14 @@
+//! Authenticates presented credentials; issues, introspects and revokes tokens: composes roster, tokens and store.
+//!
+//! Must not know OpenAPI: `policy` decides what an operation demands.
+
+#[expect(clippy::module_inception, reason = "the room is named after its type")]
+pub(crate) mod authority;
+pub(crate) mod cache_usage;
+pub(crate) mod external_tokens;
+pub(crate) mod issue_request;
+pub(crate) mod key_usage;
+pub(crate) mod roster_status;
+#[cfg(test)]
+mod tests;
+mod token_cache;

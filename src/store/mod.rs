@@ -1,0 +1,10 @@
+//! What outlives a request: revocations, and failed attempts.
+//!
+//! Must not know JWT, the roster, settings or HTTP.
+
+pub(crate) mod attempts;
+pub(crate) mod file_log;
+pub(crate) mod revocation_log;
+pub(crate) mod revocations;
+pub(crate) mod state_error;
+pub(crate) mod state_file;

@@ -1,0 +1,34 @@
+//! Why the state cannot be used.
+
+/// Why the state cannot be used; its text says what is wrong and how to fix it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{location} {kind}")]
+pub(crate) struct StateError {
+    /// The file.
+    pub(crate) location: String,
+    /// What is wrong with it.
+    pub(crate) kind: StateErrorKind,
+}
+
+/// What is wrong with the state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StateErrorKind {
+    /// Another process holds the file.
+    #[error("is in use by another process: stop that one, or name another file")]
+    InUse,
+    /// The file holds something else, and is left as it is.
+    #[error("is no state file of hallpass ({0}): name another file, or move this one away")]
+    NotOurs(String),
+    /// Another version wrote the file.
+    #[error("was written by another version of hallpass ({0}): use that one, or name another file")]
+    Version(String),
+    /// The file was a state file, and cannot be trusted any more.
+    #[error(
+        "is damaged ({0}): put a copy back, or move it away; without it, revoked tokens are accepted again until \
+         they expire"
+    )]
+    Damaged(String),
+    /// The system refuses.
+    #[error("cannot be read and written: {0}")]
+    Unusable(String),
+}

@@ -1,0 +1,153 @@
+//! Issuing and verifying access tokens (RFC 9068).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::distr::{Alphanumeric, SampleString};
+use secrecy::SecretString;
+
+use crate::{
+    oauth::{KeyId, Roles, Scopes, Subject},
+    tokens::{
+        claims::{Audience, Claims, VerifiedToken},
+        keyring::Keyring,
+        signing_error::{LONGEST_TOKEN, SigningError},
+        token_error::TokenError,
+    },
+};
+
+/// How long a revocation is remembered after `exp`, at least: the largest leeway that can be configured, which a restart
+/// may bring.
+const LARGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
+
+/// What a token is issued for.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenSpec {
+    /// `sub`.
+    pub subject: Subject,
+    /// `client_id`.
+    pub client_id: Subject,
+    /// `roles`.
+    pub roles: Roles,
+    /// `scope`.
+    pub scopes: Scopes,
+    /// `key_id`, when an API key was the proof.
+    pub key_id: Option<KeyId>,
+    /// `exp`.
+    pub expires_at: Timestamp,
+}
+
+/// An access token.
+#[derive(Debug)]
+pub(crate) struct IssuedToken {
+    /// The token itself.
+    pub token: SecretString,
+    /// Its `jti`.
+    pub id: String,
+    /// Its `exp`.
+    pub expires_at: Timestamp,
+    /// Its `scope`.
+    pub scopes: Scopes,
+}
+
+/// Issues and verifies access tokens.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    /// The signing keys.
+    pub keyring: Keyring,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// How long a token lives unless less is asked for; whole seconds.
+    pub lifetime: Duration,
+    /// Tolerated clock error; whole seconds.
+    pub leeway: Duration,
+}
+
+impl Tokens {
+    /// Issues a token.
+    ///
+    /// # Errors
+    /// The token would be too long, or the cryptographic library fails.
+    pub(crate) fn issue(
+        &self,
+        spec: TokenSpec,
+        now: Timestamp,
+    ) -> Result<IssuedToken, SigningError> {
+        let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            sub: spec.subject,
+            aud: Audience::One(self.audience.clone()),
+            exp: spec.expires_at.as_second(),
+            nbf: now.as_second(),
+            iat: now.as_second(),
+            jti: id.clone(),
+            client_id: spec.client_id,
+            scope: spec.scopes.clone(),
+            roles: spec.roles,
+            key_id: spec.key_id,
+        };
+        let token = self.keyring.sign(&claims)?;
+        if token.len() > LONGEST_TOKEN {
+            return Err(SigningError::TooLong);
+        }
+        Ok(IssuedToken {
+            token: token.into(),
+            id,
+            expires_at: spec.expires_at,
+            scopes: spec.scopes,
+        })
+    }
+
+    /// Verifies a token: signature, `typ`, `iss`, `aud`, times.
+    ///
+    /// # Errors
+    /// The first reason to refuse it, in this order.
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenError::Malformed);
+        }
+        let payload = self.keyring.open(token)?;
+        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenError::Claims)?;
+        if claims.iss != self.issuer {
+            return Err(TokenError::Issuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(TokenError::Audience);
+        }
+        self.check_times(&claims, now)?;
+        if claims.jti.is_empty() {
+            return Err(TokenError::Claims);
+        }
+        VerifiedToken::new(claims).ok_or(TokenError::Claims)
+    }
+
+    /// Whether a token that was verified before is still valid at `now`.
+    ///
+    /// # Errors
+    /// It has expired, or is not valid yet.
+    pub(crate) fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
+        self.check_times(token.claims(), now)
+    }
+
+    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
+        let now = now.as_second();
+        let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX);
+        if now >= claims.exp.saturating_add(leeway) {
+            return Err(TokenError::Expired);
+        }
+        if claims.nbf > now.saturating_add(leeway) || claims.iat > now.saturating_add(leeway) {
+            return Err(TokenError::NotYet);
+        }
+        Ok(())
+    }
+
+    /// When the revocation of a token that expires at `expires_at` can be forgotten.
+    pub(crate) fn revoked_until(&self, expires_at: Timestamp) -> Timestamp {
+        // Seconds are compared with `>=`: one more second.
+        let longer = self.leeway.max(LARGEST_LEEWAY) + Duration::from_secs(1);
+        expires_at.saturating_add(longer).unwrap_or(Timestamp::MAX)
+    }
+}

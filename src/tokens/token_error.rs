@@ -1,0 +1,42 @@
+//! Why an access token is refused.
+
+/// Why a token is refused. The log says it; the caller is told less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// Not three base64url parts, or too long.
+    #[error("is not a JWT")]
+    Malformed,
+    /// A header that no token of ours has: wrong `typ`, missing `kid`, `jku`, `crit`, ...
+    #[error("has a header that is not ours")]
+    Header,
+    /// No key of this `kid`.
+    #[error("names an unknown signing key")]
+    UnknownKey,
+    /// An algorithm that is not the key's.
+    #[error("names an algorithm that is not its key's")]
+    Algorithm,
+    /// A signature that does not fit.
+    #[error("has a wrong signature")]
+    Signature,
+    /// A claim is missing, unknown, duplicate or of a wrong type.
+    #[error("has malformed claims")]
+    Claims,
+    /// `iss` is not us.
+    #[error("was issued by another issuer")]
+    Issuer,
+    /// `aud` does not hold us.
+    #[error("is meant for another audience")]
+    Audience,
+    /// `exp` is past.
+    #[error("has expired")]
+    Expired,
+    /// `nbf` or `iat` is in the future.
+    #[error("is not valid yet")]
+    NotYet,
+    /// It is revoked.
+    #[error("was revoked")]
+    Revoked,
+    /// The key is revoked or expired, the client disabled or the user removed since it was issued.
+    #[error("was issued to somebody who may no longer come in")]
+    Withdrawn,
+}
