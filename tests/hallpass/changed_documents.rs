@@ -1,6 +1,6 @@
-//! Changes `security` in the document and sees behaviour change with it, exactly there and nowhere else.
+//! A changed `security` changes the behaviour of exactly its operation.
 //!
-//! The library is called directly: a running program has one document.
+//! These tests use the library, because a running program has only one document.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    enforcement::{Documented, operations},
+    enforcement::{DocumentedOperation, operations},
     support::{
         accounts::unknown_key,
         security_model::{Outcome, RequestCredentials, expected},
     },
 };
 
-/// What is tried on every operation.
+/// The credentials that are tried on the changed operation.
 const CREDENTIALS: &[RequestCredentials] = &[
     RequestCredentials { bearer: None, key: None },
     RequestCredentials { bearer: Some("nobody"), key: None },
@@ -29,17 +29,17 @@ const CREDENTIALS: &[RequestCredentials] = &[
     RequestCredentials { bearer: Some("admin"), key: Some("reader") },
 ];
 
-/// As many of them as show that an operation did not change.
+/// Indexes of those that are tried on the other operations.
 const FEW: &[usize] = &[0, 2, 6];
 
-/// What every operation's `security` is changed to, one after the other.
+/// The values that `security` is changed to.
 fn security_values() -> Vec<Value> {
     vec![
         json!([]),
         json!([{}]),
         json!([{ "bearer": [] }]),
         json!([{ "bearer": ["admin"] }]),
-        json!([{ "bearer": ["held-by-nobody"] }]),
+        json!([{ "bearer": ["unassigned"] }]),
         json!([{ "apiKey": [] }]),
         json!([{ "bearer": [], "apiKey": [] }]),
         json!([{ "bearer": ["admin"], "apiKey": [] }]),
@@ -48,7 +48,7 @@ fn security_values() -> Vec<Value> {
     ]
 }
 
-/// The clients that `oracle` knows, with their roles.
+/// The clients of `security_model`, with their roles.
 const CLIENTS: &[(&str, &[&str])] = &[("reader", &["reader"]), ("admin", &["admin", "reader"])];
 
 /// hallpass' own operations and no others.
@@ -77,7 +77,7 @@ impl Credentials {
     }
 }
 
-/// What every operation answers under this document: the one at `changed` to everybody, others to a few.
+/// What every operation answers under this document: the one at `changed` to all credentials, the others to a few.
 async fn observe(
     (gate, site): (TestGate, Site),
     document: &Value,
@@ -118,7 +118,7 @@ fn credentials_to_try(all: bool) -> impl Iterator<Item = &'static RequestCredent
     (0..CREDENTIALS.len()).filter(tried).map(|index| &CREDENTIALS[index])
 }
 
-fn security_of<'d>(document: &'d mut Value, operation: &Documented) -> &'d mut Value {
+fn security_of<'d>(document: &'d mut Value, operation: &DocumentedOperation) -> &'d mut Value {
     &mut document["paths"][&operation.path][operation.method.to_ascii_lowercase()]["security"]
 }
 

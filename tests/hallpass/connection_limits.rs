@@ -1,4 +1,4 @@
-//! Peers that mean no good: others are served beside them, and none of them is borne for ever.
+//! Hostile peers do not block others and are disconnected after a while.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::support::{
     server::{Server, eventually},
 };
 
-/// A peer that sends something and then falls silent, on so many connections at once.
+/// A peer that sends something on `count` connections and then nothing more.
 struct Peer {
     what: &'static str,
     count: usize,
@@ -60,21 +60,21 @@ fn long_header(length: usize) -> Vec<u8> {
     format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}", "a".repeat(length)).into()
 }
 
-/// A file of 1.5 MB, so many times in a row.
+/// Requests a file of 1.5 MB, so many times in a row.
 fn ask_for_the_largest(times: usize) -> Vec<u8> {
     b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(times)
 }
 
-/// A peer that has sent this, as far as the server took it.
+/// A connection on which these bytes were sent, as far as the server accepts them.
 fn peer(server: &Server, bytes: &[u8]) -> TcpStream {
     let mut stream = tcp(server.address).unwrap();
     stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
-    // The server may have answered and closed long before the end.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(bytes);
     stream
 }
 
-/// What everybody else wants to do meanwhile.
+/// Other clients are served meanwhile.
 fn assert_others_are_served(server: &Server) {
     let token = server.token("reader");
     token.get("/request").expect(200);
@@ -97,7 +97,7 @@ fn hostile_peers_do_not_block_other_clients() {
     }
 }
 
-/// Tests share one process, and some systems allow it no more than 1024 files at first.
+/// All tests share one process, which some systems limit to 1024 open files by default.
 fn allow_many_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -129,10 +129,10 @@ fn slow_peers_are_disconnected() {
             ]
         })
         .collect();
-    eventually("the peers were let in", || {
+    eventually("the connections are accepted", || {
         (server.open_files() >= files + peers.len()).then_some(())
     });
-    eventually("the peers were let go", || (server.open_files() <= files).then_some(()));
+    eventually("the connections are closed", || (server.open_files() <= files).then_some(()));
     assert_others_are_served(&server);
 }
 
@@ -170,7 +170,7 @@ fn connections_beyond_the_file_limit_wait() {
     limited.args(["-c", &format!("ulimit -n 100; exec {program} serve --bind 127.0.0.1:0")]);
     limited.current_dir(dir.path()).env_clear();
     let server = Server::spawn(limited, dir, &[]);
-    let log = server.log_until("it says so", |log| log.contains("ulimit -n"));
+    let log = server.log_until("the warning", |log| log.contains("ulimit -n"));
     assert!(log.contains("enough for 10 connections"), "{log}");
     let silent: Vec<TcpStream> = (0..10).map(|_| connect(server.address)).collect();
     let mut waiting = connect(server.address);
@@ -192,7 +192,7 @@ fn memory_does_not_grow_under_load() {
     let round = |answers: usize| {
         for Peer { count, sends, .. } in PEERS {
             let bytes = sends();
-            // In turns, so that memory shows what stays and not what many take at once.
+            // One after the other, so that only memory that is kept adds up.
             (0..*count / 5).for_each(|_| drop(peer(&server, &bytes)));
         }
         let address = server.address;
@@ -210,7 +210,7 @@ fn memory_does_not_grow_under_load() {
 }
 
 impl Server {
-    /// How many files the server has open.
+    /// The number of files that the server has open.
     fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }

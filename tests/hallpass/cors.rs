@@ -1,4 +1,4 @@
-//! CORS: pages of the configured origins may call, and those of no other.
+//! CORS for the configured origins.
 
 use crate::support::server::Server;
 
@@ -43,7 +43,7 @@ fn options_requests_that_are_not_preflights_are_refused() {
     let options = |path: &str| server.anonymous().request("OPTIONS", path);
     options("/clients").expect(405);
     options("/clients").header("Origin", OURS).expect(405);
-    // Half a preflight is none: the CORS layer misses the origin before anything else is looked at.
+    // Without an origin the CORS middleware answers 400 before anything else.
     options("/clients").header("Access-Control-Request-Method", "GET").expect(400);
     options("/nothing").header("Origin", OURS).expect(404);
 }

@@ -1,4 +1,4 @@
-//! How credentials are read: once, from their place, and alike whatever is wrong with them.
+//! How credentials are read from requests, and that all bad ones get the same answer.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -58,7 +58,7 @@ fn the_same_key_in_two_locations_is_accepted_and_two_keys_are_refused() {
         .refused(400, "ambiguous_credentials");
     let two = server.anonymous().post(&format!("/login?api_key={other}"));
     two.header("Cookie", &cookie).refused(400, "ambiguous_credentials");
-    // Only the places that the operation names are looked at.
+    // Only the locations that the operation names are read.
     server.key("reader").get(&format!("/request?api_key={other}")).expect(200);
 }
 
@@ -79,7 +79,7 @@ fn explicit_credentials_take_precedence_over_the_session_cookie() {
 }
 
 #[test]
-fn one_good_credential_is_enough_beside_bad_ones() {
+fn one_good_credential_is_enough() {
     let server = Server::start();
     let me = server.key("reader").get("/request").header("Authorization", "Bearer x").expect(200);
     assert_eq!(me.json()["scheme"], "apiKey");
@@ -106,7 +106,7 @@ fn empty_credentials_and_other_schemes_are_ignored() {
         let request = server.anonymous().post("/login").header("Cookie", cookie);
         request.refused(401, "missing_credentials");
     }
-    // A form that was left empty does not hide the session.
+    // Swagger UI's empty Basic form does not hide the session.
     let cookie = format!("access_token={token}");
     let request = server.anonymous().get("/request").header("Authorization", "Basic Og==");
     request.header("Cookie", &cookie).expect(200);
@@ -134,7 +134,7 @@ fn all_bad_keys_get_the_same_answer() {
         let id = answer.header("x-request-id").unwrap().to_owned();
         let kept = |(name, _): &&(String, String)| name != "date" && name != "x-request-id";
         let mut headers: Vec<_> = answer.headers.iter().filter(kept).cloned().collect();
-        // Headers of different names have no order that means anything.
+        // The order of headers with different names has no meaning.
         headers.sort();
         seen.push((what, headers, answer.text().replace(&id, "ID")));
     }
@@ -183,7 +183,7 @@ fn a_missing_credential_is_challenged_for_every_accepted_scheme() {
     let server = Server::start();
     let answer = server.anonymous().get("/request").refused(401, "missing_credentials");
     let challenges = answer.challenges().join("\n");
-    assert!(!challenges.contains("error"), "nothing was wrong, it was missing: {challenges}");
+    assert!(!challenges.contains("error"), "a missing credential is not an error: {challenges}");
     for part in [
         "Bearer realm=\"hallpass\"",
         "in=\"cookie\", name=\"access_token\"",

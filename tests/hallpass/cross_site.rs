@@ -1,8 +1,8 @@
-//! A page of another site cannot use the cookies of a browser that is logged in here.
+//! Other sites cannot use the cookies of a logged-in browser.
 
 use crate::support::server::Server;
 
-/// The headers, and whether the cookie counts.
+/// Headers, and whether the cookie is accepted.
 const CASES: &[(&[(&str, &str)], bool)] = &[
     (&[("Sec-Fetch-Site", "same-origin")], true),
     (&[("Sec-Fetch-Site", "none")], true),
@@ -31,7 +31,7 @@ const CASES: &[(&[(&str, &str)], bool)] = &[
 #[test]
 fn a_cross_site_session_cookie_is_refused_on_unsafe_methods() {
     let server = Server::start();
-    for (headers, counts) in CASES {
+    for (headers, accepted) in CASES {
         let token = server.login("reader");
         let own = server.address.to_string();
         let headers: Vec<_> =
@@ -39,13 +39,13 @@ fn a_cross_site_session_cookie_is_refused_on_unsafe_methods() {
         let cookie = format!("access_token={token}");
         let request =
             server.anonymous().post("/logout").headers(&headers).header("Cookie", &cookie);
-        if *counts {
+        if *accepted {
             request.expect(200);
             continue;
         }
         let answer = request.refused(403, "cross_site_request");
         assert_eq!(answer.header("set-cookie"), None, "{headers:?}");
-        // It was refused before anything happened; reading is safe, and so is an explicit token.
+        // Nothing has happened yet. Safe methods and explicit tokens are not affected.
         let read = server.anonymous().get("/request").headers(&headers);
         read.header("Cookie", &cookie).expect(200);
         server.bearer(&token).post("/logout").headers(&headers).expect(200);
@@ -62,6 +62,6 @@ fn a_cross_site_api_key_cookie_is_refused_on_unsafe_methods() {
     request("cross-site").refused(403, "cross_site_request");
     request("same-site").refused(403, "cross_site_request");
     request("same-origin").expect(200);
-    // The same key in the header is explicit.
+    // The same key in the header is an explicit credential.
     request("cross-site").header("X-API-Key", server.accounts.key("reader")).expect(200);
 }

@@ -1,4 +1,4 @@
-//! The document, the example settings and Swagger UI: what is served, printed and committed is the same.
+//! The document, the example settings and Swagger UI, as served, printed and committed.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -64,9 +64,9 @@ fn the_example_settings_are_valid() {
     fs::write(dir.path().join(".env"), filled).unwrap();
     fs::write(dir.path().join("roster.toml"), "").unwrap();
     let output = program(dir.path(), &["check"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!said.contains("warning"), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!stdout.contains("warning"), "{stdout}");
 }
 
 #[test]
@@ -79,7 +79,8 @@ fn all_refusals_of_an_operation_have_one_schema() {
             let refusals =
                 answers.filter(|(status, _)| status.as_str() >= "400").map(|(_, answer)| {
                     let reference = answer["$ref"].as_str().map(|reference| &reference[1..]);
-                    let answer = reference.map_or(Some(answer), |place| document.pointer(place));
+                    let answer =
+                        reference.map_or(Some(answer), |pointer| document.pointer(pointer));
                     answer.unwrap()["content"].clone()
                 });
             let schema = |content: Value| {
@@ -107,8 +108,8 @@ fn operations_that_hash_document_retry_after() {
             for status in ["429", "503"] {
                 let answer = &operation["responses"][status]["$ref"];
                 assert_eq!(answer.is_string(), hashes, "{status} of {}", operation["operationId"]);
-                if let Some(place) = answer.as_str() {
-                    let answer = document.pointer(&place[1..]).unwrap();
+                if let Some(reference) = answer.as_str() {
+                    let answer = document.pointer(&reference[1..]).unwrap();
                     assert_eq!(answer["headers"]["Retry-After"]["schema"]["type"], "integer");
                 }
             }

@@ -1,6 +1,6 @@
-//! The policy as a table that is made from the published document: every operation, every credential.
+//! Every operation of the published document is tried with every credential.
 //!
-//! What is expected is computed from `security` here, by other code than the one that enforces it.
+//! The expected answers are computed from `security`, independently of the code under test.
 
 use serde_json::Value;
 
@@ -10,37 +10,37 @@ use crate::support::{
 
 /// One operation of the document.
 #[derive(Debug, Clone)]
-pub(crate) struct Documented {
+pub(crate) struct DocumentedOperation {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) security: Value,
 }
 
 /// Every operation of a document.
-pub(crate) fn operations(document: &Value) -> Vec<Documented> {
+pub(crate) fn operations(document: &Value) -> Vec<DocumentedOperation> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let security = operation.get("security").or(document.get("security")).cloned();
             let security = security.unwrap_or_else(|| panic!("{method} {path} declares nothing"));
-            operations.push(Documented {
+            operations.push(DocumentedOperation {
                 method: method.to_ascii_uppercase(),
                 path: path.clone(),
                 security,
             });
         }
     }
-    assert!(operations.len() > 8, "the document was read: {operations:?}");
+    assert!(operations.len() > 8, "too few operations: {operations:?}");
     operations
 }
 
-impl Documented {
+impl DocumentedOperation {
     /// A path that the template matches.
     pub(crate) fn concrete(&self) -> String {
         self.path.replace("{name}", "swagger-ui.css").replace("{number}", "1")
     }
 
-    /// Every alternative, as schemes with what each demands.
+    /// The alternatives, as schemes with their roles or scopes.
     fn alternatives(&self) -> Vec<Vec<(String, Vec<String>)>> {
         let words = |list: &Value| {
             list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
@@ -53,18 +53,18 @@ impl Documented {
     }
 }
 
-/// What is presented for a scheme.
+/// The state of the credential that is sent for a scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Wrong,
     Expired,
-    /// Proven, of a client without roles or scopes.
+    /// Good, of a client without the roles.
     TooLittle,
     Enough,
     Twice,
 }
 
-/// Where a scheme of the document looks, and whether it takes a token.
+/// Where a scheme's credential is sent, and whether it is a token.
 struct Location<'d> {
     scheme: &'d Value,
     takes_token: bool,
@@ -86,7 +86,7 @@ impl<'d> Location<'d> {
         self.scheme[name].as_str().unwrap_or_default()
     }
 
-    /// Puts `value` where the scheme looks.
+    /// Adds `value` as the scheme's credential.
     fn fill<'s>(
         &self,
         request: RequestBuilder<'s>,
@@ -107,7 +107,7 @@ impl<'d> Location<'d> {
         }
     }
 
-    /// A credential in this state, and whose it is.
+    /// The client and its credential in this state.
     fn credential(&self, server: &Server, state: State) -> (&'static str, String) {
         let client = if state == State::TooLittle { "scoped" } else { "admin" };
         let value = match (self.takes_token, state) {
@@ -125,9 +125,9 @@ impl<'d> Location<'d> {
     }
 }
 
-/// Status and code of the refusal; `None` where the handler answers.
+/// Status and code of the refusal; `None` if the handler answers.
 fn expected(
-    operation: &Documented,
+    operation: &DocumentedOperation,
     alternative: &[(String, Vec<String>)],
     state: State,
     takes_token: bool,
@@ -156,7 +156,7 @@ fn every_operation_enforces_its_security() {
         let alternatives = operation.alternatives();
         let open = alternatives.is_empty() || alternatives.iter().any(Vec::is_empty);
         let refusal = (!open).then_some((401, "missing_credentials"));
-        check(nothing, refusal, "nothing presented");
+        check(nothing, refusal, "no credential");
         for alternative in alternatives.iter().filter(|alternative| !alternative.is_empty()) {
             use State::{Enough, Expired, TooLittle, Twice, Wrong};
             for state in [Wrong, Expired, TooLittle, Enough, Twice] {
@@ -197,7 +197,7 @@ fn a_public_operation_reads_no_credential() {
     }
 }
 
-/// Refusals of the handler itself (a missing form field, say) mean that it was reached.
+/// A refusal by the handler itself, such as a missing form field, shows that it was reached.
 fn check(request: RequestBuilder<'_>, expected: Option<(u16, &str)>, what: &str) {
     let answer = request.answer();
     let seen = (answer.status, answer.status >= 400);

@@ -1,4 +1,4 @@
-//! Tokens that nobody issued open nothing.
+//! Forged tokens are refused.
 
 use jsonwebtoken::Algorithm;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::{
     server::{SIGNING_SECRET, Server},
 };
 
-/// Headers and signatures that no token of ours has.
+/// Headers and signatures that no issued token has.
 fn wrong_outside(issued: &str) -> Vec<(&'static str, String)> {
     let original = ForgedToken::from(issued);
     let with = |name: &str, value| original.clone().header(name, value).sign();
@@ -36,7 +36,7 @@ fn wrong_outside(issued: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Claims that no token of ours has, rightly signed.
+/// Claims that no issued token has, with a valid signature.
 fn wrong_inside(issued: &str) -> Vec<(&'static str, String)> {
     let original = ForgedToken::from(issued);
     let claim = |name: &str, value| original.clone().claim(name, value).sign();
@@ -72,7 +72,7 @@ fn a_forged_token_is_refused_everywhere() {
         let session = server.anonymous().get("/clients");
         session.header("Cookie", format!("access_token={token}")).refused(401, "invalid_token");
     }
-    // Taken apart and put together again it is good: only what was changed is refused.
+    // Unchanged parts that are signed again are accepted, so each refusal is due to the change.
     server.bearer(&ForgedToken::from(&issued).sign()).get("/clients").expect(200);
 }
 

@@ -1,4 +1,4 @@
-//! More secrets to hash than one thread can: who waits, who is refused, and who notices nothing.
+//! The queue of secrets that wait to be hashed: who waits, who is refused, who is not affected.
 
 use std::{fs::OpenOptions, io::Write, net::TcpStream, thread};
 
@@ -10,10 +10,10 @@ use crate::support::{
     server::{Server, eventually},
 };
 
-/// One secret is hashed and so many wait, where a server has two cores at most.
+/// How many secrets wait behind the one that is hashed, on two cores.
 const QUEUE_LENGTH: usize = 64;
 
-/// A server that hashes on one thread: the process inherits the cores of the thread that starts it.
+/// A server on two cores, which hashes on one thread. A process inherits the cores of the thread that starts it.
 fn two_cores(settings: &[(&str, &str)]) -> Server {
     let all = sched_getaffinity(None).unwrap();
     let mut two = CpuSet::new();
@@ -25,34 +25,34 @@ fn two_cores(settings: &[(&str, &str)]) -> Server {
     server
 }
 
-/// The same, and an unknown key costs it what the most expensive key of its roster costs: a quarter of a second.
+/// As `two_cores`, with a key of cost 12 in the roster, so that an unknown key costs a quarter of a second.
 fn slow_hashes() -> Server {
     let server = two_cores(&[]);
     let roster = OpenOptions::new().append(true).open(server.dir.path().join("roster.toml"));
     let (id, nothing) = (key_id(&unknown_key()).to_owned(), ".".repeat(53));
     writeln!(
         roster.unwrap(),
-        "[clients.dear]\n[[clients.dear.keys]]\nid = '{id}'\nhash = '$2b$12${nothing}'\n\
+        "[clients.expensive]\n[[clients.expensive.keys]]\nid = '{id}'\nhash = '$2b$12${nothing}'\n\
          created = 2020-01-01T00:00:00Z"
     )
     .unwrap();
     server.signal("HUP");
-    server.log_until("the dear key is there", |log| log.contains("reloaded the roster"));
+    server.log_until("the roster is reloaded", |log| log.contains("reloaded the roster"));
     server
 }
 
-/// Callers with unknown keys, some more than can wait; returned once one of them was refused.
+/// Begins more logins with unknown keys than can wait.
 fn logins(server: &Server) -> Vec<TcpStream> {
     let caller = |_| server.anonymous().post("/login").header("X-API-Key", unknown_key()).begin();
     (0..QUEUE_LENGTH + 10).map(caller).collect()
 }
 
-/// The first caller that has an answer.
+/// Waits for the first login that has an answer.
 fn answered(logins: &mut [TcpStream]) -> &mut TcpStream {
     for stream in logins.iter() {
         stream.set_nonblocking(true).unwrap();
     }
-    let at = eventually("somebody is refused", || {
+    let at = eventually("a login is refused", || {
         logins.iter().position(|stream| stream.peek(&mut [0]).is_ok())
     });
     for stream in logins.iter() {
@@ -74,11 +74,11 @@ fn a_full_queue_answers_503_with_retry_after_and_does_not_affect_tokens() {
     assert!((1..=3600).contains(&seconds), "{seconds}");
     for _ in 0..20 {
         token.get("/request").expect(200);
-        // Neither does a key that was proven before.
+        // A key that was verified before is not affected either.
         known.post("/login").expect(200);
     }
     let hashed = server.log().matches("code=invalid_api_key").count();
-    assert!(hashed < QUEUE_LENGTH / 2, "the queue was full all the time: {hashed}");
+    assert!(hashed < QUEUE_LENGTH / 2, "{hashed} were hashed: the queue was not full");
 }
 
 #[test]
@@ -88,9 +88,11 @@ fn a_closed_connection_frees_its_place_in_the_queue() {
     answered(&mut logins);
     drop(logins);
     let login = || server.key("reader").post("/login").answer();
-    eventually("there is a place again", || Some(login()).filter(|answer| answer.status == 200));
+    eventually("the queue has a free place", || {
+        Some(login()).filter(|answer| answer.status == 200)
+    });
     let hashed = server.log().matches("code=invalid_api_key").count();
-    assert!(hashed < QUEUE_LENGTH / 2, "{hashed} were hashed for nobody");
+    assert!(hashed < QUEUE_LENGTH / 2, "{hashed} were hashed for closed connections");
 }
 
 #[test]

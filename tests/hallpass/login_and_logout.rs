@@ -1,4 +1,4 @@
-//! The story of the service: a key becomes a token, a token opens doors, logout ends it.
+//! Login with a key, use of the token and the session cookie, logout.
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn a_key_in_any_of_three_locations_logs_in() {
         assert_eq!(answer.header("set-cookie"), None);
         let token = body["access_token"].as_str().unwrap().to_owned();
         server.bearer(&token).get("/request").expect(200);
-        assert!(!tokens.contains(&token), "every token is a new one");
+        assert!(!tokens.contains(&token), "the token is new");
         tokens.push(token);
     }
 }
@@ -73,7 +73,7 @@ fn the_client_list_needs_the_admin_role_and_holds_no_secret() {
     let key = &named("admin")["keys"][0];
     assert_eq!(key["id"], key_id(server.accounts.key("admin")));
     assert_eq!(key["created"], "2020-01-01T00:00:00Z");
-    assert!(key["last_used"].is_string(), "it was used to log in: {key}");
+    assert!(key["last_used"].is_string(), "the key was used to log in: {key}");
     assert!(named("scoped")["keys"][0].get("last_used").is_none());
     assert_eq!(named("expired")["keys"][0]["expires"], "2021-01-01T00:00:00Z");
 }
@@ -125,7 +125,7 @@ fn the_session_cookie_works_like_the_token_until_logout() {
     for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Secure", "Max-Age=1800"] {
         assert!(parts.contains(&part), "{part} is missing in {parts:?}");
     }
-    assert!(!cookie.to_ascii_lowercase().contains("domain"), "only this host gets it back");
+    assert!(!cookie.to_ascii_lowercase().contains("domain"), "the cookie is for this host only");
 
     let anonymous = server.anonymous();
     let with_cookie =

@@ -1,4 +1,4 @@
-//! The optional body of `/login`: what it may say, and what it may not.
+//! The optional body of `/login`.
 
 use serde_json::json;
 
@@ -124,6 +124,6 @@ fn a_body_of_another_type_or_too_large_is_refused() {
     login().json(padding(16 * 1024)).expect(200);
     login().json(padding(16 * 1024 + 1)).refused(413, "payload_too_large");
     login().json(padding(1024 * 1024)).refused(413, "payload_too_large");
-    // Whoever may not log in is told that, whatever the body is.
+    // A bad credential is reported before a bad body.
     server.anonymous().post("/login").json(padding(64 * 1024)).refused(401, "missing_credentials");
 }

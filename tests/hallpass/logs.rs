@@ -1,4 +1,4 @@
-//! The log: who came and who was refused, once each, with names to search by and without secrets.
+//! Audit and access lines: one each, searchable, without secrets.
 
 use crate::support::{
     accounts::{key_id, unknown_key, with_wrong_secret},
@@ -6,7 +6,7 @@ use crate::support::{
     server::Server,
 };
 
-/// The lines of the log with these words, once the access line of the request is there: it comes last.
+/// The lines of the log with these words. Waits for the access line of the request, which comes last.
 fn lines(server: &Server, answer: &Response, target: &str) -> Vec<String> {
     let name = format!("request_id={}", answer.header("x-request-id").unwrap());
     let ours = |line: &&str| line.split_whitespace().any(|word| word == name);
@@ -69,7 +69,11 @@ fn a_refusal_writes_one_audit_line_with_the_reason() {
             assert!(audit[0].contains(word), "{word} is missing in {}", audit[0]);
         }
         if !reason.is_empty() && !reason.starts_with("sub=") {
-            assert!(!answer.text().contains(reason), "the caller learns why: {}", answer.text());
+            assert!(
+                !answer.text().contains(reason),
+                "the answer shows the reason: {}",
+                answer.text()
+            );
         }
     }
 }
@@ -102,7 +106,7 @@ fn request_data_cannot_forge_log_lines() {
 
 #[test]
 fn the_trace_log_holds_no_secret() {
-    // The search itself is in the server's end.
+    // `Server::drop` searches the log.
     let server = Server::start_with(&[("HALLPASS_LOG", "trace")]);
     let key = server.accounts.key("reader");
     let token = server.login("reader");

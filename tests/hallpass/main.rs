@@ -1,6 +1,6 @@
-//! Tests of the whole program over real HTTP and at the command line, and of its library where a document must be changed.
+//! Integration tests of the program over HTTP and at the command line, and of the library.
 //!
-//! Every test has a server of its own, in a directory of its own, on a port of its own.
+//! Every test starts its own server in its own directory on its own port.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What Prometheus sees of a running service: that it is true, and that it tells strangers and secrets from names.
+//! The metrics of a running service: correct values, bounded labels, no secrets.
 
 use std::{
     fs,
@@ -18,9 +18,9 @@ const REQUESTS: &str = "hallpass_requests_total";
 const USES: &str = "hallpass_key_uses_total";
 const ENDS: &str = "hallpass_key_expires_timestamp_seconds";
 
-/// Where a server shows its metrics.
+/// The address of the metrics listener.
 fn metrics_address(server: &Server) -> SocketAddr {
-    let log = server.log_until("it says where", |log| log.contains("/metrics\n"));
+    let log = server.log_until("the metrics address", |log| log.contains("/metrics\n"));
     let line = log.lines().find_map(|line| line.split_once("metrics on http://")).expect("a line");
     line.1.strip_suffix("/metrics").expect("the path").parse().expect("an address")
 }
@@ -89,7 +89,7 @@ fn requests_are_counted_by_operation_and_status() {
         scrape.value(&name, &[("operation", operation)]).unwrap()
     };
     assert_eq!((timed("count", "whoami"), timed("count", "login")), (5.0, 2.0));
-    assert_eq!(timed("count", "logout"), 0.0, "operations that nobody asked for are there");
+    assert_eq!(timed("count", "logout"), 0.0, "operations without requests are listed");
     assert!((0.0..10.0).contains(&timed("sum", "login")), "in seconds: {}", timed("sum", "login"));
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     assert_eq!(scrape.value("hallpass_build_info", &version), Some(1.0));
@@ -175,12 +175,12 @@ fn roster_reloads_are_counted_and_counters_do_not_decrease() {
     let file = server.dir.path().join("roster.toml");
     let mut last = first;
     for (text, expected) in [
-        (format!("{}\n# mended", server.accounts.roster), (2.0, 0.0)),
+        (format!("{}\n# fixed", server.accounts.roster), (2.0, 0.0)),
         ("[broken".to_owned(), (2.0, 1.0)),
         (server.accounts.roster.clone(), (3.0, 0.0)),
     ] {
         fs::write(&file, text).unwrap();
-        let now = eventually("the roster is followed", || {
+        let now = eventually("the roster is reloaded", || {
             Some(scrape(&server)).filter(|scrape| state(scrape) == expected)
         });
         now.assert_not_behind(&last);
@@ -216,7 +216,9 @@ fn key_metrics_follow_the_roster() {
     let without = without.replace("[[clients.reader.keys]]", "[[clients.another.keys]]");
     let without = without.replace(&id("reader"), "000000000000");
     fs::write(server.dir.path().join("roster.toml"), without).unwrap();
-    eventually("it is gone", || key(&scrape(&server), USES, "reader").is_none().then_some(()));
+    eventually("the series is gone", || {
+        key(&scrape(&server), USES, "reader").is_none().then_some(())
+    });
     assert_eq!(key(&scrape(&server), USES, "ending"), Some(1.0));
 }
 
@@ -252,9 +254,9 @@ fn metrics_are_served_while_the_service_drains() {
     );
     begun.write_all(head.as_bytes()).unwrap();
     let key = key_id(server.accounts.key("reader")).to_owned();
-    eventually("the login is in hand", || scrape(&server).value(USES, &[("key_id", &key)]));
+    eventually("the login has begun", || scrape(&server).value(USES, &[("key_id", &key)]));
     server.signal("TERM");
-    eventually("nobody is let in any more", || TcpStream::connect(server.address).err());
+    eventually("new connections fail", || TcpStream::connect(server.address).err());
     assert_eq!(scrape(&server).value(USES, &[("key_id", &key)]), Some(1.0));
     begun.write_all(b"{}").unwrap();
     assert_eq!(read_response(&mut begun).expect("an answer").status, 200);

@@ -1,4 +1,4 @@
-//! OAuth2 as its clients see it: tokens at `/token`, introspection, revocation, discovery.
+//! OAuth2: `/token`, introspection, revocation, discovery.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub(crate) fn form<'s>(request: RequestBuilder<'s>, pairs: &[(&str, &str)]) -> R
     request.header("Content-Type", "application/x-www-form-urlencoded").body(body)
 }
 
-/// A client's name and secret, as `Authorization` says them.
+/// The value of `Authorization` for Basic.
 pub(crate) fn basic(name: &str, secret: &str) -> String {
     let encode =
         |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -80,7 +80,7 @@ fn requested_scopes_are_a_subset_of_the_granted_ones() {
     }
 }
 
-/// Who authenticates by Basic, the form, and what must be answered.
+/// The client that authenticates by Basic, the form, and the expected status and error.
 type Slip<'s> = (Option<&'s str>, &'s [(&'s str, &'s str)], u16, &'s str);
 
 #[test]
@@ -154,9 +154,13 @@ fn a_token_is_introspected_until_it_is_revoked() {
     assert!(active["exp"].as_i64().unwrap() > active["iat"].as_i64().unwrap());
     let revoke = |client, token: &str| post(&server, "/revoke", Some(client), &[("token", token)]);
     assert_eq!(error(&revoke("scoped", &token).expect(400)), "unauthorized_client");
-    assert_eq!(request(&token).expect(200).json()["active"], true, "another client cannot end it");
+    assert_eq!(
+        request(&token).expect(200).json()["active"],
+        true,
+        "another client cannot revoke it"
+    );
     assert!(revoke("reader", &token).expect(200).body.is_empty());
-    assert!(revoke("reader", &token).expect(200).body.is_empty(), "twice is fine");
+    assert!(revoke("reader", &token).expect(200).body.is_empty(), "revoking twice succeeds");
     assert!(revoke("reader", "unknown").expect(200).body.is_empty());
     for dead in [token.as_str(), "unknown", "a.b.c"] {
         assert_eq!(request(dead).expect(200).text(), r#"{"active":false}"#);

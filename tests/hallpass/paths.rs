@@ -1,4 +1,4 @@
-//! Odd paths and odd methods: policy and router agree on what is meant, and nothing protected opens.
+//! Unusual paths and methods: policy and router agree, and nothing protected is reachable.
 
 use crate::{
     enforcement::operations,
@@ -101,9 +101,9 @@ fn an_undocumented_method_is_refused_before_authentication() {
             for client in [&server.anonymous(), &server.bearer("x"), &admin] {
                 let answer = client.request(method, &operation.concrete()).expect(405);
                 let body = answer.json();
-                // OAuth2 endpoints have fewer words (RFC 6749 §5.2).
-                let said = if body["code"].is_null() { &body["error"] } else { &body["code"] };
-                assert!(said == "method_not_allowed" || said == "invalid_request", "{body}");
+                // OAuth2 endpoints have other error codes (RFC 6749 §5.2).
+                let code = if body["code"].is_null() { &body["error"] } else { &body["code"] };
+                assert!(code == "method_not_allowed" || code == "invalid_request", "{body}");
                 let allow: Vec<&str> = answer.header("allow").unwrap().split(", ").collect();
                 assert!(documented.iter().all(|one| allow.contains(&one.as_str())), "{allow:?}");
                 let head = usize::from(documented.contains(&"GET".to_owned()));
@@ -116,7 +116,7 @@ fn an_undocumented_method_is_refused_before_authentication() {
 #[test]
 fn connect_is_refused() {
     let server = Server::start();
-    // One of each only: the connection lingers for a second afterwards.
+    // One of each only: the server keeps the connection for a second afterwards.
     server.token("admin").request("CONNECT", "/clients").expect(405);
     server.anonymous().request("CONNECT", "evil.example:443").expect(404);
 }
@@ -177,7 +177,7 @@ fn malformed_http_is_refused_by_the_parser() {
     ];
     for (status, request) in table {
         let answer = request.send(server.address);
-        // These never reach the application: they have no name and no body.
+        // The parser answers these without request id and body.
         assert_eq!(answer.status, status, "{} {:.20}", request.method, request.target);
         assert!(answer.body.is_empty(), "{}", answer.text());
     }

@@ -1,4 +1,4 @@
-//! Whether a proxy's word counts for where a request came from.
+//! Which forwarded headers are believed.
 
 use crate::support::{
     accounts::unknown_key,
@@ -51,7 +51,7 @@ fn forwarded_headers_of_others_are_ignored() {
     }
 }
 
-/// The one loopback address of other systems is the one that the test itself comes from.
+/// Other systems have one loopback address only, which the test itself uses.
 #[cfg(target_os = "linux")]
 #[test]
 fn direct_connections_are_limited_by_their_own_address() {

@@ -1,4 +1,4 @@
-//! Requests put together at random: every answer keeps the contract, and nothing protected opens.
+//! Random requests: every answer has a documented shape, and nothing protected is reachable.
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
@@ -28,7 +28,7 @@ const PATHS: &[&str] = &[
 ];
 const QUERIES: &[&str] =
     &["", "", "?", "?api_key=x", "?api_key=hp_&api_key", "?a=%ff&&==", "?%61pi_key=%00"];
-/// Nothing in here proves anything.
+/// None of these is a valid credential.
 const HEADERS: &[(&str, &str)] = &[
     ("Authorization", "Bearer x.y.z"),
     ("Authorization", "Bearer e30.e30.e30"),
@@ -68,7 +68,7 @@ const BODIES: &[&str] =
 #[test]
 fn every_answer_to_a_random_request_has_the_documented_shape() {
     let server = Server::start_with(&[("HALLPASS_CORS_ORIGINS", "https://app.example.com")]);
-    // Change the seed to look for more; a failure names the request.
+    // Change the seed to try other requests; a failure prints the request.
     let mut random = StdRng::seed_from_u64(1);
     let mut refused = 0;
     for _ in 0..600 {

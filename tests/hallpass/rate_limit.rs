@@ -1,4 +1,4 @@
-//! Wrong secrets are limited: whose attempts count, who is refused, and who is not.
+//! The limit on failed attempts: what is counted and who is refused.
 
 use crate::{
     oauth::{basic, form},
@@ -10,12 +10,12 @@ use crate::{
     },
 };
 
-/// Three may fail, and the next only after 20 minutes.
+/// A server that allows three failures, and one more every 20 minutes.
 fn limited() -> Server {
     Server::start_with(&[("HALLPASS_RATE_LIMIT", "3/h"), ("HALLPASS_TRUSTED_PROXIES", "127.0.0.1")])
 }
 
-/// Whoever comes from this address, through the proxy.
+/// A client at this address behind the trusted proxy.
 fn client_at<'s>(server: &'s Server, address: &str) -> Client<'s> {
     Client::new(server, Some(("X-Forwarded-For".to_owned(), address.to_owned())))
 }
@@ -24,7 +24,7 @@ fn login<'s>(server: &'s Server, address: &str, key: &str) -> RequestBuilder<'s>
     client_at(server, address).post("/login").header("X-API-Key", key)
 }
 
-/// Uses the three attempts up.
+/// Uses up the three attempts.
 fn exhaust(server: &Server, address: &str) {
     for _ in 0..3 {
         login(server, address, &unknown_key()).refused(401, "invalid_api_key");
@@ -35,7 +35,6 @@ fn token<'s>(server: &'s Server, address: &str, pairs: &[(&str, &str)]) -> Reque
     form(client_at(server, address).post("/token"), pairs)
 }
 
-/// In how many seconds to come again.
 fn retry_after(answer: &Response) -> u64 {
     answer.header("retry-after").expect("Retry-After").parse().unwrap()
 }
@@ -100,7 +99,7 @@ fn tokens_and_requests_without_a_key_are_not_limited() {
         request().header("Authorization", "Bearer x").refused(401, "invalid_token");
         request().refused(401, "missing_credentials");
     }
-    // The token is enough, so the key beside it need not be looked at.
+    // The token is enough, so the key is not checked.
     request()
         .header("Authorization", format!("Bearer {good}"))
         .header("X-API-Key", "x")
@@ -170,11 +169,11 @@ fn client_secrets_and_passwords_at_token_are_counted() {
 }
 
 #[test]
-fn a_skipped_key_gives_429_even_beside_another_bad_credential() {
+fn a_key_that_was_not_checked_is_answered_with_429() {
     let server = limited();
     let token = server.login("scoped");
     exhaust(&server, "192.0.2.1");
-    // The token is no client's credential here, and the key might have been good.
+    // The token is invalid and the key was not checked, so the answer is 429.
     let request =
         client_at(&server, "192.0.2.1").get("/request").header("Authorization", "Bearer x");
     request.header("X-API-Key", server.accounts.key("reader")).refused(429, "too_many_requests");
@@ -197,6 +196,6 @@ fn the_default_limit_is_sixty_a_minute() {
     let request = || server.anonymous().post("/login").header("X-API-Key", "no key").answer();
     let until_limited =
         (0..200).map(|_| request()).take_while(|answer| answer.status == 401).count();
-    // One more for every second that the machine took.
+    // One more for every second that has passed.
     assert!((60..120).contains(&until_limited), "{until_limited}");
 }

@@ -1,6 +1,4 @@
-//! A running service follows its roster file; users are added and removed beside it.
-//!
-//! Must not know how a change is noticed.
+//! A running service follows its roster file, also while `hallpass user` edits it.
 
 mod service;
 
@@ -16,7 +14,7 @@ use service::{Service, program, user};
 fn a_renamed_or_rewritten_roster_takes_effect() {
     let service = Service::start();
     let full = service.text();
-    service.rename("# nobody\n");
+    service.rename("# empty\n");
     service.eventually("renamed", |service| service.logged_in().is_none());
     assert_eq!(service.with_token(), 401);
     fs::write(service.roster(), &full).unwrap();
@@ -32,7 +30,7 @@ fn a_swapped_symbolic_link_takes_effect() {
     fs::create_dir(at("1")).unwrap();
     fs::create_dir(at("2")).unwrap();
     fs::write(at("1/roster.toml"), "").unwrap();
-    fs::write(at("2/roster.toml"), "# nobody\n").unwrap();
+    fs::write(at("2/roster.toml"), "# empty\n").unwrap();
     symlink("1", at("..data")).unwrap();
     symlink("..data/roster.toml", at("roster.toml")).unwrap();
     let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
@@ -51,9 +49,9 @@ fn sighup_reloads_the_roster() {
         service.hang_up();
         service.eventually("reloaded", |service| reloads(service) == times);
     }
-    service.rename("# nobody\n");
+    service.rename("# empty\n");
     service.hang_up();
-    service.eventually("hung up", |service| service.with_token() == 401);
+    service.eventually("reloaded", |service| service.with_token() == 401);
 }
 
 #[test]
@@ -84,7 +82,7 @@ fn a_broken_roster_is_reported_until_it_is_fixed() {
         assert_eq!(service.with_token(), 200);
         assert!(service.logged_in().is_some());
         service.rename(&good);
-        service.eventually("mended", |service| service.ready() == "ok");
+        service.eventually("fixed", |service| service.ready() == "ok");
     }
     let line = good.lines().count() + 3;
     assert!(
@@ -106,7 +104,7 @@ fn expiring_disabling_or_revoking_ends_issued_tokens() {
         service.rename(&text);
         service.eventually(&text, |service| service.with_token() == 401);
         service.rename(&good);
-        service.eventually("given back", |service| service.with_token() == 200);
+        service.eventually("restored", |service| service.with_token() == 200);
     }
     let used = |service: &Service| service.log().matches("reloaded the roster").count();
     assert!(used(&service) >= 4);
@@ -117,7 +115,7 @@ fn expiring_disabling_or_revoking_ends_issued_tokens() {
 }
 
 #[test]
-fn users_are_added_and_removed_beside_a_running_service() {
+fn users_are_added_and_removed_while_the_service_runs() {
     let service = Service::start();
     let added =
         user(&service.directory, &["add", "alice", "--role", "admin"], "open sesame\nmore\n");
@@ -183,20 +181,20 @@ fn reloads_under_load_do_not_affect_answers() {
         Load::start(requests(&server, &server.login("reader")), move || Connection::open(address));
     let (reloaded, broken) = ("reloaded the roster", "roster was not reloaded");
     for round in 1..=20 {
-        for (text, said, times) in [
+        for (text, line, times) in [
             (format!("{}\n# {round}\n", server.accounts.roster), reloaded, round),
             ("[clients".to_owned(), broken, round / 10),
         ] {
-            if server.log().matches(said).count() == times {
+            if server.log().matches(line).count() == times {
                 continue;
             }
             fs::write(&new, text).unwrap();
             fs::rename(&new, &roster).unwrap();
-            // Every fifth change is found without a signal.
+            // Every fifth change is noticed without a signal.
             if round % 5 > 0 {
                 server.signal("HUP");
             }
-            server.log_until(said, |log| log.matches(said).count() == times);
+            server.log_until(line, |log| log.matches(line).count() == times);
             load.wait_for_answers(50);
         }
     }

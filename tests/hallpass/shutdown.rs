@@ -1,4 +1,4 @@
-//! The program ends when it is told to, after it has answered what it had begun.
+//! On a signal the program answers the requests in progress and exits.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -18,7 +18,7 @@ fn requests_in_progress_are_answered_before_the_exit() {
         let server = Server::start();
         let mut streams: Vec<TcpStream> = (0..8).map(|_| begin_login(&server)).collect();
         server.signal(signal);
-        server.log_until("it was told to stop", |log| log.contains("told to stop"));
+        server.log_until("the signal is logged", |log| log.contains("told to stop"));
         let refused =
             eventually("new connections fail", || TcpStream::connect(server.address).err());
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{refused}");
@@ -32,7 +32,7 @@ fn requests_in_progress_are_answered_before_the_exit() {
     }
 }
 
-/// A login that lacks its body, and that the server has in hand: it requests for the body.
+/// Begins a login without its body and waits until the server asks for the body.
 fn begin_login(server: &Server) -> TcpStream {
     let mut stream = connect(server.address);
     write!(
@@ -57,10 +57,10 @@ fn an_idle_connection_does_not_delay_the_exit() {
     idle.read_exact(&mut begin).unwrap();
     assert_eq!(&begin, b"HTTP/1.1 200 OK");
     let silent = connect(server.address);
-    let told = Instant::now();
+    let signalled = Instant::now();
     server.signal("TERM");
     assert_eq!(server.exit().code(), Some(0));
-    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
+    assert!(signalled.elapsed() < Duration::from_secs(15), "{:?}", signalled.elapsed());
     drop((idle, silent));
 }
 
@@ -74,7 +74,7 @@ fn requests_under_load_are_answered_before_the_exit() {
         });
         load.wait_for_answers(300);
         server.signal("TERM");
-        // The listener closes at once, and the kernel resets connections that it had not handed over yet.
+        // The listener closes at once, and the kernel resets connections that were not accepted yet.
         let mut faults = load.wait_for_end();
         faults.retain(|fault| !fault.ends_with(NEW_CONNECTION_RESET));
         assert_eq!(faults, Vec::<String>::new());
@@ -89,8 +89,8 @@ fn keep_alive_connections_are_closed_while_stopping() {
     let mut kept = Connection::open(server.address).unwrap();
     assert_eq!(kept.request(request).unwrap().header("connection"), None);
     server.signal("TERM");
-    server.log_until("it was told to stop", |log| log.contains("told to stop"));
-    let last = eventually("it says so", || {
+    server.log_until("the signal is logged", |log| log.contains("told to stop"));
+    let last = eventually("it answers 503", || {
         Some(kept.request(request).unwrap()).filter(|a| a.status == 503)
     });
     assert_eq!((last.code().as_str(), last.header("connection")), ("unavailable", Some("close")));

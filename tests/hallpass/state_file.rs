@@ -1,6 +1,4 @@
-//! Revocations against kill -9, a full disk and a second process.
-//!
-//! Must not know the state file: what the service answers is all that counts.
+//! Revocations survive kill -9, a full disk and a second process. Only answers of the service are looked at.
 
 use std::{
     fs,
@@ -16,26 +14,26 @@ use tempfile::TempDir;
 
 use crate::support::api_key::ApiKey;
 
-/// A folder with a roster, and the key of its one client.
+/// A directory with a roster, and the key of its one client.
 struct ServiceDir {
-    folder: TempDir,
+    dir: TempDir,
     key: String,
 }
 
 impl ServiceDir {
     fn new() -> Self {
         let key = ApiKey::generate();
-        let folder = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let roster = format!("[clients.billing]\n{}", key.entry("billing"));
-        fs::write(folder.path().join("roster.toml"), roster).unwrap();
-        Self { folder, key: key.as_str().to_owned() }
+        fs::write(dir.path().join("roster.toml"), roster).unwrap();
+        Self { dir, key: key.as_str().to_owned() }
     }
 
     fn path(&self) -> &Path {
-        self.folder.path()
+        self.dir.path()
     }
 
-    /// The issuer is set, since a restart binds another port and tokens are to stay good.
+    /// The issuer is set, because a restart binds another port and tokens must stay valid.
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -57,13 +55,13 @@ impl ServiceDir {
         Service::start(self.hallpass(&["serve", "--bind", "127.0.0.1:0"]))
     }
 
-    /// What a command that ends by itself leaves.
+    /// Runs a command to its end.
     fn run(&self, arguments: &[&str]) -> Output {
         self.hallpass(arguments).stderr(Stdio::piped()).output().unwrap()
     }
 }
 
-/// A running service; it is killed where the test leaves it.
+/// A running service; dropping it sends SIGKILL.
 struct Service {
     process: Child,
     address: String,
@@ -89,7 +87,7 @@ impl Service {
         logout(&self.address, token).unwrap()
     }
 
-    /// Whether the token is accepted; a refusal is checked to be the right one.
+    /// Whether the token is accepted; any other refusal than `invalid_token` fails the test.
     fn accepts(&self, token: &str) -> bool {
         let bearer = format!("Bearer {token}");
         let (status, body) =
@@ -100,14 +98,13 @@ impl Service {
 }
 
 impl Drop for Service {
-    /// SIGKILL.
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Status and body; an error is a connection that broke.
+/// Status and body; an error is a broken connection.
 fn send(
     method: &str,
     address: &str,
@@ -134,15 +131,15 @@ fn logout(address: &str, token: &str) -> Result<(u16, String), ureq::Error> {
 
 #[test]
 fn an_answered_logout_survives_kill_9() {
-    let home = ServiceDir::new();
-    let mut service = home.serve();
-    let control = service.login(&home.key);
+    let dir = ServiceDir::new();
+    let mut service = dir.serve();
+    let control = service.login(&dir.key);
     for round in 0..30 {
-        let token = service.login(&home.key);
+        let token = service.login(&dir.key);
         assert!(service.accepts(&token));
         assert_eq!(service.logout(&token).0, 200);
         drop(service);
-        service = home.serve();
+        service = dir.serve();
         assert!(!service.accepts(&token), "round {round}");
         assert!(service.accepts(&control), "round {round}");
     }
@@ -150,10 +147,10 @@ fn an_answered_logout_survives_kill_9() {
 
 #[test]
 fn every_answered_logout_survives_a_kill_during_others() {
-    let home = ServiceDir::new();
+    let dir = ServiceDir::new();
     for answers in 1..=8 {
-        let service = home.serve();
-        let tokens: Vec<_> = (0..12).map(|_| service.login(&home.key)).collect();
+        let service = dir.serve();
+        let tokens: Vec<_> = (0..12).map(|_| service.login(&dir.key)).collect();
         let (sender, answered) = mpsc::channel();
         let threads: Vec<_> = tokens
             .into_iter()
@@ -174,90 +171,90 @@ fn every_answered_logout_survives_a_kill_during_others() {
         }
         ended.extend(answered.iter());
         assert!(ended.len() >= answers);
-        let service = home.serve();
+        let service = dir.serve();
         for token in &ended {
             assert!(!service.accepts(token), "one of {} answered", ended.len());
         }
     }
 }
 
-/// A limit on the size of files stands for a full disk: to lift it is to make room.
+/// A limit on the size of files simulates a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_logout_on_a_full_disk_fails_and_is_stored_later() {
-    let home = ServiceDir::new();
+    let dir = ServiceDir::new();
     let line =
         format!("trap '' XFSZ; exec {} serve --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_hallpass"));
-    let service = Service::start(home.command("sh", &["-c", &line]));
+    let service = Service::start(dir.command("sh", &["-c", &line]));
     let limit = |bytes: &str| {
         let pid = service.process.id().to_string();
         let limit = ["--pid", &pid, &format!("--fsize={bytes}:unlimited")];
         assert!(Command::new("prlimit").args(limit).status().unwrap().success());
     };
-    let (first, second) = (service.login(&home.key), service.login(&home.key));
+    let (first, second) = (service.login(&dir.key), service.login(&dir.key));
     limit("0");
     let (status, body) = service.logout(&first);
     assert_eq!(status, 500, "{body}");
     assert!(body.contains("\"internal_error\"") && !body.contains("redb"), "{body}");
-    assert!(!service.accepts(&first), "it is refused all the same");
+    assert!(!service.accepts(&first), "it is refused nevertheless");
     limit("unlimited");
     assert_eq!(service.logout(&second).0, 200);
     drop(service);
-    let service = home.serve();
+    let service = dir.serve();
     assert!(!service.accepts(&first) && !service.accepts(&second));
 }
 
 #[test]
 fn two_services_do_not_share_a_state_file() {
-    let home = ServiceDir::new();
-    let service = home.serve();
-    let other = home.run(&["serve", "--bind", "127.0.0.1:0"]);
-    let said = String::from_utf8(other.stderr).unwrap();
+    let dir = ServiceDir::new();
+    let service = dir.serve();
+    let other = dir.run(&["serve", "--bind", "127.0.0.1:0"]);
+    let output = String::from_utf8(other.stderr).unwrap();
     assert_eq!(other.status.code(), Some(1));
-    assert!(said.contains("HALLPASS_STATE: hallpass.redb is in use"), "{said}");
+    assert!(output.contains("HALLPASS_STATE: hallpass.redb is in use"), "{output}");
     assert!(other.stdout.is_empty());
-    assert!(home.run(&["check"]).status.success(), "checking needs no lock");
+    assert!(dir.run(&["check"]).status.success(), "check needs no lock");
     drop(service);
-    home.serve();
+    dir.serve();
 }
 
 #[test]
 fn a_foreign_state_file_is_refused_and_not_changed() {
-    let home = ServiceDir::new();
-    let file = home.path().join("hallpass.redb");
-    fs::write(&file, "somebody's notes").unwrap();
-    let refused = home.run(&["serve", "--bind", "127.0.0.1:0"]);
-    let said = String::from_utf8(refused.stderr).unwrap();
+    let dir = ServiceDir::new();
+    let file = dir.path().join("hallpass.redb");
+    fs::write(&file, "other content").unwrap();
+    let refused = dir.run(&["serve", "--bind", "127.0.0.1:0"]);
+    let output = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said.contains("HALLPASS_STATE: hallpass.redb is no state file"), "{said}");
-    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's notes");
+    assert!(output.contains("HALLPASS_STATE: hallpass.redb is no state file"), "{output}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "other content");
 }
 
 #[test]
-fn check_makes_no_state_file_and_reports_a_missing_folder() {
-    let home = ServiceDir::new();
-    assert!(home.run(&["check"]).status.success());
-    assert!(!home.path().join("hallpass.redb").exists());
-    let mut check = home.hallpass(&["check"]);
-    let missing = check.env("HALLPASS_STATE", "no/folder/state").output().unwrap();
-    let said = String::from_utf8(missing.stdout).unwrap();
+fn check_makes_no_state_file_and_reports_a_missing_dir() {
+    let dir = ServiceDir::new();
+    assert!(dir.run(&["check"]).status.success());
+    assert!(!dir.path().join("hallpass.redb").exists());
+    let mut check = dir.hallpass(&["check"]);
+    let missing = check.env("HALLPASS_STATE", "no/dir/state").output().unwrap();
+    let output = String::from_utf8(missing.stdout).unwrap();
     assert_eq!(missing.status.code(), Some(1));
-    assert!(said.contains("HALLPASS_STATE: no/folder/state"), "{said}");
+    assert!(output.contains("HALLPASS_STATE: no/dir/state"), "{output}");
 }
 
 #[test]
 fn state_in_memory_is_lost_on_restart() {
-    let home = ServiceDir::new();
+    let dir = ServiceDir::new();
     let serve = || {
-        let mut command = home.hallpass(&["serve", "--bind", "127.0.0.1:0"]);
+        let mut command = dir.hallpass(&["serve", "--bind", "127.0.0.1:0"]);
         command.env("HALLPASS_STATE", "memory");
         Service::start(command)
     };
     let service = serve();
-    let token = service.login(&home.key);
+    let token = service.login(&dir.key);
     assert_eq!(service.logout(&token).0, 200);
     assert!(!service.accepts(&token));
     drop(service);
     assert!(serve().accepts(&token));
-    assert!(!home.path().join("hallpass.redb").exists());
+    assert!(!dir.path().join("hallpass.redb").exists());
 }

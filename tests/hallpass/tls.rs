@@ -1,4 +1,4 @@
-//! TLS by hallpass itself: certificates that are served, replaced, broken and refused.
+//! TLS: certificates that are served, replaced, broken and refused.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ use crate::support::{
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-/// A certificate for `localhost` that vouches for itself, and its key.
+/// A self-signed certificate for `localhost` and its key.
 struct Pair {
     der: CertificateDer<'static>,
     certificate: String,
@@ -48,7 +48,7 @@ impl Pair {
         Self { der: made.der().clone(), certificate: made.pem(), key }
     }
 
-    /// Writes both files into a directory that it makes.
+    /// Creates a directory and writes both files into it.
     fn write(&self, directory: &Path) {
         fs::create_dir_all(directory).unwrap();
         fs::write(directory.join("cert.pem"), &self.certificate).unwrap();
@@ -56,7 +56,7 @@ impl Pair {
     }
 }
 
-/// The key of a certificate, as rcgen signs with it.
+/// A signing key for rcgen.
 struct Signing(EcdsaKeyPair);
 
 impl PublicKeyData for Signing {
@@ -76,13 +76,13 @@ impl SigningKey for Signing {
     }
 }
 
-/// A server that speaks TLS with the files in `live`.
+/// A TLS server with the files in `live`.
 fn server(live: &Path) -> Server {
     let files = ["cert.pem", "key.pem"].map(|name| live.join(name).to_str().unwrap().to_owned());
     Server::start_with(&[("HALLPASS_TLS_CERT", &files[0]), ("HALLPASS_TLS_KEY", &files[1])])
 }
 
-/// A client that trusts these and nothing else.
+/// A client configuration that trusts only these certificates.
 fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     pairs.iter().for_each(|pair| roots.add(pair.der.clone()).unwrap());
@@ -91,7 +91,7 @@ fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// A new connection, the handshake done.
+/// A new connection after the handshake.
 fn dial(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Connection<Stream>> {
     let name = "localhost".try_into().unwrap();
     let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
@@ -105,7 +105,7 @@ fn ready(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<serde_js
     Ok(dial(address, config)?.request(request)?.json())
 }
 
-/// As [`requests`], for a server that has to be asked for the token over TLS.
+/// As [`requests`], with a token that was issued over TLS.
 fn requests_over_tls(server: &Server, config: &Arc<ClientConfig>) -> Vec<Expectation> {
     let key = server.accounts.key("reader");
     let login = format!("POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n");
@@ -172,13 +172,13 @@ fn replaced_certificates_are_served_and_broken_ones_are_not() {
         load.wait_for_answers(50);
     };
     serves(&pairs[0], "ok");
-    // As Kubernetes does.
+    // As Kubernetes replaces files.
     symlink("2", at("new")).unwrap();
     fs::rename(at("new"), at("live")).unwrap();
     serves(&pairs[1], "ok");
-    // As certbot does, and in between the files do not belong together.
+    // As certbot replaces files: in between they do not match.
     fs::copy(at("3/key.pem"), at("live/key.pem")).unwrap();
-    server.log_until("it says so", |log| {
+    server.log_until("the log line", |log| {
         log.contains("key.pem: is not the key of the first certificate in")
             && log.contains("was not reloaded")
     });
@@ -186,7 +186,7 @@ fn replaced_certificates_are_served_and_broken_ones_are_not() {
     fs::copy(at("3/cert.pem"), at("live/cert.pem")).unwrap();
     serves(&pairs[2], "ok");
     fs::remove_file(at("live")).unwrap();
-    server.log_until("it says so", |log| log.contains("cannot be read"));
+    server.log_until("the log line", |log| log.contains("cannot be read"));
     symlink("4", at("live")).unwrap();
     server.signal("HUP");
     serves(&pairs[3], "ok");
@@ -251,17 +251,20 @@ fn certificate_errors_are_reported_before_listening() {
             program.env("HALLPASS_BIND", "127.0.0.1:0").output().unwrap()
         };
         let checked = run("check");
-        let said = String::from_utf8(checked.stdout).unwrap();
-        assert_eq!(checked.status.success(), faults.is_empty(), "{said}");
+        let stdout = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(checked.status.success(), faults.is_empty(), "{stdout}");
         if faults.is_empty() {
             continue;
         }
-        assert_eq!(said.lines().count(), faults.len(), "{said}");
-        assert!(said.lines().zip(faults).all(|(line, fault)| line.starts_with(fault)), "{said}");
+        assert_eq!(stdout.lines().count(), faults.len(), "{stdout}");
+        assert!(
+            stdout.lines().zip(faults).all(|(line, fault)| line.starts_with(fault)),
+            "{stdout}"
+        );
         let refused = run("serve");
         assert_eq!(refused.status.code(), Some(1));
-        assert_eq!(String::from_utf8(refused.stderr).unwrap(), said);
+        assert_eq!(String::from_utf8(refused.stderr).unwrap(), stdout);
         let secret = other.key.lines().nth(1).unwrap();
-        assert!(!said.contains(secret), "{said}");
+        assert!(!stdout.contains(secret), "{stdout}");
     }
 }

@@ -1,11 +1,11 @@
-//! What is registered and not documented answers nobody.
+//! Routes that are registered but not documented are not served.
 
 use actix_web::{HttpResponse, http::Method, test as actix_test, web};
 use serde_json::json;
 
 use crate::changed_documents::own_site;
 
-/// Asked for, and refused to everybody.
+/// Requests, and the status that everybody gets.
 const UNDOCUMENTED: &[(&str, &str, u16)] = &[
     ("GET", "/hidden", 404),
     ("HEAD", "/hidden", 404),
@@ -72,7 +72,7 @@ async fn no_handler_runs_under_the_requirement_of_another() {
     document["paths"]["/c/open"] = operation(json!([]));
     document["paths"]["/d/{x}"] = operation(json!([]));
     document["paths"]["/b/closed"] = operation(json!([{ "bearer": ["admin"] }]));
-    // The router takes what was registered first, the policy what is more specific: here they differ.
+    // The router prefers what was registered first, the policy what is more specific: here they differ.
     let site = site.with_document(&document).unwrap();
     let app = site
         .app()
@@ -80,7 +80,7 @@ async fn no_handler_runs_under_the_requirement_of_another() {
         .route("/a/open", web::get().to(answer("for all")))
         .route("/b/{x}", web::get().to(answer("for all")))
         .route("/b/closed", web::get().to(answer("for administrators")))
-        // Routes that no document knows, in the way of documented ones.
+        // Undocumented routes that overlap documented ones.
         .route("/c/{x}", web::get().to(answer("a secret")))
         .route("/c/open", web::get().to(answer("for all")))
         .route("/d/secret", web::get().to(answer("a secret")))

@@ -1,8 +1,8 @@
-//! `hallpass check`, and that `serve` refuses what it refuses: every problem of everything, in one run.
+//! `hallpass check` reports every error in one run, and `serve` refuses what `check` refuses.
 
 use super::{CommandOutput, Folder, SECRET, TAIL};
 
-/// A roster with faults of many kinds, and the lines that they are in.
+/// A roster with errors of many kinds, and their lines.
 fn faulty() -> (String, Vec<usize>) {
     let lines = [
         ("[clients.'bad name']".to_owned(), true),
@@ -31,10 +31,10 @@ fn faulty() -> (String, Vec<usize>) {
     (lines.map(|(line, _)| line + "\n").concat(), wrong)
 }
 
-/// The places that begin the lines, each of which must go on with what is wrong.
-fn places(outcome: &CommandOutput) -> Vec<&str> {
-    let place = |line| str::split_once(line, ": ").unwrap_or_else(|| panic!("{line:?}")).0;
-    outcome.out.lines().map(place).collect()
+/// The locations at the start of the lines; each must be followed by a message.
+fn locations(outcome: &CommandOutput) -> Vec<&str> {
+    let location = |line| str::split_once(line, ": ").unwrap_or_else(|| panic!("{line:?}")).0;
+    outcome.out.lines().map(location).collect()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn check_prints_every_roster_error_with_its_line() {
     let folder = Folder::with_roster(&text);
     let outcome = folder.run_with(&[SECRET], "check").exit_code(1);
     assert!(outcome.err.is_empty(), "{}", outcome.err);
-    let mut found = places(&outcome);
+    let mut found = locations(&outcome);
     found.dedup();
     let expected: Vec<_> = wrong.iter().map(|line| format!("roster.toml:{line}")).collect();
     assert_eq!(found, expected, "{}", outcome.out);

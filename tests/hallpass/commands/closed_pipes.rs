@@ -1,10 +1,10 @@
-//! Readers that go away early, as `head` does: nobody is bothered, and nothing is called well that is not.
+//! Standard streams that the reader closes early, as `head` does.
 
 use std::process::{Command, Stdio};
 
 use super::{CommandOutput, Folder, SECRET};
 
-/// Runs the command with a stdout that nobody reads any more.
+/// Runs the command with a closed stdout.
 fn unread(mut command: Command, line: &str) -> CommandOutput {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

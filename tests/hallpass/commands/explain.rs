@@ -1,4 +1,4 @@
-//! `hallpass openapi` and `hallpass explain`: the document, and what it demands, without any settings.
+//! `hallpass openapi` and `hallpass explain`, which need no settings.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ fn document(folder: &Folder) -> Value {
     serde_json::from_str(&outcome.out).unwrap()
 }
 
-/// Method and path of everything in the document.
+/// Method and path of every operation of the document.
 fn operations(document: &Value) -> Vec<(String, String)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -99,7 +99,7 @@ fn yaml_and_json_are_equal_to_each_other_and_to_the_committed_files() {
     let from_yaml: Value = yaml_serde::from_str(&yaml).unwrap();
     let from_json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(from_yaml, from_json);
-    assert_eq!(document(&folder), from_json, "json is what comes without --format");
+    assert_eq!(document(&folder), from_json, "json is the default of --format");
     folder.run("openapi --format xml").usage_error().stderr_contains(&["json", "yaml"]);
 }
 

@@ -1,8 +1,8 @@
-//! What newcomers stumbled over once: each is told what to do, and nothing odd stays behind.
+//! Hints for common mistakes, and readable output.
 
 use super::{Folder, SECRET, service::RunningService};
 
-/// Well-formed, but for its last character, which is wrong.
+/// Well-formed except for its last character.
 const MISTYPED: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt5";
 
 #[test]
@@ -16,7 +16,7 @@ fn explain_shows_curl_commands_with_the_required_body() {
         folder.run(&format!("explain POST {path}")).success().stdout_contains(&[body]);
     }
     let login = folder.run("explain POST /login").success().out;
-    assert!(!login.contains("-d "), "its body may be left out: {login}");
+    assert!(!login.contains("-d "), "its body is optional: {login}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `hallpass init`: the first start, which overwrites nothing.
+//! `hallpass init` writes the first settings and overwrites nothing.
 
 use super::{Folder, service::RunningService};
 
@@ -9,7 +9,7 @@ fn init_writes_settings_and_an_empty_roster_with_mode_0600() {
     assert_eq!(folder.names(), [".env", "roster.toml"]);
     assert_eq!((folder.mode(".env"), folder.mode("roster.toml")), (0o600, 0o600));
     let secret = secret_of(&folder);
-    assert!(secret.len() >= 43, "256 bits and more: {secret}");
+    assert!(secret.len() >= 43, "at least 256 bits: {secret}");
     assert_eq!(folder.run("key list --json").success().out, "[]\n");
 }
 
@@ -49,12 +49,12 @@ fn init_is_refused_if_either_file_exists() {
         folder.write(there, "# mine\n");
         folder.run("init").failure().stderr_contains(&[there]);
         assert_eq!(folder.read(there), "# mine\n");
-        assert_eq!(folder.names(), [there], "half a start is no start");
+        assert_eq!(folder.names(), [there], "no second file was written");
     }
     let folder = Folder::new();
     std::os::unix::fs::symlink("nowhere", folder.path("roster.toml")).unwrap();
     folder.run("init").failure().stderr_contains(&["roster.toml"]);
-    assert_eq!(folder.names(), ["roster.toml"], "a link that leads nowhere is something too");
+    assert_eq!(folder.names(), ["roster.toml"], "a dangling link counts as existing");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_roster_path_with_spaces_and_symbols_is_quoted_in_env() {
     folder.run("check").success().stdout_contains(&[name]);
     let folder = Folder::new();
     folder.run("init --roster o'clock.toml").failure().stderr_contains(&["must not hold"]);
-    assert!(folder.names().is_empty(), "a name that .env cannot hold is not used");
+    assert!(folder.names().is_empty(), "nothing is written for a name that .env cannot hold");
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn init_example_prints_the_committed_file_and_writes_nothing() {
     let example = folder.run("init --example").success().out;
     assert_eq!(example, include_str!("../../../.env.example"));
     assert!(folder.names().is_empty());
-    // Somebody copies it: nothing in it is set, so all that can be missing is missing.
+    // The copied example sets nothing, so every required setting is reported.
     folder.write(".env", &example);
     folder.run("check").exit_code(1).stdout_contains(&["HALLPASS_SECRET_KEY is missing"]);
     folder.write(".env", &example.replace("\n#HALLPASS_", "\nHALLPASS_"));
     let diagnostics = folder.run("check").exit_code(1).out;
-    assert_eq!(diagnostics.lines().count(), 2, "every default is a good value: {diagnostics}");
+    assert_eq!(diagnostics.lines().count(), 2, "every default is valid: {diagnostics}");
 }

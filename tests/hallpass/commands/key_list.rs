@@ -1,4 +1,4 @@
-//! `hallpass key list`: everything about the keys but the keys.
+//! `hallpass key list` shows clients and keys without secrets.
 
 use super::{Folder, TAIL};
 

@@ -1,18 +1,18 @@
-//! `hallpass key add`, `rotate`, `revoke`: keys come to stdout once, the rest goes to stderr.
+//! `hallpass key add`, `rotate`, `revoke`: the key alone on stdout, everything else on stderr.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{CommandOutput, Folder};
 use crate::support::{api_key::ApiKey, roster::Roster};
 
-/// The key that stands alone on stdout.
+/// The key on stdout.
 fn key_of(outcome: &CommandOutput) -> ApiKey {
     let key = outcome.out.strip_suffix('\n').expect("a line");
     let (id, secret) = key.strip_prefix("hp_").and_then(|rest| rest.split_once('_')).unwrap();
     assert_eq!((id.len(), secret.len()), (12, 49), "{key}");
     assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{key}");
     assert!(!outcome.err.contains(&secret[..8]), "the secret is on stdout only");
-    assert!(outcome.err.contains(id), "people learn the key id: {}", outcome.err);
+    assert!(outcome.err.contains(id), "the key id is on stderr: {}", outcome.err);
     ApiKey::parse(key)
 }
 

@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of `key add`: the roster is the old or the new one, never less.
+//! After `kill -9` during `key add` the roster is the old or the new one.
 
 use std::{
     process::Child,
@@ -11,47 +11,47 @@ use crate::support::{api_key::ApiKey, roster::Roster};
 
 const NEW: &str = ".roster.toml.new";
 
-/// A roster that has been through many kills, and the keys that people have seen.
+/// A roster on which `key add` is killed again and again, and the keys that were printed.
 struct KillTest {
     folder: Folder,
-    seen: Vec<ApiKey>,
+    printed: Vec<ApiKey>,
     keys: usize,
 }
 
 impl KillTest {
     fn new() -> Self {
         let folder = Folder::new();
-        // The first is not killed, and long enough that writing takes its time.
+        // Long enough that writing it takes a while.
         let comment = "# a roster that has grown over the years\n".repeat(400);
         folder.write("roster.toml", &format!("{comment}[clients.billing]\n"));
-        Self { folder, seen: Vec::new(), keys: 0 }
+        Self { folder, printed: Vec::new(), keys: 0 }
     }
 
-    /// Starts `key add`, kills it when `moment` returns, and looks at what is left.
+    /// Starts `key add`, kills it when `moment` returns, and checks the roster.
     fn kill_key_add(&mut self, moment: impl FnOnce(&Folder, &mut Child)) {
         let mut child = self.folder.command("key add billing").spawn().unwrap();
         moment(&self.folder, &mut child);
-        // It fails where the command was faster.
+        // Fails if the command has ended already.
         let _ended_before = child.kill();
         let output = child.wait_with_output().unwrap();
         let roster = Roster::load(&self.folder.path("roster.toml"));
         let before = self.keys;
         self.keys = roster.keys().len();
         assert!((before..=before + 1).contains(&self.keys), "{before} became {}", self.keys);
-        // What was printed to the end of the line is a key that somebody holds.
+        // A key that was printed completely may be in use.
         let out = String::from_utf8(output.stdout).unwrap();
         if let Some(text) = out.strip_suffix('\n') {
             let key = ApiKey::parse(text);
             assert_eq!(roster.key(&key).expires, None);
-            self.seen.push(key);
+            self.printed.push(key);
         }
-        assert!(self.seen.iter().all(|key| roster.has(key)), "a key was lost");
+        assert!(self.printed.iter().all(|key| roster.has(key)), "a key was lost");
         let mut names = self.folder.names();
         names.retain(|name| !["roster.toml", "roster.toml.lock", NEW].contains(&&**name));
-        assert!(names.is_empty(), "strays: {names:?}");
+        assert!(names.is_empty(), "leftover files: {names:?}");
     }
 
-    /// The next edit works, whatever a kill has left behind, and tidies up.
+    /// The next edit succeeds and removes what a kill has left behind.
     fn next_edit_succeeds(&self) {
         let outcome = self.folder.run("key add billing").success();
         let key = ApiKey::parse(outcome.out.trim_end());
@@ -63,7 +63,7 @@ impl KillTest {
     }
 }
 
-/// How long `key add` takes here and now.
+/// How long `key add` takes on this machine.
 fn duration_of_key_add() -> Duration {
     let folder = Folder::new();
     let started = Instant::now();
@@ -87,7 +87,7 @@ fn killing_key_add_during_the_write_leaves_the_old_or_the_new_roster() {
     let mut caught = 0;
     for part in 0..50 {
         test.kill_key_add(|folder, child| {
-            // Sleeping would miss the moment, which is short: request again and again.
+            // The write is too short to be hit by sleeping, so poll.
             let new = folder.path(NEW);
             let before = new.symlink_metadata().ok().map(|found| found.modified().unwrap());
             while child.try_wait().unwrap().is_none() {
@@ -103,7 +103,7 @@ fn killing_key_add_during_the_write_leaves_the_old_or_the_new_roster() {
             }
         });
     }
-    assert!(caught > 0, "not one kill came while the file was written");
+    assert!(caught > 0, "no kill hit the write");
     test.next_edit_succeeds();
 }
 

@@ -1,4 +1,4 @@
-//! The log on stderr as operators and their programs get it: when lines are there, in which order, in which format.
+//! The log on stderr: when lines are written, in which order and format.
 
 use std::{
     fs::{self, File},
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::{Folder, service::RunningService};
 
-/// Longer than any answer takes; only a hang meets it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any answer takes.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A service for trying out that writes its log into the file `log`.
+/// A `serve --dev` that logs to the file `log`.
 struct LoggedService {
     folder: Folder,
     serving: RunningService,
@@ -33,7 +33,7 @@ impl LoggedService {
         Self { folder, serving, key }
     }
 
-    /// The log as it is now.
+    /// The log so far.
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path("log")).unwrap()
     }
@@ -48,17 +48,17 @@ impl LoggedService {
         login.header("X-API-Key", &self.key).send_empty().unwrap().status().as_u16()
     }
 
-    /// The whole log, once the service was told to stop and has.
+    /// Stops the service and returns the whole log.
     fn log_at_the_end(mut self) -> String {
         assert_eq!(self.serving.stopped_by("TERM").code(), Some(0));
         self.log()
     }
 }
 
-/// The status of the answer to a GET, which must not take for ever.
+/// The status of the answer to a GET.
 fn status_of(address: &str) -> u16 {
     let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent = config.timeout_global(Some(PATIENCE)).build().new_agent();
+    let agent = config.timeout_global(Some(TIMEOUT)).build().new_agent();
     agent.get(address).call().unwrap().status().as_u16()
 }
 
@@ -69,8 +69,9 @@ fn audit_lines_are_written_before_the_answer_is_sent() {
         assert_eq!(logged.get("/nothing"), 404);
         assert_eq!(logged.login(), 200);
         let log = logged.log();
-        // Its access line may come later; those of earlier requests are written first.
-        let last = log.rsplit_once(" audit login sub=demo ").expect("the login is there").0;
+        // Its own access line may follow later; those of earlier requests come first.
+        let last =
+            log.rsplit_once(" audit login sub=demo ").expect("the audit line of the login").0;
         assert!(last.contains(" access GET /nothing 404 "), "{log}");
         let accesses = last.matches(" access ").count();
         assert_eq!(accesses, last.matches(" audit refused GET /nothing ").count() * 2 - 1, "{log}");
@@ -80,7 +81,7 @@ fn audit_lines_are_written_before_the_answer_is_sent() {
 #[test]
 fn the_last_access_line_is_written_before_the_exit() {
     for format in ["text", "json"] {
-        // Any line that is written at once would take it along.
+        // Lines that are flushed at once would flush the access line too.
         let only = ("HALLPASS_LOG", "access=info");
         let logged = LoggedService::with(&[("HALLPASS_LOG_FORMAT", format), only]);
         assert_eq!(logged.get("/health/live"), 200);
@@ -143,7 +144,7 @@ fn filters_apply_to_access_and_audit_lines() {
 
 #[test]
 fn a_blocked_log_drops_and_counts_lines_instead_of_blocking_requests() {
-    // What anybody can cause, with the filter that shows nothing else; the last request is an access line alone.
+    // Lines that any peer can cause. The last request writes an access line only.
     for (filter, line, more) in
         [("info,audit=off", " access GET /", 1), ("info,access=off", " audit refused GET /", 0)]
     {
@@ -158,7 +159,7 @@ fn a_blocked_log_drops_and_counts_lines_instead_of_blocking_requests() {
         }
         let stderr = serving.stderr();
         let log = thread::spawn(move || io::read_to_string(stderr).unwrap());
-        // It goes on as if nothing had happened.
+        // Requests are still answered.
         assert_eq!(status_of(&format!("{}/health/live", serving.address)), 200);
         assert_eq!(serving.stopped_by("TERM").code(), Some(0));
         let log = log.join().unwrap();

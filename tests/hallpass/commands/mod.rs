@@ -1,4 +1,4 @@
-//! The command line, tested as a person meets it: the real program in a folder of its own.
+//! The command line: every test runs the real program in its own directory.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,13 +32,13 @@ use std::{
 
 use tempfile::TempDir;
 
-/// What `serve` and `check` need beside a roster.
+/// The setting that `serve` and `check` need besides a roster.
 const SECRET: (&str, &str) = ("HALLPASS_SECRET_KEY", "0123456789abcdefghijABCDEFGHIJ-_.~!");
 
-/// The part of a bcrypt hash behind the cost; from the test suite of jBCrypt.
+/// The part of a bcrypt hash after the cost; from the test suite of jBCrypt.
 const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
 
-/// A working directory, deleted at the end, with nothing of the environment of the tests.
+/// A temporary working directory; commands in it do not inherit the environment of the tests.
 struct Folder(TempDir);
 
 impl Folder {
@@ -65,7 +65,7 @@ impl Folder {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Who may do what with the file, as in 0o600.
+    /// The permissions of the file, such as 0o600.
     fn mode(&self, name: &str) -> u32 {
         fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o777
     }
@@ -97,7 +97,7 @@ impl Folder {
     }
 }
 
-/// How a command ended and what it said.
+/// Exit code and output of a command.
 #[derive(Debug)]
 struct CommandOutput {
     line: String,
@@ -108,7 +108,7 @@ struct CommandOutput {
 
 impl CommandOutput {
     fn new(line: &str, output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).expect("people can read it");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         let (out, err) = (text(output.stdout), text(output.stderr));
         assert!(!err.contains("panicked"), "{line}: {err}");
         Self { line: line.to_owned(), code: output.status.code(), out, err }
@@ -123,7 +123,7 @@ impl CommandOutput {
         self.exit_code(0)
     }
 
-    /// Found problems or refused: says so, on stderr.
+    /// Exit code 1, with a message on stderr only.
     fn failure(self) -> Self {
         assert!(self.out.is_empty() && !self.err.is_empty(), "{self:#?}");
         self.exit_code(1)
@@ -134,7 +134,6 @@ impl CommandOutput {
         self.exit_code(2)
     }
 
-    /// Asserts that stdout holds all of these.
     fn stdout_contains(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.out.contains(part), "no {part:?} on stdout: {self:#?}");
@@ -142,7 +141,6 @@ impl CommandOutput {
         self
     }
 
-    /// Asserts that stderr holds all of these.
     fn stderr_contains(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.err.contains(part), "no {part:?} on stderr: {self:#?}");

@@ -1,4 +1,4 @@
-//! Flags beat the environment, the environment beats `.env`, `.env` beats defaults.
+//! Precedence of settings: flags, environment, `.env`, defaults.
 
 use super::{Folder, SECRET};
 
@@ -38,7 +38,7 @@ fn the_roster_comes_from_the_source_with_the_highest_precedence() {
         let folder = Folder::new();
         folder.write(".env", env);
         folder.write(name, "[clients.billing]\n");
-        // Where only one file exists, every command must find that one.
+        // Only one of the files exists; every command must use it.
         for line in ["check", "key list"] {
             folder.run_with(environment, &format!("{line} {flag}")).success();
         }

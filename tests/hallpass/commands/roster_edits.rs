@@ -1,11 +1,11 @@
-//! What edits do to the roster file: all that is not theirs stays, whoever else is editing.
+//! Edits of the roster file keep what they do not change, also when several run at once.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::{CommandOutput, Folder, TAIL};
 use crate::support::{api_key::ApiKey, roster::Roster};
 
-/// A roster that somebody has written by hand, with a key of cost 4.
+/// A hand-written roster with a key of cost 4.
 fn handwritten() -> String {
     format!(
         "# Billing first: it pays for the rest.\n\
@@ -85,7 +85,7 @@ fn ten_concurrent_key_adds_lose_no_key() {
     let folder = Folder::new();
     let started: Vec<_> = (0..10)
         .map(|number| {
-            // Some meet in one client, some make their own.
+            // Some share a client, some add their own.
             let line = format!("key add {}", ["shared", "one", "two"][number % 3]);
             (folder.command(&line).spawn().unwrap(), line)
         })

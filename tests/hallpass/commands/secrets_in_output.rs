@@ -1,10 +1,10 @@
-//! Diagnostics are read by many eyes and kept in logs: no secret is ever in one.
+//! Diagnostics end up in logs, so they contain no secrets.
 
 use super::{Folder, SECRET, TAIL};
 
 const KEY: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
 
-/// Runs `check` and `serve`, which must refuse, and looks for the secret in all that they say.
+/// Runs `check` and `serve`, which must fail, and searches their output for the secret.
 fn refused_without(folder: &Folder, environment: &[(&str, &str)], secret: &str) {
     for line in ["check --bind 127.0.0.1:0", "serve --bind 127.0.0.1:0"] {
         let outcome = folder.run_with(environment, line).exit_code(1);

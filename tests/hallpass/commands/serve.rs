@@ -1,4 +1,4 @@
-//! `hallpass serve`: how it starts, what it says first, how it ends.
+//! `hallpass serve`: start, first lines on stdout, exit.
 
 use std::{
     io::{BufRead, BufReader},
@@ -60,9 +60,9 @@ fn the_curl_commands_of_dev_work_in_a_shell() {
     let lines: Vec<_> = std::iter::repeat_with(|| serving.line()).take(9).collect();
     let script: String = lines.iter().filter(|line| line.contains("curl ")).cloned().collect();
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains(r#""sub":"demo""#), "{script}\n{said}");
-    assert!(!said.contains("\"status\":4"), "{script}\n{said}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains(r#""sub":"demo""#), "{script}\n{stdout}");
+    assert!(!stdout.contains("\"status\":4"), "{script}\n{stdout}");
 }
 
 #[test]
@@ -142,17 +142,17 @@ fn serve_keeps_running_when_stdout_is_closed() {
     drop(reader);
     let folder = Folder::new();
     let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
-    // Its own first line cannot be read, so actix must say where it listens.
+    // The first line on stdout cannot be read, so the address comes from actix' log.
     command.env("HALLPASS_LOG", "info,actix_server=info");
     let mut child = command.stdout(Stdio::from(writer)).spawn().unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
-    let mut said = log.lines().map(Result::unwrap);
-    let address = said.find_map(|line| Some(line.split_once("listening on: ")?.1.to_owned()));
+    let mut lines = log.lines().map(Result::unwrap);
+    let address = lines.find_map(|line| Some(line.split_once("listening on: ")?.1.to_owned()));
     let address = address.expect("it listens");
     let answer = ureq::get(format!("http://{address}/health/live")).call().unwrap();
     assert_eq!(answer.status(), 200);
     signal(&child, "TERM");
-    let rest = std::thread::spawn(move || said.count());
+    let rest = std::thread::spawn(move || lines.count());
     assert_eq!(end_of(&mut child).code(), Some(0));
     rest.join().unwrap();
 }

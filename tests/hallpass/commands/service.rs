@@ -9,23 +9,23 @@ use std::{
 
 use super::Folder;
 
-/// Longer than anything here takes; only a hang meets it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything here takes.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) struct RunningService {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    /// What the first line on stdout says.
+    /// The address in the first line on stdout.
     pub(super) address: String,
 }
 
 impl RunningService {
-    /// Starts the command and waits for the line that says where it listens.
+    /// Starts the command and waits for its first line.
     pub(super) fn start(folder: &Folder, line: &str) -> Self {
         Self::spawn(&mut folder.command(line))
     }
 
-    /// The same for a command that is ready to be started.
+    /// As `start`, for a prepared command.
     pub(super) fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -39,19 +39,19 @@ impl RunningService {
         Self { child, stdout, address }
     }
 
-    /// The next line on stdout; waits for it.
+    /// Waits for the next line on stdout.
     pub(super) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
     }
 
-    /// Its stderr, for those who read it while it runs.
+    /// Takes its stderr, to be read while it runs.
     pub(super) fn stderr(&mut self) -> ChildStderr {
         self.child.stderr.take().unwrap()
     }
 
-    /// Stops it, and returns all that it said on stderr.
+    /// Stops it and returns its stderr.
     pub(super) fn ended_with_log(mut self) -> String {
         self.stopped_by("TERM");
         io::read_to_string(self.child.stderr.take().unwrap()).unwrap()
@@ -71,20 +71,20 @@ impl Drop for RunningService {
     }
 }
 
-/// Sends a signal as an operator would; the standard library knows only KILL.
+/// Sends a signal; the standard library can only send KILL.
 pub(super) fn signal(child: &Child, name: &str) {
     let script = format!("kill -{name} {}", child.id());
     assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
 }
 
-/// Waits for the end; what does not end fails the test instead of holding it up.
+/// Waits for the exit, at most until the timeout.
 pub(super) fn end_of(child: &mut Child) -> ExitStatus {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             let _ = child.kill();
             panic!("it did not end");
         }

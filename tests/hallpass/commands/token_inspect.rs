@@ -1,4 +1,4 @@
-//! `hallpass token inspect`: a token from stdin, taken apart and judged by the folder.
+//! `hallpass token inspect` decodes a token from stdin and judges it by the settings of the directory.
 
 use std::{io::Write, process::Stdio};
 
@@ -19,12 +19,12 @@ fn inspect(
     let mut command = folder.command(line);
     command.envs(environment.iter().copied()).stdin(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // Who does not read all of it is tested by what it says.
+    // The program may exit before it has read everything.
     let _ = child.stdin.take().unwrap().write_all(token.as_bytes());
     CommandOutput::new(line, child.wait_with_output().unwrap())
 }
 
-/// What a folder with this roster says of a token.
+/// The verdict on a token with the settings of this folder.
 fn judged(folder: &Folder, token: &str) -> CommandOutput {
     inspect(folder, &[SECRET], LINE, token)
 }
@@ -37,7 +37,7 @@ fn folder() -> (Folder, String) {
     (folder, key[3..15].to_owned())
 }
 
-/// The parts of a token that the folder would accept; `kid` is that of the secret.
+/// The parts of a token that is accepted in this folder.
 fn good(folder: &Folder, key_id: &str) -> ForgedToken {
     let now = jiff::Timestamp::now().as_second();
     let claims = json!({
@@ -48,7 +48,7 @@ fn good(folder: &Folder, key_id: &str) -> ForgedToken {
     ForgedToken { header: json!({"alg": "HS256", "kid": kid(folder), "typ": "at+jwt"}), claims }
 }
 
-/// The name of the secret, which a token that is really issued bears.
+/// The `kid` of the secret, taken from an issued token.
 fn kid(folder: &Folder) -> Value {
     let key = folder.run("key add asker").success().out;
     let mut command = folder.command("serve --bind 127.0.0.1:0");
@@ -143,8 +143,8 @@ fn an_issuer_that_differs_only_in_the_address_is_explained() {
     folder.write(".env", "");
     judged(&folder, &token).success();
     let line = "token inspect --bind 127.0.0.1:9";
-    let told = ["http://127.0.0.1:9", "http://127.0.0.1:8080", "HALLPASS_ISSUER", "--bind"];
-    inspect(&folder, &[SECRET], line, &token).exit_code(1).stdout_contains(&told);
+    let expected = ["http://127.0.0.1:9", "http://127.0.0.1:8080", "HALLPASS_ISSUER", "--bind"];
+    inspect(&folder, &[SECRET], line, &token).exit_code(1).stdout_contains(&expected);
 }
 
 #[test]
@@ -202,8 +202,8 @@ fn tokens_of_external_issuers_are_named_without_fetching_keys() {
     let issuer = "\n[issuers.corp]\nurl = \"https://login.corp.test\"\naudience = \"hallpass\"\n";
     folder.write("roster.toml", &format!("{}{issuer}", folder.read("roster.toml")));
     let foreign = good(&folder, &key_id).claim("iss", json!("https://login.corp.test"));
-    let told = ["cannot be judged", "issuer corp of the roster", "not fetched"];
-    judged(&folder, &signed(&foreign)).exit_code(1).stdout_contains(&told);
+    let expected = ["cannot be judged", "issuer corp of the roster", "not fetched"];
+    judged(&folder, &signed(&foreign)).exit_code(1).stdout_contains(&expected);
     let unknown = foreign.claim("iss", json!("https://x.test\u{1b}[31m")).header("kid", json!("k"));
     let outcome =
         judged(&folder, &signed(&unknown)).exit_code(1).stdout_contains(&["nor one of the roster"]);

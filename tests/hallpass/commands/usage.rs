@@ -1,4 +1,4 @@
-//! Wrong usage is told apart from refusals, and every command says how it is used.
+//! Usage errors and help.
 
 use super::Folder;
 

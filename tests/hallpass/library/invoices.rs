@@ -1,4 +1,4 @@
-//! The example `invoices`: as a program, and its operations under changed documents.
+//! The example `invoices`, as a program and under changed documents.
 
 use std::{path::Path, process::Command};
 
@@ -17,7 +17,7 @@ use crate::{
 #[allow(dead_code, reason = "its main runs in the other test")]
 mod example;
 
-/// `cargo test` builds examples beside the program.
+/// `cargo test` builds examples next to the program.
 fn start() -> Server {
     let dir = tempfile::tempdir().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_hallpass")).with_file_name("examples/invoices");
@@ -27,7 +27,7 @@ fn start() -> Server {
     Server::spawn(command, dir, &[("HALLPASS_BIND", "127.0.0.1:0")])
 }
 
-/// An application without our observation names no requests, so the usual client does not fit.
+/// The application sets no request ids, which `support::client` expects.
 fn request(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
     let headers =
         headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
@@ -93,9 +93,9 @@ fn the_example_without_settings_names_the_missing_ones() {
     let dir = tempfile::tempdir().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_hallpass")).with_file_name("examples/invoices");
     let output = Command::new(built).current_dir(dir.path()).env_clear().output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && output.stdout.is_empty(), "{said}");
-    assert!(said.contains("HALLPASS_SECRET_KEY") && said.contains("roster.toml"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{stderr}");
+    assert!(stderr.contains("HALLPASS_SECRET_KEY") && stderr.contains("roster.toml"), "{stderr}");
 }
 
 #[actix_web::test]

@@ -1,4 +1,4 @@
-//! An application shows what is counted as one of its own operations.
+//! An application serves the metrics as one of its own operations.
 
 use actix_web::{
     HttpResponse, Responder,

@@ -1,4 +1,4 @@
-//! Applications of other people: their operations, their document, their middleware around it.
+//! The library in applications: their operations, documents and middleware.
 
 mod invoices;
 mod metrics;

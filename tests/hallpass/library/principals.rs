@@ -1,4 +1,4 @@
-//! What handlers learn of who calls, and what gates for tests give.
+//! Principals in handlers, and credentials of `TestGate`.
 
 use actix_web::{get, test as actix_test};
 use hallpass::{Authenticated, Gate, Principal, Site, testing::TestGate};
@@ -90,8 +90,8 @@ async fn test_credentials_stay_valid_while_others_are_made() {
     let before = format!("Bearer {}", gate.token("alice", &["a"], &[]));
     let key = gate.key("alice", &["b"], &[]);
     gate.key("bob", &[], &[]);
-    let (_, said) = answer(&site, "/who", Some(("Authorization", before))).await;
-    assert_eq!(said, "alice a ", "a token says what it said");
-    let (_, said) = answer(&site, "/who", Some(("X-API-Key", key))).await;
-    assert_eq!(said, "alice b ");
+    let (_, body) = answer(&site, "/who", Some(("Authorization", before))).await;
+    assert_eq!(body, "alice a ", "a token keeps its roles");
+    let (_, body) = answer(&site, "/who", Some(("X-API-Key", key))).await;
+    assert_eq!(body, "alice b ");
 }

@@ -1,4 +1,4 @@
-//! What an application can get wrong is said before anything listens; what it adds keeps to its document.
+//! `Gate::protect` refuses documents that cannot be enforced, and the site serves what its document says.
 
 use actix_web::{HttpResponse, get, post, test as actix_test, web};
 use hallpass::{Site, testing::TestGate};
@@ -110,7 +110,7 @@ async fn the_published_document_is_the_enforced_one() {
     assert_eq!(published["info"]["description"], "What it is.");
     let paths = &published["paths"];
     assert!(paths["/ours"].is_object() && paths["/login"].is_object(), "{paths}");
-    // What is published by another document is that one.
+    // `with_document` publishes the other document.
     let mut other = published.clone();
     other["paths"]["/ours"]["get"]["security"] = json!([]);
     let app = actix_test::init_service(site.with_document(&other).unwrap().app()).await;

@@ -1,4 +1,4 @@
-//! Other people's scopes inside of the enforcement, and other people's middleware around it.
+//! Scopes of an application inside the enforcement, and middleware around it.
 
 use actix_cors::Cors;
 use actix_web::{
@@ -15,7 +15,7 @@ async fn list() -> &'static str {
     "the list"
 }
 
-/// A gate, and a site with `list` in two scopes, one in the other.
+/// A gate, and a site with `list` in two nested scopes.
 fn nested() -> (TestGate, Site) {
     let gate = TestGate::new();
     let site = gate.protect(OpenApi::default(), |config| {

@@ -1,6 +1,4 @@
-//! A running service whose roster is changed, and the commands beside it.
-//!
-//! Must not know what is expected of it.
+//! A running service whose roster is changed.
 
 use std::{
     fs,
@@ -17,12 +15,11 @@ use serde_json::Value;
 
 use crate::support::api_key::ApiKey;
 
-/// Signs the tokens of the services here.
 pub(super) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";
-/// Changes are in force after two seconds; busy machines get more.
+/// A change takes effect within two seconds; busy machines get more time.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A running `hallpass serve` over a roster with the client `billing`, its key and a living token.
+/// A running `hallpass serve` over a roster with the client `billing`, its key and a token.
 pub(super) struct Service {
     pub(super) directory: tempfile::TempDir,
     child: Child,
@@ -77,7 +74,7 @@ impl Service {
         fs::read_to_string(self.roster()).unwrap()
     }
 
-    /// Puts a new file in the place of the roster.
+    /// Replaces the roster by a new file.
     pub(super) fn rename(&self, text: &str) {
         let new = self.directory.path().join("new");
         fs::write(&new, text).unwrap();
@@ -94,7 +91,7 @@ impl Service {
         (status == 200).then(|| body["access_token"].as_str().unwrap().to_owned())
     }
 
-    /// A token of a user as the service would issue it: the living token with other claims, signed again.
+    /// A token of a user as the service would issue it: the client's token with other claims, signed again.
     pub(super) fn token_of_user(&self, name: &str) -> String {
         let header = jsonwebtoken::decode_header(&self.token).unwrap();
         let payload = self.token.split('.').nth(1).unwrap();
@@ -116,13 +113,13 @@ impl Service {
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap())
     }
 
-    /// The status that the living token gets.
+    /// The status of a request with the token.
     pub(super) fn with_token(&self) -> u16 {
         let bearer = format!("Bearer {}", self.token);
         self.send("GET", "/request", ("Authorization", &bearer)).0
     }
 
-    /// The status word of `/health/ready`, which is always 200 here.
+    /// `status` of `/health/ready`.
     pub(super) fn ready(&self) -> String {
         let (status, body) = self.send("GET", "/health/ready", ("Accept", "*/*"));
         assert_eq!((status, body.as_object().unwrap().len()), (200, 1));
@@ -170,7 +167,7 @@ impl Drop for Service {
     }
 }
 
-/// What a process says, as it says it.
+/// Collects the output of a process in a thread.
 fn collected(mut from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let log = Arc::new(Mutex::new(String::new()));
     let into = Arc::clone(&log);
@@ -191,7 +188,7 @@ pub(super) fn user(directory: &tempfile::TempDir, arguments: &[&str], stdin: &st
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Who refuses at once does not read.
+    // The program may exit without reading stdin.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     child.wait_with_output().unwrap()
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use crate::support::api_key::ApiKey;
 
-/// The name, what the roster says of the client, what it says of the client's key.
+/// Name, fields of the client, fields of its key.
 const CLIENTS: &[(&str, &str, &str)] = &[
     ("admin", "roles = ['admin', 'reader']", ""),
     ("reader", "roles = ['reader']", ""),
@@ -15,7 +15,7 @@ const CLIENTS: &[(&str, &str, &str)] = &[
     ("soon", "roles = ['reader']", "expires = IN_A_MINUTE"),
 ];
 
-/// Who plays: a roster and what must stay secret in it.
+/// A roster and the API keys of its clients.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     /// The text of the roster file.
@@ -30,14 +30,14 @@ impl Accounts {
             Self { roster: String::new(), keys: BTreeMap::new(), hashes: Vec::new() };
         let now = jiff::Timestamp::now().as_second();
         let soon = jiff::Timestamp::from_second(now + 60).unwrap().to_string();
-        for (name, of_client, of_key) in CLIENTS {
-            let of_key = of_key.replace("IN_A_MINUTE", &soon);
+        for (name, client_fields, key_fields) in CLIENTS {
+            let key_fields = key_fields.replace("IN_A_MINUTE", &soon);
             let key = ApiKey::generate();
             let (id, hash) = (key.id(), key.hash());
             writeln!(
                 accounts.roster,
-                "[clients.{name}]\n{of_client}\n[[clients.{name}.keys]]\nid = '{id}'\nhash = '{hash}'\n\
-                 created = 2020-01-01T00:00:00Z\n{of_key}\n"
+                "[clients.{name}]\n{client_fields}\n[[clients.{name}.keys]]\nid = '{id}'\nhash = '{hash}'\n\
+                 created = 2020-01-01T00:00:00Z\n{key_fields}\n"
             )
             .unwrap();
             accounts.keys.insert(name, key);
@@ -51,7 +51,7 @@ impl Accounts {
         self.keys[client].as_str()
     }
 
-    /// What no answer and no log line may hold, each with its name.
+    /// What no answer and no log line may contain, with a description.
     pub(crate) fn secrets(&self) -> Vec<(String, String)> {
         let keys = self.keys.iter().map(|(name, key)| (format!("the API key of {name}"), key));
         let keys = keys.map(|(name, key)| (name, key.secret().to_owned()));
@@ -60,12 +60,12 @@ impl Accounts {
     }
 }
 
-/// The public part of an API key.
+/// The key id of an API key.
 pub(crate) fn key_id(key: &str) -> &str {
     &key[3..15]
 }
 
-/// A key that nobody has, of the right form.
+/// A well-formed key that no client has.
 pub(crate) fn unknown_key() -> String {
     ApiKey::generate().as_str().to_owned()
 }

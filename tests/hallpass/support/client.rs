@@ -1,4 +1,4 @@
-//! A client that states what it expects and looks for slips in every answer that it gets.
+//! A client that states what it expects, and checks every answer for mistakes.
 
 use std::net::TcpStream;
 
@@ -9,7 +9,7 @@ use crate::support::{
     server::Server,
 };
 
-/// Every header that an answer may have; anything else was added by mistake.
+/// The headers that an answer may have.
 const ALLOWED_HEADERS: &[&str] = &[
     "access-control-allow-credentials",
     "access-control-allow-headers",
@@ -34,16 +34,16 @@ const ALLOWED_HEADERS: &[&str] = &[
     "x-request-id",
 ];
 
-/// Operations whose errors RFC 6749 shapes.
+/// Operations with errors in the shape of RFC 6749.
 const OAUTH_PATHS: &[&str] = &["/token", "/introspect", "/revoke"];
 
-/// Somebody who talks to the server: anonymous, with an API key or with a token.
+/// Sends requests without a credential, with an API key or with a token.
 pub(crate) struct Client<'s> {
     server: &'s Server,
     credential: Option<(String, String)>,
 }
 
-/// A request on its way.
+/// A request that is being built.
 #[must_use]
 pub(crate) struct RequestBuilder<'s> {
     server: &'s Server,
@@ -73,13 +73,12 @@ impl<'s> Client<'s> {
 }
 
 impl RequestBuilder<'_> {
-    /// Adds a header, even one that is there already.
+    /// Adds a header, even if there is one of this name.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.request.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
-    /// Adds headers.
     pub(crate) fn headers(self, headers: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> Self {
         headers.iter().fold(self, |request, (name, value)| request.header(name.as_ref(), value))
     }
@@ -91,7 +90,7 @@ impl RequestBuilder<'_> {
         self
     }
 
-    /// Sets a body without saying what it is.
+    /// Sets a body without a content type.
     pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.request.body = Some(body.as_ref().to_vec());
         self
@@ -102,32 +101,32 @@ impl RequestBuilder<'_> {
         self.header("Content-Type", "application/json").body(body.to_string())
     }
 
-    /// Sends the request; fails unless the answer has this status and no slip.
+    /// Sends the request and requires this status.
     pub(crate) fn expect(self, status: u16) -> Response {
-        let (said, response) = self.send();
-        assert_eq!(response.status, status, "{said}\n{:?}\n{}", response.headers, response.text());
+        let (line, response) = self.send();
+        assert_eq!(response.status, status, "{line}\n{:?}\n{}", response.headers, response.text());
         response
     }
 
-    /// As `expect`, and a problem with this code.
+    /// As `expect`, and requires a problem with this code.
     pub(crate) fn refused(self, status: u16, code: &str) -> Response {
-        let said = format!("{} {}", self.request.method, self.request.target);
+        let line = format!("{} {}", self.request.method, self.request.target);
         let response = self.expect(status);
-        assert_eq!(response.code(), code, "{said}: {}", response.text());
+        assert_eq!(response.code(), code, "{line}: {}", response.text());
         response
     }
 
-    /// Sends the request; the answer may have any status that input can cause, and no slip.
+    /// Sends the request; the answer may have any status below 500, or 503.
     pub(crate) fn answer(self) -> Response {
         self.send().1
     }
 
-    /// As `answer`, over a connection that is there.
+    /// As `answer`, over an open connection.
     pub(crate) fn over(self, stream: TcpStream) -> Response {
         self.send_over(stream).1
     }
 
-    /// Sends the request and leaves the answer for later.
+    /// Sends the request without reading the answer.
     pub(crate) fn begin(self) -> TcpStream {
         let mut stream = connect(self.server.address);
         self.request.begin_over(&mut stream).unwrap();
@@ -141,29 +140,29 @@ impl RequestBuilder<'_> {
 
     fn send_over(self, stream: TcpStream) -> (String, Response) {
         let Self { server, request } = self;
-        let said: String =
+        let line: String =
             format!("{} {}", request.method, request.target).chars().take(200).collect();
         let response = request.send_over(stream);
-        inspect(server, &said, &request, &response);
-        if said.starts_with("POST /login") && response.status == 200 {
+        inspect(server, &line, &request, &response);
+        if line.starts_with("POST /login") && response.status == 200 {
             let token = response.json()["access_token"].as_str().unwrap().to_owned();
             server.add_secret("a token", &token);
         }
-        (said, response)
+        (line, response)
     }
 }
 
-/// What must be true of every answer, whatever was asked.
-fn inspect(server: &Server, said: &str, request: &Request, response: &Response) {
+/// Checks what must hold for every answer.
+fn inspect(server: &Server, line: &str, request: &Request, response: &Response) {
     let status = response.status;
-    let what = format!("the answer {status} to {said}");
+    let what = format!("the answer {status} to {line}");
     for (name, value) in &response.headers {
         assert!(ALLOWED_HEADERS.contains(&name.as_str()), "{what} has {name}: {value}");
         server.assert_no_secret(&what, value);
     }
     server.assert_no_secret(&what, &response.text());
     assert!(status < 500 || status == 503, "{what}: {}", response.text());
-    let id = response.header("x-request-id").unwrap_or_else(|| panic!("{what} has no name"));
+    let id = response.header("x-request-id").unwrap_or_else(|| panic!("{what} has no request id"));
     assert!(!id.is_empty() && id.len() <= 64, "{what}: {id:?}");
     if request.method == "HEAD" {
         assert!(response.body.is_empty(), "{what} has a body");
@@ -180,12 +179,12 @@ fn inspect(server: &Server, said: &str, request: &Request, response: &Response) 
     }
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     if body.is_some_and(|body| body["access_token"].is_string()) {
-        assert_eq!(response.header("cache-control"), Some("no-store"), "{what} may be kept");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{what} may be cached");
     }
 }
 
 fn inspect_refusal(what: &str, id: &str, request: &Request, response: &Response) {
-    assert_eq!(response.header("cache-control"), Some("no-store"), "{what} may be kept");
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{what} may be cached");
     if request.method == "HEAD" {
         return;
     }
@@ -199,8 +198,8 @@ fn inspect_refusal(what: &str, id: &str, request: &Request, response: &Response)
     let names: Vec<&String> = body.as_object().unwrap().keys().collect();
     assert_eq!(names, ["type", "title", "status", "detail", "code", "request_id"], "{what}");
     let texts = ["type", "title", "detail", "code", "request_id"];
-    let said = |name: &&str| body[*name].as_str().is_some_and(|text| !text.is_empty());
-    assert!(texts.iter().all(said), "{what}: {body}");
+    let is_text = |name: &&str| body[*name].as_str().is_some_and(|text| !text.is_empty());
+    assert!(texts.iter().all(is_text), "{what}: {body}");
     assert_eq!(body["status"], Value::from(response.status), "{what}");
     assert_eq!(body["request_id"], Value::from(id), "{what}");
 }

@@ -1,4 +1,4 @@
-//! Makes tokens that nobody issued, out of one that was.
+//! Forged tokens, made from an issued one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::SIGNING_SECRET;
 
-/// A token in its parts, to be changed and signed again.
+/// The parts of a token, to be changed and signed again.
 #[derive(Debug, Clone)]
 pub(crate) struct ForgedToken {
     pub(crate) header: Value,
@@ -21,36 +21,33 @@ impl ForgedToken {
         Self { header: part(), claims: part() }
     }
 
-    /// With this member of the header.
     pub(crate) fn header(mut self, name: &str, value: Value) -> Self {
         self.header[name] = value;
         self
     }
 
-    /// With this claim.
     pub(crate) fn claim(mut self, name: &str, value: Value) -> Self {
         self.claims[name] = value;
         self
     }
 
-    /// Without this claim.
     pub(crate) fn without(mut self, name: &str) -> Self {
-        self.claims.as_object_mut().unwrap().remove(name).expect("the claim was there");
+        self.claims.as_object_mut().unwrap().remove(name).expect("the token has this claim");
         self
     }
 
-    /// Expired an hour ago, and else as good as it was.
+    /// Expired an hour ago, otherwise unchanged.
     pub(crate) fn expired(self) -> Self {
         let hours_ago = |hours: i64| json!(jiff::Timestamp::now().as_second() - hours * 3600);
         self.claim("exp", hours_ago(1)).claim("iat", hours_ago(2)).claim("nbf", hours_ago(2))
     }
 
-    /// Signed with the server's own secret: only the content can be wrong.
+    /// Signed with the server's secret, so that only the content can be wrong.
     pub(crate) fn sign(&self) -> String {
         self.sign_with(SIGNING_SECRET, Algorithm::HS256)
     }
 
-    /// Signed with another secret or algorithm, whatever the header says.
+    /// Signed with another secret or algorithm than the header names.
     pub(crate) fn sign_with(&self, secret: &str, algorithm: Algorithm) -> String {
         let message = self.message();
         let key = EncodingKey::from_secret(secret.as_bytes());

@@ -1,4 +1,4 @@
-//! Clients that request as fast as they are answered, over connections that stay open and over fresh ones.
+//! Clients that send requests without pause, over kept and over new connections.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -15,20 +15,19 @@ use crate::support::{
     server::{Server, eventually},
 };
 
-/// What is reported of a connection that was reset before its first answer.
+/// Reported for a connection that was reset before its first answer.
 pub(crate) const NEW_CONNECTION_RESET: &str = "a new connection was reset";
 
-/// A connection over which one request follows the other.
+/// A connection for several requests.
 pub(crate) struct Connection<S>(BufReader<S>);
 
 impl Connection<TcpStream> {
-    /// A new connection.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         Ok(Self::over(tcp(address)?))
     }
 }
 
-/// A connection that gives up after the deadline.
+/// A connection with timeouts.
 pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(DEADLINE))?;
@@ -41,14 +40,13 @@ impl<S: Read + Write> Connection<S> {
         Self(BufReader::new(stream))
     }
 
-    /// Sends a request and reads the whole answer to it.
+    /// Sends a request and reads the answer.
     pub(crate) fn request(&mut self, request: &str) -> io::Result<Response> {
         self.0.get_mut().write_all(request.as_bytes())?;
         self.0.get_mut().flush()?;
         self.answer()
     }
 
-    /// The connection, to do with it whatever.
     pub(crate) fn into_inner(self) -> S {
         self.0.into_inner()
     }
@@ -68,10 +66,10 @@ impl<S: Read + Write> Connection<S> {
     }
 }
 
-/// A request, and what may be answered.
+/// A request, and the statuses that are accepted.
 pub(crate) type Expectation = (String, &'static [u16]);
 
-/// A few requests of each sort, with a token of `reader`, all of which succeed as long as the server does.
+/// Requests of each kind, with a token of `reader`.
 pub(crate) fn requests(server: &Server, token: &str) -> Vec<Expectation> {
     let key = server.accounts.key("reader");
     let request = |line: &str, header: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
@@ -85,7 +83,7 @@ pub(crate) fn requests(server: &Server, token: &str) -> Vec<Expectation> {
     ]
 }
 
-/// Clients at work.
+/// Running clients.
 pub(crate) struct Load {
     clients: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
@@ -99,7 +97,7 @@ struct Shared {
 }
 
 impl Load {
-    /// Eight clients; every other one takes a new connection for each request.
+    /// Starts eight clients; every other one opens a new connection for each request.
     pub(crate) fn start<S: Read + Write>(
         requests: Vec<Expectation>,
         dial: impl Fn() -> io::Result<Connection<S>> + Clone + Send + 'static,
@@ -117,17 +115,17 @@ impl Load {
         Self { clients: (0..8).map(client).collect(), shared }
     }
 
-    /// Waits until so many more requests were answered, or something went wrong.
+    /// Waits until so many more requests were answered, or one failed.
     pub(crate) fn wait_for_answers(&self, answers: usize) {
         let before = self.shared.answered.load(Ordering::Relaxed);
-        eventually("the load goes on", || {
+        eventually("more requests are answered", || {
             let now = self.shared.answered.load(Ordering::Relaxed);
             (now >= before + answers || !self.shared.faults.lock().unwrap().is_empty())
                 .then_some(())
         });
     }
 
-    /// Every fault, once no client is let in any more.
+    /// Waits until the server accepts no more connections, and returns all failures.
     pub(crate) fn wait_for_end(self) -> Vec<String> {
         for client in self.clients {
             client.join().unwrap();
@@ -135,7 +133,7 @@ impl Load {
         self.shared.faults.lock().unwrap().clone()
     }
 
-    /// Every fault until now, when the clients stop.
+    /// Stops the clients and returns all failures.
     pub(crate) fn stop(self) -> Vec<String> {
         self.shared.is_over.store(true, Ordering::Relaxed);
         self.wait_for_end()

@@ -1,11 +1,11 @@
-//! Reads what Prometheus reads (text format 0.0.4), and fails at whatever it might stumble over.
+//! A strict parser of the Prometheus text format 0.0.4.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One scrape.
+/// The metrics of one scrape.
 #[derive(Debug)]
 pub(crate) struct Scrape {
-    /// By family: its type, and its samples in their order.
+    /// By family: its type, and its samples in order.
     families: BTreeMap<String, (String, Vec<Sample>)>,
 }
 
@@ -17,22 +17,22 @@ struct Sample {
 }
 
 impl Scrape {
-    /// Reads a scrape; fails unless it is as it should be.
+    /// Parses a scrape; fails the test if Prometheus might reject it.
     pub(crate) fn parse(text: &str) -> Self {
-        assert!(text.ends_with('\n'), "the last line has no end");
+        assert!(text.ends_with('\n'), "the last line is not terminated");
         let mut families: BTreeMap<String, (String, Vec<Sample>)> = BTreeMap::new();
         let mut lines = text.lines();
         let mut current = String::new();
         while let Some(line) = lines.next() {
             if let Some(help) = line.strip_prefix("# HELP ") {
-                let (name, said) = help.split_once(' ').expect("a text");
-                assert!(said.len() > 10 && said.ends_with('.'), "{line}");
+                let (name, help) = help.split_once(' ').expect("a text");
+                assert!(help.len() > 10 && help.ends_with('.'), "{line}");
                 let kind = lines.next().and_then(|line| line.strip_prefix("# TYPE "));
                 let (named, kind) = kind.and_then(|kind| kind.split_once(' ')).expect("a type");
                 assert_eq!(named, name, "{line}");
                 current = name.to_owned();
                 let new = families.insert(current.clone(), (kind.to_owned(), Vec::new()));
-                assert!(new.is_none(), "{name} stands in two places");
+                assert!(new.is_none(), "{name} is declared twice");
             } else {
                 let sample = Sample::parse(line);
                 let (kind, samples) = families.get_mut(&current).expect("a family before samples");
@@ -56,17 +56,17 @@ impl Scrape {
         found.first().map(|sample| sample.value)
     }
 
-    /// How many series have this name.
+    /// The number of series of this name.
     pub(crate) fn count(&self, name: &str) -> usize {
         self.samples().filter(|sample| sample.name == name).count()
     }
 
-    /// Every value of this label, wherever it is.
+    /// All values of this label.
     pub(crate) fn label(&self, label: &str) -> BTreeSet<&str> {
         self.samples().filter_map(|sample| sample.labels.get(label)).map(String::as_str).collect()
     }
 
-    /// Fails if anything that only grows is less than in an earlier scrape, or gone.
+    /// Fails if a counter is smaller than in an earlier scrape, or missing.
     pub(crate) fn assert_not_behind(&self, earlier: &Self) {
         for (name, (kind, samples)) in &earlier.families {
             for before in samples.iter().filter(|_| kind != "gauge") {
@@ -104,7 +104,7 @@ impl Scrape {
     }
 }
 
-/// Buckets come in order, add up, and end with one that holds everything.
+/// Buckets are in order and cumulative, and the last one counts everything.
 fn inspect_histogram(name: &str, samples: &[Sample]) {
     let mut histograms: BTreeMap<_, Vec<(f64, f64)>> = BTreeMap::new();
     for sample in samples.iter().filter(|sample| sample.name.ends_with("_bucket")) {
@@ -145,7 +145,7 @@ impl Sample {
     }
 }
 
-/// `a="b",c="d"`; in a value `\`, `"` and the end of a line are written with a backslash.
+/// Parses `a="b",c="d"`; in values `\`, `"` and line ends are escaped.
 fn labels(mut text: &str) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     while !text.is_empty() {

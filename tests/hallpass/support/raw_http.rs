@@ -1,4 +1,5 @@
-//! HTTP/1.1 by hand, one connection a request: odd paths, odd methods and double headers go out as written.
+//! A minimal HTTP/1.1 client that sends unusual paths, methods and repeated headers unchanged, on one connection
+//! a request.
 
 use std::{
     io::{self, Read, Write},
@@ -6,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-/// No answer takes this long; a hanging server shall fail the test instead of hanging it.
+/// Longer than any answer takes, so that a hanging server fails the test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A request, byte for byte.
+/// A request, sent unchanged.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -18,11 +19,11 @@ pub(crate) struct Request {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// Names in lower case, in the order in which they came.
+    /// In order, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -50,43 +51,43 @@ impl Request {
         bytes
     }
 
-    /// Sends the request and reads until the server closes.
+    /// Sends the request and reads until the server closes the connection.
     pub(crate) fn send(&self, address: SocketAddr) -> Response {
         self.send_over(connect(address))
     }
 
-    /// The same over a connection that is there.
+    /// As `send`, over an open connection.
     pub(crate) fn send_over(&self, mut stream: TcpStream) -> Response {
-        // A server may refuse a large request before it read all of it: its answer counts.
+        // A server may answer a large request before it has read all of it.
         let written = self.begin_over(&mut stream);
         let response = read_response(&mut stream);
         assert!(response.is_some() || written.is_ok(), "{self:?}: {written:?}, and no answer");
         response.unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.target))
     }
 
-    /// Sends the request and reads nothing.
+    /// Sends the request without reading the answer.
     pub(crate) fn begin_over(&self, stream: &mut TcpStream) -> io::Result<()> {
         let host = stream.peer_addr()?.to_string();
         stream.write_all(&self.bytes(&host))
     }
 }
 
-/// A connection that gives up after the deadline.
+/// A connection with timeouts.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
-    patient(TcpStream::connect(address).expect("the server listens"))
+    with_timeouts(TcpStream::connect(address).expect("the server listens"))
 }
 
-/// The same from one of the addresses of this machine.
+/// As `connect`, from another local address.
 #[cfg(target_os = "linux")]
 pub(crate) fn connect_from(own: std::net::IpAddr, address: SocketAddr) -> TcpStream {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
     socket.connect(&address.into()).expect("the server listens");
-    patient(TcpStream::from(socket))
+    with_timeouts(TcpStream::from(socket))
 }
 
-fn patient(stream: TcpStream) -> TcpStream {
+fn with_timeouts(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.set_write_timeout(Some(DEADLINE)).unwrap();
     stream
@@ -97,14 +98,14 @@ pub(crate) fn read_response(stream: &mut TcpStream) -> Option<Response> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => {}
-        // The server closed while unread bytes of ours were under way; what it said before is here.
+        // The server closed before it read everything; what it sent before is in `bytes`.
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
         Err(error) => panic!("reading the answer: {error}"),
     }
     parse(&bytes)
 }
 
-/// An answer from its bytes; `None` where its head is not there.
+/// Parses an answer; `None` if its head is incomplete.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Response> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..end].to_vec()).expect("headers are text");
@@ -118,25 +119,23 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Response> {
 }
 
 impl Response {
-    /// The one header of this name.
+    /// The header of this name, which must not be repeated.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
         assert!(all.len() < 2, "{name} is there {} times: {all:?}", all.len());
         all.first().copied()
     }
 
-    /// Every header of this name.
+    /// All headers of this name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(one, _)| one == name);
         named.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// The body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))

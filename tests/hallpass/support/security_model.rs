@@ -1,15 +1,15 @@
-//! What `security` means, written a second time: the simplest code that can say it, with no view of speed.
+//! A second, simple implementation of `security`, to compare the real one with.
 
 use serde_json::Value;
 
-/// Whose token and whose API key a request carries; `nobody`'s are bad.
+/// The clients whose token and API key a request carries; those of `nobody` are invalid.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestCredentials {
     pub(crate) bearer: Option<&'static str>,
     pub(crate) key: Option<&'static str>,
 }
 
-/// What becomes of a request, the most specific last.
+/// The result of a request, the most specific last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     Missing,
@@ -19,7 +19,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Reads it off an answer. A handler that needs to know who calls says so in its own words.
+    /// The outcome that an answer shows. A handler that needs a principal answers 401 in its own words.
     pub(crate) fn from_answer(status: u16, body: &str) -> Self {
         match status {
             401 if body.contains("is not authenticated") => Self::Handled,
@@ -32,7 +32,7 @@ impl Outcome {
     }
 }
 
-/// What must become of the request.
+/// The expected outcome.
 pub(crate) fn expected(security: &Value, presented: &RequestCredentials) -> Outcome {
     let alternatives = security.as_array().unwrap();
     if alternatives.is_empty() {
@@ -41,7 +41,7 @@ pub(crate) fn expected(security: &Value, presented: &RequestCredentials) -> Outc
     let best = alternatives.iter().map(|one| alternative(one, presented)).max().unwrap();
     let anonymous = alternatives.iter().any(|one| one.as_object().unwrap().is_empty());
     match best {
-        // Anonymous was enough for whoever sent nothing, and for whoever sent something good.
+        // `{}` allows requests without a credential and with a valid one.
         Outcome::Missing | Outcome::Forbidden if anonymous => Outcome::Handled,
         outcome => outcome,
     }
@@ -69,7 +69,7 @@ fn alternative(one: &Value, presented: &RequestCredentials) -> Outcome {
             Some(_) if has_all => Outcome::Handled,
             Some(_) => Outcome::Forbidden,
         };
-        // Of two refusals the more specific one counts.
+        // The more specific refusal wins.
         refusal = refusal.max(Some(scheme).filter(|one| *one != Outcome::Handled));
         subjects.push(subject);
     }
@@ -77,7 +77,7 @@ fn alternative(one: &Value, presented: &RequestCredentials) -> Outcome {
     let differ = subjects.windows(2).any(|pair| pair[0] != pair[1]);
     match refusal {
         Some(refusal) => refusal,
-        // `{}` requests for nothing, so it says nothing of what was sent: see `expected`.
+        // `{}` is handled in `expected`.
         None if nothing => Outcome::Missing,
         None if differ => Outcome::Forbidden,
         None => Outcome::Handled,

@@ -1,4 +1,4 @@
-//! The real program, started for one test and ended with it.
+//! The real program, started for one test and killed at its end.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -12,7 +12,7 @@ use std::{
 
 use crate::support::{accounts::Accounts, client::Client, raw_http::DEADLINE};
 
-/// Signs the tokens of every server here; no answer and no log line may hold it.
+/// Signs the tokens of every server; no answer and no log line may contain it.
 pub(crate) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";
 
 /// A running `hallpass serve` with a directory and a roster of its own.
@@ -38,14 +38,14 @@ impl Server {
         Self::start_with(&[])
     }
 
-    /// A server with these settings beside the usual ones.
+    /// A server with additional settings.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let serve = program(dir.path(), &["serve", "--bind", "127.0.0.1:0"]);
         Self::spawn(serve, dir, settings)
     }
 
-    /// Any program that serves and reads the same settings, such as an example.
+    /// Starts another program with the same settings, such as an example.
     pub(crate) fn spawn(
         mut program: Command,
         dir: tempfile::TempDir,
@@ -56,10 +56,10 @@ impl Server {
         let mut child = program
             .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
             .env("HALLPASS_STATE", "memory")
-            // Refusals are what most tests are made of.
+            // Most tests provoke refusals.
             .env("HALLPASS_RATE_LIMIT", "off")
             .env("HALLPASS_WORKERS", "2")
-            // More is logged than in production: secrets must not show even so.
+            // Secrets must not appear in verbose logs either.
             .env("HALLPASS_LOG", "debug")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
@@ -80,28 +80,28 @@ impl Server {
         Self { address, accounts, dir, child, log, secrets }
     }
 
-    /// Whoever presents nothing.
+    /// A client without a credential.
     pub(crate) fn anonymous(&self) -> Client<'_> {
         Client::new(self, None)
     }
 
-    /// Whoever presents the API key of this client in the header.
+    /// A client with the API key of this roster client in the header.
     pub(crate) fn key(&self, client: &str) -> Client<'_> {
         let key = self.accounts.key(client).to_owned();
         Client::new(self, Some(("X-API-Key".to_owned(), key)))
     }
 
-    /// Whoever presents a fresh token of this client.
+    /// A client with a new token of this roster client.
     pub(crate) fn token(&self, client: &str) -> Client<'_> {
         self.bearer(&self.login(client))
     }
 
-    /// Whoever presents this token.
+    /// A client with this token.
     pub(crate) fn bearer(&self, token: &str) -> Client<'_> {
         Client::new(self, Some(("Authorization".to_owned(), format!("Bearer {token}"))))
     }
 
-    /// A fresh token of this client.
+    /// A new token of this roster client.
     pub(crate) fn login(&self, client: &str) -> String {
         let answer = self.key(client).post("/login").expect(200).json();
         answer["access_token"].as_str().unwrap().to_owned()
@@ -112,15 +112,15 @@ impl Server {
         self.anonymous().get("/openapi.json").expect(200).json()
     }
 
-    /// From now on no answer and no log line may hold `secret`.
+    /// From now on no answer and no log line may contain `secret`.
     pub(crate) fn add_secret(&self, what: &str, secret: &str) {
         self.secrets.lock().unwrap().push((what.to_owned(), secret.to_owned()));
     }
 
-    /// Fails if `text` holds a secret.
-    pub(crate) fn assert_no_secret(&self, place: &str, text: &str) {
-        for (what, secret) in self.secrets.lock().unwrap().iter() {
-            assert!(!text.contains(secret), "{place} shows {what}");
+    /// Fails if `text` contains a secret.
+    pub(crate) fn assert_no_secret(&self, what: &str, text: &str) {
+        for (secret_name, secret) in self.secrets.lock().unwrap().iter() {
+            assert!(!text.contains(secret), "{what} shows {secret_name}");
         }
     }
 
@@ -129,24 +129,23 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    /// The log as soon as it is as it should be.
+    /// Waits until the log fulfils a condition.
     pub(crate) fn log_until(&self, what: &str, good: impl Fn(&str) -> bool) -> String {
         eventually(what, || Some(self.log()).filter(|log| good(log)))
     }
 
-    /// Its process.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.lock().unwrap().id()
     }
 
-    /// Sends a signal to this server alone.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// How the program ended, once it has.
+    /// Waits for the exit.
     pub(crate) fn exit(&self) -> ExitStatus {
         eventually("the program ends", || self.child.lock().unwrap().try_wait().unwrap())
     }
@@ -165,19 +164,19 @@ impl Drop for Server {
     }
 }
 
-/// Waits for a condition, never for luck.
+/// Waits for a condition.
 pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(Instant::now() < end, "in vain: {what}");
+        assert!(Instant::now() < end, "timed out: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Collects the log in a thread: a full pipe would stop the server.
+/// Collects the log in a thread: a full pipe would block the server.
 fn collect(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let log = Arc::new(Mutex::new(String::new()));
     let kept = Arc::clone(&log);
@@ -192,7 +191,7 @@ fn collect(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     log
 }
 
-/// The first line, or `None` where none comes in time; the rest is read and dropped.
+/// The first line, or `None` on a timeout. The rest is read and dropped.
 fn first_line(stdout: impl Read + Send + 'static) -> Option<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
