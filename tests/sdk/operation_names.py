@@ -21,7 +21,7 @@ def same(what, found, expected):
 
 
 def without_body(document):
-    """Operations with an answer that has no body: there is nothing that a type could describe."""
+    """Operations that have an answer without a body, for which there is no type."""
     answers = {
         operation["operationId"]: operation["responses"].values() for _, _, operation in operations(document)
     }

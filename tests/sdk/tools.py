@@ -13,12 +13,13 @@ WORK = REPOSITORY / "target" / "test-tools" / "sdk"
 # The commands of Python packages.
 COMMANDS = pathlib.Path(sys.prefix) / "bin"
 
-# Warnings of openapi-generator about every document, and about reserved words of a language.
+# Warnings of openapi-generator about every document, about reserved words of a language, and about `allOf` in Rust.
 NOISE = re.compile(
     r"OpenAPI 3\.1 support is still in beta"
     r"|Failed to get the schema name: null"
     r"|(use|type) cannot be used as a field/variable name\. Renamed to r#"
-    r"|\S+ cannot be used as a model name\. Renamed to (Application|Star|Text)Slash\w+$"
+    r"|serde_json::value cannot be used as a field/variable name\."
+    r"|\S+ cannot be used as a model name\. Renamed to ApplicationSlash\w+$"
 )
 
 
