@@ -1,7 +1,7 @@
-//! A service with roles and scopes of its own, which hallpass protects: `cargo run --example invoices`, in a
-//! folder where `hallpass init` and `hallpass key add` ran; then open `/docs/`.
+//! A service with its own roles and scopes, protected by hallpass.
 //!
-//! Must not know credentials: `security(...)` says what is demanded, and handlers take a `Principal`.
+//! Run `hallpass init` and `hallpass key add`, then `cargo run --example invoices` in the same directory, and open
+//! `/docs/`. `security(...)` states what a request needs; handlers take a `Principal`.
 
 use std::{
     collections::BTreeMap,
@@ -14,27 +14,27 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// What the document says of the service.
+/// The head of the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Invoices",
     version = "1.0.0",
-    description = "Who has to pay how much. Log in with an API key, or use one of the flows of OAuth2."
+    description = "Invoices by number. Log in with an API key, or use one of the OAuth2 flows."
 ))]
 pub(crate) struct Invoices;
 
-/// An invoice as it is asked for.
+/// An invoice.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 struct Invoice {
     /// Who has to pay.
     #[schema(example = "ACME", max_length = 64)]
     debtor: String,
-    /// How much, in cents.
+    /// The amount in cents.
     #[schema(example = 4200, minimum = 1)]
     cents: u64,
 }
 
-/// All invoices by number; a restart forgets them.
+/// All invoices by number, in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<BTreeMap<u32, Invoice>>);
 
@@ -46,7 +46,7 @@ impl Ledger {
 
 /// Read the prices
 ///
-/// Anybody may: `security()` is empty.
+/// Public: `security()` is empty.
 #[utoipa::path(
     responses((status = 200, description = "The prices.", body = String)),
     security(),
@@ -56,9 +56,9 @@ async fn prices() -> &'static str {
     "an invoice: 2 cents\n"
 }
 
-/// Be greeted
+/// Get a greeting
 ///
-/// By name, if one wishes: `()` makes the token optional.
+/// `()` makes the token optional.
 #[utoipa::path(
     responses((status = 200, description = "A greeting.", body = String)),
     security(("bearer" = []), ()),
@@ -66,14 +66,14 @@ async fn prices() -> &'static str {
 #[get("/greeting")]
 async fn greeting(principal: Option<Principal>) -> String {
     match principal {
-        Some(known) => format!("Hello, {}\n", known.subject()),
+        Some(principal) => format!("Hello, {}\n", principal.subject()),
         None => "Hello, stranger\n".to_owned(),
     }
 }
 
 /// List the invoices
 ///
-/// For the role `reader`, by token or session cookie.
+/// Needs the role `reader`, in a token or session cookie.
 #[utoipa::path(
     responses((status = 200, description = "Every invoice by its number.", body = BTreeMap<u32, Invoice>)),
     security(("bearer" = ["reader"]), ("session" = ["reader"])),
@@ -85,7 +85,7 @@ async fn list_invoices(ledger: web::Data<Ledger>) -> impl Responder {
 
 /// Write an invoice
 ///
-/// For the scope `invoices:write`.
+/// Needs the scope `invoices:write`.
 #[utoipa::path(
     request_body = Invoice,
     responses((status = 201, description = "Its number.", body = u32, content_type = "application/json")),
@@ -103,10 +103,10 @@ async fn write_invoice(ledger: web::Data<Ledger>, invoice: web::Json<Invoice>) -
 
 /// Cancel an invoice
 ///
-/// For the role `admin`, and the API key has to be shown beside the token: a stolen token alone cancels nothing.
+/// Needs the role `admin` and the API key of the same client: a stolen token alone cancels nothing.
 #[utoipa::path(
     params(("number" = u32, Path, description = "The number of the invoice.", example = 1)),
-    responses((status = 204, description = "It is cancelled, or was before.")),
+    responses((status = 204, description = "The invoice no longer exists.")),
     security(("bearer" = ["admin"], "apiKey" = [])),
 )]
 #[delete("/{number:[0-9]+}")]
@@ -115,7 +115,7 @@ async fn cancel_invoice(ledger: web::Data<Ledger>, number: web::Path<u32>) -> im
     HttpResponse::NoContent()
 }
 
-/// Registers every operation of the service.
+/// Registers the operations of the service.
 pub(crate) fn register(config: &mut ServiceConfig<'_>, ledger: &web::Data<Ledger>) {
     let invoices = utoipa_actix_web::scope("/invoices")
         .service(list_invoices)
@@ -125,7 +125,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, ledger: &web::Data<Ledger
 }
 
 #[actix_web::main]
-#[allow(clippy::print_stdout, reason = "whoever starts it on port 0 reads the port here")]
+#[allow(clippy::print_stdout, reason = "shows the port that the system has chosen")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gate = Gate::from_env()?;
     let ledger = web::Data::new(Ledger::default());

@@ -1,8 +1,6 @@
 //! The base path: what precedes every path of a document (OpenAPI 3.1 §4.8.5, Server Object).
 
-use crate::policy::node::Node;
-
-use crate::diagnostics::Diagnostic;
+use crate::{diagnostics::Diagnostic, policy::node::Node};
 
 const FIX: &str = "set HALLPASS_POLICY_BASE to the path that requests really have";
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostics::Diagnostics;
-use crate::policy::{
-    compile_options::CompileOptions,
-    operation::Operation,
-    path_items::{self, PathItem},
-    paths::{Paths, decoded},
-    requirement::Requirement,
-    scheme::Scheme,
+use crate::{
+    diagnostics::Diagnostics,
+    policy::{
+        compile_options::CompileOptions,
+        operation::Operation,
+        path_items::{self, PathItem},
+        paths::{Paths, decoded},
+        requirement::Requirement,
+        scheme::Scheme,
+    },
 };
 
 /// All operations of a document with their requirements.

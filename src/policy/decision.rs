@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::policy::requirement::Alternative;
-use crate::policy::requirement::Demand;
-use crate::policy::requirement::Requirement;
-use crate::policy::scheme::Scheme;
-
-use crate::principal::Principal;
+use crate::{
+    policy::{
+        requirement::{Alternative, Demand, Requirement},
+        scheme::Scheme,
+    },
+    principal::Principal,
+};
 
 /// The result of authenticating the credential of one scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! One operation of a document.
 
-use crate::policy::request_body::RequestBody;
-use crate::policy::requirement::Requirement;
+use crate::policy::{request_body::RequestBody, requirement::Requirement};
 
 /// A method of a path template.
 #[derive(Debug, Clone, PartialEq, Eq)]

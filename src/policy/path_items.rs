@@ -4,21 +4,21 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 
-use crate::policy::base_path::BasePath;
-use crate::policy::compile_options::CompileOptions;
-use crate::policy::compile_options::Undeclared;
-use crate::policy::node::Node;
-use crate::policy::operation::Operation;
-use crate::policy::paths::Template;
-use crate::policy::request_body;
-use crate::policy::requirement::Requirement;
-use crate::policy::scheme::Scheme;
-use crate::policy::security;
-use crate::policy::security::Version;
-use crate::policy::security_schemes::SecuritySchemes;
-use crate::policy::security_schemes::is_token;
-
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    policy::{
+        base_path::BasePath,
+        compile_options::{CompileOptions, Undeclared},
+        node::Node,
+        operation::Operation,
+        paths::Template,
+        request_body,
+        requirement::Requirement,
+        scheme::Scheme,
+        security::{self, Version},
+        security_schemes::{SecuritySchemes, is_token},
+    },
+};
 
 /// The methods of a path item that have a field of their own (OpenAPI 3.1 §4.8.9).
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];

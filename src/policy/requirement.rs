@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::policy::scheme::CredentialKind;
-use crate::policy::scheme::Scheme;
-
-use crate::oauth::{Role, Scope};
+use crate::{
+    oauth::{Role, Scope},
+    policy::scheme::{CredentialKind, Scheme},
+};
 
 /// All that one operation demands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::policy::node::Node;
-use crate::policy::requirement::Alternative;
-use crate::policy::requirement::Demand;
-use crate::policy::requirement::Requirement;
-use crate::policy::security_schemes::SecuritySchemes;
-use crate::policy::security_schemes::UsedScheme;
-
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     oauth::{Role, Scope},
+    policy::{
+        node::Node,
+        requirement::{Alternative, Demand, Requirement},
+        security_schemes::{SecuritySchemes, UsedScheme},
+    },
 };
 
 /// The minor versions of OpenAPI, whose rules differ.

@@ -2,12 +2,13 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::policy::node::Node;
-use crate::policy::scheme::Location;
-use crate::policy::scheme::Scheme;
-use crate::policy::scheme::SchemeKind;
-
-use crate::diagnostics::Diagnostic;
+use crate::{
+    diagnostics::Diagnostic,
+    policy::{
+        node::Node,
+        scheme::{Location, Scheme, SchemeKind},
+    },
+};
 
 /// A scheme that a requirement uses.
 #[derive(Debug)]

@@ -1,27 +1,22 @@
-//! "How `security` is read", as far as it concerns a request.
-//!
-//! Must not know how documents are malformed.
+//! The decision on requests.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::policy::tests::operation;
-use crate::policy::tests::own;
-use crate::policy::tests::secured;
-
 use crate::{
     policy::{
         decision::{Authentication, Authentications, Decision, Evaluation, Forbidden},
         scheme::Scheme,
+        tests::{operation, own, secured},
     },
     principal::Principal,
 };
 
-/// How the credential of one scheme turns out: missing, bad, forbidden, or `subject role...`.
-type Presented<'t> = (&'t str, &'t str);
+/// A scheme and the state of its credential: `bad`, `cross-site`, or `subject role...`.
+type Credential<'t> = (&'t str, &'t str);
 
-fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Authentication {
+fn authentication(scheme: &Scheme, presented: &[Credential<'_>]) -> Authentication {
     let found = presented.iter().find(|(name, _)| **name == *scheme.name);
     match found.map(|(_, what)| *what) {
         None => Authentication::Missing,
@@ -36,25 +31,25 @@ fn evidence(scheme: &Scheme, presented: &[Presented<'_>]) -> Authentication {
     }
 }
 
-/// Does what the server does, and tells which schemes were proven and what was decided.
-fn decide(security: Value, presented: &[Presented<'_>]) -> (Vec<String>, String) {
+/// Evaluates as the server does; returns the authenticated schemes and the decision.
+fn decide(security: Value, presented: &[Credential<'_>]) -> (Vec<String>, String) {
     let policy = own(&secured(security));
     let requirement = &operation(&policy, "GET", "/a").requirement;
-    let mut evidences = Authentications::default();
-    let mut proven = Vec::new();
+    let mut authentications = Authentications::default();
+    let mut authenticated = Vec::new();
     loop {
-        match requirement.evaluate(&evidences) {
+        match requirement.evaluate(&authentications) {
             Evaluation::Authenticate(scheme) => {
-                assert!(!proven.contains(&scheme.name.to_string()), "{} twice", scheme.name);
-                proven.push(scheme.name.to_string());
-                evidences.insert(scheme, evidence(scheme, presented));
+                assert!(!authenticated.contains(&scheme.name.to_string()), "{} twice", scheme.name);
+                authenticated.push(scheme.name.to_string());
+                authentications.insert(scheme, authentication(scheme, presented));
             }
-            Evaluation::Decided(decision) => return (proven, told(&decision)),
+            Evaluation::Decided(decision) => return (authenticated, shown(&decision)),
         }
     }
 }
 
-fn told(decision: &Decision<'_>) -> String {
+fn shown(decision: &Decision<'_>) -> String {
     match decision {
         Decision::Allow { principal: None } => "allow".to_owned(),
         Decision::Allow { principal: Some((principal, scheme)) } => {
@@ -72,7 +67,7 @@ fn told(decision: &Decision<'_>) -> String {
 }
 
 #[track_caller]
-fn assert_decisions(security: Value, cases: &[(&[Presented<'_>], &str)]) {
+fn assert_decisions(security: Value, cases: &[(&[Credential<'_>], &str)]) {
     for (presented, wanted) in cases {
         let (_, decision) = decide(security.clone(), presented);
         assert_eq!(&decision, wanted, "{security} with {presented:?}");
@@ -112,7 +107,7 @@ fn alternatives_are_or_and_the_most_specific_refusal_wins() {
 }
 
 #[test]
-fn another_issuers_subject_is_never_the_rosters_of_the_same_name() {
+fn subjects_of_different_issuers_are_never_the_same() {
     let policy = own(&secured(json!([{ "apiKey": [], "openIdConnect": [] }])));
     let requirement = &operation(&policy, "GET", "/a").requirement;
     let ours = || Principal::for_tests("billing", &[], &[]);
@@ -123,18 +118,18 @@ fn another_issuers_subject_is_never_the_rosters_of_the_same_name() {
         (theirs("corp"), theirs("corp"), true),
         (ours(), ours(), true),
     ] {
-        let mut evidences = Authentications::default();
+        let mut authentications = Authentications::default();
         let mut proofs = [first, second].into_iter();
         for scheme in policy.schemes() {
-            evidences.insert(scheme, Authentication::Valid(Arc::new(proofs.next().unwrap())));
+            authentications.insert(scheme, Authentication::Valid(Arc::new(proofs.next().unwrap())));
         }
         let expected = Evaluation::Decided(Decision::Forbid(Forbidden::OtherSubject));
-        assert_eq!(requirement.evaluate(&evidences) != expected, is_allowed);
+        assert_eq!(requirement.evaluate(&authentications) != expected, is_allowed);
     }
 }
 
 #[test]
-fn inside_one_alternative_all_demands_must_be_met_by_one_subject() {
+fn one_subject_must_meet_all_demands_of_an_alternative() {
     let security = json!([{ "apiKey": [], "bearer": ["admin"] }]);
     assert_decisions(
         security,
@@ -188,17 +183,17 @@ fn scopes_are_not_roles_and_roles_are_not_scopes() {
     ] {
         let policy = own(&secured(security));
         let requirement = &operation(&policy, "GET", "/a").requirement;
-        for (evidence, passes) in [(good, true), (lacking, false)] {
-            let mut evidences = Authentications::default();
-            evidences.insert(&policy.schemes()[0], evidence);
-            let decided = requirement.evaluate(&evidences);
+        for (authentication, passes) in [(good, true), (lacking, false)] {
+            let mut authentications = Authentications::default();
+            authentications.insert(&policy.schemes()[0], authentication);
+            let decided = requirement.evaluate(&authentications);
             assert_eq!(matches!(decided, Evaluation::Decided(Decision::Allow { .. })), passes);
         }
     }
 }
 
 #[test]
-fn anonymous_is_fine_but_a_bad_credential_is_refused_wherever_the_empty_object_stands() {
+fn an_empty_alternative_allows_anonymous_requests_but_no_invalid_credential() {
     for security in [
         json!([{}, { "bearer": ["admin"] }, { "session": [] }]),
         json!([{ "bearer": ["admin"] }, {}, { "session": [] }]),
@@ -231,16 +226,16 @@ fn anonymous_is_fine_but_a_bad_credential_is_refused_wherever_the_empty_object_s
 }
 
 #[test]
-fn an_alternative_that_passes_spares_the_later_ones_their_proof() {
+fn authentication_stops_at_the_first_alternative_that_is_met() {
     let security = json!([{ "bearer": [] }, { "basic": [] }, { "apiKey": [], "session": [] }]);
-    let proven = |presented: &[Presented<'_>]| decide(security.clone(), presented).0;
-    assert_eq!(proven(&[("bearer", "ann"), ("basic", "bad")]), ["bearer"]);
-    assert_eq!(proven(&[("basic", "ann")]), ["bearer", "basic"]);
-    assert_eq!(proven(&[]), ["bearer", "basic", "apiKey", "session"]);
+    let authenticated = |presented: &[Credential<'_>]| decide(security.clone(), presented).0;
+    assert_eq!(authenticated(&[("bearer", "ann"), ("basic", "bad")]), ["bearer"]);
+    assert_eq!(authenticated(&[("basic", "ann")]), ["bearer", "basic"]);
+    assert_eq!(authenticated(&[]), ["bearer", "basic", "apiKey", "session"]);
 }
 
 #[test]
-fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
+fn authentications_are_kept_for_many_schemes() {
     let mut document = secured(json!([]));
     let names: Vec<String> = (0..40).map(|number| format!("s{number}")).collect();
     for name in &names {
@@ -250,15 +245,15 @@ fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
     document["paths"]["/a"]["get"]["security"] =
         names.iter().map(|name| json!({ name: [] })).collect();
     let policy = own(&document);
-    let mut evidences = Authentications::default();
+    let mut authentications = Authentications::default();
     for scheme in policy.schemes().iter().rev() {
-        assert_eq!(evidences.get(scheme), None);
-        evidences.insert(scheme, Authentication::Missing);
-        assert_eq!(evidences.get(scheme), Some(&Authentication::Missing));
+        assert_eq!(authentications.get(scheme), None);
+        authentications.insert(scheme, Authentication::Missing);
+        assert_eq!(authentications.get(scheme), Some(&Authentication::Missing));
     }
-    evidences.insert(&policy.schemes()[39], Authentication::Invalid);
+    authentications.insert(&policy.schemes()[39], Authentication::Invalid);
     let requirement = &operation(&policy, "GET", "/a").requirement;
-    let decided = requirement.evaluate(&evidences);
+    let decided = requirement.evaluate(&authentications);
     assert_eq!(
         decided,
         Evaluation::Decided(Decision::Challenge { invalid: Some(&policy.schemes()[39]) })
@@ -266,10 +261,10 @@ fn evidence_is_kept_for_more_schemes_than_fit_without_an_allocation() {
 }
 
 #[test]
-fn what_is_not_declared_is_denied_with_any_credential() {
+fn an_undeclared_operation_is_denied() {
     let document = super::document("3.1.0", json!({ "/a": { "get": {} } }));
-    let reading = super::others(super::Undeclared::Deny);
-    let policy = super::Policy::compile(&document, &reading).unwrap();
+    let options = super::external(super::Undeclared::Deny);
+    let policy = super::Policy::compile(&document, &options).unwrap();
     let requirement = &operation(&policy, "GET", "/a").requirement;
     let denied = Evaluation::Decided(Decision::Forbid(Forbidden::Undeclared));
     assert_eq!(requirement.evaluate(&Authentications::default()), denied);

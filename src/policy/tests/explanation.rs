@@ -1,20 +1,15 @@
-//! The policy in words.
-//!
-//! Must not know how it is shown.
+//! The policy as text.
 
 use serde_json::{Value, json};
 
-use crate::policy::compile_options::Undeclared;
-use crate::policy::compiled::Policy;
-use crate::policy::tests::document;
-use crate::policy::tests::operation;
-use crate::policy::tests::others;
-use crate::policy::tests::own;
-use crate::policy::tests::secured;
+use crate::policy::{
+    compile_options::Undeclared,
+    compiled::Policy,
+    explanation::{details, table},
+    tests::{document, external, operation, own, secured},
+};
 
-use crate::policy::explanation::{details, table};
-
-fn rule_of(security: Value) -> String {
+fn details_of(security: Value) -> String {
     let policy = own(&secured(security));
     details(operation(&policy, "GET", "/a"), "http://127.0.0.1:8080/")
 }
@@ -31,7 +26,7 @@ fn the_table_is_aligned_and_in_document_order() {
             "/a": { "get": { "security": [] } },
         }),
     );
-    let policy = Policy::compile(&document, &others(Undeclared::Deny)).unwrap();
+    let policy = Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
     let wanted = "\
 OPERATION       CREDENTIALS         ROLES         SCOPES
 POST /z         bearer or session   admin
@@ -51,12 +46,12 @@ GET /a          PUBLIC
 }
 
 #[test]
-fn the_rule_names_every_credential_and_its_place() {
+fn details_name_every_credential_and_its_location() {
     let security = json!([
         { "bearer": ["admin"] }, { "apiKeyQuery": [] }, { "session": [], "basic": ["a", "b"] }, {},
     ]);
     assert_eq!(
-        rule_of(security),
+        details_of(security),
         "\
 GET /a
 needs one of
@@ -75,8 +70,8 @@ curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8080/a
 }
 
 #[test]
-fn the_curl_line_sends_the_first_credential_where_it_belongs() {
-    let curl = |security| rule_of(security).lines().last().unwrap().to_owned();
+fn the_curl_command_sends_the_first_credential() {
+    let curl = |security| details_of(security).lines().last().unwrap().to_owned();
     let url = "http://127.0.0.1:8080/a";
     assert_eq!(curl(json!([{ "apiKey": [] }])), format!("curl -H \"X-API-Key: $API_KEY\" {url}"));
     let query = format!("curl {url}'?api_key='\"$API_KEY\"");
@@ -91,26 +86,26 @@ fn the_curl_line_sends_the_first_credential_where_it_belongs() {
 }
 
 #[test]
-fn public_denied_and_other_methods_are_told_apart() {
+fn details_distinguish_public_denied_and_other_methods() {
     let document = document(
         "3.1.0",
         json!({ "/a/{id}": { "post": { "security": [], "summary": "Do it" }, "put": {}, "head": {
             "security": [],
         } } }),
     );
-    let policy = Policy::compile(&document, &others(Undeclared::Deny)).unwrap();
-    let told = |method| details(operation(&policy, method, "/a/1"), "http://h");
+    let policy = Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
+    let shown = |method| details(operation(&policy, method, "/a/1"), "http://h");
     assert_eq!(
-        told("POST"),
+        shown("POST"),
         "POST /a/{id}: Do it\npublic: no credential is read\n\ncurl -X POST 'http://h/a/{id}'\n"
     );
-    assert!(told("HEAD").ends_with("curl --head 'http://h/a/{id}'\n"));
+    assert!(shown("HEAD").ends_with("curl --head 'http://h/a/{id}'\n"));
     let denied = "denied: the document declares no `security` for it\n";
-    assert_eq!(told("PUT"), format!("PUT /a/{{id}}\n{denied}"));
+    assert_eq!(shown("PUT"), format!("PUT /a/{{id}}\n{denied}"));
 }
 
 #[test]
-fn a_hostile_document_reaches_neither_shell_nor_terminal() {
+fn a_hostile_document_cannot_inject_into_shell_or_terminal() {
     let mut document = document(
         "3.1.0",
         json!({ "/$(id)'`id`\u{1b}[2J": { "get": { "security": [{ "k": [] }], "summary": "\u{7}" } } }),
@@ -124,7 +119,7 @@ fn a_hostile_document_reaches_neither_shell_nor_terminal() {
     assert!(text.contains(curl), "{text}");
 }
 
-/// The curl line of an operation with this body.
+/// The curl command of an operation with this body.
 fn curl_with(body: Value) -> String {
     let mut document = document("3.1.0", json!({ "/a": { "post": { "security": [] } } }));
     document["paths"]["/a"]["post"]["requestBody"] = body;
@@ -141,7 +136,7 @@ fn curl_with(body: Value) -> String {
 }
 
 #[test]
-fn a_required_body_is_in_the_curl_line() {
+fn the_curl_command_sends_a_required_body() {
     let form = |content: Value| json!({ "required": true, "content": { "application/x-www-form-urlencoded": content } });
     let json_body = |example: Value| json!({ "required": true, "content": { "application/json": { "example": example } } });
     for (body, options) in [
@@ -160,7 +155,7 @@ fn a_required_body_is_in_the_curl_line() {
 }
 
 #[test]
-fn no_picture_of_a_body_is_a_fault() {
+fn a_body_without_a_usable_example_is_left_out() {
     for body in [
         Value::Null,
         json!([]),

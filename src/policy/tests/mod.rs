@@ -1,11 +1,9 @@
-//! What the policy promises, sentence by sentence.
-//!
-//! Must not know how the parts work inside, but for the matcher's oracle.
+//! Tests of the compiled policy as a whole.
 
 mod base_path;
 mod decision;
 mod explanation;
-mod mutation;
+mod mutations;
 mod path_items;
 mod paths;
 mod requirement;
@@ -13,13 +11,14 @@ mod security;
 
 use serde_json::{Value, json};
 
-use crate::policy::compile_options::CompileOptions;
-use crate::policy::compile_options::Undeclared;
-use crate::policy::compiled::Lookup;
-use crate::policy::compiled::Policy;
-use crate::policy::operation::Operation;
-
-use crate::diagnostics::Diagnostics;
+use crate::{
+    diagnostics::Diagnostics,
+    policy::{
+        compile_options::{CompileOptions, Undeclared},
+        compiled::{Lookup, Policy},
+        operation::Operation,
+    },
+};
 
 /// A document with one scheme of each kind.
 fn document(version: &str, paths: Value) -> Value {
@@ -53,7 +52,7 @@ fn public(paths: &[&str]) -> Value {
     document("3.1.0", paths.iter().map(|path| ((*path).to_owned(), item.clone())).collect())
 }
 
-fn others(undeclared: Undeclared) -> CompileOptions {
+fn external(undeclared: Undeclared) -> CompileOptions {
     CompileOptions { undeclared, base: None, session_cookie: None }
 }
 
@@ -62,25 +61,25 @@ fn own(document: &Value) -> Policy {
         .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
-fn faults(document: &Value) -> Diagnostics {
-    faults_of(document, &CompileOptions::own("access_token"))
+fn errors(document: &Value) -> Diagnostics {
+    errors_with(document, &CompileOptions::own("access_token"))
 }
 
-fn faults_of(document: &Value, reading: &CompileOptions) -> Diagnostics {
-    Policy::compile(document, reading).map(drop).expect_err("the document must be refused")
+fn errors_with(document: &Value, options: &CompileOptions) -> Diagnostics {
+    Policy::compile(document, options).map(drop).expect_err("the document must be refused")
 }
 
-/// Exactly one problem, at `place`, whose text holds `what`.
+/// Exactly one error, at `location`, whose message contains `what`.
 #[track_caller]
-fn assert_fault(document: &Value, place: &str, what: &str) {
-    assert_one(&faults(document), place, what);
+fn assert_error(document: &Value, location: &str, what: &str) {
+    assert_one(&errors(document), location, what);
 }
 
 #[track_caller]
-fn assert_one(diagnostics: &Diagnostics, place: &str, what: &str) {
+fn assert_one(diagnostics: &Diagnostics, location: &str, what: &str) {
     assert_eq!(diagnostics.iter().count(), 1, "{diagnostics}");
     for diagnostic in diagnostics.iter() {
-        assert_eq!(diagnostic.location, place, "{diagnostic}");
+        assert_eq!(diagnostic.location, location, "{diagnostic}");
         assert!(diagnostic.message.contains(what), "{diagnostic}");
     }
 }

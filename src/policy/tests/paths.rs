@@ -1,22 +1,17 @@
-//! Which template a path belongs to.
-//!
-//! Must not know requirements.
+//! Which template matches a path.
 
 use actix_router::ResourceDef;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use crate::policy::compiled::Lookup;
-use crate::policy::tests::assert_fault;
-use crate::policy::tests::faults;
-use crate::policy::tests::own;
-use crate::policy::tests::public;
-use crate::policy::tests::template;
-
-use crate::policy::paths::{Paths, Template, decoded};
+use crate::policy::{
+    compiled::Lookup,
+    paths::{Paths, Template, decoded},
+    tests::{assert_error, errors, own, public, template},
+};
 
 #[test]
-fn concrete_goes_before_templated_and_an_earlier_literal_before_a_later_one() {
+fn concrete_paths_and_earlier_literals_take_precedence() {
     let paths = ["/{a}/{b}", "/{a}/x", "/u/{id}", "/u/me", "/f/{n}", "/f/{n}.{e}", "/f/{n}.json"];
     for order in [paths.to_vec(), paths.iter().rev().copied().collect()] {
         let policy = own(&public(&order));
@@ -37,7 +32,7 @@ fn concrete_goes_before_templated_and_an_earlier_literal_before_a_later_one() {
 }
 
 #[test]
-fn a_parameter_is_one_segment_that_is_not_empty() {
+fn a_parameter_matches_one_segment_that_is_not_empty() {
     let policy = own(&public(&["/a/{x}", "/b/{x}/", "/c/{x}-{y}", "/d/{x}{y}", "/"]));
     for (path, wanted) in [
         ("/", Some("/")),
@@ -69,7 +64,7 @@ fn a_parameter_is_one_segment_that_is_not_empty() {
 }
 
 #[test]
-fn a_segment_that_some_server_would_climb_by_matches_no_parameter() {
+fn dot_segments_match_no_parameter() {
     let policy = own(&public(&["/a/{x}", "/{x}/b"]));
     for path in ["/a/..", "/a/.", "/a/..;v=1", "/a/..%2Fb", "/a/x%2f..", "/a/..\\b", "/../b"] {
         assert_eq!(policy.find("GET", path), Lookup::NotFound, "{path}");
@@ -80,7 +75,7 @@ fn a_segment_that_some_server_would_climb_by_matches_no_parameter() {
 }
 
 #[test]
-fn literal_characters_are_literal() {
+fn characters_of_templates_have_no_special_meaning() {
     let policy = own(&public(&["/a.c/{x}", "/a*", "/b/{x}/*", "/(c)/[{x}]+", "/{x:[0-9]+}/d"]));
     for (path, wanted) in [
         ("/a.c/1", Some("/a.c/{x}")),
@@ -98,7 +93,7 @@ fn literal_characters_are_literal() {
 }
 
 #[test]
-fn percent_encoding_in_the_document_is_read_as_the_router_reads_it_in_the_request() {
+fn percent_encoding_in_the_document_is_decoded_as_in_requests() {
     let policy = own(&public(&["/k%65ys", "/ü", "/a%20b/{x}", "/s%2Ft", "/p%25", "/q%7Bx%7D"]));
     for (raw, wanted) in [
         ("/keys", Some("/k%65ys")),
@@ -117,7 +112,7 @@ fn percent_encoding_in_the_document_is_read_as_the_router_reads_it_in_the_reques
 }
 
 #[test]
-fn malformed_paths_are_faults() {
+fn malformed_paths_are_errors() {
     for (path, what) in [
         ("a", "does not begin with `/`"),
         ("", "does not begin with `/`"),
@@ -134,14 +129,14 @@ fn malformed_paths_are_faults() {
         ("/{a}{a}", "two parameters `a`"),
     ] {
         let pointer = path.replace('/', "~1");
-        assert_fault(&public(&[path]), &format!("{path} (#/paths/{pointer})"), what);
+        assert_error(&public(&[path]), &format!("{path} (#/paths/{pointer})"), what);
     }
 }
 
 #[test]
-fn templates_that_differ_only_in_names_or_encoding_are_a_fault() {
+fn templates_that_differ_only_in_names_or_encoding_are_errors() {
     for (one, other) in [("/a/{x}", "/a/{y}"), ("/a", "/%61"), ("/{x}.{y}/b", "/{y}.{x}/b")] {
-        let diagnostics = faults(&public(&[one, other]));
+        let diagnostics = errors(&public(&[one, other]));
         assert!(
             diagnostics.to_string().contains(&format!("the same path as `{one}`")),
             "{diagnostics}"
@@ -151,7 +146,7 @@ fn templates_that_differ_only_in_names_or_encoding_are_a_fault() {
 }
 
 #[test]
-fn a_template_is_looked_up_by_its_text_and_any_other_path_by_matching() {
+fn look_up_takes_templates_and_paths() {
     let policy = own(&public(&["/f/{n}", "/f/{n}.{e}", "/u/{x}"]));
     for (text, wanted) in [
         ("/f/{n}", "/f/{n}"),
@@ -176,7 +171,7 @@ fn an_empty_document_finds_nothing() {
 
 /// The router decides which handler runs, so both must agree on what a template matches.
 #[test]
-fn the_matcher_agrees_with_the_routers() {
+fn the_matcher_agrees_with_the_router() {
     let mut random = StdRng::seed_from_u64(7);
     let mut text = |pieces: &[&str], longest: usize| {
         let length = random.random_range(1..=longest);

@@ -2,16 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::policy::tests::operation;
-use crate::policy::tests::others;
-use crate::policy::tests::own;
-use crate::policy::tests::secured;
-
 use crate::policy::{
     compile_options::{CompileOptions, Undeclared},
     compiled::Policy,
     requirement::Requirement,
     scheme::CredentialKind,
+    tests::{external, operation, own, secured},
 };
 
 fn requirement(security: Value) -> Requirement {
@@ -76,5 +72,5 @@ fn only_an_api_key_scheme_in_the_session_cookie_carries_a_token() {
     for cookie in ["X-API-Key", "api_key", "Access_Token"] {
         assert_eq!(credentials(&CompileOptions::own(cookie)), expected, "{cookie}");
     }
-    assert_eq!(credentials(&others(Undeclared::Refuse)), expected);
+    assert_eq!(credentials(&external(Undeclared::Refuse)), expected);
 }

@@ -1,22 +1,13 @@
-//! "How `security` is read", as far as it concerns the document.
-//!
-//! Must not know requests.
+//! How `security` of a document is read.
 
 use serde_json::json;
 
-use crate::policy::compile_options::CompileOptions;
-use crate::policy::compile_options::Undeclared;
-use crate::policy::compiled::Policy;
-use crate::policy::tests::assert_fault;
-use crate::policy::tests::document;
-use crate::policy::tests::faults;
-use crate::policy::tests::operation;
-use crate::policy::tests::own;
-use crate::policy::tests::secured;
-
 use crate::policy::{
+    compile_options::{CompileOptions, Undeclared},
+    compiled::Policy,
     requirement::Requirement,
     scheme::{Location, SchemeKind},
+    tests::{assert_error, document, errors, operation, own, secured},
 };
 
 fn requirement_of(document: &serde_json::Value) -> Requirement {
@@ -24,14 +15,14 @@ fn requirement_of(document: &serde_json::Value) -> Requirement {
 }
 
 #[test]
-fn an_empty_array_on_the_operation_is_public_whatever_the_root_says() {
+fn an_empty_array_on_the_operation_overrides_the_root() {
     let mut document = secured(json!([]));
     document["security"] = json!([{ "bearer": [] }]);
     assert_eq!(requirement_of(&document), Requirement::Public);
 }
 
 #[test]
-fn the_operation_replaces_the_root_and_inherits_it_only_without_its_own() {
+fn security_of_the_operation_replaces_that_of_the_root() {
     let mut document = document(
         "3.1.0",
         json!({ "/a": { "get": {}, "post": { "security": [{ "apiKey": [] }] } } }),
@@ -62,7 +53,7 @@ fn alternatives_and_demands_keep_the_order_of_the_document() {
 }
 
 #[test]
-fn a_scheme_that_stands_in_two_alternatives_is_challenged_once() {
+fn a_scheme_in_two_alternatives_is_listed_once() {
     let requirement = requirement_of(&secured(
         json!([{ "bearer": ["a"] }, { "basic": [], "bearer": [] }, { "session": [] }]),
     ));
@@ -92,10 +83,10 @@ fn every_kind_of_scheme_is_read() {
 }
 
 #[test]
-fn without_security_our_own_document_is_refused_and_others_are_denied_or_public() {
+fn missing_security_is_refused_denied_or_public() {
     let document = document("3.1.0", json!({ "/a": { "get": {}, "post": { "security": [] } } }));
-    assert_fault(&document, "GET /a (#/paths/~1a/get)", "has no `security`");
-    let read = |undeclared| Policy::compile(&document, &super::others(undeclared)).unwrap();
+    assert_error(&document, "GET /a (#/paths/~1a/get)", "has no `security`");
+    let read = |undeclared| Policy::compile(&document, &super::external(undeclared)).unwrap();
     let denied = read(Undeclared::Deny);
     assert_eq!(operation(&denied, "GET", "/a").requirement, Requirement::Denied);
     assert_eq!(denied.undeclared().map(|one| one.method.as_str()).collect::<Vec<_>>(), ["GET"]);
@@ -105,7 +96,7 @@ fn without_security_our_own_document_is_refused_and_others_are_denied_or_public(
 }
 
 #[test]
-fn an_empty_root_is_a_declaration_that_all_is_public() {
+fn an_empty_array_at_the_root_makes_operations_public() {
     let mut document = document("3.1.0", json!({ "/a": { "get": {} } }));
     document["security"] = json!([]);
     assert_eq!(requirement_of(&document), Requirement::Public);
@@ -118,7 +109,7 @@ fn roles_need_openapi_3_1_and_scopes_do_not() {
     for version in ["3.1.0", "3.1.1", "3.2.0"] {
         own(&document(version, roles.clone()));
     }
-    assert_fault(
+    assert_error(
         &document("3.0.3", roles),
         "GET /a (#/paths/~1a/get/security/0/bearer)",
         "OpenAPI 3.0 has no roles",
@@ -127,7 +118,7 @@ fn roles_need_openapi_3_1_and_scopes_do_not() {
 }
 
 #[test]
-fn what_cannot_be_enforced_is_a_fault_with_operation_and_pointer() {
+fn what_cannot_be_enforced_is_an_error_with_operation_and_pointer() {
     let at = |rest: &str| format!("GET /a (#/paths/~1a/get/security{rest})");
     for (security, rest, what) in [
         (json!([{ "nobody": [] }]), "/0/nobody", "`nobody` is not declared"),
@@ -145,24 +136,24 @@ fn what_cannot_be_enforced_is_a_fault_with_operation_and_pointer() {
         (json!(null), "", "make it an array"),
         (json!("public"), "", "make it an array"),
     ] {
-        assert_fault(&secured(security), &at(rest), what);
+        assert_error(&secured(security), &at(rest), what);
     }
 }
 
 #[test]
-fn a_broken_root_is_one_fault_even_if_nobody_inherits_it() {
+fn malformed_security_at_the_root_is_reported_once() {
     for security in [json!([{ "nobody": [] }]), json!(null)] {
         let mut document =
             document("3.1.0", json!({ "/a": { "get": {}, "post": { "security": [] } } }));
         document["security"] = security;
-        let diagnostics = faults(&document);
+        let diagnostics = errors(&document);
         assert_eq!(diagnostics.iter().count(), 1, "{diagnostics}");
         assert!(diagnostics.to_string().starts_with("document (#/security"), "{diagnostics}");
     }
 }
 
 #[test]
-fn a_malformed_scheme_is_a_fault_of_those_who_use_it_only() {
+fn a_malformed_scheme_is_an_error_only_where_it_is_used() {
     for (scheme, what) in [
         (json!({}), "has no `type`"),
         (json!(7), "make it an object"),
@@ -183,7 +174,7 @@ fn a_malformed_scheme_is_a_fault_of_those_who_use_it_only() {
         document["components"]["securitySchemes"]["broken"] = scheme;
         own(&document);
         document["paths"]["/a"]["get"]["security"] = json!([{ "broken": [] }]);
-        assert_fault(&document, "GET /a (#/paths/~1a/get/security/0/broken)", what);
+        assert_error(&document, "GET /a (#/paths/~1a/get/security/0/broken)", what);
     }
 }
 
@@ -208,13 +199,13 @@ fn a_scheme_may_be_a_reference_inside_the_document() {
         ("other.yaml#/bearer", "leads to another file"),
         ("", "leads to another file"),
     ] {
-        let place = "GET /a (#/paths/~1a/get/security/0/alias)";
-        assert_fault(&with(reference), place, what);
+        let location = "GET /a (#/paths/~1a/get/security/0/alias)";
+        assert_error(&with(reference), location, what);
     }
 }
 
 #[test]
-fn all_faults_come_at_once() {
+fn all_errors_are_reported_at_once() {
     let mut document = document(
         "3.1.0",
         json!({
@@ -224,7 +215,7 @@ fn all_faults_come_at_once() {
         }),
     );
     document["servers"] = json!("everywhere");
-    assert_eq!(faults(&document).iter().count(), 6);
-    let reading = CompileOptions { base: None, ..CompileOptions::own("access_token") };
-    assert_eq!(super::faults_of(&document, &reading).iter().count(), 7);
+    assert_eq!(errors(&document).iter().count(), 6);
+    let options = CompileOptions { base: None, ..CompileOptions::own("access_token") };
+    assert_eq!(super::errors_with(&document, &options).iter().count(), 7);
 }

@@ -1,23 +1,17 @@
-//! No JSON makes the policy panic, and no slip outside of `security` opens a door.
-//!
-//! Must not know what each slip should be called.
+//! Mutated and random documents: none makes the compiler panic or opens a protected operation.
 
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use crate::policy::compile_options::CompileOptions;
-use crate::policy::compile_options::Undeclared;
-use crate::policy::compiled::Lookup;
-use crate::policy::compiled::Policy;
-use crate::policy::tests::document;
-use crate::policy::tests::own;
-
 use crate::policy::{
+    compile_options::{CompileOptions, Undeclared},
+    compiled::{Lookup, Policy},
     decision::{Authentication, Authentications, Decision, Evaluation},
     requirement::Requirement,
+    tests::{document, own},
 };
 
-/// Something of everything, all of it protected, but for one operation.
+/// A document with every feature, in which only one operation is public.
 fn sample() -> Value {
     let mut document = document(
         "3.1.0",
@@ -38,7 +32,7 @@ fn sample() -> Value {
     document
 }
 
-fn readings() -> [CompileOptions; 4] {
+fn all_options() -> [CompileOptions; 4] {
     let base = || Some("/v1".to_owned());
     [
         CompileOptions::own("access_token"),
@@ -49,10 +43,12 @@ fn readings() -> [CompileOptions; 4] {
 }
 
 fn is_open(requirement: &Requirement) -> bool {
-    let mut evidences = Authentications::default();
+    let mut authentications = Authentications::default();
     loop {
-        match requirement.evaluate(&evidences) {
-            Evaluation::Authenticate(scheme) => evidences.insert(scheme, Authentication::Missing),
+        match requirement.evaluate(&authentications) {
+            Evaluation::Authenticate(scheme) => {
+                authentications.insert(scheme, Authentication::Missing)
+            }
             Evaluation::Decided(decision) => return matches!(decision, Decision::Allow { .. }),
         }
     }
@@ -77,7 +73,7 @@ fn pointers(value: &Value, here: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The document with one node replaced, or taken out where nothing replaces it.
+/// The document with one node replaced, or removed if `replacement` is `None`.
 fn mutated(document: &Value, pointer: &str, replacement: Option<&Value>) -> Value {
     let mut copy = document.clone();
     match (replacement, pointer.rsplit_once('/')) {
@@ -95,18 +91,18 @@ fn mutated(document: &Value, pointer: &str, replacement: Option<&Value>) -> Valu
 }
 
 #[test]
-fn a_slip_outside_of_security_never_opens_a_protected_operation() {
+fn a_mutation_outside_security_never_opens_a_protected_operation() {
     let sample = sample();
-    let known = Policy::compile(&sample, &readings()[1]).unwrap();
+    let known = Policy::compile(&sample, &all_options()[1]).unwrap();
     let mut all = Vec::new();
     pointers(&sample, "", &mut all);
     let replacements = [json!(null), json!(1), json!("x"), json!([]), json!({})];
     let mut compiled = 0;
     for pointer in &all {
         for replacement in replacements.iter().map(Some).chain([None]) {
-            let slip = mutated(&sample, pointer, replacement);
-            for reading in readings() {
-                let Ok(policy) = Policy::compile(&slip, &reading) else { continue };
+            let mutation = mutated(&sample, pointer, replacement);
+            for options in all_options() {
+                let Ok(policy) = Policy::compile(&mutation, &options) else { continue };
                 compiled += 1;
                 let opened = policy.operations().find(|one| {
                     let path = one.path.strip_prefix("/v1").unwrap_or(&one.path);
@@ -115,7 +111,7 @@ fn a_slip_outside_of_security_never_opens_a_protected_operation() {
                         matches!(before, Lookup::Operation(old) if is_open(&old.requirement));
                     !was_open && is_open(&one.requirement)
                 });
-                // Operations cannot open by a slip at a path: `/open` renamed is not in the list.
+                // A mutated path names another operation, which is compared with nothing.
                 let is_security = pointer.split('/').any(|key| key == "security");
                 assert!(
                     opened.is_none() || is_security,
@@ -124,17 +120,17 @@ fn a_slip_outside_of_security_never_opens_a_protected_operation() {
             }
         }
     }
-    assert!(compiled > 100, "slips that still compile: {compiled}");
+    assert!(compiled > 100, "mutations that still compile: {compiled}");
 }
 
 #[test]
-fn a_slip_in_security_is_refused_unless_it_is_written_as_a_declaration() {
+fn malformed_security_is_refused() {
     let sample = sample();
     for pointer in ["/security", "/paths/~1a~1{x}/get/security"] {
         for wrong in [json!(null), json!(1), json!("x"), json!({}), json!([null]), json!([[]])] {
-            let slip = mutated(&sample, pointer, Some(&wrong));
-            for reading in readings() {
-                assert!(Policy::compile(&slip, &reading).is_err(), "{pointer} -> {wrong}");
+            let mutation = mutated(&sample, pointer, Some(&wrong));
+            for options in all_options() {
+                assert!(Policy::compile(&mutation, &options).is_err(), "{pointer} -> {wrong}");
             }
         }
     }
@@ -204,7 +200,7 @@ fn object(random: &mut StdRng, depth: usize) -> Value {
 }
 
 #[test]
-fn no_json_makes_it_panic() {
+fn no_json_makes_compile_panic() {
     let mut random = StdRng::seed_from_u64(42);
     let sample = sample();
     let mut all = Vec::new();
@@ -216,11 +212,11 @@ fn no_json_makes_it_panic() {
         };
         for _ in 0..random.random_range(1..4) {
             let replacement = value(&mut random, 4);
-            let place = document.pointer_mut(&all[random.random_range(0..all.len())]);
-            place.map(|place| *place = replacement).unwrap_or_default();
+            let location = document.pointer_mut(&all[random.random_range(0..all.len())]);
+            location.map(|location| *location = replacement).unwrap_or_default();
         }
-        for reading in readings() {
-            let Ok(policy) = Policy::compile(&document, &reading) else { continue };
+        for options in all_options() {
+            let Ok(policy) = Policy::compile(&document, &options) else { continue };
             for (method, path) in
                 [("GET", "/a"), ("HEAD", "/a/."), ("TRACE", "/v1/a/x.y"), ("", "")]
             {
@@ -232,7 +228,7 @@ fn no_json_makes_it_panic() {
     own(&sample_without_servers(sample));
 }
 
-/// The sample itself must be whole, or the slips above would prove nothing.
+/// The sample without mutations must compile.
 fn sample_without_servers(sample: Value) -> Value {
     mutated(&mutated(&sample, "/servers", None), "/paths/~1a/servers", None)
 }
