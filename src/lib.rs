@@ -58,8 +58,7 @@ pub mod diagnostics;
 pub mod oauth;
 
 pub(crate) mod config;
-#[doc(hidden)]
-pub mod roster;
+pub(crate) mod roster;
 pub(crate) mod store;
 pub(crate) mod tokens;
 

@@ -17,7 +17,13 @@ use crate::{
     diagnostics::Diagnostics,
     oauth::KeyId,
     principal::{Principal, Proof},
-    roster::{ApiKey, ApiKeyCache, ApiKeyError, LoadedRoster, PasswordError, Roster, VerifiedKey},
+    roster::{
+        api_key::ApiKey,
+        api_key_cache::ApiKeyCache,
+        password::PasswordError,
+        roster::{LoadedRoster, Roster},
+        verify::{ApiKeyError, VerifiedKey},
+    },
     store::revocations::Revocations,
     tokens::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},

@@ -10,9 +10,10 @@ use crate::{
     authority::authority::Authority,
     oauth::{ProviderUrl, Subject},
     principal::Principal,
-    roster::Issuer,
+    roster::records::Issuer,
     tokens::external::{
-        external_issuer::{ExternalIssuer, ExternalIssuerSettings, IssuerStatus, Refresh},
+        external_issuer::{ExternalIssuer, IssuerStatus, Refresh},
+        external_issuer_settings::ExternalIssuerSettings,
         external_token_error::ExternalTokenError,
         fetch::FetchError,
     },
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
     use crate::{
         authority::issue_request::{IssueError, IssueRequest, RevokeError},
-        roster::Roster,
+        roster::roster::Roster,
         store::revocations::Revocations,
         tokens::{access_tokens::Tokens, keyring::Keyring},
     };

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::terminal::counted;
 
-use crate::{config::Settings, roster::Roster};
+use crate::{config::settings::Settings, roster::roster::Roster};
 
 /// What there is to say once the service listens.
 pub(super) struct Banner {
@@ -78,7 +78,7 @@ fn first_steps(base_url: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::RawSettings;
+    use crate::config::raw_settings::RawSettings;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use super::BindFlag;
 use super::RosterFlag;
 use super::terminal::counted;
 
-use crate::{config::RawSettings, server::prepare::prepare};
+use crate::{config::raw_settings::RawSettings, server::prepare::prepare};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {

@@ -11,7 +11,10 @@ use super::terminal::headed;
 use super::terminal::is_styled;
 
 use crate::{
-    config::{DocumentSettings, RawSettings, Settings},
+    config::{
+        raw_settings::RawSettings,
+        settings::{DocumentSettings, Settings},
+    },
     diagnostics::Diagnostics,
     policy::{compiled::Lookup, explanation},
     server::site::own_document,

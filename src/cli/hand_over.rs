@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 use super::key_values::spoken;
 
-use crate::roster::ApiKey;
+use crate::roster::api_key::ApiKey;
 
 /// Shows a key, which cannot be done twice, and says what to do with it.
 pub(super) fn hand_over(

@@ -13,7 +13,10 @@ use rand::distr::{Alphanumeric, SampleString};
 use super::RosterFlag;
 
 use crate::{
-    config::{self, RawSettings},
+    config::{
+        raw_settings::RawSettings,
+        variables::{example, first_env},
+    },
     roster,
 };
 
@@ -30,7 +33,7 @@ impl Init {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         if self.example {
-            write!(out, "{}", config::example())?;
+            write!(out, "{}", example())?;
             return Ok(ExitCode::SUCCESS);
         }
         let roster = self.roster.apply(RawSettings::from_env()?).sound()?.roster();
@@ -45,7 +48,7 @@ impl Init {
         }
         // 62^64 secrets are 381 bits: more than HS256 can use.
         let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
-        let text = config::first_env(&secret, &roster.to_string_lossy());
+        let text = first_env(&secret, &roster.to_string_lossy());
         let text =
             text.context("the name of the roster must not hold \\, ' or control characters")?;
         roster::file::create(&roster)?;

@@ -18,8 +18,9 @@ use super::terminal::headed;
 use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
-        DEFAULT_COST, Roster,
         file::{self, Entitlements},
+        roster::Roster,
+        secret_hash::DEFAULT_COST,
     },
 };
 
@@ -143,7 +144,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::roster::ApiKey;
+    use crate::roster::api_key::ApiKey;
 
     #[derive(Parser)]
     struct Line {

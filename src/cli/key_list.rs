@@ -7,7 +7,10 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::roster::{Client, KeyRecord, Roster};
+use crate::roster::{
+    records::{Client, KeyRecord},
+    roster::Roster,
+};
 
 const HEAD: [&str; 7] = ["CLIENT", "ROLES", "SCOPES", "KEY ID", "CREATED", "EXPIRES", "STATE"];
 

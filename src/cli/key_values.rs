@@ -10,7 +10,7 @@ use clap::{
     error::{Error, ErrorKind},
 };
 
-use crate::{oauth::KeyId, roster::ApiKey};
+use crate::{oauth::KeyId, roster::api_key::ApiKey};
 
 const DAY: u64 = 24 * 60 * 60;
 /// A hundred years: whoever means for ever can say so.

@@ -15,7 +15,7 @@ use log::{Log, Metadata, Record};
 use self::line::Line;
 use self::outlet::Outlet;
 
-use crate::config::LogFormat;
+use crate::config::values::LogFormat;
 
 /// The target of the lines that are written for every request.
 const ACCESS: &str = "access";

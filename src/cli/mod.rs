@@ -27,7 +27,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use crate::{
-    config::{RawSettings, Settings},
+    config::{raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
 };
 

@@ -7,7 +7,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    config::{DocumentSettings, RawSettings},
+    config::{raw_settings::RawSettings, settings::DocumentSettings},
     server::{document::yaml::to_yaml, site::own_document},
 };
 

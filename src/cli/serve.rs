@@ -16,10 +16,13 @@ use super::banner::Banner;
 use super::logging;
 
 use crate::{
-    config::RawSettings,
+    config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
     oauth::{Role, Scopes, Subject},
-    roster::{DEFAULT_COST, LoadedRoster, Roster},
+    roster::{
+        roster::{LoadedRoster, Roster},
+        secret_hash::DEFAULT_COST,
+    },
     server::{
         gate::Gate,
         prepare::{Prepared, prepare, prepare_with_roster},

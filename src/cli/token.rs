@@ -27,7 +27,7 @@ use self::verdict::judge;
 use super::BindFlag;
 use super::RosterFlag;
 
-use crate::config::RawSettings;
+use crate::config::raw_settings::RawSettings;
 
 /// Ours are a tenth of that, and a file that was piped in by mistake should not be read whole.
 const LONGEST_INPUT: u64 = 256 * 1024;

@@ -16,8 +16,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     oauth::{Role, Scope, Subject},
     roster::{
-        PASSWORD_COST, Roster,
         file::{self, EditError, Entitlements},
+        roster::Roster,
+        secret_hash::PASSWORD_COST,
     },
 };
 

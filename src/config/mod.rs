@@ -1,16 +1,11 @@
-//! Settings: read as written, then resolved into values, all problems at once.
+//! Settings: read as they are written, then resolved into values, all diagnostics at once.
 //!
-//! Must not know HTTP, nor what the values are used for.
+//! Must not know HTTP.
 
-mod raw;
-mod settings;
+pub(crate) mod raw_settings;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
-mod tls;
-mod values;
-mod variables;
-
-pub(crate) use raw::RawSettings;
-pub(crate) use settings::{DocumentSettings, KeySource, LogFormat, RateLimit, Settings};
-pub(crate) use tls::TlsFiles;
-pub(crate) use variables::{example, first_env};
+pub(crate) mod tls_files;
+pub(crate) mod values;
+pub(crate) mod variables;

@@ -12,25 +12,17 @@ use std::{
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::RawSettings;
-use super::TlsFiles;
-use super::values::bind;
-use super::values::cookie_name;
-use super::values::issuer;
-use super::values::leeway;
-use super::values::lifetime;
-use super::values::list;
-use super::values::log_filter;
-use super::values::log_format;
-use super::values::networks;
-use super::values::on_or_off;
-use super::values::origins;
-use super::values::rate_limit;
-use super::values::redirect;
-use super::values::secret;
-use super::values::workers;
-
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::{
+    config::{
+        raw_settings::RawSettings,
+        tls_files::TlsFiles,
+        values::{
+            LogFormat, RateLimit, bind, cookie_name, issuer, leeway, lifetime, list, log_filter,
+            log_format, networks, on_or_off, origins, rate_limit, redirect, secret, workers,
+        },
+    },
+    diagnostics::{Diagnostic, Diagnostics},
+};
 
 const THIRTY_MINUTES: Duration = Duration::from_secs(30 * 60);
 const SIXTY_A_MINUTE: RateLimit =
@@ -48,16 +40,6 @@ pub(crate) enum KeySource {
         /// Its text.
         pem: SecretString,
     },
-}
-
-/// How a line of the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 const SECRET_KEY: &str = "HALLPASS_SECRET_KEY";
@@ -92,15 +74,6 @@ impl DocumentSettings {
         let settings = reader.document_settings();
         reader.diagnostics.or(settings)
     }
-}
-
-/// How many attempts of one peer may fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RateLimit {
-    /// So many at once, and so many in `per`.
-    pub failures: NonZeroU32,
-    /// The time in which all of them are forgiven: a second, a minute or an hour.
-    pub per: Duration,
 }
 
 /// Everything that can be set, checked. Secrets in it cannot be printed.
@@ -199,6 +172,29 @@ impl Settings {
         let keys = (reader.signing_key(), reader.previous_keys());
         reader.diagnostics.or(keys)
     }
+
+    /// Where the service is reached that listens at `address`, without a slash at the end.
+    pub(crate) fn base_url(&self, address: SocketAddr) -> String {
+        base_url(self.tls.is_some(), address)
+    }
+
+    /// Where the service will be reached, for those who only say so.
+    ///
+    /// # Errors
+    /// A setting that it depends on is wrong.
+    pub(crate) fn expected_base_url(raw: &RawSettings) -> Result<String, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let address = diagnostics.keep(Self::address(raw));
+        let tls = diagnostics.keep(TlsFiles::resolve(raw));
+        match (address, tls) {
+            (Some(address), Some(tls)) => Ok(base_url(tls.is_some(), address)),
+            _ => Err(diagnostics),
+        }
+    }
+}
+
+fn base_url(has_tls: bool, address: SocketAddr) -> String {
+    format!("{}://{address}", if has_tls { "https" } else { "http" })
 }
 
 struct Reader<'r> {

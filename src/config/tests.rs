@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::*;
+use crate::config::{raw_settings::RawSettings, settings::Settings};
 
 fn raw(values: &[(&str, &str)]) -> RawSettings {
     let mut raw = RawSettings::default();

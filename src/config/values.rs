@@ -11,8 +11,24 @@ use std::{
 use ipnet::IpNet;
 use url::Url;
 
-use super::LogFormat;
-use super::RateLimit;
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How many attempts of one peer may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimit {
+    /// So many at once, and so many in `per`.
+    pub failures: NonZeroU32,
+    /// The time in which all of them are forgiven: a second, a minute or an hour.
+    pub per: Duration,
+}
 
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);

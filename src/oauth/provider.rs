@@ -7,15 +7,15 @@ use std::{borrow::Borrow, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::SyntaxError;
+use crate::oauth::names::{SyntaxError, checked_string};
 
-word! {
+checked_string! {
     /// The `sub` or `client_id` that another issuer gave (OpenID Connect Core 1.0 §2: ASCII, 255 at most).
     ///
     /// It is no [`Subject`](super::Subject): another issuer's `billing` must never pass for the roster's.
     ExternalName, is_foreign_name, "a name: 1 to 255 printable ASCII characters, no space at the ends"
 }
-word! {
+checked_string! {
     /// An address at an OpenID provider: https, or http on loopback. Its exact text is what `iss` must equal.
     ProviderUrl, is_provider_url,
     "an address without user and fragment that begins with https:// (http:// only on loopback)"

@@ -5,7 +5,7 @@
 use crate::{
     oauth::Scope,
     principal::principal::{Names, Principal, Proof},
-    roster::{VerifiedKey, VerifiedPassword},
+    roster::{password::VerifiedPassword, verify::VerifiedKey},
     tokens::{claims::VerifiedToken, external::external_claims::VerifiedExternalToken},
 };
 

@@ -18,7 +18,7 @@ const CHECKSUM: usize = 6;
 
 /// A text that is no API key. It does not hold the text, which may be a secret all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ApiKeySyntaxError {
+pub(crate) enum ApiKeySyntaxError {
     /// The text has another shape.
     #[error("is no API key: expected `hp_`, 12 characters, `_`, and 49 characters of 0-9 A-Z a-z")]
     Shape,
@@ -29,7 +29,7 @@ pub enum ApiKeySyntaxError {
 
 /// A whole API key, as a client holds it. It is wiped from memory when dropped and never shown by `Debug`.
 #[derive(Clone)]
-pub struct ApiKey {
+pub(crate) struct ApiKey {
     id: KeyId,
     secret: SecretString,
 }
@@ -39,7 +39,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// [`ApiKeySyntaxError`] when `text` has another shape or the checksum does not fit.
-    pub fn parse(text: &str) -> Result<Self, ApiKeySyntaxError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ApiKeySyntaxError> {
         let (id, rest) = text
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'))
@@ -59,7 +59,7 @@ impl ApiKey {
     ///
     /// # Panics
     /// Where the system has no randomness to give, as any use of the thread's generator does.
-    pub fn generate() -> Self {
+    pub(crate) fn generate() -> Self {
         // Every such text is a key id, so the loop ends at once; it stands in for an `expect`.
         let id = loop {
             if let Ok(id) = KeyId::parse(&random_text(ID)) {
@@ -70,12 +70,12 @@ impl ApiKey {
     }
 
     /// The public name of the key.
-    pub fn id(&self) -> &KeyId {
+    pub(crate) fn id(&self) -> &KeyId {
         &self.id
     }
 
     /// The whole text, for the one place that shows it.
-    pub fn expose(&self) -> SecretString {
+    pub(crate) fn expose(&self) -> SecretString {
         let secret = self.secret.expose_secret();
         // Exactly as long as needed: a growing string would leave copies behind in memory.
         let mut text = String::with_capacity(PREFIX.len() + ID + 1 + SECRET + CHECKSUM);

@@ -13,11 +13,12 @@ use quick_cache::{Weighter, sync::Cache};
 use rand::RngExt;
 use secrecy::ExposeSecret;
 
-use super::ApiKey;
-use super::ApiKeyError;
-use super::Roster;
-use super::VerifiedKey;
-use super::secret_hash::SecretHash;
+use crate::roster::{
+    api_key::ApiKey,
+    roster::Roster,
+    secret_hash::SecretHash,
+    verify::{ApiKeyError, VerifiedKey},
+};
 
 /// The most memory that is spent on it: some 80,000 keys. What is forgotten is hashed again.
 const BYTES: u64 = 16 * 1024 * 1024;
@@ -30,7 +31,7 @@ type Digest = [u8; 32];
 /// That a secret has a hash stays true whatever happens, so nothing here grows stale: a key that was taken out of
 /// the roster, has expired or was given another hash is not found or not good there. The key of the digests is
 /// random and never leaves the process, so that its memory shows no more of a secret than the roster file does.
-pub struct ApiKeyCache {
+pub(crate) struct ApiKeyCache {
     key: hmac::Key,
     digests: Cache<SecretHash, Digest, Size>,
     hits: AtomicU64,
@@ -48,7 +49,7 @@ impl Default for ApiKeyCache {
 impl ApiKeyCache {
     /// Checks an API key that was proven before, without bcrypt; `None` if it was not. Whoever holds it may learn that
     /// it is good no more.
-    pub fn recall(
+    pub(crate) fn recall(
         &self,
         roster: &Roster,
         presented: &ApiKey,
@@ -66,7 +67,7 @@ impl ApiKeyCache {
     ///
     /// # Errors
     /// As [`Roster::verify`].
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         roster: &Roster,
         presented: &ApiKey,
@@ -84,7 +85,7 @@ impl ApiKeyCache {
     }
 
     /// How many were known again, how many had to be hashed, and the bytes in use.
-    pub fn usage(&self) -> (u64, u64, u64) {
+    pub(crate) fn usage(&self) -> (u64, u64, u64) {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (count(&self.hits), count(&self.misses), self.digests.weight())
     }

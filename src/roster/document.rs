@@ -10,10 +10,10 @@ use toml_edit::{
     TableLike, Value, value,
 };
 
-use super::ApiKey;
-use super::secret_hash::SecretHash;
-
-use crate::oauth::{KeyId, Roles, Scopes, Subject};
+use crate::{
+    oauth::{KeyId, Roles, Scopes, Subject},
+    roster::{api_key::ApiKey, secret_hash::SecretHash},
+};
 
 /// Moments that a roster can hold, to the second.
 pub(super) fn whole_seconds(moment: Timestamp) -> Timestamp {

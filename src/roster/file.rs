@@ -13,10 +13,15 @@ use std::{
 use jiff::Timestamp;
 use toml_edit::{DatetimeParseError, DocumentMut, TomlError};
 
-pub use self::users::{add_user, remove_user};
-use super::{
-    ApiKey, Client, HashError, PasswordFault, Roster, document, durable, durable::Locked,
-    secret_hash::SecretHash,
+pub(crate) use self::users::{add_user, remove_user};
+use crate::roster::{
+    api_key::ApiKey,
+    document,
+    durable::{self, Locked},
+    password::PasswordFault,
+    records::Client,
+    roster::Roster,
+    secret_hash::{HashError, SecretHash},
 };
 use crate::{
     diagnostics::Diagnostics,
@@ -30,7 +35,7 @@ const HEADER: &str = "\
 
 /// What a new client or user may do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Entitlements {
+pub(crate) struct Entitlements {
     /// The roles that the tokens carry.
     pub roles: Roles,
     /// The scopes that may be asked for.
@@ -39,7 +44,7 @@ pub struct Entitlements {
 
 /// Why a roster file was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum EditError {
+pub(crate) enum EditError {
     /// The file, or its lock, cannot be read or written.
     #[error("cannot change {}: {error}", path.display())]
     Io {
@@ -112,7 +117,7 @@ pub enum EditError {
 ///
 /// # Errors
 /// [`EditError::Exists`] if there is anything at `path`, [`EditError::Io`] if it cannot be written.
-pub fn create(path: &Path) -> Result<(), EditError> {
+pub(crate) fn create(path: &Path) -> Result<(), EditError> {
     durable::create(path, HEADER).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => EditError::Exists(path.to_owned()),
         _ => failed(path)(error),
@@ -125,7 +130,7 @@ pub fn create(path: &Path) -> Result<(), EditError> {
 /// # Errors
 /// [`EditError`] if the roster is broken, the client exists and `new_client` is not empty, or the file
 /// cannot be written. The file is then as before.
-pub fn add_key(
+pub(crate) fn add_key(
     path: &Path,
     client: &Subject,
     new_client: &Entitlements,
@@ -160,7 +165,7 @@ pub fn add_key(
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the client is unknown or has no keys, or the file
 /// cannot be written. The file is then as before.
-pub fn rotate(
+pub(crate) fn rotate(
     path: &Path,
     client: &Subject,
     overlap: Duration,
@@ -190,7 +195,7 @@ pub fn rotate(
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the key is unknown, or the file cannot be written.
 /// The file is then as before.
-pub fn revoke(path: &Path, id: &KeyId) -> Result<Subject, EditError> {
+pub(crate) fn revoke(path: &Path, id: &KeyId) -> Result<Subject, EditError> {
     edit(path, Missing::IsError, |roster, text| {
         let (client, _) = roster.key(id).ok_or_else(|| EditError::UnknownKey(id.clone()))?;
         document::remove_key(text, &client.name, id);

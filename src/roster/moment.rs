@@ -6,9 +6,7 @@ use jiff::{Timestamp, civil, tz};
 use toml::de::DeValue;
 use toml_edit::{Date, Datetime, Offset, Time};
 
-use super::fields::Faults;
-use super::fields::Fields;
-use super::fields::wrong_type;
+use crate::roster::fields::{Faults, Fields, wrong_type};
 
 impl Fields<'_, '_> {
     /// A moment, which needs an offset from UTC to be one.

@@ -9,16 +9,15 @@ mod tests;
 
 use toml::de::DeTable;
 
-use self::reader::Reader;
-use super::Client;
-use super::Issuer;
-use super::LoadedRoster;
-use super::Roster;
-use super::User;
-use super::fields::Faults;
-use super::fields::Fields;
-
-use crate::diagnostics::Diagnostics;
+use crate::{
+    diagnostics::Diagnostics,
+    roster::{
+        fields::{Faults, Fields},
+        parse::reader::Reader,
+        records::{Client, Issuer, User},
+        roster::{LoadedRoster, Roster},
+    },
+};
 
 pub(super) fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
     pieces::parse(text, file, pieces::SIZE).map_or_else(|| whole(text, file), Ok)

@@ -5,21 +5,17 @@
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Roster;
-use super::User;
-use super::secret_hash::SecretHash;
-
-use crate::oauth::{Roles, Scopes, Subject};
-
-/// The bcrypt cost of new passwords. People choose them, so each guess must be dear.
-pub const PASSWORD_COST: u32 = 12;
+use crate::{
+    oauth::{Roles, Scopes, Subject},
+    roster::{records::User, roster::Roster, secret_hash::SecretHash},
+};
 
 /// bcrypt reads 72 bytes, the last of which ends the text.
 const LONGEST: usize = 71;
 
 /// Why a password cannot be set. It does not hold the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordFault {
+pub(crate) enum PasswordFault {
     /// There is none.
     #[error("the password is empty")]
     Empty,
@@ -33,7 +29,7 @@ pub enum PasswordFault {
 
 /// The proof that somebody knows the password of an enabled user. Only [`Roster::verify_password`] makes one.
 #[derive(Debug, Clone)]
-pub struct VerifiedPassword {
+pub(crate) struct VerifiedPassword {
     user: Subject,
     roles: Roles,
     scopes: Scopes,
@@ -41,24 +37,24 @@ pub struct VerifiedPassword {
 
 impl VerifiedPassword {
     /// The user whose password it is.
-    pub fn user(&self) -> &Subject {
+    pub(crate) fn user(&self) -> &Subject {
         &self.user
     }
 
     /// The user's roles.
-    pub fn roles(&self) -> &Roles {
+    pub(crate) fn roles(&self) -> &Roles {
         &self.roles
     }
 
     /// The user's scopes.
-    pub fn scopes(&self) -> &Scopes {
+    pub(crate) fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 }
 
 /// Why a password is refused: for the log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordError {
+pub(crate) enum PasswordError {
     /// The password was set later than the proof was made from it.
     #[error("the user was added again since")]
     Newer,
@@ -79,7 +75,7 @@ impl Roster {
     ///
     /// # Errors
     /// [`PasswordError`], which says why.
-    pub fn verify_password(
+    pub(crate) fn verify_password(
         &self,
         name: &str,
         password: &SecretString,
@@ -112,7 +108,7 @@ impl Roster {
     ///
     /// # Errors
     /// [`PasswordError`], which says why; never [`PasswordError::WrongPassword`].
-    pub fn check_user(
+    pub(crate) fn check_user(
         &self,
         name: &Subject,
         through: &Subject,

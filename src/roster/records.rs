@@ -4,13 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::secret_hash::SecretHash;
-
-use crate::oauth::{KeyId, ProviderUrl, Roles, Scopes, Subject};
+use crate::{
+    oauth::{KeyId, ProviderUrl, Roles, Scopes, Subject},
+    roster::secret_hash::SecretHash,
+};
 
 /// A machine that holds API keys.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its name, the `sub` and `client_id` of its tokens.
     pub name: Subject,
     /// The roles that its tokens carry.
@@ -25,7 +26,7 @@ pub struct Client {
 
 /// What is kept of an API key: everything but the key.
 #[derive(Debug, Clone)]
-pub struct KeyRecord {
+pub(crate) struct KeyRecord {
     /// The public name of the key.
     pub id: KeyId,
     /// When it was made.
@@ -37,14 +38,14 @@ pub struct KeyRecord {
 
 impl KeyRecord {
     /// Whether the key is good no more at `now`.
-    pub fn has_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
 /// A person who logs in with a password.
 #[derive(Debug, Clone)]
-pub struct User {
+pub(crate) struct User {
     /// The name, the `sub` of the tokens.
     pub name: Subject,
     /// The roles that the tokens carry.
@@ -60,7 +61,7 @@ pub struct User {
 
 /// An OpenID provider whose tokens are welcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issuer {
+pub(crate) struct Issuer {
     /// What the roster calls it.
     pub name: Subject,
     /// Its `iss`, to be compared exactly.

@@ -8,11 +8,13 @@ use bcrypt::HashParts;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The bcrypt cost of new API keys. Their secrets are random, so a higher one would protect nothing more.
-pub const DEFAULT_COST: u32 = 10;
+pub(crate) const DEFAULT_COST: u32 = 10;
+/// The bcrypt cost of new passwords. People choose them, so each guess must be dear.
+pub(crate) const PASSWORD_COST: u32 = 12;
 
 /// The bcrypt costs that a roster may hold: less protects nothing, more lets one login occupy a core
 /// for seconds.
-pub const COSTS: RangeInclusive<u32> = 4..=14;
+pub(crate) const COSTS: RangeInclusive<u32> = 4..=14;
 
 /// Why a text is not the hash of a secret. It does not hold the text: people paste keys there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +27,7 @@ pub(super) enum HashFault {
 
 /// A secret could not be hashed.
 #[derive(Debug, thiserror::Error)]
-pub enum HashError {
+pub(crate) enum HashError {
     /// The bcrypt cost is outside of [`COSTS`].
     #[error("the bcrypt cost {0} is outside of 4 to 14")]
     Cost(u32),

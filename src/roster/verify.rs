@@ -4,18 +4,20 @@
 
 use jiff::Timestamp;
 
-use super::ApiKey;
-use super::Client;
-use super::KeyRecord;
-use super::Roster;
-use super::secret_hash::SecretHash;
-
-use crate::oauth::{KeyId, Roles, Scopes, Subject};
+use crate::{
+    oauth::{KeyId, Roles, Scopes, Subject},
+    roster::{
+        api_key::ApiKey,
+        records::{Client, KeyRecord},
+        roster::Roster,
+        secret_hash::SecretHash,
+    },
+};
 
 /// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one, and
 /// [`ApiKeyCache`](super::ApiKeyCache) makes it again.
 #[derive(Debug, Clone)]
-pub struct VerifiedKey {
+pub(crate) struct VerifiedKey {
     client: Subject,
     roles: Roles,
     scopes: Scopes,
@@ -41,34 +43,34 @@ impl VerifiedKey {
     }
 
     /// The client that the key belongs to.
-    pub fn client(&self) -> &Subject {
+    pub(crate) fn client(&self) -> &Subject {
         &self.client
     }
 
     /// The client's roles.
-    pub fn roles(&self) -> &Roles {
+    pub(crate) fn roles(&self) -> &Roles {
         &self.roles
     }
 
     /// The client's scopes.
-    pub fn scopes(&self) -> &Scopes {
+    pub(crate) fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
     /// The public name of the key.
-    pub fn key_id(&self) -> &KeyId {
+    pub(crate) fn key_id(&self) -> &KeyId {
         &self.key_id
     }
 
     /// When the key stops being good; nothing made from the proof should live longer.
-    pub fn expires(&self) -> Option<Timestamp> {
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
 }
 
 /// Why an API key is refused: for the log, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ApiKeyError {
+pub(crate) enum ApiKeyError {
     /// The roster has no key of this id; it never had, or the key was revoked.
     #[error("no such key id in the roster")]
     UnknownKey,
@@ -89,7 +91,7 @@ impl Roster {
     ///
     /// # Errors
     /// [`ApiKeyError`], which says why.
-    pub fn verify(&self, presented: &ApiKey, now: Timestamp) -> Result<VerifiedKey, ApiKeyError> {
+    pub(crate) fn verify(&self, presented: &ApiKey, now: Timestamp) -> Result<VerifiedKey, ApiKeyError> {
         let Some((client, key)) = self.key(presented.id()) else {
             let _never = SecretHash::of_nothing(self.highest_cost).matches(presented.secret());
             return Err(ApiKeyError::UnknownKey);
@@ -105,7 +107,7 @@ impl Roster {
     ///
     /// # Errors
     /// [`ApiKeyError`], which says why; never [`ApiKeyError::WrongSecret`].
-    pub fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, ApiKeyError> {
+    pub(crate) fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, ApiKeyError> {
         let (client, key) = self.key(id).ok_or(ApiKeyError::UnknownKey)?;
         still_good(client, key, now)?;
         Ok(client)

@@ -7,8 +7,8 @@ use std::sync::{
 
 use crate::{
     authority::authority::Authority,
-    config::Settings,
-    roster::Issuer,
+    config::settings::Settings,
+    roster::records::Issuer,
     server::{counters::Counters, credentials::secret_verifier::SecretVerifier, tls::Tls},
 };
 

@@ -14,9 +14,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     authority::authority::Authority,
-    config::RawSettings,
+    config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
-    roster::Roster,
+    roster::roster::Roster,
     server::{
         context::Context,
         metrics,

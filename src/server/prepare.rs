@@ -7,9 +7,16 @@ use secrecy::ExposeSecret;
 
 use crate::{
     authority::authority::Authority,
-    config::{KeySource, RawSettings, Settings, TlsFiles},
+    config::{
+        raw_settings::RawSettings,
+        settings::{KeySource, Settings},
+        tls_files::TlsFiles,
+    },
     diagnostics::{Diagnostic, Diagnostics},
-    roster::{KeyRecord, LoadedRoster, Roster},
+    roster::{
+        records::KeyRecord,
+        roster::{LoadedRoster, Roster},
+    },
     server::{
         context::Context,
         counters::{self, Counters},

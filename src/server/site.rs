@@ -16,10 +16,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
 use crate::{
-    config::DocumentSettings,
+    config::settings::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
     policy::compiled::Policy,
-    roster::Issuer,
+    roster::records::Issuer,
     server::{
         context::Context,
         document::{complete::complete, introduction},

@@ -19,7 +19,7 @@ use rustls::{
 };
 
 use crate::{
-    config::TlsFiles,
+    config::tls_files::TlsFiles,
     diagnostics::{Diagnostic, Diagnostics},
     server::{
         tls::pem_files::certified_key,

@@ -18,7 +18,7 @@ use crate::{
     diagnostics::Diagnostic,
     oauth::Scopes,
     principal::{Principal, PrincipalKind, Proof},
-    roster::{ApiKey, PasswordError, Roster, file},
+    roster::{api_key::ApiKey, file, password::PasswordError, roster::Roster},
     store::revocations::Revocations,
     tokens::{
         access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey, token_error::TokenError,

@@ -11,7 +11,7 @@ use super::unproven::since;
 use crate::{
     authority::authority::Authority,
     oauth::KeyId,
-    roster::{ApiKeyError, Roster},
+    roster::{roster::Roster, verify::ApiKeyError},
     tokens::token_error::TokenError,
 };
 

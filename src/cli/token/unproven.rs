@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::roster::ApiKey;
+use crate::roster::api_key::ApiKey;
 
 /// What a token says about itself, as far as it can be read.
 #[derive(Debug, Default)]

@@ -10,10 +10,10 @@ use super::reason::explained;
 use super::unproven::Unproven;
 
 use crate::{
-    config::{RawSettings, Settings},
+    config::{raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
     principal::Principal,
-    roster::Roster,
+    roster::roster::Roster,
     server::prepare::prepare,
     store::{revocations::Revocations, state_error::StateErrorKind},
 };

@@ -7,14 +7,14 @@ use std::path::Path;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::EditError;
-use super::Entitlements;
-use super::Missing;
-use super::edit;
-
 use crate::{
     oauth::Subject,
-    roster::{document, password, secret_hash::SecretHash},
+    roster::{
+        document,
+        file::{EditError, Entitlements, Missing, edit},
+        password,
+        secret_hash::SecretHash,
+    },
 };
 
 /// Adds a user whose password is set `now`, and makes the file where there is none; it is safely on the disk when this returns.
@@ -22,7 +22,7 @@ use crate::{
 /// # Errors
 /// [`EditError`] if the password is none that can be kept, the name is taken, the roster is broken or the
 /// file cannot be written. The file is then as before.
-pub fn add_user(
+pub(crate) fn add_user(
     path: &Path,
     user: &Subject,
     grants: &Entitlements,
@@ -48,7 +48,7 @@ pub fn add_user(
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the user is unknown, or the file cannot be written.
 /// The file is then as before.
-pub fn remove_user(path: &Path, user: &Subject) -> Result<(), EditError> {
+pub(crate) fn remove_user(path: &Path, user: &Subject) -> Result<(), EditError> {
     edit(path, Missing::IsError, |roster, text| {
         if roster.user(user).is_none() {
             return Err(EditError::UnknownUser(user.clone()));

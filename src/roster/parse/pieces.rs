@@ -9,10 +9,11 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::Faults;
-use super::LoadedRoster;
-use super::Named;
-use super::Roster;
+use crate::roster::{
+    fields::Faults,
+    parse::Named,
+    roster::{LoadedRoster, Roster},
+};
 
 /// How long a piece is at least, in bytes: its tree stays in the cache, and what it takes is not given back to the
 /// system each time.

@@ -6,17 +6,14 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use toml::{Spanned, de::DeValue};
 
-use super::super::Client;
-use super::super::Issuer;
-use super::super::KeyRecord;
-use super::super::User;
-use super::super::fields::Faults;
-use super::super::fields::Fields;
-use super::super::fields::Offset;
-use super::super::fields::wrong_type;
-use super::super::secret_hash::SecretHash;
-
-use crate::oauth::{KeyId, ProviderUrl, Role, Scope, Subject};
+use crate::{
+    oauth::{KeyId, ProviderUrl, Role, Scope, Subject},
+    roster::{
+        fields::{Faults, Fields, Offset, wrong_type},
+        records::{Client, Issuer, KeyRecord, User},
+        secret_hash::SecretHash,
+    },
+};
 
 /// A lower cost is warned about: a stolen roster would give up passwords too cheaply.
 const LOW_COST: u32 = 10;

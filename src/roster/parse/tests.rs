@@ -4,11 +4,10 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-use super::Diagnostics;
-use super::LoadedRoster;
-use super::Roster;
-use super::pieces;
-use super::whole;
+use crate::roster::{
+    parse::{Diagnostics, pieces, whole},
+    roster::{LoadedRoster, Roster},
+};
 
 const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
 

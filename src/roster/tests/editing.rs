@@ -8,22 +8,18 @@ use std::{
     time::Duration,
 };
 
-use super::super::ApiKey;
-use super::super::ApiKeyError;
-use super::super::Roster;
-use super::super::file;
-use super::super::file::EditError;
-use super::super::file::Entitlements;
-use super::COST;
-use super::HASH;
-use super::exposed;
 use super::later;
-use super::name;
-use super::now;
-use super::roles;
-use super::scopes;
 
-use crate::oauth::KeyId;
+use crate::{
+    oauth::KeyId,
+    roster::{
+        api_key::ApiKey,
+        file::{self, EditError, Entitlements},
+        roster::Roster,
+        tests::{COST, HASH, exposed, name, now, roles, scopes},
+        verify::ApiKeyError,
+    },
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -13,10 +13,10 @@ mod users;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::ApiKey;
-use super::Roster;
-
-use crate::oauth::{Role, Roles, Scope, Scopes, Subject};
+use crate::{
+    oauth::{Role, Roles, Scope, Scopes, Subject},
+    roster::{api_key::ApiKey, roster::Roster},
+};
 
 /// The lowest cost: these tests are about other things than slowness.
 const COST: u32 = 4;

@@ -4,18 +4,13 @@
 
 use jiff::Timestamp;
 
-use super::super::PASSWORD_COST;
-use super::super::PasswordError;
-use super::super::Roster;
-use super::super::User;
-use super::super::secret_hash::HASHED;
-use super::super::secret_hash::SecretHash;
-use super::COST;
-use super::demo;
-use super::name;
-use super::now;
-use super::roles;
-use super::scopes;
+use crate::roster::{
+    password::PasswordError,
+    records::User,
+    roster::Roster,
+    secret_hash::{HASHED, PASSWORD_COST, SecretHash},
+    tests::{COST, demo, name, now, roles, scopes},
+};
 
 fn user(text: &str, password: &str, cost: u32) -> User {
     let password = SecretHash::of(&password.into(), cost).unwrap();

@@ -4,19 +4,15 @@
 
 use secrecy::ExposeSecret;
 
-use super::super::ApiKey;
-use super::super::ApiKeyError;
-use super::super::Roster;
-use super::super::secret_hash::HASHED;
-use super::COST;
-use super::demo;
-use super::exposed;
 use super::later;
-use super::name;
-use super::now;
-use super::roles;
-use super::scopes;
-use super::with_wrong_secret;
+
+use crate::roster::{
+    api_key::ApiKey,
+    roster::Roster,
+    secret_hash::{DEFAULT_COST, HASHED},
+    tests::{COST, demo, exposed, name, now, roles, scopes, with_wrong_secret},
+    verify::ApiKeyError,
+};
 
 #[test]
 fn the_right_key_proves_its_client() {
@@ -76,7 +72,7 @@ fn who_does_not_hold_the_key_learns_nothing_of_its_state() {
 fn an_unknown_key_takes_one_bcrypt_of_the_highest_cost() {
     let (mut roster, key) = demo();
     assert_eq!(roster.highest_cost, COST);
-    assert_eq!(Roster::default().highest_cost, super::super::DEFAULT_COST);
+    assert_eq!(Roster::default().highest_cost, DEFAULT_COST);
     let (dearer, other) =
         Roster::default().with_client(&name("a"), roles(&[]), scopes(&[]), 9, now()).unwrap();
     roster = Roster::new([roster.clients, dearer.clients].concat(), Vec::new(), Vec::new());

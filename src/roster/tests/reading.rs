@@ -2,13 +2,13 @@
 //!
 //! Must not know files.
 
-use super::super::Roster;
-use super::HASH;
-use super::name;
-use super::roles;
-use super::scopes;
-
-use crate::oauth::KeyId;
+use crate::{
+    oauth::KeyId,
+    roster::{
+        roster::Roster,
+        tests::{HASH, name, roles, scopes},
+    },
+};
 
 /// Places and the beginning of what is wrong.
 fn faults(text: &str) -> Vec<String> {

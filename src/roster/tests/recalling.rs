@@ -2,17 +2,16 @@
 //!
 //! Must not know who remembers them for how long.
 
-use super::super::ApiKey;
-use super::super::ApiKeyCache;
-use super::super::ApiKeyError;
-use super::super::Roster;
-use super::super::secret_hash::HASHED;
-use super::COST;
-use super::demo;
 use super::later;
-use super::name;
-use super::now;
-use super::with_wrong_secret;
+
+use crate::roster::{
+    api_key::ApiKey,
+    api_key_cache::ApiKeyCache,
+    roster::Roster,
+    secret_hash::HASHED,
+    tests::{COST, demo, name, now, with_wrong_secret},
+    verify::ApiKeyError,
+};
 
 /// A roster with a key that was proven.
 fn proven() -> (Roster, ApiKey, ApiKeyCache) {

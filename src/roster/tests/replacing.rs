@@ -4,13 +4,11 @@
 
 use std::{fs, path::Path, thread};
 
-use super::super::Roster;
-use super::super::file;
-use super::super::file::EditError;
-use super::super::file::Entitlements;
-use super::COST;
-use super::name;
-use super::now;
+use crate::roster::{
+    file::{self, EditError, Entitlements},
+    roster::Roster,
+    tests::{COST, name, now},
+};
 
 fn add(path: &Path, client: &str) -> Result<(), EditError> {
     file::add_key(path, &name(client), &Entitlements::default(), None, COST, now()).map(drop)

@@ -7,17 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::PasswordFault;
-use super::super::Roster;
-use super::super::file;
-use super::super::file::EditError;
-use super::super::file::Entitlements;
-use super::COST;
-use super::HASH;
-use super::name;
-use super::now;
-use super::roles;
-use super::scopes;
+use crate::roster::{
+    file::{self, EditError, Entitlements},
+    password::PasswordFault,
+    roster::Roster,
+    tests::{COST, HASH, name, now, roles, scopes},
+};
 
 /// A directory with a roster of this text, or without one.
 fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     policy::scheme::{CredentialKind, Location, Scheme, SchemeKind},
-    roster::ApiKey,
+    roster::api_key::ApiKey,
     server::{
         credentials::{
             locations::{Locations, NamedLocation},

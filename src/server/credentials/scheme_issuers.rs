@@ -15,7 +15,7 @@ use crate::{
         scheme::{Scheme, SchemeKind},
     },
     principal::Principal,
-    roster::Issuer,
+    roster::records::Issuer,
     server::http::endpoints::OPENID_CONFIGURATION,
     tokens::external::{external_issuer::Refresh, external_token_error::ExternalTokenError},
 };
@@ -144,7 +144,7 @@ mod tests {
     const OWN_DISCOVERY: &str = ".well-known/openid-configuration";
     use crate::{
         policy::compile_options::CompileOptions,
-        roster::Roster,
+        roster::roster::Roster,
         store::revocations::Revocations,
         tokens::{access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey},
     };

@@ -8,9 +8,9 @@ use secrecy::SecretString;
 
 use crate::{
     authority::authority::Authority,
-    config::RateLimit,
+    config::values::RateLimit,
     principal::Principal,
-    roster::ApiKey,
+    roster::api_key::ApiKey,
     server::{credentials::hash_pool::HashPool, http::refusal::Refusal},
     store::attempts::Attempts,
 };
@@ -172,7 +172,7 @@ mod tests {
     use crate::{
         diagnostics::Diagnostics,
         oauth::{Roles, Scopes, Subject},
-        roster::{LoadedRoster, Roster},
+        roster::roster::{LoadedRoster, Roster},
         server::{http::code::Code, testing::TestGate},
     };
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
-    roster::Issuer,
+    roster::records::Issuer,
 };
 
 /// Adds an `openIdConnect` scheme for each issuer, and the alternative `corp: [admin]` after `bearer: [admin]`: OpenAPI
@@ -94,7 +94,10 @@ fn add_alternatives(alternatives: &mut Vec<Value>, names: &[&str]) {
 mod tests {
     use super::*;
     use crate::server::site::own_document;
-    use crate::{config::DocumentSettings, roster::Roster};
+    use crate::{
+        config::{raw_settings::RawSettings, settings::DocumentSettings},
+        roster::roster::Roster,
+    };
 
     fn issuers(names: &[&str]) -> Vec<Issuer> {
         let table = |name: &&str| {
@@ -110,7 +113,7 @@ mod tests {
     }
 
     fn own() -> Value {
-        let settings = DocumentSettings::resolve(&crate::config::RawSettings::default());
+        let settings = DocumentSettings::resolve(&RawSettings::default());
         own_document(&settings.unwrap(), &[]).unwrap().0
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::DocumentSettings;
+use crate::config::settings::DocumentSettings;
 
 /// The schemes, in the order in which somebody new would try them.
 pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {

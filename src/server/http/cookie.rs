@@ -2,7 +2,7 @@
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 
-use crate::config::Settings;
+use crate::config::settings::Settings;
 
 /// The cookie that holds `token` for `seconds`.
 pub(crate) fn session(settings: &Settings, token: &str, seconds: u64) -> Cookie<'static> {

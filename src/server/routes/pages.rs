@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    config::DocumentSettings,
+    config::settings::DocumentSettings,
     server::{
         context::Context,
         document::yaml::to_yaml,

@@ -15,10 +15,13 @@ use secrecy::ExposeSecret;
 
 use crate::{
     authority::issue_request::IssueRequest,
-    config::RawSettings,
+    config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
     oauth::{Role, Scope, Subject},
-    roster::{ApiKey, LoadedRoster, Roster},
+    roster::{
+        api_key::ApiKey,
+        roster::{LoadedRoster, Roster},
+    },
     server::{gate::Gate, prepare::prepare_with_roster},
 };
 

@@ -11,7 +11,7 @@ use rustls::{
 use secrecy::ExposeSecret;
 
 use crate::{
-    config::TlsFiles,
+    config::tls_files::TlsFiles,
     diagnostics::{Diagnostic, Diagnostics},
     server::watch::FileContent,
 };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     oauth::{ExternalName, Role, Roles, Scope, Scopes, Subject},
-    tokens::{external::external_issuer::ExternalIssuerSettings, token_error::TokenError},
+    tokens::{external::external_issuer_settings::ExternalIssuerSettings, token_error::TokenError},
 };
 
 /// Tolerated clock error, in seconds: other machines have other clocks.

@@ -9,32 +9,17 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    oauth::{ProviderUrl, Subject},
-    tokens::{
-        external::{
-            external_claims::VerifiedExternalToken,
-            external_token_error::ExternalTokenError,
-            fetch::{self, FetchError},
-            fetched_jwk_set::Keys,
-            verify,
-        },
-        token_error::TokenError,
+use crate::tokens::{
+    external::{
+        external_claims::VerifiedExternalToken,
+        external_issuer_settings::ExternalIssuerSettings,
+        external_token_error::ExternalTokenError,
+        fetch::{self, FetchError},
+        fetched_jwk_set::Keys,
+        verify,
     },
+    token_error::TokenError,
 };
-
-/// An external issuer to trust, and how to read its tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ExternalIssuerSettings {
-    /// The roster's name of it.
-    pub name: Subject,
-    /// Its `iss`, to be compared exactly.
-    pub url: ProviderUrl,
-    /// The `aud` that its tokens must carry.
-    pub audience: String,
-    /// The claim that lists roles, or a dotted path to it; without one its tokens carry none.
-    pub roles_claim: Option<String>,
-}
 
 /// A fetch may take this long, discovery and keys together.
 const FETCH_LIMIT: Duration = Duration::from_secs(5);

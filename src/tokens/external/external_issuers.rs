@@ -7,7 +7,9 @@ use std::{
 
 use crate::{
     oauth::Subject,
-    tokens::external::external_issuer::{ExternalIssuer, ExternalIssuerSettings},
+    tokens::external::{
+        external_issuer::ExternalIssuer, external_issuer_settings::ExternalIssuerSettings,
+    },
 };
 
 /// The issuers that were asked for so far, each with its keys.

@@ -2,6 +2,7 @@
 
 pub(crate) mod external_claims;
 pub(crate) mod external_issuer;
+pub(crate) mod external_issuer_settings;
 pub(crate) mod external_issuers;
 pub(crate) mod external_token_error;
 pub(crate) mod fetch;

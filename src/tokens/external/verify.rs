@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::tokens::{
     external::{
         external_claims::{ExternalClaims, VerifiedExternalToken},
-        external_issuer::ExternalIssuerSettings,
+        external_issuer_settings::ExternalIssuerSettings,
         fetched_jwk_set::Keys,
         json,
     },

@@ -22,8 +22,8 @@ use crate::{
     oauth::{ProviderUrl, Subject},
     tokens::{
         external::{
-            external_claims::VerifiedExternalToken, external_issuer::ExternalIssuerSettings,
-            fetched_jwk_set::Keys,
+            external_claims::VerifiedExternalToken,
+            external_issuer_settings::ExternalIssuerSettings, fetched_jwk_set::Keys,
         },
         token_error::TokenError,
     },

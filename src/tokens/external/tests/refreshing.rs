@@ -8,7 +8,8 @@ use super::*;
 
 use crate::tokens::{
     external::{
-        external_issuer::{ExternalIssuer, ExternalIssuerSettings, IssuerStatus, Refresh},
+        external_issuer::{ExternalIssuer, IssuerStatus, Refresh},
+        external_issuer_settings::ExternalIssuerSettings,
         external_issuers::ExternalIssuers,
         external_token_error::ExternalTokenError,
         fetch::FetchError,

@@ -8,9 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::variables::VARIABLES;
-
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::{
+    config::variables::VARIABLES,
+    diagnostics::{Diagnostic, Diagnostics},
+};
 
 #[derive(Debug, Clone)]
 struct Written {

@@ -2,12 +2,12 @@
 //!
 //! Must not know what is in the files.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
-use super::RawSettings;
-use super::Settings;
-
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::{
+    config::raw_settings::RawSettings,
+    diagnostics::{Diagnostic, Diagnostics},
+};
 
 const CERTIFICATE: &str = "HALLPASS_TLS_CERT";
 const KEY: &str = "HALLPASS_TLS_KEY";
@@ -50,29 +50,4 @@ impl TlsFiles {
         };
         diagnostics.or(files)
     }
-}
-
-impl Settings {
-    /// Where the service is reached that listens at `address`, without a slash at the end.
-    pub(crate) fn base_url(&self, address: SocketAddr) -> String {
-        base_url(self.tls.is_some(), address)
-    }
-
-    /// Where the service will be reached, for those who only say so.
-    ///
-    /// # Errors
-    /// A setting that it depends on is wrong.
-    pub(crate) fn expected_base_url(raw: &RawSettings) -> Result<String, Diagnostics> {
-        let mut diagnostics = Diagnostics::default();
-        let address = diagnostics.keep(Self::address(raw));
-        let tls = diagnostics.keep(TlsFiles::resolve(raw));
-        match (address, tls) {
-            (Some(address), Some(tls)) => Ok(base_url(tls.is_some(), address)),
-            _ => Err(diagnostics),
-        }
-    }
-}
-
-fn base_url(has_tls: bool, address: SocketAddr) -> String {
-    format!("{}://{address}", if has_tls { "https" } else { "http" })
 }

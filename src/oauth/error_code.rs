@@ -1,0 +1,36 @@
+//! The error codes of OAuth2 endpoints.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an OAuth2 endpoint refuses (RFC 6749 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// A parameter is missing, repeated or malformed, or there are two ways of authentication.
+    InvalidRequest,
+    /// The client could not be authenticated.
+    InvalidClient,
+    /// The user's name or password is wrong.
+    InvalidGrant,
+    /// The client may not do this.
+    UnauthorizedClient,
+    /// A grant that this server does not give.
+    UnsupportedGrantType,
+    /// A scope that is malformed or was not granted.
+    InvalidScope,
+    /// A fault of the server itself, or an overload (RFC 6749 §4.1.2.1).
+    ServerError,
+}
+
+impl ErrorCode {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::InvalidScope,
+        Self::ServerError,
+    ];
+}

@@ -1,0 +1,89 @@
+//! Sets of scopes.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::names::{Scope, SyntaxError};
+
+/// A set of scopes, written as RFC 6749 §3.3 does: separated by one space.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scopes(BTreeSet<Scope>);
+
+impl Scopes {
+    /// The most characters that a request may fill with scopes.
+    pub const LONGEST: usize = 4096;
+
+    /// Reads a space-separated list; the empty text is the empty set.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] for the first part that is no scope.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        text.split(' ').filter(|part| !part.is_empty()).map(Scope::parse).collect()
+    }
+
+    /// Whether `scope` is in the set.
+    pub fn contains(&self, scope: &Scope) -> bool {
+        self.0.contains(scope)
+    }
+
+    /// Whether every scope of this set is in `other`.
+    pub fn is_subset(&self, other: &Scopes) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// Whether there is no scope in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scopes in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Scopes {
+    type Error = SyntaxError;
+    fn try_from(text: String) -> Result<Self, SyntaxError> {
+        Self::parse(&text)
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_and_written_with_one_space_and_in_order() {
+        let scopes = Scopes::parse("b  a").unwrap();
+        assert_eq!(scopes.to_string(), "a b");
+        assert!(Scopes::parse("a \"b").is_err());
+        assert!(Scopes::parse("").unwrap().is_empty());
+    }
+}
