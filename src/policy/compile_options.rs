@@ -26,7 +26,7 @@ impl CompileOptions {
 pub(crate) enum Undeclared {
     /// An error of the document.
     Refuse,
-    /// The operation is denied, and [`Policy::undeclared`](super::compiled::Policy::undeclared) lists it.
+    /// The operation is denied, and `Policy::undeclared` lists it.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
     Deny,
     /// The operation is public.

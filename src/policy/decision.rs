@@ -106,15 +106,13 @@ impl Requirement {
 
     /// Allows the request unless a credential is invalid. Missing roles and scopes do not matter.
     fn anonymous<'p>(&'p self, authentications: &Authentications) -> Decision<'p> {
-        let mut decision = Decision::Allow { principal: None };
-        for demand in self.demands() {
-            if let Some(bad @ (Authentication::Invalid | Authentication::CrossSite)) =
-                authentications.get(&demand.scheme)
-            {
-                decision = decision.or_more_specific(demand.evaluate(bad, None));
-            }
-        }
-        decision
+        let refusals = self.demands().filter_map(|demand| {
+            let authentication = authentications.get(&demand.scheme)?;
+            let is_bad =
+                matches!(authentication, Authentication::Invalid | Authentication::CrossSite);
+            is_bad.then(|| demand.evaluate(authentication, None))
+        });
+        refusals.fold(Decision::Allow { principal: None }, Decision::or_more_specific)
     }
 }
 
@@ -145,23 +143,18 @@ impl Demand {
             Authentication::Missing => Decision::Challenge { invalid: None },
             Authentication::Invalid => Decision::Challenge { invalid: Some(scheme) },
             Authentication::CrossSite => Decision::Forbid(Forbidden::CrossSite { scheme }),
-            Authentication::Valid(principal) if !self.is_met_by(principal) => {
-                Decision::Forbid(Forbidden::Insufficient { demand: self })
-            }
-            Authentication::Valid(principal)
-                if first.is_some_and(|first| !first.is_same_as(principal)) =>
-            {
-                Decision::Forbid(Forbidden::OtherSubject)
-            }
             Authentication::Valid(principal) => {
-                Decision::Allow { principal: Some((Arc::clone(principal), scheme)) }
+                let has_all = self.roles.iter().all(|role| principal.has_role(role))
+                    && self.scopes.iter().all(|scope| principal.has_scope(scope));
+                if !has_all {
+                    Decision::Forbid(Forbidden::Insufficient { demand: self })
+                } else if first.is_some_and(|first| !first.is_same_as(principal)) {
+                    Decision::Forbid(Forbidden::OtherSubject)
+                } else {
+                    Decision::Allow { principal: Some((Arc::clone(principal), scheme)) }
+                }
             }
         }
-    }
-
-    fn is_met_by(&self, principal: &Principal) -> bool {
-        self.roles.iter().all(|role| principal.has_role(role))
-            && self.scopes.iter().all(|scope| principal.has_scope(scope))
     }
 }
 

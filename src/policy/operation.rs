@@ -5,7 +5,7 @@ use crate::policy::{request_body::RequestBody, requirement::Requirement};
 /// A method of a path template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Operation {
-    /// Its index in [`Policy::operations`](super::compiled::Policy::operations): per-operation tables are indexed by it.
+    /// Its index in `Policy::operations`: per-operation tables are indexed by it.
     pub position: usize,
     /// The method in upper case, as requests send it.
     pub method: String,

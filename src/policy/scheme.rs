@@ -11,7 +11,7 @@ pub(crate) struct Scheme {
     pub kind: SchemeKind,
     /// What it carries.
     pub credential: CredentialKind,
-    /// Its index in [`Policy::schemes`](super::compiled::Policy::schemes).
+    /// Its index in `Policy::schemes`.
     pub index: usize,
 }
 
