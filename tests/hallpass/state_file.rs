@@ -2,17 +2,18 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
 };
 
 use tempfile::TempDir;
 
-use crate::support::api_key::ApiKey;
+use crate::support::{
+    api_key::ApiKey,
+    running_service::{RunningService, send},
+};
 
 /// A directory with a roster, and the key of its one client.
 struct ServiceDir {
@@ -62,71 +63,37 @@ impl ServiceDir {
 }
 
 /// A running service; dropping it sends SIGKILL.
-struct Service {
-    process: Child,
-    address: String,
-}
+struct Service(RunningService);
 
 impl Service {
     fn start(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
-        Self { process, address: address.unwrap_or_else(|| panic!("did not start: {line:?}")) }
+        Self(RunningService::spawn(command.stdout(Stdio::piped())))
     }
 
     fn login(&self, key: &str) -> String {
-        let (status, body) = send("POST", &self.address, "/login", ("X-API-Key", key)).unwrap();
+        let url = format!("{}/login", self.0.address);
+        let (status, body) = send("POST", &url, ("X-API-Key", key)).unwrap();
         assert_eq!(status, 200, "{body}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         body["access_token"].as_str().unwrap().to_owned()
     }
 
     fn logout(&self, token: &str) -> (u16, String) {
-        logout(&self.address, token).unwrap()
+        logout(&self.0.address, token).unwrap()
     }
 
     /// Whether the token is accepted; any other refusal than `invalid_token` fails the test.
     fn accepts(&self, token: &str) -> bool {
-        let bearer = format!("Bearer {token}");
-        let (status, body) =
-            send("GET", &self.address, "/request", ("Authorization", &bearer)).unwrap();
+        let (url, bearer) = (format!("{}/request", self.0.address), format!("Bearer {token}"));
+        let (status, body) = send("GET", &url, ("Authorization", &bearer)).unwrap();
         assert!(status == 200 || status == 401 && body.contains("\"invalid_token\""), "{body}");
         status == 200
     }
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Status and body; an error is a broken connection.
-fn send(
-    method: &str,
-    address: &str,
-    path: &str,
-    (name, value): (&str, &str),
-) -> Result<(u16, String), ureq::Error> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(10)))
-        .build()
-        .into();
-    let request = ureq::http::Request::builder()
-        .method(method)
-        .uri(format!("{address}{path}"))
-        .header(name, value)
-        .body(())?;
-    let mut response = agent.run(request)?;
-    Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
-}
-
 fn logout(address: &str, token: &str) -> Result<(u16, String), ureq::Error> {
-    send("POST", address, "/logout", ("Authorization", &format!("Bearer {token}")))
+    let (url, bearer) = (format!("{address}/logout"), format!("Bearer {token}"));
+    send("POST", &url, ("Authorization", &bearer))
 }
 
 #[test]
@@ -155,7 +122,7 @@ fn every_answered_logout_survives_a_kill_during_others() {
         let threads: Vec<_> = tokens
             .into_iter()
             .map(|token| {
-                let (sender, address) = (sender.clone(), service.address.clone());
+                let (sender, address) = (sender.clone(), service.0.address.clone());
                 thread::spawn(move || {
                     if matches!(logout(&address, &token), Ok((200, _))) {
                         sender.send(token).unwrap();
@@ -187,7 +154,7 @@ fn a_logout_on_a_full_disk_fails_and_is_stored_later() {
         format!("trap '' XFSZ; exec {} serve --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_hallpass"));
     let service = Service::start(dir.command("sh", &["-c", &line]));
     let limit = |bytes: &str| {
-        let pid = service.process.id().to_string();
+        let pid = service.0.id().to_string();
         let limit = ["--pid", &pid, &format!("--fsize={bytes}:unlimited")];
         assert!(Command::new("prlimit").args(limit).status().unwrap().success());
     };

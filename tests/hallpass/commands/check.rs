@@ -1,6 +1,7 @@
 //! `hallpass check` reports every error in one run, and `serve` refuses what `check` refuses.
 
-use super::{CommandOutput, Folder, SECRET, TAIL};
+use super::{SECRET, TAIL};
+use crate::support::folder::{CommandOutput, Folder};
 
 /// A roster with errors of many kinds, and their lines.
 fn faulty() -> (String, Vec<usize>) {

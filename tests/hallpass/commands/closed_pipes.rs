@@ -2,7 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use super::{CommandOutput, Folder, SECRET};
+use super::SECRET;
+use crate::support::folder::{CommandOutput, Folder};
 
 /// Runs the command with a closed stdout.
 fn unread(mut command: Command, line: &str) -> CommandOutput {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Folder;
+use crate::support::folder::Folder;
 
 fn document(folder: &Folder) -> Value {
     let outcome = folder.run("openapi").success();

@@ -1,6 +1,7 @@
 //! Hints for common mistakes, and readable output.
 
-use super::{Folder, SECRET, service::RunningService};
+use super::SECRET;
+use crate::support::{folder::Folder, running_service::RunningService};
 
 /// Well-formed except for its last character.
 const MISTYPED: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt5";
@@ -67,7 +68,7 @@ fn dev_warns_that_it_ignores_the_roster_flag() {
         ("serve --dev --bind 127.0.0.1:0 --roster mine.toml", true),
         ("serve --dev --bind 127.0.0.1:0", false),
     ] {
-        let err = RunningService::start(&folder, line).ended_with_log();
+        let err = RunningService::start(&folder, line).stop_and_read_stderr();
         assert_eq!(err.contains("--roster mine.toml is not read"), is_told, "{err}");
     }
 }
@@ -120,9 +121,9 @@ fn piped_output_has_no_escape_sequences() {
         assert!(!outcome.out.contains('\u{1b}') && !outcome.err.contains('\u{1b}'), "{outcome:#?}");
     }
     let mut command = folder.command("serve --bind 127.0.0.1:0");
-    let mut serving = RunningService::spawn(command.envs(coloured));
-    serving.stopped_by("TERM");
-    assert_eq!(serving.line(), "", "only the first line");
+    let mut service = RunningService::spawn(command.envs(coloured));
+    service.stop_with("TERM");
+    assert_eq!(service.line(), "", "only the first line");
 }
 
 #[test]

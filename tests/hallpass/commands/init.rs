@@ -1,6 +1,6 @@
 //! `hallpass init` writes the first settings and overwrites nothing.
 
-use super::{Folder, service::RunningService};
+use crate::support::{folder::Folder, running_service::RunningService};
 
 #[test]
 fn init_writes_settings_and_an_empty_roster_with_mode_0600() {
@@ -72,9 +72,9 @@ fn check_and_serve_accept_what_init_wrote() {
     let folder = Folder::new();
     folder.run("init").success();
     folder.run("check").success().stdout_contains(&["roster.toml"]);
-    let mut serving = RunningService::start(&folder, "serve --bind 127.0.0.1:0");
-    assert!(serving.address.starts_with("http://127.0.0.1:"), "{}", serving.address);
-    assert_eq!(serving.stopped_by("TERM").code(), Some(0));
+    let mut service = RunningService::start(&folder, "serve --bind 127.0.0.1:0");
+    assert!(service.address.starts_with("http://127.0.0.1:"), "{}", service.address);
+    assert_eq!(service.stop_with("TERM").code(), Some(0));
 }
 
 #[test]

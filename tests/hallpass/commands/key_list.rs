@@ -1,6 +1,7 @@
 //! `hallpass key list` shows clients and keys without secrets.
 
-use super::{Folder, TAIL};
+use super::TAIL;
+use crate::support::folder::Folder;
 
 fn folder() -> Folder {
     let key = |id: &str, expires: &str| {

@@ -2,8 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CommandOutput, Folder};
-use crate::support::{api_key::ApiKey, roster::Roster};
+use crate::support::{
+    api_key::ApiKey,
+    folder::{CommandOutput, Folder},
+    roster::Roster,
+};
 
 /// The key on stdout.
 fn key_of(outcome: &CommandOutput) -> ApiKey {

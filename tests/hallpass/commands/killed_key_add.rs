@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CommandOutput, Folder};
-use crate::support::{api_key::ApiKey, roster::Roster};
+use crate::support::{
+    api_key::ApiKey,
+    folder::{CommandOutput, Folder},
+    roster::Roster,
+};
 
 const NEW: &str = ".roster.toml.new";
 

@@ -5,20 +5,19 @@ use std::{
     io,
     process::Stdio,
     thread,
-    time::Duration,
 };
 
 use serde_json::Value;
 
-use super::{Folder, service::RunningService};
-
-/// Longer than any answer takes.
-const TIMEOUT: Duration = Duration::from_secs(30);
+use crate::support::{
+    folder::Folder,
+    running_service::{RunningService, agent},
+};
 
 /// A `serve --dev` that logs to the file `log`.
 struct LoggedService {
     folder: Folder,
-    serving: RunningService,
+    service: RunningService,
     key: String,
 }
 
@@ -28,9 +27,9 @@ impl LoggedService {
         let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
         command.envs(settings.iter().copied());
         command.stderr(File::create(folder.path("log")).unwrap());
-        let mut serving = RunningService::spawn(&mut command);
-        let key = serving.line().trim_end().replace("api key: ", "");
-        Self { folder, serving, key }
+        let mut service = RunningService::spawn(&mut command);
+        let key = service.line().trim_end().replace("api key: ", "");
+        Self { folder, service, key }
     }
 
     /// The log so far.
@@ -40,26 +39,24 @@ impl LoggedService {
 
     /// The status of the answer to a GET.
     fn get(&self, path: &str) -> u16 {
-        status_of(&format!("{}{path}", self.serving.address))
+        status_of(&format!("{}{path}", self.service.address))
     }
 
     fn login(&self) -> u16 {
-        let login = ureq::post(format!("{}/login", self.serving.address));
+        let login = ureq::post(format!("{}/login", self.service.address));
         login.header("X-API-Key", &self.key).send_empty().unwrap().status().as_u16()
     }
 
     /// Stops the service and returns the whole log.
     fn log_at_the_end(mut self) -> String {
-        assert_eq!(self.serving.stopped_by("TERM").code(), Some(0));
+        assert_eq!(self.service.stop_with("TERM").code(), Some(0));
         self.log()
     }
 }
 
 /// The status of the answer to a GET.
 fn status_of(address: &str) -> u16 {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent = config.timeout_global(Some(TIMEOUT)).build().new_agent();
-    agent.get(address).call().unwrap().status().as_u16()
+    agent().get(address).call().unwrap().status().as_u16()
 }
 
 #[test]
@@ -151,17 +148,17 @@ fn a_blocked_log_drops_and_counts_lines_instead_of_blocking_requests() {
         let folder = Folder::new();
         let mut command = folder.command("serve --dev --bind 127.0.0.1:0");
         command.env("HALLPASS_LOG", filter).stderr(Stdio::piped());
-        let mut serving = RunningService::spawn(&mut command);
-        let address = format!("{}/{}", serving.address, "x".repeat(8_000));
+        let mut service = RunningService::spawn(&mut command);
+        let address = format!("{}/{}", service.address, "x".repeat(8_000));
         let asked = 400;
         for _ in 0..asked {
             assert_eq!(status_of(&address), 404);
         }
-        let stderr = serving.stderr();
+        let stderr = service.stderr();
         let log = thread::spawn(move || io::read_to_string(stderr).unwrap());
         // Requests are still answered.
-        assert_eq!(status_of(&format!("{}/health/live", serving.address)), 200);
-        assert_eq!(serving.stopped_by("TERM").code(), Some(0));
+        assert_eq!(status_of(&format!("{}/health/live", service.address)), 200);
+        assert_eq!(service.stop_with("TERM").code(), Some(0));
         let log = log.join().unwrap();
         let written = log.matches(line).count();
         let losses = log.lines().filter(|line| line.contains(" lines were dropped"));

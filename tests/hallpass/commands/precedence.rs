@@ -1,6 +1,7 @@
 //! Precedence of settings: flags, environment, `.env`, defaults.
 
-use super::{Folder, SECRET};
+use super::SECRET;
+use crate::support::folder::Folder;
 
 #[test]
 fn the_address_comes_from_the_source_with_the_highest_precedence() {

@@ -2,8 +2,12 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::{CommandOutput, Folder, TAIL};
-use crate::support::{api_key::ApiKey, roster::Roster};
+use super::TAIL;
+use crate::support::{
+    api_key::ApiKey,
+    folder::{CommandOutput, Folder},
+    roster::Roster,
+};
 
 /// A hand-written roster with a key of cost 4.
 fn handwritten() -> String {

@@ -1,6 +1,7 @@
 //! Diagnostics end up in logs, so they contain no secrets.
 
-use super::{Folder, SECRET, TAIL};
+use super::{SECRET, TAIL};
+use crate::support::folder::Folder;
 
 const KEY: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
 
@@ -73,7 +74,7 @@ fn serve_and_check_do_not_print_a_valid_secret() {
     let mut first = String::new();
     let stdout = child.stdout.as_mut().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut first).unwrap();
-    super::service::signal(&child, "TERM");
+    crate::support::running_service::signal(&child, "TERM");
     let served = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&served.stderr).contains(SECRET.1));
     let checked = folder.run_with(&environment, "check").success();

@@ -6,9 +6,10 @@ use std::{
     process::Stdio,
 };
 
-use super::{
-    Folder, SECRET, TAIL,
-    service::{RunningService, end_of, signal},
+use super::{SECRET, TAIL};
+use crate::support::{
+    folder::Folder,
+    running_service::{RunningService, end_of, signal},
 };
 
 #[test]
@@ -22,12 +23,12 @@ fn serve_without_a_roster_fails_and_names_init() {
 #[test]
 fn dev_prints_address_key_and_curl_commands_and_writes_no_file() {
     let folder = Folder::new();
-    let mut serving = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
-    let address = serving.address.clone();
-    let second = serving.line();
+    let mut service = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    let address = service.address.clone();
+    let second = service.line();
     let key = second.strip_prefix("api key: ").expect("the key is next").trim_end();
-    assert_eq!(serving.line(), format!("swagger ui: {address}/docs/\n"));
-    let lines: Vec<_> = std::iter::repeat_with(|| serving.line()).take(7).collect();
+    assert_eq!(service.line(), format!("swagger ui: {address}/docs/\n"));
+    let lines: Vec<_> = std::iter::repeat_with(|| service.line()).take(7).collect();
     let curls: Vec<_> = lines.iter().filter(|line| line.contains("curl ")).collect();
     assert!(curls.len() >= 3 && curls.iter().all(|line| line.contains(&address)), "{lines:?}");
     assert!(curls[0].contains(key) && curls[0].contains("/login"), "{lines:?}");
@@ -45,7 +46,7 @@ fn dev_prints_address_key_and_curl_commands_and_writes_no_file() {
     assert_eq!(ureq::get(format!("{address}/docs/")).call().unwrap().status(), 200);
 
     assert!(folder.names().is_empty(), "while it runs: {:?}", folder.names());
-    assert_eq!(serving.stopped_by("INT").code(), Some(0));
+    assert_eq!(service.stop_with("INT").code(), Some(0));
     assert!(folder.names().is_empty(), "afterwards: {:?}", folder.names());
 }
 
@@ -56,8 +57,8 @@ fn the_curl_commands_of_dev_work_in_a_shell() {
         return;
     }
     let folder = Folder::new();
-    let mut serving = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
-    let lines: Vec<_> = std::iter::repeat_with(|| serving.line()).take(9).collect();
+    let mut service = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    let lines: Vec<_> = std::iter::repeat_with(|| service.line()).take(9).collect();
     let script: String = lines.iter().filter(|line| line.contains("curl ")).cloned().collect();
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -131,8 +132,8 @@ fn a_malformed_address_is_refused_with_an_example() {
 fn a_signal_right_after_the_first_line_exits_with_code_0() {
     let folder = Folder::new();
     for name in ["TERM", "INT", "TERM", "INT"] {
-        let mut serving = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
-        assert_eq!(serving.stopped_by(name).code(), Some(0), "SIG{name}");
+        let mut service = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
+        assert_eq!(service.stop_with(name).code(), Some(0), "SIG{name}");
     }
 }
 

@@ -4,8 +4,12 @@ use std::{io::Write, process::Stdio};
 
 use serde_json::{Value, json};
 
-use super::{CommandOutput, Folder, SECRET, service::RunningService};
-use crate::support::forged_token::ForgedToken;
+use super::SECRET;
+use crate::support::{
+    folder::{CommandOutput, Folder},
+    forged_token::ForgedToken,
+    running_service::RunningService,
+};
 
 const LINE: &str = "token inspect --bind 127.0.0.1:8080";
 
@@ -52,8 +56,8 @@ fn good(folder: &Folder, key_id: &str) -> ForgedToken {
 fn kid(folder: &Folder) -> Value {
     let key = folder.run("key add asker").success().out;
     let mut command = folder.command("serve --bind 127.0.0.1:0");
-    let serving = RunningService::spawn(command.envs([SECRET, ("HALLPASS_STATE", "memory")]));
-    let address = serving.address.strip_prefix("http://").unwrap();
+    let service = RunningService::spawn(command.envs([SECRET, ("HALLPASS_STATE", "memory")]));
+    let address = service.address.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let request = format!(
         "POST /login HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {}\r\nConnection: close\r\n\r\n",
@@ -180,11 +184,11 @@ fn a_revoked_token_is_refused_and_a_locked_state_file_is_noted() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
     let mut command = folder.command("serve --bind 127.0.0.1:0");
-    let mut serving = RunningService::spawn(command.envs([SECRET]));
+    let mut service = RunningService::spawn(command.envs([SECRET]));
     judged(&folder, &token)
         .success()
         .stdout_contains(&["note: hallpass.redb is held by a running serve"]);
-    let address = serving.address.strip_prefix("http://").unwrap().to_owned();
+    let address = service.address.strip_prefix("http://").unwrap().to_owned();
     let mut stream = std::net::TcpStream::connect(&address).unwrap();
     let request = format!(
         "POST /logout HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
@@ -192,7 +196,7 @@ fn a_revoked_token_is_refused_and_a_locked_state_file_is_noted() {
     );
     stream.write_all(request.as_bytes()).unwrap();
     assert!(std::io::read_to_string(stream).unwrap().starts_with("HTTP/1.1 200"));
-    serving.stopped_by("TERM");
+    service.stop_with("TERM");
     judged(&folder, &token).exit_code(1).stdout_contains(&["was revoked", "log in again"]);
 }
 

@@ -1,6 +1,6 @@
 //! Usage errors and help.
 
-use super::Folder;
+use crate::support::folder::Folder;
 
 #[test]
 fn usage_errors_exit_with_code_2_and_print_help_on_stderr() {

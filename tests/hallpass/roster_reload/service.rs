@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -13,7 +13,10 @@ use std::{
 use base64::Engine;
 use serde_json::Value;
 
-use crate::support::api_key::ApiKey;
+use crate::support::{
+    api_key::ApiKey,
+    running_service::{RunningService, agent, send},
+};
 
 pub(super) const SIGNING_SECRET: &str = "tests-only-signing-secret-0123456789abcdef";
 /// A change takes effect within two seconds; busy machines get more time.
@@ -22,9 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A running `hallpass serve` over a roster with the client `billing`, its key and a token.
 pub(super) struct Service {
     pub(super) directory: tempfile::TempDir,
-    child: Child,
+    running: RunningService,
     log: Arc<Mutex<String>>,
-    base_url: String,
     pub(super) key: String,
     pub(super) token: String,
 }
@@ -45,23 +47,19 @@ impl Service {
         let key = ApiKey::generate();
         let roster = format!("[clients.billing]\nroles = []\n\n{}", key.entry("billing"));
         fs::write(directory.path().join("roster.toml"), roster).unwrap();
-        let mut child = program(&directory, &[&["serve"], arguments].concat())
-            .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
-            .env("HALLPASS_STATE", "memory")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let base_url = first.strip_prefix("listening on ").unwrap().to_owned();
+        let mut running = RunningService::spawn(
+            program(&directory, &[&["serve"], arguments].concat())
+                .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
+                .env("HALLPASS_STATE", "memory")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        );
         let key = match arguments.contains(&"--dev") {
-            true => lines.next().unwrap().unwrap().replace("api key: ", ""),
+            true => running.line().trim_end().replace("api key: ", ""),
             false => key.as_str().to_owned(),
         };
-        thread::spawn(move || lines.for_each(drop));
-        let log = collected(child.stderr.take().unwrap());
-        let mut service = Self { directory, child, log, base_url, key, token: String::new() };
+        let log = collected(running.stderr());
+        let mut service = Self { directory, running, log, key, token: String::new() };
         service.token = service.logged_in().unwrap();
         service
     }
@@ -82,8 +80,7 @@ impl Service {
     }
 
     pub(super) fn hang_up(&self) {
-        let kill = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status();
-        assert!(kill.unwrap().success());
+        self.running.signal("HUP");
     }
 
     pub(super) fn logged_in(&self) -> Option<String> {
@@ -108,7 +105,8 @@ impl Service {
     /// Status and body of `/token` for a user's password (RFC 6749 §4.3).
     pub(super) fn password_login(&self, user: &str, password: &str) -> (u16, Value) {
         let form = [("grant_type", "password"), ("username", user), ("password", password)];
-        let mut answer = agent().post(format!("{}/token", self.base_url)).send_form(form).unwrap();
+        let mut answer =
+            agent().post(format!("{}/token", self.running.address)).send_form(form).unwrap();
         let body = answer.body_mut().read_to_string().unwrap();
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap())
     }
@@ -132,15 +130,9 @@ impl Service {
         path: &str,
         (name, value): (&str, &str),
     ) -> (u16, Value) {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base_url))
-            .header(name, value)
-            .body(())
-            .unwrap();
-        let mut answer = agent().run(request).unwrap();
-        let body = answer.body_mut().read_to_string().unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&body).unwrap())
+        let url = format!("{}{path}", self.running.address);
+        let (status, body) = send(method, &url, (name, value)).unwrap();
+        (status, serde_json::from_str(&body).unwrap())
     }
 
     pub(super) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
@@ -153,17 +145,6 @@ impl Service {
 
     pub(super) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
-    }
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).build().into()
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -4,10 +4,12 @@
 pub(crate) mod accounts;
 pub(crate) mod api_key;
 pub(crate) mod client;
+pub(crate) mod folder;
 pub(crate) mod forged_token;
 pub(crate) mod load;
 pub(crate) mod metrics_text;
 pub(crate) mod raw_http;
 pub(crate) mod roster;
+pub(crate) mod running_service;
 pub(crate) mod security_model;
 pub(crate) mod server;
