@@ -91,7 +91,11 @@ impl Roster {
     ///
     /// # Errors
     /// [`ApiKeyError`], which says why.
-    pub(crate) fn verify(&self, presented: &ApiKey, now: Timestamp) -> Result<VerifiedKey, ApiKeyError> {
+    pub(crate) fn verify(
+        &self,
+        presented: &ApiKey,
+        now: Timestamp,
+    ) -> Result<VerifiedKey, ApiKeyError> {
         let Some((client, key)) = self.key(presented.id()) else {
             let _never = SecretHash::of_nothing(self.highest_cost).matches(presented.secret());
             return Err(ApiKeyError::UnknownKey);
