@@ -22,7 +22,7 @@ use crate::{
         api_key_cache::ApiKeyCache,
         password::PasswordError,
         roster::{LoadedRoster, Roster},
-        verify::{ApiKeyError, VerifiedKey},
+        verified_key::{ApiKeyError, VerifiedKey},
     },
     store::revocations::Revocations,
     tokens::{

@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod hand_over;
 mod init;
+mod inspect;
 pub(crate) mod key;
 mod key_list;
 mod key_values;
@@ -14,7 +15,6 @@ mod logging;
 mod openapi;
 mod serve;
 mod terminal;
-mod token;
 pub(crate) mod user;
 
 use std::{
@@ -62,7 +62,7 @@ enum Command {
     /// Show what a token says, and whether it would be accepted
     Token {
         #[command(subcommand)]
-        command: token::TokenCommand,
+        command: inspect::TokenCommand,
     },
     /// Check settings and roster as `serve` does, without serving
     Check(check::Check),

@@ -5,7 +5,7 @@
 use crate::{
     oauth::Scope,
     principal::principal::{Names, Principal, Proof},
-    roster::{password::VerifiedPassword, verify::VerifiedKey},
+    roster::{password::VerifiedPassword, verified_key::VerifiedKey},
     tokens::{claims::VerifiedToken, external::external_claims::VerifiedExternalToken},
 };
 

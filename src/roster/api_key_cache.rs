@@ -17,7 +17,7 @@ use crate::roster::{
     api_key::ApiKey,
     roster::Roster,
     secret_hash::SecretHash,
-    verify::{ApiKeyError, VerifiedKey},
+    verified_key::{ApiKeyError, VerifiedKey},
 };
 
 /// The most memory that is spent on it: some 80,000 keys. What is forgotten is hashed again.

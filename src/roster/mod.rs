@@ -18,4 +18,4 @@ pub(crate) mod roster;
 pub(crate) mod secret_hash;
 #[cfg(test)]
 mod tests;
-pub(crate) mod verify;
+pub(crate) mod verified_key;

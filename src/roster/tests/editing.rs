@@ -17,7 +17,7 @@ use crate::{
         file::{self, EditError, Entitlements},
         roster::Roster,
         tests::{COST, HASH, exposed, name, now, roles, scopes},
-        verify::ApiKeyError,
+        verified_key::ApiKeyError,
     },
 };
 

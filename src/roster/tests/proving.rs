@@ -11,7 +11,7 @@ use crate::roster::{
     roster::Roster,
     secret_hash::{DEFAULT_COST, HASHED},
     tests::{COST, demo, exposed, name, now, roles, scopes, with_wrong_secret},
-    verify::ApiKeyError,
+    verified_key::ApiKeyError,
 };
 
 #[test]

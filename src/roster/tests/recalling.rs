@@ -10,7 +10,7 @@ use crate::roster::{
     roster::Roster,
     secret_hash::HASHED,
     tests::{COST, demo, name, now, with_wrong_secret},
-    verify::ApiKeyError,
+    verified_key::ApiKeyError,
 };
 
 /// A roster with a key that was proven.

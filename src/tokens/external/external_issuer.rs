@@ -16,7 +16,7 @@ use crate::tokens::{
         external_token_error::ExternalTokenError,
         fetch::{self, FetchError},
         fetched_jwk_set::Keys,
-        verify,
+        verify_external_token::verify,
     },
     token_error::TokenError,
 };
@@ -104,7 +104,7 @@ impl ExternalIssuer {
             let state = self.state();
             (Arc::clone(&state.keys), state.is_fetching || state.may_fetch(now))
         };
-        match verify::verify(token, &self.settings, &keys, now) {
+        match verify(token, &self.settings, &keys, now) {
             Err(TokenError::UnknownKey) if may_change => Err(ExternalTokenError::KeysNeeded),
             verified => Ok(verified?),
         }

@@ -10,4 +10,4 @@ mod fetched_jwk_set;
 mod json;
 #[cfg(test)]
 mod tests;
-mod verify;
+mod verify_external_token;

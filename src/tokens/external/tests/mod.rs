@@ -155,7 +155,7 @@ fn keys(jwks: &[Value]) -> Keys {
 }
 
 fn verify(token: &str, jwks: &[Value]) -> Result<VerifiedExternalToken, TokenError> {
-    verify::verify(token, &settings(URL), &keys(jwks), now())
+    verify_external_token::verify(token, &settings(URL), &keys(jwks), now())
 }
 
 /// `None` removes.

@@ -71,7 +71,7 @@ fn times_have_thirty_seconds_of_leeway() {
     let signer = Signer::ed();
     let keys = keys(&[signer.jwk("k")]);
     let token = signer.token(&header("EdDSA", "k").to_string(), &claims(URL).to_string());
-    let then = |second| verify::verify(&token, &settings(URL), &keys, at(second));
+    let then = |second| verify_external_token::verify(&token, &settings(URL), &keys, at(second));
     assert!(then(NOW - 30).is_ok() && then(NOW + 89).is_ok());
     assert_eq!(then(NOW - 31), Err(TokenError::NotYet));
     assert_eq!(then(NOW + 90), Err(TokenError::Expired));

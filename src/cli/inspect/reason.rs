@@ -11,7 +11,7 @@ use super::unproven::since;
 use crate::{
     authority::authority::Authority,
     oauth::KeyId,
-    roster::{roster::Roster, verify::ApiKeyError},
+    roster::{roster::Roster, verified_key::ApiKeyError},
     tokens::token_error::TokenError,
 };
 
