@@ -81,7 +81,7 @@ fn requested_scopes_are_a_subset_of_the_granted_ones() {
 }
 
 /// The client that authenticates by Basic, the form, and the expected status and error.
-type Slip<'s> = (Option<&'s str>, &'s [(&'s str, &'s str)], u16, &'s str);
+type ErrorCase<'s> = (Option<&'s str>, &'s [(&'s str, &'s str)], u16, &'s str);
 
 #[test]
 fn errors_at_token_use_the_codes_of_rfc_6749() {
@@ -89,7 +89,7 @@ fn errors_at_token_use_the_codes_of_rfc_6749() {
     let key = server.accounts.key("reader").to_owned();
     let grant = ("grant_type", "client_credentials");
     let (id, secret) = (("client_id", "reader"), ("client_secret", key.as_str()));
-    let cases: &[Slip<'_>] = &[
+    let cases: &[ErrorCase<'_>] = &[
         (None, &[], 400, "invalid_request"),
         (None, &[("grant_type", "")], 400, "invalid_request"),
         (None, &[("grant_type", "authorization_code")], 400, "unsupported_grant_type"),

@@ -75,9 +75,9 @@ fn requests_under_load_are_answered_before_the_exit() {
         load.wait_for_answers(300);
         server.signal("TERM");
         // The listener closes at once, and the kernel resets connections that were not accepted yet.
-        let mut faults = load.wait_for_end();
-        faults.retain(|fault| !fault.ends_with(NEW_CONNECTION_RESET));
-        assert_eq!(faults, Vec::<String>::new());
+        let mut failures = load.wait_for_end();
+        failures.retain(|failure| !failure.ends_with(NEW_CONNECTION_RESET));
+        assert_eq!(failures, Vec::<String>::new());
         assert_eq!(server.exit().code(), Some(0));
     }
 }

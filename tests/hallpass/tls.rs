@@ -127,8 +127,8 @@ fn tls_is_served_and_urls_of_the_service_are_https() {
     let discovery = "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n";
     let issuer = kept.request(discovery).unwrap().json()["issuer"].clone();
     assert_eq!(issuer, format!("https://{}", server.address));
-    let stranger = dial(server.address, &trusting(&[&Pair::new()])).err().unwrap();
-    assert!(stranger.to_string().contains("invalid peer certificate"), "{stranger}");
+    let untrusted = dial(server.address, &trusting(&[&Pair::new()])).err().unwrap();
+    assert!(untrusted.to_string().contains("invalid peer certificate"), "{untrusted}");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn certificate_errors_are_reported_before_listening() {
     fs::write(at("short.pem"), [&lines[..2], &lines[3..]].concat().join("\n")).unwrap();
     fs::write(at("cert.der"), &pair.der).unwrap();
     fs::write(at("roster.toml"), "").unwrap();
-    for (certificate, key, faults) in [
+    for (certificate, key, errors) in [
         ("cert.pem", "key.pem", &[][..]),
         (
             "none.pem",
@@ -252,13 +252,13 @@ fn certificate_errors_are_reported_before_listening() {
         };
         let checked = run("check");
         let stdout = String::from_utf8(checked.stdout).unwrap();
-        assert_eq!(checked.status.success(), faults.is_empty(), "{stdout}");
-        if faults.is_empty() {
+        assert_eq!(checked.status.success(), errors.is_empty(), "{stdout}");
+        if errors.is_empty() {
             continue;
         }
-        assert_eq!(stdout.lines().count(), faults.len(), "{stdout}");
+        assert_eq!(stdout.lines().count(), errors.len(), "{stdout}");
         assert!(
-            stdout.lines().zip(faults).all(|(line, fault)| line.starts_with(fault)),
+            stdout.lines().zip(errors).all(|(line, error)| line.starts_with(error)),
             "{stdout}"
         );
         let refused = run("serve");

@@ -4,7 +4,7 @@ use super::{SECRET, TAIL};
 use crate::support::folder::{CommandOutput, Folder};
 
 /// A roster with errors of many kinds, and their lines.
-fn faulty() -> (String, Vec<usize>) {
+fn broken_roster() -> (String, Vec<usize>) {
     let lines = [
         ("[clients.'bad name']".to_owned(), true),
         ("roles = 'reader'".to_owned(), true),
@@ -40,7 +40,7 @@ fn locations(outcome: &CommandOutput) -> Vec<&str> {
 
 #[test]
 fn check_prints_every_roster_error_with_its_line() {
-    let (text, wrong) = faulty();
+    let (text, wrong) = broken_roster();
     let folder = Folder::with_roster(&text);
     let outcome = folder.run_with(&[SECRET], "check").exit_code(1);
     assert!(outcome.err.is_empty(), "{}", outcome.err);
@@ -52,7 +52,7 @@ fn check_prints_every_roster_error_with_its_line() {
 
 #[test]
 fn check_reports_errors_of_settings_and_roster_in_one_run() {
-    let (text, wrong) = faulty();
+    let (text, wrong) = broken_roster();
     let folder = Folder::with_roster(&text);
     folder.write(
         ".env",
@@ -79,7 +79,7 @@ fn check_reports_errors_of_settings_and_roster_in_one_run() {
 
 #[test]
 fn unreadable_lines_of_env_are_reported_with_their_numbers() {
-    let fault = "is not NAME=VALUE";
+    let error = "is not NAME=VALUE";
     for (env, line) in [
         ("HALLPASS_DOCS=on\nfoo bar\n", 2),
         ("\n# two words\ntwo words\n", 3),
@@ -94,9 +94,9 @@ fn unreadable_lines_of_env_are_reported_with_their_numbers() {
         folder.write(".env", env);
         let outcome = folder.run_with(&[("HALLPASS_WORKERS", "0")], "check").exit_code(1);
         let outcome =
-            outcome.stdout_contains(&[&format!(".env:{line}: {fault}"), "HALLPASS_WORKERS"]);
+            outcome.stdout_contains(&[&format!(".env:{line}: {error}"), "HALLPASS_WORKERS"]);
         let outcome = outcome.stdout_contains(&["roster.toml:1: "]);
-        assert_eq!(outcome.out.matches(fault).count(), 1, "{env:?}: {}", outcome.out);
+        assert_eq!(outcome.out.matches(error).count(), 1, "{env:?}: {}", outcome.out);
     }
     let folder = Folder::with_roster("");
     folder.write(".env", "same words\nHALLPASS_DOCS=on\nsame words\n");
@@ -141,7 +141,7 @@ fn values_that_are_not_utf_8_are_errors() {
 
 #[test]
 fn serve_refuses_what_check_refuses_before_it_listens() {
-    let (text, _) = faulty();
+    let (text, _) = broken_roster();
     for (roster, env, environment) in [
         (None, "", &[][..]),
         (None, "", &[SECRET]),

@@ -93,7 +93,7 @@ fn yaml_and_json_are_equal_to_each_other_and_to_the_committed_files() {
     let folder = Folder::new();
     let json = folder.run("openapi --format json").success().out;
     let yaml = folder.run("openapi --format yaml").success().out;
-    let old = "is old: `hallpass openapi --format F > openapi/openapi.F` prints it anew";
+    let old = "is old: `hallpass openapi --format F > openapi/openapi.F` prints it";
     assert!(json == include_str!("../../../openapi/openapi.json"), "openapi/openapi.json {old}");
     assert!(yaml == include_str!("../../../openapi/openapi.yaml"), "openapi/openapi.yaml {old}");
     let from_yaml: Value = yaml_serde::from_str(&yaml).unwrap();

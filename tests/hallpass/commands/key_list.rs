@@ -71,7 +71,7 @@ fn hashes_are_not_listed_and_low_costs_are_warned_about() {
 
 #[test]
 fn an_empty_roster_lists_nothing() {
-    let folder = Folder::with_roster("# nobody yet\n");
+    let folder = Folder::with_roster("# empty\n");
     assert_eq!(folder.run("key list").success().out.lines().count(), 1);
     assert_eq!(folder.run("key list --json").success().out, "[]\n");
 }

@@ -93,7 +93,7 @@ struct Shared {
     requests: Vec<Expectation>,
     is_over: AtomicBool,
     answered: AtomicUsize,
-    faults: Mutex<Vec<String>>,
+    failures: Mutex<Vec<String>>,
 }
 
 impl Load {
@@ -106,7 +106,7 @@ impl Load {
             requests,
             is_over: AtomicBool::new(false),
             answered: AtomicUsize::new(0),
-            faults: Mutex::default(),
+            failures: Mutex::default(),
         });
         let client = |number| {
             let (shared, dial) = (Arc::clone(&shared), dial.clone());
@@ -120,7 +120,7 @@ impl Load {
         let before = self.shared.answered.load(Ordering::Relaxed);
         eventually("more requests are answered", || {
             let now = self.shared.answered.load(Ordering::Relaxed);
-            (now >= before + answers || !self.shared.faults.lock().unwrap().is_empty())
+            (now >= before + answers || !self.shared.failures.lock().unwrap().is_empty())
                 .then_some(())
         });
     }
@@ -130,7 +130,7 @@ impl Load {
         for client in self.clients {
             client.join().unwrap();
         }
-        self.shared.faults.lock().unwrap().clone()
+        self.shared.failures.lock().unwrap().clone()
     }
 
     /// Stops the clients and returns all failures.
@@ -153,19 +153,19 @@ impl Shared {
                 Ok(answer) if expected.contains(&answer.status) => {
                     answer.header("connection") != Some("close")
                 }
-                Ok(answer) => return self.fault(request, &answer.status.to_string()),
+                Ok(answer) => return self.fail(request, &answer.status.to_string()),
                 Err(error) if is_new && error.kind() == io::ErrorKind::ConnectionReset => {
-                    return self.fault(request, NEW_CONNECTION_RESET);
+                    return self.fail(request, NEW_CONNECTION_RESET);
                 }
-                Err(error) => return self.fault(request, &error.to_string()),
+                Err(error) => return self.fail(request, &error.to_string()),
             };
             self.answered.fetch_add(1, Ordering::Relaxed);
             kept = Some(connection).filter(|_| stays && number.is_multiple_of(2));
         }
     }
 
-    fn fault(&self, request: &str, what: &str) {
+    fn fail(&self, request: &str, what: &str) {
         let line = request.lines().next().unwrap_or_default();
-        self.faults.lock().unwrap().push(format!("{line}: {what}"));
+        self.failures.lock().unwrap().push(format!("{line}: {what}"));
     }
 }
