@@ -13,6 +13,7 @@ mod key_list;
 mod key_values;
 mod logging;
 mod openapi;
+mod reference;
 mod serve;
 mod terminal;
 pub(crate) mod user;
@@ -70,6 +71,9 @@ enum Command {
     Openapi(openapi::Openapi),
     /// Show who may do what: all operations, or one request
     Explain(explain::Explain),
+    /// Print docs/reference.md
+    #[command(hide = true)]
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +122,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Reference => reference::run(),
     }
 }
 

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, ResponseError, http::header};
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
 use jiff::Timestamp;
 use prometheus::{
     Counter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
+    proto::MetricFamily,
 };
 
 use crate::{
     authority::authority::Authority,
     server::{
-        context::Context, counters::counter_vec, credentials::secret_verifier::SecretVerifier,
+        context::Context,
+        counters::{counter_vec, operation_counters::OperationCounters},
+        credentials::secret_verifier::SecretVerifier,
         http::refusal::Refusal,
     },
 };
@@ -33,6 +39,39 @@ pub(crate) fn respond(context: &Context) -> HttpResponse {
 }
 
 fn text(context: &Context) -> Result<String> {
+    TextEncoder::new().encode_to_string(&gather(context)?)
+}
+
+/// A metric as the reference describes it.
+#[derive(Debug)]
+pub(crate) struct MetricDescription {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) labels: Vec<String>,
+    pub(crate) help: String,
+}
+
+/// Describes every metric. Only a metric with a value has labels to read, so counters that start without one get one:
+/// the context must not be that of a service.
+///
+/// # Errors
+/// Only by a mistake in the definition of a metric.
+pub(crate) fn describe(context: &Context) -> Result<Vec<MetricDescription>> {
+    context.counters.refused("");
+    OperationCounters::for_unknown(&context.counters)?.record(StatusCode::OK, Duration::ZERO);
+    let described = gather(context)?.into_iter().map(|family| {
+        let labels = family.get_metric().first().map(|metric| metric.get_label());
+        MetricDescription {
+            name: family.name().to_owned(),
+            kind: format!("{:?}", family.get_field_type()).to_ascii_lowercase(),
+            labels: labels.iter().copied().flatten().map(|label| label.name().to_owned()).collect(),
+            help: family.help().to_owned(),
+        }
+    });
+    Ok(described.collect())
+}
+
+fn gather(context: &Context) -> Result<Vec<MetricFamily>> {
     let (authority, now) = (&context.authority, Timestamp::now());
     let state = Registry::new();
     build(&state)?;
@@ -45,7 +84,7 @@ fn text(context: &Context) -> Result<String> {
 
     let mut families = context.counters.registry.gather();
     families.extend(state.gather());
-    TextEncoder::new().encode_to_string(&families)
+    Ok(families)
 }
 
 fn build(state: &Registry) -> Result<()> {

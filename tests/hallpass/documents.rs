@@ -38,6 +38,7 @@ fn committed_files_are_what_the_program_prints() {
         ("openapi/openapi.json", &["openapi"]),
         ("openapi/openapi.yaml", &["openapi", "--format", "yaml"]),
         (".env.example", &["init", "--example"]),
+        ("docs/reference.md", &["reference"]),
     ];
     for (file, arguments) in table {
         let same = committed(file) == printed(arguments);

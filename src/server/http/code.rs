@@ -1,4 +1,4 @@
-//! What a caller learns about a refusal, as one word, and the status that goes with it.
+//! The code of a refusal, as one word, its status and its meaning.
 //!
 //! Must not know how the answer is written.
 
@@ -8,96 +8,83 @@ use utoipa::ToSchema;
 
 use crate::oauth::ErrorCode;
 
-/// What a caller learns about a refusal, as a word that programs can match on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// Nothing was presented, and the operation is not public.
-    MissingCredentials,
-    /// An API key that is malformed, unknown, expired, revoked, or whose secret is wrong.
-    InvalidApiKey,
-    /// A token that is malformed, forged, expired or revoked.
-    InvalidToken,
-    /// Proven, but a role or scope is missing.
-    InsufficientScope,
-    /// The session cookie came with a request that another site made.
-    CrossSiteRequest,
-    /// Two proofs that must name the same subject name two.
-    SubjectMismatch,
-    /// The same place filled twice, or different API keys in different places.
-    AmbiguousCredentials,
-    /// The request cannot be understood.
-    InvalidRequest,
-    /// A scope that was not granted was asked for.
-    InvalidScope,
-    /// There is nothing at this path.
-    NotFound,
-    /// The path does not take this method.
-    MethodNotAllowed,
-    /// The body did not arrive in time.
-    RequestTimeout,
-    /// The body is larger than the operation takes.
-    PayloadTooLarge,
-    /// The address is longer than any operation takes.
-    UriTooLong,
-    /// The body is of a type that the operation does not take.
-    UnsupportedMediaType,
-    /// Too many attempts of this address failed.
-    TooManyRequests,
-    /// More secrets wait to be checked than the service takes on.
-    Overloaded,
-    /// Not now: starting or stopping.
-    Unavailable,
-    /// A fault of hallpass itself; the log says more.
-    InternalError,
+/// Defines [`Code`] from one table: name, status, the word of OAuth2 endpoints, and the sentence that rustdoc and the
+/// reference both show.
+macro_rules! codes {
+    ($($(#[doc = $meaning:literal])+ $name:ident: $status:ident, $oauth:ident;)+) => {
+        /// What a caller learns about a refusal, as a word that programs can match on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Code {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the reference.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The HTTP status that goes with the code.
+            pub fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$name => StatusCode::$status,)+
+                }
+            }
+
+            /// The word that OAuth2 endpoints say instead (RFC 6749 §5.2).
+            pub(crate) fn as_oauth(self) -> ErrorCode {
+                match self {
+                    $(Self::$name => ErrorCode::$oauth,)+
+                }
+            }
+
+            /// When it is answered, as one sentence.
+            pub(crate) fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($meaning),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// The word that OAuth2 endpoints say instead (RFC 6749 §5.2).
-    pub(crate) fn as_oauth(self) -> ErrorCode {
-        match self {
-            Self::MissingCredentials | Self::InvalidApiKey | Self::InvalidToken => {
-                ErrorCode::InvalidClient
-            }
-            Self::InsufficientScope | Self::CrossSiteRequest | Self::SubjectMismatch => {
-                ErrorCode::UnauthorizedClient
-            }
-            Self::InvalidScope => ErrorCode::InvalidScope,
-            Self::Overloaded | Self::Unavailable | Self::InternalError => ErrorCode::ServerError,
-            Self::AmbiguousCredentials
-            | Self::InvalidRequest
-            | Self::NotFound
-            | Self::MethodNotAllowed
-            | Self::RequestTimeout
-            | Self::PayloadTooLarge
-            | Self::UriTooLong
-            | Self::UnsupportedMediaType
-            // No word of RFC 6749 §5.2 fits; the status says more than any.
-            | Self::TooManyRequests => ErrorCode::InvalidRequest,
-        }
-    }
-
-    /// The HTTP status that goes with the code.
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::MissingCredentials | Self::InvalidApiKey | Self::InvalidToken => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::InsufficientScope | Self::CrossSiteRequest | Self::SubjectMismatch => {
-                StatusCode::FORBIDDEN
-            }
-            Self::AmbiguousCredentials | Self::InvalidRequest | Self::InvalidScope => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UriTooLong => StatusCode::URI_TOO_LONG,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
+// Where no word of RFC 6749 §5.2 fits, it is `invalid_request`: the status says more than any.
+codes! {
+    /// No credential was sent, and the operation is not public; `WWW-Authenticate` lists what it takes.
+    MissingCredentials: UNAUTHORIZED, InvalidClient;
+    /// The API key is malformed, unknown, expired, revoked or disabled, or its secret is wrong; the caller does not learn which.
+    InvalidApiKey: UNAUTHORIZED, InvalidClient;
+    /// The token is malformed, forged, expired or revoked.
+    InvalidToken: UNAUTHORIZED, InvalidClient;
+    /// The caller is authenticated, but a role or scope is missing.
+    InsufficientScope: FORBIDDEN, UnauthorizedClient;
+    /// The session cookie came with an unsafe request of another site.
+    CrossSiteRequest: FORBIDDEN, UnauthorizedClient;
+    /// Two credentials that must belong to one subject belong to two.
+    SubjectMismatch: FORBIDDEN, UnauthorizedClient;
+    /// One location holds two credentials, or two locations hold different API keys.
+    AmbiguousCredentials: BAD_REQUEST, InvalidRequest;
+    /// The request cannot be understood.
+    InvalidRequest: BAD_REQUEST, InvalidRequest;
+    /// A scope was requested that is not granted.
+    InvalidScope: BAD_REQUEST, InvalidScope;
+    /// The document has no such path.
+    NotFound: NOT_FOUND, InvalidRequest;
+    /// The path does not take this method; `Allow` lists those that it takes.
+    MethodNotAllowed: METHOD_NOT_ALLOWED, InvalidRequest;
+    /// The body did not arrive in time.
+    RequestTimeout: REQUEST_TIMEOUT, InvalidRequest;
+    /// The body is larger than the operation takes.
+    PayloadTooLarge: PAYLOAD_TOO_LARGE, InvalidRequest;
+    /// The URL is longer than 8 KiB.
+    UriTooLong: URI_TOO_LONG, InvalidRequest;
+    /// The operation does not take bodies of this type.
+    UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE, InvalidRequest;
+    /// Too many attempts from this address failed; `Retry-After` says when to try again.
+    TooManyRequests: TOO_MANY_REQUESTS, InvalidRequest;
+    /// The queue of secrets to hash is full; `Retry-After` says when to try again.
+    Overloaded: SERVICE_UNAVAILABLE, ServerError;
+    /// The service is stopping.
+    Unavailable: SERVICE_UNAVAILABLE, ServerError;
+    /// An error of hallpass itself; the log says more.
+    InternalError: INTERNAL_SERVER_ERROR, ServerError;
 }
