@@ -20,9 +20,9 @@ use crate::{
     roster::{
         api_key::ApiKey,
         api_key_cache::ApiKeyCache,
-        password::PasswordError,
         roster::{LoadedRoster, Roster},
         verified_key::{ApiKeyError, VerifiedKey},
+        verified_password::PasswordError,
     },
     store::revocations::Revocations,
     tokens::{

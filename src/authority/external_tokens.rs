@@ -10,7 +10,7 @@ use crate::{
     authority::authority::Authority,
     oauth::{ProviderUrl, Subject},
     principal::Principal,
-    roster::records::Issuer,
+    roster::roster_entries::Issuer,
     tokens::external::{
         external_issuer::{ExternalIssuer, IssuerStatus, Refresh},
         external_issuer_settings::ExternalIssuerSettings,

@@ -11,10 +11,7 @@ use super::terminal::headed;
 use super::terminal::is_styled;
 
 use crate::{
-    config::{
-        raw_settings::RawSettings,
-        settings::{DocumentSettings, Settings},
-    },
+    config::{document_settings::DocumentSettings, raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
     policy::{compiled::Lookup, explanation},
     server::site::own_document,

@@ -51,7 +51,7 @@ impl Init {
         let text = first_env(&secret, &roster.to_string_lossy());
         let text =
             text.context("the name of the roster must not hold \\, ' or control characters")?;
-        roster::file::create(&roster)?;
+        roster::edit::create(&roster)?;
         if let Err(error) = write_env(env, &text) {
             // Half a start is no start: take the roster back, so that init can be run again.
             let _ = std::fs::remove_file(&roster);

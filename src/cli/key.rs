@@ -18,7 +18,7 @@ use super::terminal::headed;
 use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
-        file::{self, Entitlements},
+        edit::{self, Entitlements},
         roster::Roster,
         secret_hash::DEFAULT_COST,
     },
@@ -108,17 +108,17 @@ pub(crate) fn run(
                 roles: roles.into_iter().collect(),
                 scopes: scopes.into_iter().collect(),
             };
-            let key = file::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
+            let key = edit::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
             hand_over(&key, expires, &at.base_url, out, err)?;
         }
         KeyCommand::Rotate { client, overlap, expires } => {
-            let key = file::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
+            let key = edit::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
             hand_over(&key, expires, &at.base_url, out, err)?;
             let overlap = spoken(overlap);
             writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
         }
         KeyCommand::Revoke { key_id } => {
-            let client = file::revoke(roster, &key_id)?;
+            let client = edit::revoke(roster, &key_id)?;
             writeln!(err, "Revoked the key {key_id} of {client}; its tokens end with it.")?;
         }
         KeyCommand::List { json } => {

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::roster::{
-    records::{Client, KeyRecord},
     roster::Roster,
+    roster_entries::{Client, KeyRecord},
 };
 
 const HEAD: [&str; 7] = ["CLIENT", "ROLES", "SCOPES", "KEY ID", "CREATED", "EXPIRES", "STATE"];

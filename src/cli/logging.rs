@@ -15,7 +15,7 @@ use log::{Log, Metadata, Record};
 use self::line::Line;
 use self::outlet::Outlet;
 
-use crate::config::values::LogFormat;
+use crate::config::log_format::LogFormat;
 
 /// The target of the lines that are written for every request.
 const ACCESS: &str = "access";

@@ -157,7 +157,7 @@ impl RosterFlag {
     fn apply(&self, mut raw: RawSettings) -> RawSettings {
         match self.roster.as_deref().map(Path::to_str) {
             Some(Some(roster)) => raw.set("HALLPASS_ROSTER", roster, "--roster"),
-            Some(None) => raw.fault("--roster", "is not UTF-8: give the file another name"),
+            Some(None) => raw.report("--roster", "is not UTF-8: give the file another name"),
             None => {}
         }
         raw

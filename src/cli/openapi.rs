@@ -7,7 +7,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    config::{raw_settings::RawSettings, settings::DocumentSettings},
+    config::{document_settings::DocumentSettings, raw_settings::RawSettings},
     server::{document::yaml::to_yaml, site::own_document},
 };
 

@@ -6,7 +6,9 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 
 use crate::{
     cli::Arguments,
-    config::{raw_settings::RawSettings, settings::DocumentSettings, variables::VARIABLES},
+    config::{
+        document_settings::DocumentSettings, raw_settings::RawSettings, variables::VARIABLES,
+    },
     policy::{
         operation::Operation,
         requirement::{Alternative, Requirement},

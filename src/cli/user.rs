@@ -16,7 +16,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     oauth::{Role, Scope, Subject},
     roster::{
-        file::{self, EditError, Entitlements},
+        edit::{self, Entitlements},
+        edit_error::EditError,
         roster::Roster,
         secret_hash::PASSWORD_COST,
     },
@@ -73,11 +74,11 @@ pub(crate) fn run(
                 roles: roles.into_iter().collect(),
                 scopes: scopes.into_iter().collect(),
             };
-            file::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST, now)?;
+            edit::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST, now)?;
             writeln!(err, "Added the user {name} to {}.", roster.display())?;
         }
         UserCommand::Remove { name } => {
-            file::remove_user(roster, &name)?;
+            edit::remove_user(roster, &name)?;
             writeln!(err, "Removed the user {name}, whose tokens end with this.")?;
         }
     }

@@ -1,11 +1,16 @@
-//! Settings: read as they are written, then resolved into values, all diagnostics at once.
+//! Settings: read as written, then resolved into values; everything that is wrong is reported at once.
 //!
-//! Must not know HTTP.
+//! Must not know HTTP, nor what the values are used for.
 
+pub(crate) mod document_settings;
+pub(crate) mod key_source;
+pub(crate) mod log_format;
+pub(crate) mod rate_limit;
 pub(crate) mod raw_settings;
 pub(crate) mod settings;
+mod settings_reader;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls_files;
-pub(crate) mod values;
+mod values;
 pub(crate) mod variables;

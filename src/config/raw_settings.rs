@@ -1,4 +1,4 @@
-//! Settings as they were written, each with the place where it stands: flag, environment or `.env`.
+//! Settings as they were value, each with the location where it stands: flag, environment or `.env`.
 //!
 //! Must not know what a value means: `resolve` reads values.
 
@@ -14,9 +14,9 @@ use crate::{
 };
 
 #[derive(Debug, Clone)]
-struct Written {
+struct RawValue {
     text: String,
-    place: String,
+    location: String,
 }
 
 /// What flags, environment and `.env` say, before anything is checked.
@@ -24,9 +24,9 @@ struct Written {
 /// It cannot be printed: one of the values is the signing key.
 #[derive(Clone, Default)]
 pub(crate) struct RawSettings {
-    values: BTreeMap<String, Written>,
+    values: BTreeMap<String, RawValue>,
     /// What could not even be read. Resolving reports it together with the wrong values.
-    faults: Diagnostics,
+    diagnostics: Diagnostics,
 }
 
 impl std::fmt::Debug for RawSettings {
@@ -62,7 +62,7 @@ impl RawSettings {
             };
             match text.to_str() {
                 Some(text) => raw.set(name, text, "environment"),
-                None => raw.fault("environment", format!("{name} is not UTF-8")),
+                None => raw.report("environment", format!("{name} is not UTF-8")),
             }
         }
         raw
@@ -73,7 +73,7 @@ impl RawSettings {
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return self.fault(shown, format!("cannot be read: {error}")),
+            Err(error) => return self.report(shown, format!("cannot be read: {error}")),
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut last = 0;
@@ -86,43 +86,43 @@ impl RawSettings {
                 Ok(_) => {}
                 Err(dotenvy::Error::LineParse(bad, _)) => {
                     last = line_with(text, &bad, last);
-                    self.fault(
+                    self.report(
                         format!("{shown}:{last}"),
                         "is not NAME=VALUE; put values with spaces, $, # or quotes into single quotes",
                     );
                 }
-                Err(error) => self.fault(shown.as_str(), error.to_string()),
+                Err(error) => self.report(shown.as_str(), error.to_string()),
             }
         }
     }
 
     /// Notes what cannot be read.
-    pub(crate) fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
-        self.faults.push(Diagnostic::new(place, what));
+    pub(crate) fn report(&mut self, location: impl Into<String>, what: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::new(location, what));
     }
 
-    /// All that could not be read.
-    pub(crate) fn faults(&self) -> &Diagnostics {
-        &self.faults
+    /// What could not be read.
+    pub(crate) fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
     }
 
     /// Itself, for those who need the values only if all could be read.
     ///
     /// # Errors
-    /// The faults, if there is one.
+    /// The diagnostics, if there is one.
     pub(crate) fn sound(self) -> Result<Self, Diagnostics> {
-        self.faults.clone().or(self)
+        self.diagnostics.clone().or(self)
     }
 
-    /// Sets a value, whatever was there before; `place` is named when it is wrong.
-    pub(crate) fn set(&mut self, name: &str, text: &str, place: &str) {
-        let written = Written { text: text.to_owned(), place: place.to_owned() };
-        self.values.insert(name.to_owned(), written);
+    /// Sets a value, whatever was there before; `location` is named when it is wrong.
+    pub(crate) fn set(&mut self, name: &str, text: &str, location: &str) {
+        let value = RawValue { text: text.to_owned(), location: location.to_owned() };
+        self.values.insert(name.to_owned(), value);
     }
 
-    /// The value as written; an empty one counts as not set.
+    /// The value as value; an empty one counts as not set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|written| written.text.trim()).filter(|text| !text.is_empty())
+        self.values.get(name).map(|value| value.text.trim()).filter(|text| !text.is_empty())
     }
 
     /// The roster file: commands that edit it need no other setting.
@@ -132,16 +132,16 @@ impl RawSettings {
 
     /// Where the value stands, for problems.
     pub(crate) fn location(&self, name: &str) -> &str {
-        self.values.get(name).map_or("environment", |written| &written.place)
+        self.values.get(name).map_or("environment", |value| &value.location)
     }
 
     /// A warning for every `HALLPASS_` variable that is no setting: most are typing errors.
     pub(crate) fn unknown(&self) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
-        for (name, written) in &self.values {
+        for (name, value) in &self.values {
             if !VARIABLES.iter().any(|variable| variable.name == name) {
                 let what = format!("{name} is not a setting of this version and is ignored");
-                diagnostics.push(Diagnostic::new(&written.place, what));
+                diagnostics.push(Diagnostic::new(&value.location, what));
             }
         }
         diagnostics

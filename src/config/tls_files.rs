@@ -1,6 +1,4 @@
-//! The two settings of TLS, both files or none, and the addresses that follow from them.
-//!
-//! Must not know what is in the files.
+//! The certificate and the key of TLS: both files or neither.
 
 use std::path::PathBuf;
 

@@ -4,31 +4,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::{NonZeroU32, NonZeroUsize},
+    num::NonZeroUsize,
     time::Duration,
 };
 
 use ipnet::IpNet;
 use url::Url;
 
-/// How a line of the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// How many attempts of one peer may fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RateLimit {
-    /// So many at once, and so many in `per`.
-    pub failures: NonZeroU32,
-    /// The time in which all of them are forgiven: a second, a minute or an hour.
-    pub per: Duration,
-}
+use crate::oauth::http_token::is_http_token;
 
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
@@ -96,10 +79,9 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
 }
 
 pub(super) fn cookie_name(text: &str) -> Result<String, String> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if text == "api_key" {
         Err("is api_key: that cookie holds an API key; take another name".into())
-    } else if text.len() <= 64 && text.bytes().all(token) {
+    } else if text.len() <= 64 && is_http_token(text) {
         Ok(text.to_owned())
     } else {
         Err(format!("is {text:?}: write a cookie name, 1 to 64 letters, digits, _ or -"))
@@ -132,14 +114,6 @@ pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 512).ok_or_else(wrong)
 }
 
-pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(format!("is {text:?}: write text or json")),
-    }
-}
-
 /// A network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), or an address, which is a network of its own.
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     let one = |part: &str| {
@@ -155,27 +129,6 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         }
     };
     list(text).map(one).collect()
-}
-
-/// `off` is none.
-pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, String> {
-    if text == "off" {
-        return Ok(None);
-    }
-    let wrong = || {
-        format!(
-            "is {text:?}: write off, or failures allowed in a second, minute or hour, as in 60/m"
-        )
-    };
-    let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
-    let failures = count.parse().ok().filter(|count: &NonZeroU32| count.get() <= 1_000_000);
-    let per = match unit {
-        "s" => Duration::from_secs(1),
-        "m" => Duration::from_secs(60),
-        "h" => Duration::from_secs(60 * 60),
-        _ => return Err(wrong()),
-    };
-    Ok(Some(RateLimit { failures: failures.ok_or_else(wrong)?, per }))
 }
 
 /// The part of env_logger's filters that the manual shows: `LEVEL` and `TARGET=LEVEL`.

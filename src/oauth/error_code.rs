@@ -1,4 +1,4 @@
-//! The error codes of OAuth2 endpoints.
+//! Error codes of OAuth2 endpoints (RFC 6749 §5.2).
 
 use serde::{Deserialize, Serialize};
 
@@ -12,18 +12,18 @@ pub enum ErrorCode {
     InvalidClient,
     /// The user's name or password is wrong.
     InvalidGrant,
-    /// The client may not do this.
+    /// The client may not use this grant type.
     UnauthorizedClient,
-    /// A grant that this server does not give.
+    /// The grant type is not supported.
     UnsupportedGrantType,
-    /// A scope that is malformed or was not granted.
+    /// The scope is malformed or exceeds what the client has.
     InvalidScope,
-    /// A fault of the server itself, or an overload (RFC 6749 §4.1.2.1).
+    /// An internal error or an overload (RFC 6749 §4.1.2.1).
     ServerError,
 }
 
 impl ErrorCode {
-    /// All of them.
+    /// Every error code.
     pub const ALL: [Self; 7] = [
         Self::InvalidRequest,
         Self::InvalidClient,

@@ -1,18 +1,18 @@
-//! The grant types of the token endpoint.
+//! Grant types (RFC 6749 §4.3, §4.4).
 
 use serde::{Deserialize, Serialize};
 
-/// How a token may be asked for (RFC 6749 §4.3, §4.4).
+/// How a client asks for a token (RFC 6749 §4.3, §4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
-    /// A client, for itself.
+    /// The client asks for itself.
     ClientCredentials,
-    /// A user's name and password.
+    /// The client presents a user's name and password.
     Password,
 }
 
 impl GrantType {
-    /// All of them.
+    /// Every supported grant type.
     pub const ALL: [Self; 2] = [Self::ClientCredentials, Self::Password];
 }

@@ -1,17 +1,25 @@
-//! The terms of OAuth2 and OpenID Connect as types: subject, role, scope, grant type, error code.
+//! The vocabulary of OAuth2 and OpenID Connect as types.
 //!
-//! Must not know anything else of hallpass.
+//! Must not know any other part of hallpass.
 
-mod error_code;
-mod grant_type;
-mod names;
-mod provider;
-mod scopes;
+pub(crate) mod checked_string;
+pub(crate) mod error_code;
+pub(crate) mod external_name;
+pub(crate) mod grant_type;
+pub(crate) mod http_token;
+pub(crate) mod key_id;
+pub(crate) mod provider_url;
+pub(crate) mod role;
+pub(crate) mod scope;
+pub(crate) mod subject;
 
-pub use self::{
-    error_code::ErrorCode,
-    grant_type::GrantType,
-    names::{KeyId, Role, Roles, Scope, Subject, SyntaxError},
-    provider::{ExternalName, ProviderUrl},
-    scopes::Scopes,
-};
+// For users of the crate; hallpass itself names the module that defines an item.
+pub use checked_string::SyntaxError;
+pub use error_code::ErrorCode;
+pub use external_name::ExternalName;
+pub use grant_type::GrantType;
+pub use key_id::KeyId;
+pub use provider_url::ProviderUrl;
+pub use role::{Role, Roles};
+pub use scope::{Scope, Scopes};
+pub use subject::Subject;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
+    oauth::http_token::is_http_token,
     policy::{
         base_path::BasePath,
         compile_options::{CompileOptions, Undeclared},
@@ -16,7 +17,7 @@ use crate::{
         requirement::Requirement,
         scheme::Scheme,
         security::{self, Version},
-        security_schemes::{SecuritySchemes, is_token},
+        security_schemes::SecuritySchemes,
     },
 };
 
@@ -173,7 +174,7 @@ impl<'d> Reader<'d> {
 /// A method of `additionalOperations`, which have no field of their own (OpenAPI 3.2, Path Item Object).
 fn additional<'d>(method: &str, node: Node<'d>) -> Result<(String, Node<'d>), Diagnostic> {
     let has_field = |field: &&str| field.eq_ignore_ascii_case(method);
-    if !is_token(method) {
+    if !is_http_token(method) {
         let what = format!("`{method}` is not a method (RFC 9110 §9.1); correct it");
         Err(node.diagnostic(what))
     } else if METHODS.iter().chain(&["query"]).any(has_field) {

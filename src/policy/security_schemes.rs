@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     diagnostics::Diagnostic,
+    oauth::http_token::is_http_token,
     policy::{
         node::Node,
         scheme::{Location, Scheme, SchemeKind},
@@ -106,7 +107,7 @@ fn api_key(scheme: &Node<'_>) -> Result<SchemeKind, Diagnostic> {
         }
     };
     let name = required(scheme, "name")?;
-    if location != Location::Query && !is_token(name) {
+    if location != Location::Query && !is_http_token(name) {
         let what = format!("`name: {name}` cannot name a header or cookie (RFC 9110 §5.6.2)");
         return Err(scheme.diagnostic(what));
     }
@@ -137,10 +138,4 @@ fn flow_scopes(scheme: &Node<'_>) -> Result<HashSet<String>, Diagnostic> {
         }
     }
     Ok(declared)
-}
-
-/// Whether a text is a token (RFC 9110 §5.6.2): a possible name of a header, a cookie or a method.
-pub(super) fn is_token(text: &str) -> bool {
-    let mark = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))
 }

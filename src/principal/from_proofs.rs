@@ -5,7 +5,7 @@
 use crate::{
     oauth::Scope,
     principal::principal::{Names, Principal, Proof},
-    roster::{password::VerifiedPassword, verified_key::VerifiedKey},
+    roster::{verified_key::VerifiedKey, verified_password::VerifiedPassword},
     tokens::{claims::VerifiedToken, external::external_claims::VerifiedExternalToken},
 };
 

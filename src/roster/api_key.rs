@@ -7,7 +7,7 @@ use std::fmt;
 use rand::{RngExt, distr::Alphanumeric};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::oauth::KeyId;
+use crate::oauth::key_id::KeyId;
 
 /// The digits of base62, in the order of their values.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -60,7 +60,7 @@ impl ApiKeyCache {
         // In constant time.
         hmac::verify(&self.key, presented.secret().expose_secret().as_bytes(), &digest).ok()?;
         self.hits.fetch_add(1, Ordering::Relaxed);
-        Some(VerifiedKey::of(client, record, now))
+        Some(VerifiedKey::new(client, record, now))
     }
 
     /// Checks an API key as [`Roster::verify`] does, and remembers one that is good.

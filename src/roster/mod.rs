@@ -1,21 +1,23 @@
-//! Clients and their API keys, users, external issuers: the roster and its file.
+//! Clients and their API keys, users, trusted issuers, and the file that holds them.
 //!
 //! Must not know JWT or HTTP.
 
 pub(crate) mod api_key;
 pub(crate) mod api_key_cache;
-pub(crate) mod document;
-pub(crate) mod durable;
-pub(crate) mod fields;
-pub(crate) mod file;
-pub(crate) mod load;
-pub(crate) mod moment;
+pub(crate) mod edit;
+pub(crate) mod edit_error;
+mod locked_file;
+mod named_tables;
 pub(crate) mod parse;
-pub(crate) mod password;
-pub(crate) mod records;
 #[expect(clippy::module_inception, reason = "the room is named after its type")]
 pub(crate) mod roster;
+pub(crate) mod roster_entries;
 pub(crate) mod secret_hash;
+mod table_reader;
 #[cfg(test)]
 mod tests;
+mod text_diagnostics;
+mod toml_edits;
+mod toml_timestamp;
 pub(crate) mod verified_key;
+pub(crate) mod verified_password;

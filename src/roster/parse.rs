@@ -1,68 +1,75 @@
-//! From the text of a roster to a checked roster; every fault of the text in one run.
-//!
-//! Must not know where the text comes from.
+//! From the text or the file of a roster to a checked roster; reports everything that is wrong with the text.
 
-mod pieces;
-mod reader;
+mod chunks;
+mod entry_reader;
 #[cfg(test)]
 mod tests;
+
+use std::{fs, io, path::Path};
 
 use toml::de::DeTable;
 
 use crate::{
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostic, Diagnostics},
     roster::{
-        fields::{Faults, Fields},
-        parse::reader::Reader,
-        records::{Client, Issuer, User},
+        parse::entry_reader::EntryReader,
         roster::{LoadedRoster, Roster},
+        text_diagnostics::TextDiagnostics,
     },
 };
 
-pub(super) fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
-    pieces::parse(text, file, pieces::SIZE).map_or_else(|| whole(text, file), Ok)
+impl Roster {
+    /// Reads the text of a roster. `file` is its name in places, as in `roster.toml:12`.
+    ///
+    /// # Errors
+    /// All faults of the text, in the order of their lines.
+    pub(crate) fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
+        chunks::parse(text, file, chunks::MIN_SIZE).map_or_else(|| whole(text, file), Ok)
+    }
+
+    /// Reads a roster file.
+    ///
+    /// # Errors
+    /// Why the file cannot be read, or all its faults.
+    pub(crate) fn load(path: &Path) -> Result<LoadedRoster, Diagnostics> {
+        Self::from_file(fs::read(path).as_deref(), path)
+    }
+
+    /// Reads a roster from what was read at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn from_file(
+        read: Result<&[u8], &io::Error>,
+        path: &Path,
+    ) -> Result<LoadedRoster, Diagnostics> {
+        let file = path.display().to_string();
+        let bytes = read.map_err(|error| Diagnostic::new(&file, unreadable(error)))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let good = bytes.iter().take(error.valid_up_to());
+            let line = 1 + good.filter(|byte| **byte == b'\n').count();
+            Diagnostic::new(format!("{file}:{line}"), "not UTF-8: save the file as UTF-8")
+        })?;
+        Self::parse(text, &file)
+    }
 }
 
-/// Reads the text as the one document that it is: only this way knows all that is wrong with it.
+/// Parses the text as one document, which finds everything that is wrong with it.
 fn whole(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut faults = Faults::new(text, file);
-    faults.syntax(errors);
-    let named = Named::read(document.get_ref(), &mut faults);
-    let (faults, warnings) = faults.into_problems();
-    faults.or(())?;
-    Ok(LoadedRoster { roster: named.into(), warnings })
+    let mut diagnostics = TextDiagnostics::new(text, file);
+    diagnostics.syntax(errors);
+    let entries = EntryReader::read(document.get_ref(), &mut diagnostics);
+    let (errors, warnings) = diagnostics.into_errors_and_warnings();
+    errors.or(())?;
+    Ok(LoadedRoster { roster: Roster::new(entries), warnings })
 }
 
-/// All that a document names, in the order of the names.
-#[derive(Default)]
-struct Named {
-    clients: Vec<Client>,
-    users: Vec<User>,
-    issuers: Vec<Issuer>,
-}
-
-impl Named {
-    fn read(document: &DeTable<'_>, faults: &mut Faults<'_>) -> Self {
-        let root = Fields::root(document);
-        root.only(&["clients", "users", "issuers"], faults);
-        let mut reader = Reader::new(faults);
-        Self {
-            clients: reader.things(root, "clients", "client", Reader::client),
-            users: reader.things(root, "users", "user", Reader::user),
-            issuers: reader.things(root, "issuers", "issuer", Reader::issuer),
-        }
-    }
-
-    fn append(&mut self, mut others: Self) {
-        self.clients.append(&mut others.clients);
-        self.users.append(&mut others.users);
-        self.issuers.append(&mut others.issuers);
-    }
-}
-
-impl From<Named> for Roster {
-    fn from(Named { clients, users, issuers }: Named) -> Self {
-        Self::new(clients, users, issuers)
+fn unreadable(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        "there is no roster: `hallpass init` makes an empty one, `hallpass key add CLIENT` one with a key"
+            .to_owned()
+    } else {
+        format!("cannot be read: {error}")
     }
 }

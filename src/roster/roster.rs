@@ -1,15 +1,15 @@
-//! The roster: clients, users and external issuers, checked and indexed.
+//! The roster: clients, users and trusted issuers, checked and indexed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
 use crate::{
     diagnostics::Diagnostics,
-    oauth::{KeyId, Roles, Scopes, Subject},
+    oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
     roster::{
         api_key::ApiKey,
-        records::{Client, Issuer, KeyRecord, User},
+        roster_entries::{Client, Issuer, KeyRecord, RosterEntries, User},
         secret_hash::{DEFAULT_COST, HashError, PASSWORD_COST, SecretHash},
     },
 };
@@ -86,20 +86,31 @@ impl Roster {
         now: Timestamp,
     ) -> Result<(Self, ApiKey), HashError> {
         let key = ApiKey::generate();
-        let hash = SecretHash::of(key.secret(), cost)?;
+        let hash = SecretHash::new(key.secret(), cost)?;
         let known = self.clients.iter().position(|client| client.name == *name);
         let mut keys = known.map_or_else(Vec::new, |at| self.clients.swap_remove(at).keys);
         keys.push(KeyRecord { id: key.id().clone(), created: now, expires: None, hash });
         self.clients.push(Client { name: name.clone(), roles, scopes, disabled: false, keys });
-        Ok((Self::new(self.clients, self.users, self.issuers), key))
+        let Self { clients, users, issuers, .. } = self;
+        Ok((Self::new(RosterEntries { clients, users, issuers }), key))
+    }
+
+    /// Whether every name, key id and issuer's address occurs once.
+    pub(super) fn names_are_unique(&self) -> bool {
+        let Self { clients, users, issuers, keys, .. } = self;
+        // They are sorted by name.
+        clients.is_sorted_by(|a, b| a.name < b.name)
+            && users.is_sorted_by(|a, b| a.name < b.name)
+            && issuers.is_sorted_by(|a, b| a.name < b.name)
+            && users.iter().all(|user| self.client(&user.name).is_none())
+            && keys.len() == clients.iter().map(|client| client.keys.len()).sum::<usize>()
+            && issuers.len()
+                == issuers.iter().map(|issuer| &issuer.url).collect::<HashSet<_>>().len()
     }
 
     /// Indexes what was checked before; key ids and names must not repeat.
-    pub(super) fn new(
-        mut clients: Vec<Client>,
-        mut users: Vec<User>,
-        mut issuers: Vec<Issuer>,
-    ) -> Self {
+    pub(super) fn new(entries: RosterEntries) -> Self {
+        let RosterEntries { mut clients, mut users, mut issuers } = entries;
         clients.sort_by(|a, b| a.name.cmp(&b.name));
         users.sort_by(|a, b| a.name.cmp(&b.name));
         issuers.sort_by(|a, b| a.name.cmp(&b.name));
@@ -120,6 +131,6 @@ impl Roster {
 
 impl Default for Roster {
     fn default() -> Self {
-        Self::new(Vec::new(), Vec::new(), Vec::new())
+        Self::new(RosterEntries::default())
     }
 }

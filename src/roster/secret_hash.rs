@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// The bcrypt cost of new API keys. Their secrets are random, so a higher one would protect nothing more.
 pub(crate) const DEFAULT_COST: u32 = 10;
-/// The bcrypt cost of new passwords. People choose them, so each guess must be dear.
+
+/// The bcrypt cost of new passwords, which are easier to guess than keys.
 pub(crate) const PASSWORD_COST: u32 = 12;
 
 /// The bcrypt costs that a roster may hold: less protects nothing, more lets one login occupy a core
@@ -18,7 +19,7 @@ pub(crate) const COSTS: RangeInclusive<u32> = 4..=14;
 
 /// Why a text is not the hash of a secret. It does not hold the text: people paste keys there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum HashFault {
+pub(super) enum HashSyntaxError {
     #[error("is no bcrypt hash: expected `$2b$`, two digits of cost, `$` and 53 characters")]
     Malformed,
     #[error("has the bcrypt cost {0}, allowed are 4 to 14")]
@@ -45,22 +46,22 @@ pub(super) struct SecretHash {
 
 impl SecretHash {
     /// Reads `$2a$`, `$2b$` or `$2y$` hashes; runs no bcrypt.
-    pub(super) fn parse(text: &str) -> Result<Self, HashFault> {
+    pub(super) fn parse(text: &str) -> Result<Self, HashSyntaxError> {
         let known = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version));
         // The crate reads `$2b$+9$` as well, and a missing digit shifts what follows.
         let two_digits =
             text.get(4..6).is_some_and(|cost| cost.bytes().all(|b| b.is_ascii_digit()));
-        let parts = HashParts::from_str(text).map_err(|_| HashFault::Malformed)?;
+        let parts = HashParts::from_str(text).map_err(|_| HashSyntaxError::Malformed)?;
         let cost = parts.get_cost();
         match (known && two_digits, COSTS.contains(&cost)) {
-            (false, _) => Err(HashFault::Malformed),
-            (true, false) => Err(HashFault::Cost(cost)),
+            (false, _) => Err(HashSyntaxError::Malformed),
+            (true, false) => Err(HashSyntaxError::Cost(cost)),
             (true, true) => Ok(Self { text: text.into(), cost }),
         }
     }
 
     /// Hashes a secret; takes as long as the cost says.
-    pub(super) fn of(secret: &SecretString, cost: u32) -> Result<Self, HashError> {
+    pub(super) fn new(secret: &SecretString, cost: u32) -> Result<Self, HashError> {
         if !COSTS.contains(&cost) {
             return Err(HashError::Cost(cost));
         }
@@ -70,7 +71,7 @@ impl SecretHash {
 
     /// A hash that no known secret has, made without hashing: comparing with it costs what comparing
     /// with a real one costs.
-    pub(super) fn of_nothing(cost: u32) -> Self {
+    pub(super) fn unmatchable(cost: u32) -> Self {
         Self { text: format!("$2b${cost:02}${}", ".".repeat(53)).into(), cost }
     }
 
@@ -137,17 +138,17 @@ mod tests {
             format!("$2b$06${}", TAIL.replace('q', "=")),
             format!("$2b$06${}ä", &TAIL[..51]),
         ] {
-            assert_eq!(SecretHash::parse(&bad), Err(HashFault::Malformed), "{bad}");
+            assert_eq!(SecretHash::parse(&bad), Err(HashSyntaxError::Malformed), "{bad}");
         }
         for cost in [0, 3, 15, 31, 99] {
             let bad = format!("$2b${cost:02}${TAIL}");
-            assert_eq!(SecretHash::parse(&bad), Err(HashFault::Cost(cost)));
+            assert_eq!(SecretHash::parse(&bad), Err(HashSyntaxError::Cost(cost)));
         }
     }
 
     #[test]
     fn a_hash_of_nothing_is_well_formed_and_fits_no_key() {
-        let nothing = SecretHash::of_nothing(4);
+        let nothing = SecretHash::unmatchable(4);
         assert_eq!(SecretHash::parse(nothing.as_str()).unwrap(), nothing);
         assert!(!nothing.matches(&"0".repeat(43).into()));
     }
@@ -155,13 +156,13 @@ mod tests {
     #[test]
     fn costs_out_of_bounds_are_not_hashed() {
         for cost in [3, 15] {
-            assert!(matches!(SecretHash::of(&"x".into(), cost), Err(HashError::Cost(_))));
+            assert!(matches!(SecretHash::new(&"x".into(), cost), Err(HashError::Cost(_))));
         }
     }
 
     #[test]
     fn debug_shows_nothing_of_the_hash() {
-        let hash = SecretHash::of(&"x".into(), 4).unwrap();
+        let hash = SecretHash::new(&"x".into(), 4).unwrap();
         assert!(!format!("{hash:?}").contains(&hash.as_str()[7..20]));
     }
 }

@@ -5,11 +5,11 @@
 use jiff::Timestamp;
 
 use crate::{
-    oauth::{KeyId, Roles, Scopes, Subject},
+    oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
     roster::{
         api_key::ApiKey,
-        records::{Client, KeyRecord},
         roster::Roster,
+        roster_entries::{Client, KeyRecord},
         secret_hash::SecretHash,
     },
 };
@@ -17,7 +17,7 @@ use crate::{
 /// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one, and
 /// [`ApiKeyCache`](super::ApiKeyCache) makes it again.
 #[derive(Debug, Clone)]
-pub(crate) struct VerifiedKey {
+pub struct VerifiedKey {
     client: Subject,
     roles: Roles,
     scopes: Scopes,
@@ -27,7 +27,7 @@ pub(crate) struct VerifiedKey {
 
 impl VerifiedKey {
     /// The proof, for those who have just compared the secret: unless the key is good no more.
-    pub(super) fn of(
+    pub(super) fn new(
         client: &Client,
         key: &KeyRecord,
         now: Timestamp,
@@ -43,27 +43,27 @@ impl VerifiedKey {
     }
 
     /// The client that the key belongs to.
-    pub(crate) fn client(&self) -> &Subject {
+    pub fn client(&self) -> &Subject {
         &self.client
     }
 
     /// The client's roles.
-    pub(crate) fn roles(&self) -> &Roles {
+    pub fn roles(&self) -> &Roles {
         &self.roles
     }
 
     /// The client's scopes.
-    pub(crate) fn scopes(&self) -> &Scopes {
+    pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
     /// The public name of the key.
-    pub(crate) fn key_id(&self) -> &KeyId {
+    pub fn key_id(&self) -> &KeyId {
         &self.key_id
     }
 
     /// When the key stops being good; nothing made from the proof should live longer.
-    pub(crate) fn expires(&self) -> Option<Timestamp> {
+    pub fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
 }
@@ -97,13 +97,13 @@ impl Roster {
         now: Timestamp,
     ) -> Result<VerifiedKey, ApiKeyError> {
         let Some((client, key)) = self.key(presented.id()) else {
-            let _never = SecretHash::of_nothing(self.highest_cost).matches(presented.secret());
+            let _never = SecretHash::unmatchable(self.highest_cost).matches(presented.secret());
             return Err(ApiKeyError::UnknownKey);
         };
         if !key.hash.matches(presented.secret()) {
             return Err(ApiKeyError::WrongSecret);
         }
-        VerifiedKey::of(client, key, now)
+        VerifiedKey::new(client, key, now)
     }
 
     /// Whether what was once made from this key may live on: the key is still there and not expired, its

@@ -8,7 +8,7 @@ use std::sync::{
 use crate::{
     authority::authority::Authority,
     config::settings::Settings,
-    roster::records::Issuer,
+    roster::roster_entries::Issuer,
     server::{counters::Counters, credentials::secret_verifier::SecretVerifier, tls::Tls},
 };
 

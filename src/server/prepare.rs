@@ -8,14 +8,12 @@ use secrecy::ExposeSecret;
 use crate::{
     authority::authority::Authority,
     config::{
-        raw_settings::RawSettings,
-        settings::{KeySource, Settings},
-        tls_files::TlsFiles,
+        key_source::KeySource, raw_settings::RawSettings, settings::Settings, tls_files::TlsFiles,
     },
     diagnostics::{Diagnostic, Diagnostics},
     roster::{
-        records::KeyRecord,
         roster::{LoadedRoster, Roster},
+        roster_entries::KeyRecord,
     },
     server::{
         context::Context,

@@ -16,10 +16,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
 use crate::{
-    config::settings::DocumentSettings,
+    config::document_settings::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
     policy::compiled::Policy,
-    roster::records::Issuer,
+    roster::roster_entries::Issuer,
     server::{
         context::Context,
         document::{complete::complete, introduction},

@@ -18,7 +18,7 @@ use crate::{
     diagnostics::Diagnostic,
     oauth::Scopes,
     principal::{Principal, PrincipalKind, Proof},
-    roster::{api_key::ApiKey, file, password::PasswordError, roster::Roster},
+    roster::{api_key::ApiKey, edit, roster::Roster, verified_password::PasswordError},
     store::revocations::Revocations,
     tokens::{
         access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey, token_error::TokenError,
@@ -51,10 +51,10 @@ impl Case {
         let path = directory.path().join("roster.toml");
         let name = |text: &str| crate::oauth::Subject::parse(text).unwrap();
         let grants =
-            file::Entitlements { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
-        let key = file::add_key(&path, &name("billing"), &grants, None, 4, START).unwrap();
+            edit::Entitlements { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
+        let key = edit::add_key(&path, &name("billing"), &grants, None, 4, START).unwrap();
         for user in ["alice", "bob"] {
-            file::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
+            edit::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let roster = Roster::parse(&text, "r.toml").unwrap().roster;

@@ -21,7 +21,7 @@ use super::escape::add_quoted;
 use super::escape::add_shown;
 use super::escape::is_word;
 
-use crate::config::values::LogFormat;
+use crate::config::log_format::LogFormat;
 
 /// A line, and the second in which it was written.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use log::{Level, Record};
 
 use super::line::Line;
 
-use crate::config::values::LogFormat;
+use crate::config::log_format::LogFormat;
 
 /// How long a line may wait.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -8,7 +8,7 @@ use serde_json::{Value as JsonValue, json};
 
 use super::line::Line;
 
-use crate::config::values::LogFormat;
+use crate::config::log_format::LogFormat;
 
 fn written(target: &str, message: &str, values: &[(&str, Value<'_>)], format: LogFormat) -> String {
     let mut line = Line::default();

@@ -4,9 +4,12 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-use crate::roster::{
-    parse::{Diagnostics, pieces, whole},
-    roster::{LoadedRoster, Roster},
+use crate::{
+    diagnostics::Diagnostics,
+    roster::{
+        parse::{chunks, whole},
+        roster::{LoadedRoster, Roster},
+    },
 };
 
 const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
@@ -38,7 +41,7 @@ impl Seen {
     fn check(&mut self, text: &str) {
         let whole: Result<LoadedRoster, Diagnostics> = whole(text, "r.toml");
         for size in [0, 1, 40, 150, 600] {
-            match (pieces::parse(text, "r.toml", size), &whole) {
+            match (chunks::parse(text, "r.toml", size), &whole) {
                 (Some(piecewise), Ok(whole)) => {
                     self.in_pieces += 1;
                     assert_eq!(told(&piecewise), told(whole), "in pieces of {size}:\n{text}");

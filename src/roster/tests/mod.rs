@@ -2,19 +2,23 @@
 //!
 //! Must not know what is tested with them.
 
-mod editing;
+mod api_key_cache;
+mod api_keys;
+mod file_replacement;
+mod key_edits;
+mod parsing;
 mod passwords;
-mod proving;
-mod reading;
-mod recalling;
-mod replacing;
-mod users;
+mod user_edits;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::{
-    oauth::{Role, Roles, Scope, Scopes, Subject},
+    oauth::{
+        role::{Role, Roles},
+        scope::{Scope, Scopes},
+        subject::Subject,
+    },
     roster::{api_key::ApiKey, roster::Roster},
 };
 

@@ -4,22 +4,29 @@
 
 use jiff::Timestamp;
 
+use super::COST;
+use super::demo;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
+use crate::roster::roster::Roster;
+use crate::roster::roster_entries::RosterEntries;
+
 use crate::roster::{
-    password::PasswordError,
-    records::User,
-    roster::Roster,
+    roster_entries::User,
     secret_hash::{HASHED, PASSWORD_COST, SecretHash},
-    tests::{COST, demo, name, now, roles, scopes},
+    verified_password::PasswordError,
 };
 
 fn user(text: &str, password: &str, cost: u32) -> User {
-    let password = SecretHash::of(&password.into(), cost).unwrap();
+    let password = SecretHash::new(&password.into(), cost).unwrap();
     let (roles, scopes) = (roles(&["admin"]), scopes(&["a:b"]));
     User { name: name(text), roles, scopes, disabled: false, created: None, password }
 }
 
 fn roster(users: Vec<User>) -> Roster {
-    Roster::new(demo().0.clients, users, Vec::new())
+    Roster::new(RosterEntries { clients: demo().0.clients, users, issuers: Vec::new() })
 }
 
 fn refused(roster: &Roster, name: &str, password: &str) -> PasswordError {

@@ -15,7 +15,7 @@ use crate::{
         scheme::{Scheme, SchemeKind},
     },
     principal::Principal,
-    roster::records::Issuer,
+    roster::roster_entries::Issuer,
     server::http::endpoints::OPENID_CONFIGURATION,
     tokens::external::{external_issuer::Refresh, external_token_error::ExternalTokenError},
 };

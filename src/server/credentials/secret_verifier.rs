@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     authority::authority::Authority,
-    config::values::RateLimit,
+    config::rate_limit::RateLimit,
     principal::Principal,
     roster::api_key::ApiKey,
     server::{credentials::hash_pool::HashPool, http::refusal::Refusal},

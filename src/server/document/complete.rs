@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::settings::DocumentSettings,
+    config::document_settings::DocumentSettings,
     diagnostics::Diagnostics,
     policy::{compile_options::CompileOptions, compiled::Policy},
-    roster::records::Issuer,
+    roster::roster_entries::Issuer,
     server::{
         document::{headers, issuer_schemes, refusals, schemes::schemes},
         http::refusal::Shape,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
-    roster::records::Issuer,
+    roster::roster_entries::Issuer,
 };
 
 /// Adds an `openIdConnect` scheme for each issuer, and the alternative `corp: [admin]` after `bearer: [admin]`: OpenAPI
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::server::site::own_document;
     use crate::{
-        config::{raw_settings::RawSettings, settings::DocumentSettings},
+        config::{document_settings::DocumentSettings, raw_settings::RawSettings},
         roster::roster::Roster,
     };
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::settings::DocumentSettings;
+use crate::config::document_settings::DocumentSettings;
 
 /// The schemes, in the order in which somebody new would try them.
 pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     authority::authority::Authority,
     oauth::{KeyId, Roles, Scopes, Subject},
-    roster::records::Client,
+    roster::roster_entries::Client,
     server::{context::Context, document::schemas, enforce::authenticated::Authenticated},
 };
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    config::settings::DocumentSettings,
+    config::document_settings::DocumentSettings,
     server::{
         context::Context,
         document::yaml::to_yaml,

@@ -8,15 +8,22 @@ use std::{
     time::Duration,
 };
 
+use super::COST;
+use super::HASH;
+use super::exposed;
 use super::later;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
 
 use crate::{
-    oauth::KeyId,
+    oauth::key_id::KeyId,
     roster::{
         api_key::ApiKey,
-        file::{self, EditError, Entitlements},
+        edit::{self, Entitlements},
+        edit_error::EditError,
         roster::Roster,
-        tests::{COST, HASH, exposed, name, now, roles, scopes},
         verified_key::ApiKeyError,
     },
 };
@@ -34,7 +41,7 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, client: &str) -> Result<ApiKey, EditError> {
-    file::add_key(path, &name(client), &Entitlements::default(), None, COST, now())
+    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now())
 }
 
 fn load(path: &Path) -> Roster {
@@ -45,10 +52,10 @@ fn load(path: &Path) -> Roster {
 fn an_empty_roster_is_made_once() {
     let (_directory, path) = roster(None);
     assert!(Roster::load(&path).unwrap_err().to_string().contains("hallpass init"));
-    file::create(&path).unwrap();
+    edit::create(&path).unwrap();
     assert_eq!(load(&path).clients().count(), 0);
     add(&path, "a").unwrap();
-    assert!(matches!(file::create(&path), Err(EditError::Exists(_))));
+    assert!(matches!(edit::create(&path), Err(EditError::Exists(_))));
     assert_eq!(load(&path).clients().count(), 1);
 }
 
@@ -56,7 +63,7 @@ fn an_empty_roster_is_made_once() {
 fn the_first_key_makes_the_roster_and_the_client() {
     let (_directory, path) = roster(None);
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
-    let key = file::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now()).unwrap();
+    let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now()).unwrap();
     let proof = load(&path).verify(&key, now()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     assert_eq!(proof.expires(), Some(later(3600)));
@@ -105,7 +112,7 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
         let (_directory, path) = roster(Some(&text));
         let added =
             [add(&path, "a").unwrap(), add(&path, "new").unwrap(), add(&path, "new").unwrap()];
-        let rotated = file::rotate(&path, &name("a"), HOUR, None, COST, now()).unwrap();
+        let rotated = edit::rotate(&path, &name("a"), HOUR, None, COST, now()).unwrap();
         let old = KeyId::parse("4fQz81LmXc0a").unwrap();
         let found = load(&path);
         for id in [&old, added[0].id()] {
@@ -116,7 +123,7 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
             "{text}"
         );
         for id in [&old, added[0].id(), rotated.id()] {
-            assert_eq!(file::revoke(&path, id).unwrap(), name("a"));
+            assert_eq!(edit::revoke(&path, id).unwrap(), name("a"));
         }
         let found = load(&path);
         assert_eq!(found.client(&name("a")).unwrap().keys.len(), 0, "{text}");
@@ -128,15 +135,15 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
 #[test]
 fn rotating_leaves_the_overlap_and_what_expires_earlier() {
     let (_directory, path) = roster(None);
-    let short = file::add_key(&path, &name("a"), &Entitlements::default(), Some(HOUR), COST, now())
+    let short = edit::add_key(&path, &name("a"), &Entitlements::default(), Some(HOUR), COST, now())
         .unwrap();
     let long =
-        file::add_key(&path, &name("a"), &Entitlements::default(), Some(100 * HOUR), COST, now())
+        edit::add_key(&path, &name("a"), &Entitlements::default(), Some(100 * HOUR), COST, now())
             .unwrap();
     let other = add(&path, "b").unwrap();
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("2026-11-27T14:00:00Z", "2026-11-27T14:00:00Z # soon")).unwrap();
-    let fresh = file::rotate(&path, &name("a"), 2 * HOUR, None, COST, now()).unwrap();
+    let fresh = edit::rotate(&path, &name("a"), 2 * HOUR, None, COST, now()).unwrap();
     let found = load(&path);
     let expires = |key: &ApiKey| found.key(key.id()).unwrap().1.expires;
     assert_eq!(expires(&short), Some(later(3600)));
@@ -151,16 +158,16 @@ fn what_cannot_be_done_is_refused_and_nothing_changes() {
     let before = fs::read_to_string(&path).unwrap();
     let grants = Entitlements { roles: roles(&["x"]), ..Entitlements::default() };
     let unknown = KeyId::parse("000000000000").unwrap();
-    let given = file::add_key(&path, &name("a"), &grants, None, COST, now());
+    let given = edit::add_key(&path, &name("a"), &grants, None, COST, now());
     assert!(given.unwrap_err().to_string().contains("leave out --role"));
     assert!(matches!(
-        file::rotate(&path, &name("a"), HOUR, None, COST, now()),
+        edit::rotate(&path, &name("a"), HOUR, None, COST, now()),
         Err(EditError::NoKeys(_))
     ));
-    let stranger = file::rotate(&path, &name("b"), HOUR, None, COST, now());
+    let stranger = edit::rotate(&path, &name("b"), HOUR, None, COST, now());
     assert!(matches!(stranger, Err(EditError::UnknownClient(_))));
-    assert!(matches!(file::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
-    let dear = file::add_key(&path, &name("a"), &Entitlements::default(), None, 15, now());
+    assert!(matches!(edit::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
+    let dear = edit::add_key(&path, &name("a"), &Entitlements::default(), None, 15, now());
     assert!(matches!(dear, Err(EditError::Hash(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 }
@@ -169,11 +176,11 @@ fn what_cannot_be_done_is_refused_and_nothing_changes() {
 fn only_adding_a_key_makes_a_missing_roster() {
     let (directory, path) = roster(None);
     assert!(matches!(
-        file::rotate(&path, &name("a"), HOUR, None, COST, now()),
+        edit::rotate(&path, &name("a"), HOUR, None, COST, now()),
         Err(EditError::NoRoster(_))
     ));
     let id = KeyId::parse("000000000000").unwrap();
-    assert!(matches!(file::revoke(&path, &id), Err(EditError::NoRoster(_))));
+    assert!(matches!(edit::revoke(&path, &id), Err(EditError::NoRoster(_))));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
@@ -189,9 +196,9 @@ fn a_broken_roster_is_not_touched() {
 #[test]
 fn lifetimes_beyond_the_calendar_end_with_it() {
     let (_directory, path) = roster(None);
-    file::add_key(&path, &name("a"), &Entitlements::default(), Some(Duration::MAX), COST, now())
+    edit::add_key(&path, &name("a"), &Entitlements::default(), Some(Duration::MAX), COST, now())
         .unwrap();
-    file::rotate(&path, &name("a"), Duration::MAX, None, COST, now()).unwrap();
+    edit::rotate(&path, &name("a"), Duration::MAX, None, COST, now()).unwrap();
     let found = load(&path);
     let expires: Vec<_> =
         found.client(&name("a")).unwrap().keys.iter().map(|key| key.expires).collect();
@@ -202,6 +209,6 @@ fn lifetimes_beyond_the_calendar_end_with_it() {
 fn a_head_comment_survives_the_last_key() {
     let text = "# head\n[[clients.a.keys]]\nid = '4fQz81LmXc0a'\nhash = 'HASH'\ncreated = 2026-01-01T00:00:00Z\n";
     let (_directory, path) = roster(Some(text));
-    file::revoke(&path, &KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();
+    edit::revoke(&path, &KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "# head\n[clients.a]\n");
 }

@@ -5,7 +5,9 @@
 use jiff::Timestamp;
 
 use crate::{
-    oauth::{KeyId, ProviderUrl, Roles, Scopes, Subject},
+    oauth::{
+        key_id::KeyId, provider_url::ProviderUrl, role::Roles, scope::Scopes, subject::Subject,
+    },
     roster::secret_hash::SecretHash,
 };
 
@@ -70,4 +72,20 @@ pub(crate) struct Issuer {
     pub audience: String,
     /// The claim that lists roles; without one its tokens carry none.
     pub roles_claim: Option<String>,
+}
+
+/// All entries of a roster, in any order.
+#[derive(Debug, Default)]
+pub(super) struct RosterEntries {
+    pub(super) clients: Vec<Client>,
+    pub(super) users: Vec<User>,
+    pub(super) issuers: Vec<Issuer>,
+}
+
+impl RosterEntries {
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.clients.append(&mut others.clients);
+        self.users.append(&mut others.users);
+        self.issuers.append(&mut others.issuers);
+    }
 }

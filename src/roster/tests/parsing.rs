@@ -2,13 +2,12 @@
 //!
 //! Must not know files.
 
-use crate::{
-    oauth::KeyId,
-    roster::{
-        roster::Roster,
-        tests::{HASH, name, roles, scopes},
-    },
-};
+use super::HASH;
+use super::name;
+use super::roles;
+use super::scopes;
+
+use crate::{oauth::key_id::KeyId, roster::roster::Roster};
 
 /// Places and the beginning of what is wrong.
 fn faults(text: &str) -> Vec<String> {

@@ -1,20 +1,11 @@
-//! The words of OpenID providers: the names that they give, the addresses that they have.
-//!
-//! Must not know who trusts a provider, or how anything is fetched.
+//! Addresses of OpenID providers.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
-
-use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::oauth::names::{SyntaxError, checked_string};
+use crate::oauth::checked_string::checked_string;
 
-checked_string! {
-    /// The `sub` or `client_id` that another issuer gave (OpenID Connect Core 1.0 §2: ASCII, 255 at most).
-    ///
-    /// It is no [`Subject`](super::Subject): another issuer's `billing` must never pass for the roster's.
-    ExternalName, is_foreign_name, "a name: 1 to 255 printable ASCII characters, no space at the ends"
-}
+const MAX_LENGTH: usize = 2048;
+
 checked_string! {
     /// An address at an OpenID provider: https, or http on loopback. Its exact text is what `iss` must equal.
     ProviderUrl, is_provider_url,
@@ -22,21 +13,15 @@ checked_string! {
 }
 
 impl ProviderUrl {
-    /// Where an issuer of this address describes itself (OpenID Connect Discovery 1.0 §4).
+    /// The address of the discovery document (OpenID Connect Discovery 1.0 §4).
     pub fn discovery(&self) -> String {
         format!("{}/.well-known/openid-configuration", self.as_str().trim_end_matches('/'))
     }
 
-    /// Whether nobody on the way can read or change what is fetched there.
+    /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
         Url::parse(self.as_str()).is_ok_and(|url| url.scheme() == "https")
     }
-}
-
-fn is_foreign_name(text: &str) -> bool {
-    (1..=255).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-        && text.trim_ascii() == text
 }
 
 fn is_provider_url(text: &str) -> bool {
@@ -53,26 +38,16 @@ fn is_provider_url(text: &str) -> bool {
     };
     let is_plain =
         url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    // Readers of addresses disagree about backslashes.
+    // URL parsers disagree about backslashes.
     is_safe
         && is_plain
-        && text.len() <= 2048
+        && text.len() <= MAX_LENGTH
         && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_foreign_name_is_printable_and_at_most_255_long() {
-        for good in ["auth0|123", "a.b@example.com", "CN=A B,O=C", &"x".repeat(255)] {
-            assert!(ExternalName::parse(good).is_ok(), "{good:?}");
-        }
-        for bad in ["", " a", "a ", "a\nb", "a\tb", "ä", "\u{7f}", &"x".repeat(256)] {
-            assert!(ExternalName::parse(bad).is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn a_provider_is_reached_by_https_or_on_loopback() {
@@ -111,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn discovery_stands_behind_the_issuer_without_its_last_slash() {
+    fn the_discovery_path_is_appended_to_the_issuer_without_its_trailing_slash() {
         let discovery = |url: &str| ProviderUrl::parse(url).unwrap().discovery();
         let end = ".well-known/openid-configuration";
         assert_eq!(discovery("https://a.test"), format!("https://a.test/{end}"));

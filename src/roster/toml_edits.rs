@@ -2,8 +2,6 @@
 //!
 //! Must not know files, or whether the result is a good roster.
 
-mod entries;
-
 use jiff::Timestamp;
 use toml_edit::{
     Array, ArrayOfTables, Datetime, DatetimeParseError, DocumentMut, InlineTable, Item, Table,
@@ -11,8 +9,8 @@ use toml_edit::{
 };
 
 use crate::{
-    oauth::{KeyId, Roles, Scopes, Subject},
-    roster::{api_key::ApiKey, secret_hash::SecretHash},
+    oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
+    roster::{api_key::ApiKey, named_tables, secret_hash::SecretHash},
 };
 
 /// Moments that a roster can hold, to the second.
@@ -48,7 +46,7 @@ pub(super) fn add_client(
     roles: &Roles,
     scopes: &Scopes,
 ) {
-    entries::add(document, "clients", name, granted(roles, scopes));
+    named_tables::add(document, "clients", name, granted(roles, scopes));
 }
 
 /// Adds a user.
@@ -62,13 +60,13 @@ pub(super) fn add_user(
     let mut user = granted(roles, scopes);
     user.insert("created", value(written(created)?));
     user.insert("password", value(password.as_str()));
-    entries::add(document, "users", name, user);
+    named_tables::add(document, "users", name, user);
     Ok(())
 }
 
 /// Removes a user, with the comment that stands right above.
 pub(super) fn remove_user(document: &mut DocumentMut, name: &Subject) {
-    entries::remove(document, "users", name);
+    named_tables::remove(document, "users", name);
 }
 
 fn granted(roles: &Roles, scopes: &Scopes) -> Table {

@@ -4,14 +4,18 @@
 
 use std::{fs, path::Path, thread};
 
+use super::COST;
+use super::name;
+use super::now;
+
 use crate::roster::{
-    file::{self, EditError, Entitlements},
+    edit::{self, Entitlements},
+    edit_error::EditError,
     roster::Roster,
-    tests::{COST, name, now},
 };
 
 fn add(path: &Path, client: &str) -> Result<(), EditError> {
-    file::add_key(path, &name(client), &Entitlements::default(), None, COST, now()).map(drop)
+    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now()).map(drop)
 }
 
 #[test]
@@ -76,7 +80,7 @@ mod unix {
     fn files_are_for_their_owner_only_and_replaced_as_a_whole() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
-        file::create(&path).unwrap();
+        edit::create(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let before = fs::metadata(&path).unwrap().ino();
@@ -97,7 +101,7 @@ mod unix {
         fs::create_dir(directory.path().join("real")).unwrap();
         let (link, target) =
             (directory.path().join("roster.toml"), directory.path().join("real/r.toml"));
-        file::create(&target).unwrap();
+        edit::create(&target).unwrap();
         symlink(&target, &link).unwrap();
         add(&link, "a").unwrap();
         assert!(link.is_symlink());
@@ -110,7 +114,7 @@ mod unix {
         let link = directory.path().join("roster.toml");
         symlink(directory.path().join("nothing"), &link).unwrap();
         assert!(add(&link, "a").is_err());
-        assert!(matches!(file::create(&link), Err(EditError::Exists(_))));
+        assert!(matches!(edit::create(&link), Err(EditError::Exists(_))));
         assert!(link.is_symlink());
     }
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    oauth::{Roles, Scopes, Subject},
-    roster::{records::User, roster::Roster, secret_hash::SecretHash},
+    oauth::{role::Roles, scope::Scopes, subject::Subject},
+    roster::{roster::Roster, roster_entries::User, secret_hash::SecretHash},
 };
 
 /// bcrypt reads 72 bytes, the last of which ends the text.
@@ -15,7 +15,7 @@ const LONGEST: usize = 71;
 
 /// Why a password cannot be set. It does not hold the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PasswordFault {
+pub(crate) enum NewPasswordError {
     /// There is none.
     #[error("the password is empty")]
     Empty,
@@ -29,7 +29,7 @@ pub(crate) enum PasswordFault {
 
 /// The proof that somebody knows the password of an enabled user. Only [`Roster::verify_password`] makes one.
 #[derive(Debug, Clone)]
-pub(crate) struct VerifiedPassword {
+pub struct VerifiedPassword {
     user: Subject,
     roles: Roles,
     scopes: Scopes,
@@ -37,17 +37,17 @@ pub(crate) struct VerifiedPassword {
 
 impl VerifiedPassword {
     /// The user whose password it is.
-    pub(crate) fn user(&self) -> &Subject {
+    pub fn user(&self) -> &Subject {
         &self.user
     }
 
     /// The user's roles.
-    pub(crate) fn roles(&self) -> &Roles {
+    pub fn roles(&self) -> &Roles {
         &self.roles
     }
 
     /// The user's scopes.
-    pub(crate) fn scopes(&self) -> &Scopes {
+    pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 }
@@ -83,7 +83,7 @@ impl Roster {
         let user = Subject::parse(name).ok().and_then(|name| self.user(&name));
         let (Some(user), Ok(())) = (user, check(password)) else {
             // bcrypt would refuse a long password at once: what is hashed instead must be short.
-            let _never = SecretHash::of_nothing(self.highest_password_cost).matches(&"-".into());
+            let _never = SecretHash::unmatchable(self.highest_password_cost).matches(&"-".into());
             return Err(match user {
                 Some(_) => PasswordError::WrongPassword,
                 None => PasswordError::UnknownUser,
@@ -128,12 +128,12 @@ impl Roster {
 }
 
 /// Whether bcrypt would look at all of it, and at nothing else.
-pub(super) fn check(password: &SecretString) -> Result<(), PasswordFault> {
+pub(super) fn check(password: &SecretString) -> Result<(), NewPasswordError> {
     let password = password.expose_secret();
     match password.len() {
-        0 => Err(PasswordFault::Empty),
-        long if long > LONGEST => Err(PasswordFault::TooLong(long)),
-        _ if password.contains('\0') => Err(PasswordFault::Nul),
+        0 => Err(NewPasswordError::Empty),
+        long if long > LONGEST => Err(NewPasswordError::TooLong(long)),
+        _ if password.contains('\0') => Err(NewPasswordError::Nul),
         _ => Ok(()),
     }
 }

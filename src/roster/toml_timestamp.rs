@@ -6,35 +6,43 @@ use jiff::{Timestamp, civil, tz};
 use toml::de::DeValue;
 use toml_edit::{Date, Datetime, Offset, Time};
 
-use crate::roster::fields::{Faults, Fields, wrong_type};
+use crate::roster::{
+    table_reader::{TableReader, wrong_type},
+    text_diagnostics::TextDiagnostics,
+};
 
-impl Fields<'_, '_> {
+impl TableReader<'_, '_> {
     /// A moment, which needs an offset from UTC to be one.
-    pub(super) fn moment(&self, name: &str, faults: &mut Faults<'_>) -> Option<Timestamp> {
+    pub(super) fn timestamp(
+        &self,
+        name: &str,
+        diagnostics: &mut TextDiagnostics<'_>,
+    ) -> Option<Timestamp> {
         let value = self.value(name)?;
-        let DeValue::Datetime(moment) = value.get_ref() else {
-            let mend =
+        let DeValue::Datetime(datetime) = value.get_ref() else {
+            let message =
                 format_args!("`{name}` must be a time without quotes, as 2026-11-23T00:00:00Z");
-            wrong_type(faults, value, mend);
+            wrong_type(diagnostics, value, message);
             return None;
         };
         let at = value.span().start;
-        let Datetime { date: Some(date), time: Some(time), offset: Some(offset) } = *moment else {
-            let mend =
+        let Datetime { date: Some(date), time: Some(time), offset: Some(offset) } = *datetime
+        else {
+            let message =
                 format!("`{name}` needs date, time and offset, as 2026-11-23T00:00:00Z for UTC");
-            faults.fault(at, mend);
+            diagnostics.error(at, message);
             return None;
         };
-        timestamp(date, time, offset)
+        to_timestamp(date, time, offset)
             .map_err(|_| {
-                faults.fault(at, format_args!("`{name}` must lie before 9999-12-30T22:00:00Z"))
+                diagnostics.error(at, format_args!("`{name}` must lie before 9999-12-30T22:00:00Z"))
             })
             .ok()
     }
 }
 
 /// A leap second is taken for the second before it, as the reader of texts in `jiff` does.
-fn timestamp(date: Date, time: Time, offset: Offset) -> Result<Timestamp, jiff::Error> {
+fn to_timestamp(date: Date, time: Time, offset: Offset) -> Result<Timestamp, jiff::Error> {
     let (month, day) = (date.month.cast_signed(), date.day.cast_signed());
     let date = civil::Date::new(date.year.cast_signed(), month, day)?;
     let second = time.second.unwrap_or_default().min(59).cast_signed();
@@ -53,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_the_one_that_its_text_names() {
+    fn a_timestamp_equals_the_one_that_jiff_parses() {
         let dates = ["0000-01-01", "1969-12-31", "2024-02-29", "2026-11-23", "9999-12-31"];
         let times = ["00:00", "23:59:59", "12:30:60", "07:32:00.1", "07:32:59.999999999"];
         let offsets = ["Z", "+00:00", "-00:00", "+01:30", "-23:59", "+23:59"];
@@ -61,7 +69,7 @@ mod tests {
             for offset in offsets {
                 let text = format!("{}T{}{offset}", text.0, text.1);
                 let Datetime { date, time, offset } = text.parse().unwrap();
-                let read = timestamp(date.unwrap(), time.unwrap(), offset.unwrap());
+                let read = to_timestamp(date.unwrap(), time.unwrap(), offset.unwrap());
                 assert_eq!(read.ok(), text.parse::<Timestamp>().ok(), "{text}");
             }
         }

@@ -4,15 +4,20 @@
 
 use secrecy::ExposeSecret;
 
+use super::COST;
+use super::demo;
+use super::exposed;
 use super::later;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
+use super::with_wrong_secret;
 
-use crate::roster::{
-    api_key::ApiKey,
-    roster::Roster,
-    secret_hash::{DEFAULT_COST, HASHED},
-    tests::{COST, demo, exposed, name, now, roles, scopes, with_wrong_secret},
-    verified_key::ApiKeyError,
-};
+use crate::roster::{api_key::ApiKey, secret_hash::HASHED, verified_key::ApiKeyError};
+
+use crate::roster::roster::Roster;
+use crate::roster::roster_entries::RosterEntries;
 
 #[test]
 fn the_right_key_proves_its_client() {
@@ -72,10 +77,13 @@ fn who_does_not_hold_the_key_learns_nothing_of_its_state() {
 fn an_unknown_key_takes_one_bcrypt_of_the_highest_cost() {
     let (mut roster, key) = demo();
     assert_eq!(roster.highest_cost, COST);
-    assert_eq!(Roster::default().highest_cost, DEFAULT_COST);
+    assert_eq!(Roster::default().highest_cost, crate::roster::secret_hash::DEFAULT_COST);
     let (dearer, other) =
         Roster::default().with_client(&name("a"), roles(&[]), scopes(&[]), 9, now()).unwrap();
-    roster = Roster::new([roster.clients, dearer.clients].concat(), Vec::new(), Vec::new());
+    roster = Roster::new(RosterEntries {
+        clients: [roster.clients, dearer.clients].concat(),
+        ..Default::default()
+    });
     assert_eq!(roster.highest_cost, 9);
 
     for attempt in [ApiKey::generate(), with_wrong_secret(&other), other] {

@@ -1,24 +1,36 @@
-//! Sets of scopes.
+//! Scopes and sets of them (RFC 6749 §3.3).
 
 use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::oauth::names::{Scope, SyntaxError};
+use crate::oauth::checked_string::{SyntaxError, checked_string};
 
-/// A set of scopes, written as RFC 6749 §3.3 does: separated by one space.
+const MAX_LENGTH: usize = 128;
+
+checked_string! {
+    /// What an OAuth2 token allows (RFC 6749 §3.3, `scope-token`).
+    Scope, is_scope_token, "a scope: 1 to 128 printable ASCII characters without space, \" and \\"
+}
+
+pub(super) fn is_scope_token(text: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+}
+
+/// A set of scopes, written with one space between two (RFC 6749 §3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// The most characters that a request may fill with scopes.
+    /// How many characters the `scope` parameter of a request may have.
     pub const LONGEST: usize = 4096;
 
     /// Reads a space-separated list; the empty text is the empty set.
     ///
     /// # Errors
-    /// [`SyntaxError`] for the first part that is no scope.
+    /// [`SyntaxError`] for the first part that is not a scope.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         text.split(' ').filter(|part| !part.is_empty()).map(Scope::parse).collect()
     }

@@ -12,13 +12,13 @@ use std::{
 use tempfile::NamedTempFile;
 
 /// A file that nobody else who asks for the lock changes, for as long as this lives.
-pub(super) struct Locked {
+pub(super) struct LockedFile {
     target: PathBuf,
     /// Closing it gives the lock back; the file stays, since removing it would let two hold "the" lock.
     _lock: File,
 }
 
-impl Locked {
+impl LockedFile {
     /// Waits for the lock of `path`, which need not exist. A link is followed, so that what it names is
     /// changed and not the link.
     pub(super) fn wait_for(path: &Path) -> io::Result<Self> {

@@ -4,7 +4,7 @@
 
 use toml_edit::{DocumentMut, Item, Table};
 
-use crate::oauth::Subject;
+use crate::oauth::subject::Subject;
 
 /// Adds `[section.name]`, in the manner in which the section is written.
 pub(super) fn add(document: &mut DocumentMut, section: &str, name: &Subject, mut entry: Table) {

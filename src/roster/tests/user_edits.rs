@@ -7,11 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::COST;
+use super::HASH;
+use super::name;
+use super::now;
+use super::roles;
+use super::scopes;
+
 use crate::roster::{
-    file::{self, EditError, Entitlements},
-    password::PasswordFault,
+    edit::{self, Entitlements},
+    edit_error::EditError,
     roster::Roster,
-    tests::{COST, HASH, name, now, roles, scopes},
+    verified_password::NewPasswordError,
 };
 
 /// A directory with a roster of this text, or without one.
@@ -25,13 +32,13 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, user: &str, password: &str) -> Result<(), EditError> {
-    file::add_user(path, &name(user), &Entitlements::default(), &password.into(), COST, now())
+    edit::add_user(path, &name(user), &Entitlements::default(), &password.into(), COST, now())
 }
 
 /// What removing `alice` makes of a text.
 fn without_alice(text: &str) -> String {
     let (_directory, path) = roster(Some(text));
-    file::remove_user(&path, &name("alice")).unwrap();
+    edit::remove_user(&path, &name("alice")).unwrap();
     fs::read_to_string(&path).unwrap().replace(HASH, "HASH")
 }
 
@@ -39,7 +46,7 @@ fn without_alice(text: &str) -> String {
 fn the_first_user_makes_the_roster() {
     let (_directory, path) = roster(None);
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
-    file::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
+    edit::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
     let found = Roster::load(&path).unwrap().roster;
     let proof = found.verify_password("alice", &"open sesame".into()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
@@ -76,7 +83,7 @@ fn adding_keeps_comments_and_order_and_removing_undoes_it() {
         }
         let found = Roster::load(&path).unwrap().roster;
         assert!(found.verify_password("bob", &"x".into()).is_ok(), "{changed}");
-        file::remove_user(&path, &name("bob")).unwrap();
+        edit::remove_user(&path, &name("bob")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().trim_end(), text.trim_end());
     }
 }
@@ -110,10 +117,10 @@ fn the_last_user_leaves_a_roster_that_can_be_filled_again() {
     let (_directory, path) = roster(None);
     for _ in 0..3 {
         add(&path, "alice", "x").unwrap();
-        file::remove_user(&path, &name("alice")).unwrap();
+        edit::remove_user(&path, &name("alice")).unwrap();
     }
     let text = fs::read_to_string(&path).unwrap();
-    file::create(&path.with_extension("fresh")).unwrap();
+    edit::create(&path.with_extension("fresh")).unwrap();
     assert_eq!(text, fs::read_to_string(path.with_extension("fresh")).unwrap());
 }
 
@@ -121,10 +128,10 @@ fn the_last_user_leaves_a_roster_that_can_be_filled_again() {
 fn passwords_that_bcrypt_cannot_keep_are_refused() {
     let (directory, path) = roster(None);
     for (bad, fault) in [
-        (String::new(), PasswordFault::Empty),
-        ("x".repeat(72), PasswordFault::TooLong(72)),
-        ("é".repeat(36), PasswordFault::TooLong(72)),
-        ("x\0y".to_owned(), PasswordFault::Nul),
+        (String::new(), NewPasswordError::Empty),
+        ("x".repeat(72), NewPasswordError::TooLong(72)),
+        ("é".repeat(36), NewPasswordError::TooLong(72)),
+        ("x\0y".to_owned(), NewPasswordError::Nul),
     ] {
         let refused = add(&path, "alice", &bad).unwrap_err();
         assert!(matches!(refused, EditError::Password(found) if found == fault), "{refused}");
@@ -140,9 +147,9 @@ fn a_name_is_a_client_or_a_user_and_never_both() {
     assert!(matches!(add(&path, "alice", "x"), Err(EditError::UserExists(_))));
     let taken = add(&path, "c", "x").unwrap_err();
     assert!(taken.to_string().starts_with("there is a client c already"), "{taken}");
-    let taken = file::add_key(&path, &name("alice"), &Entitlements::default(), None, COST, now());
+    let taken = edit::add_key(&path, &name("alice"), &Entitlements::default(), None, COST, now());
     assert!(taken.unwrap_err().to_string().starts_with("there is a user alice already"));
-    let stranger = file::remove_user(&path, &name("c"));
+    let stranger = edit::remove_user(&path, &name("c"));
     assert!(matches!(stranger, Err(EditError::UnknownUser(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 }
@@ -164,6 +171,6 @@ fn a_user_and_a_client_of_one_name_are_a_fault_with_both_lines() {
 #[test]
 fn removing_needs_a_roster() {
     let (directory, path) = roster(None);
-    assert!(matches!(file::remove_user(&path, &name("a")), Err(EditError::NoRoster(_))));
+    assert!(matches!(edit::remove_user(&path, &name("a")), Err(EditError::NoRoster(_))));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }

@@ -2,14 +2,15 @@
 //!
 //! Must not know who remembers them for how long.
 
+use super::COST;
+use super::demo;
 use super::later;
+use super::name;
+use super::now;
+use super::with_wrong_secret;
 
 use crate::roster::{
-    api_key::ApiKey,
-    api_key_cache::ApiKeyCache,
-    roster::Roster,
-    secret_hash::HASHED,
-    tests::{COST, demo, name, now, with_wrong_secret},
+    api_key::ApiKey, api_key_cache::ApiKeyCache, roster::Roster, secret_hash::HASHED,
     verified_key::ApiKeyError,
 };
 

@@ -1,0 +1,49 @@
+//! The settings that show in the OpenAPI document.
+
+use std::time::Duration;
+
+use crate::{
+    config::{
+        raw_settings::RawSettings,
+        settings_reader::SettingsReader,
+        values::{cookie_name, lifetime, on_or_off},
+    },
+    diagnostics::Diagnostics,
+};
+
+const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// The settings that show in the OpenAPI document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DocumentSettings {
+    /// Whether Swagger UI is served.
+    pub docs: bool,
+    /// Name of the session cookie (RFC 6265 §4.1.1).
+    pub cookie_name: String,
+    /// How long a token lives; whole seconds.
+    pub token_lifetime: Duration,
+}
+
+impl DocumentSettings {
+    /// Reads these settings alone.
+    ///
+    /// # Errors
+    /// Every invalid value.
+    pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
+        let mut reader = SettingsReader::new(raw);
+        let settings = Self::read(&mut reader);
+        reader.diagnostics.or(settings)
+    }
+
+    pub(super) fn read(reader: &mut SettingsReader<'_>) -> Self {
+        Self {
+            docs: reader.value("HALLPASS_DOCS", true, on_or_off),
+            cookie_name: reader.value("HALLPASS_COOKIE_NAME", "access_token".into(), cookie_name),
+            token_lifetime: reader.value(
+                "HALLPASS_TOKEN_LIFETIME",
+                DEFAULT_TOKEN_LIFETIME,
+                lifetime,
+            ),
+        }
+    }
+}

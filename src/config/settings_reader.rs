@@ -1,0 +1,50 @@
+//! Reads single settings and collects what is wrong with them.
+
+use std::net::SocketAddr;
+
+use crate::{
+    config::{raw_settings::RawSettings, values::bind},
+    diagnostics::{Diagnostic, Diagnostics},
+};
+
+pub(super) struct SettingsReader<'r> {
+    pub(super) raw: &'r RawSettings,
+    pub(super) diagnostics: Diagnostics,
+}
+
+impl<'r> SettingsReader<'r> {
+    /// Reports what could not be read together with the values that are wrong.
+    pub(super) fn new(raw: &'r RawSettings) -> Self {
+        Self { raw, diagnostics: raw.diagnostics().clone() }
+    }
+
+    /// Reports only values that are wrong.
+    pub(super) fn values_only(raw: &'r RawSettings) -> Self {
+        Self { raw, diagnostics: Diagnostics::default() }
+    }
+
+    pub(super) fn diagnostic(&mut self, name: &str, message: &str) {
+        self.diagnostics
+            .push(Diagnostic::new(self.raw.location(name), format!("{name} {message}")));
+    }
+
+    pub(super) fn value<T>(
+        &mut self,
+        name: &str,
+        default: T,
+        read: fn(&str) -> Result<T, String>,
+    ) -> T {
+        match self.raw.text(name).map(read) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(message)) => {
+                self.diagnostic(name, &message);
+                default
+            }
+        }
+    }
+
+    pub(super) fn bind(&mut self) -> SocketAddr {
+        self.value("HALLPASS_BIND", SocketAddr::from(([127, 0, 0, 1], 8080)), bind)
+    }
+}

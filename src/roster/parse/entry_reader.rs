@@ -1,0 +1,250 @@
+//! From the tables of a document to clients, users and issuers; whatever does not fit becomes a fault.
+//!
+//! Must not know whether the document is a whole text or a piece of one.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use crate::{
+    oauth::{key_id::KeyId, provider_url::ProviderUrl, role::Role, scope::Scope, subject::Subject},
+    roster::{
+        roster_entries::{Client, Issuer, KeyRecord, RosterEntries, User},
+        secret_hash::SecretHash,
+        table_reader::{TableReader, wrong_type},
+        text_diagnostics::{Offset, TextDiagnostics},
+    },
+};
+
+/// A lower cost is warned about: a stolen roster would give up passwords too cheaply.
+const LOW_COST: u32 = 10;
+
+/// What is remembered from one part of the text to the next.
+pub(super) struct EntryReader<'r, 'f> {
+    diagnostics: &'r mut TextDiagnostics<'f>,
+    /// Where each key id was seen first.
+    key_ids: HashMap<KeyId, Offset>,
+    /// Where each client is named first.
+    clients: HashMap<Subject, Offset>,
+    /// Where each issuer's address was seen first.
+    issuer_urls: HashMap<ProviderUrl, Offset>,
+}
+
+impl<'r, 'f> EntryReader<'r, 'f> {
+    /// Reads a document, or a chunk of one.
+    pub(super) fn read(
+        document: &DeTable<'_>,
+        diagnostics: &'r mut TextDiagnostics<'f>,
+    ) -> RosterEntries {
+        let root = TableReader::root(document);
+        root.only(&["clients", "users", "issuers"], diagnostics);
+        let mut reader = Self::new(diagnostics);
+        RosterEntries {
+            clients: reader.entries(root, "clients", "client", Self::client),
+            users: reader.entries(root, "users", "user", Self::user),
+            issuers: reader.entries(root, "issuers", "issuer", Self::issuer),
+        }
+    }
+
+    fn new(diagnostics: &'r mut TextDiagnostics<'f>) -> Self {
+        Self {
+            diagnostics,
+            key_ids: HashMap::new(),
+            clients: HashMap::new(),
+            issuer_urls: HashMap::new(),
+        }
+    }
+
+    /// Reads all tables in the table `name`, each of which describes a `what`.
+    fn entries<'a, 't, T>(
+        &mut self,
+        root: TableReader<'a, 't>,
+        name: &str,
+        what: &'static str,
+        read: fn(&mut Self, Subject, TableReader<'a, 't>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = root.value(name) else { return Vec::new() };
+        let must = format_args!("`{name}` must hold tables, as `[{name}.NAME]`");
+        let all = TableReader::new(value, (what, value.span().start), must, self.diagnostics);
+        let mut entries = Vec::new();
+        for (name, at, value) in all.iter().flat_map(TableReader::entries) {
+            // What has a bad name is read all the same, for its other diagnostics.
+            let subject = Subject::parse(name)
+                .inspect(|subject| self.check_distinct(what, subject, at))
+                .map_err(|error| {
+                    self.diagnostics.error(at, format_args!("a {what} is called {error}"))
+                })
+                .or_else(|()| Subject::parse("nameless"));
+            let must = format_args!("the {what} `{}` must be a table", name.escape_debug());
+            let fields = TableReader::new(value, (what, at), must, self.diagnostics);
+            if let (Ok(subject), Some(fields)) = (subject, fields) {
+                entries.extend(read(self, subject, fields));
+            }
+        }
+        entries
+    }
+
+    /// Notes a user that is called as a client is: a `sub` must name one of them. Clients are read first.
+    fn check_distinct(&mut self, what: &str, name: &Subject, at: Offset) {
+        if what == "client" {
+            self.clients.insert(name.clone(), at);
+        } else if let (true, Some(client)) = (what == "user", self.clients.get(name).copied()) {
+            let (first, second) = (at.min(client), at.max(client));
+            let line = self.diagnostics.line(first);
+            let what = format!("a user and a client are both called {name}, see line {line}");
+            self.diagnostics
+                .error(second, format_args!("{what}: a name must mean one, rename one"));
+        }
+    }
+
+    fn client(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Client> {
+        let diagnostics = &mut *self.diagnostics;
+        fields.only(&["roles", "scopes", "disabled", "keys"], diagnostics);
+        let roles = fields.words("roles", Role::parse, diagnostics);
+        let scopes = fields.words("scopes", Scope::parse, diagnostics);
+        let disabled = fields.flag("disabled", diagnostics);
+        let keys = fields.value("keys").map(|keys| self.keys(keys)).unwrap_or_default();
+        Some(Client { name, roles, scopes, disabled, keys })
+    }
+
+    fn keys(&mut self, keys: &Spanned<DeValue<'_>>) -> Vec<KeyRecord> {
+        let DeValue::Array(items) = keys.get_ref() else {
+            let must =
+                "`keys` must be a list of tables, as `[[clients.NAME.keys]]` with two brackets";
+            wrong_type(self.diagnostics, keys, must);
+            return Vec::new();
+        };
+        let mut records = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            let must = "a key must be a table, as `[[clients.NAME.keys]]`";
+            let fields = TableReader::new(item, ("key", item.span().start), must, self.diagnostics);
+            records.extend(fields.and_then(|fields| self.key(fields)));
+        }
+        records
+    }
+
+    fn key(&mut self, fields: TableReader<'_, '_>) -> Option<KeyRecord> {
+        let diagnostics = &mut *self.diagnostics;
+        fields.only(&["id", "hash", "created", "expires"], diagnostics);
+        fields.require("id", "write the 12 characters behind `hp_` of the key", diagnostics);
+        fields.require("hash", "make a new key with `hallpass key add`", diagnostics);
+        fields.require(
+            "created",
+            "write `created = ` and a time, as 2026-11-23T00:00:00Z",
+            diagnostics,
+        );
+        let created = fields.timestamp("created", diagnostics);
+        let expires = fields.timestamp("expires", diagnostics);
+        if let (Some(created), Some(expires)) = (created, expires)
+            && expires < created
+        {
+            diagnostics.warn(fields.at, "this key expires before it was created: it is never good");
+        }
+        let hash = self.hash(fields, "hash");
+        let id = self.key_id(fields);
+        Some(KeyRecord { id: id?, created: created?, expires, hash: hash? })
+    }
+
+    fn key_id(&mut self, fields: TableReader<'_, '_>) -> Option<KeyId> {
+        let (text, at) = fields.text("id", self.diagnostics)?;
+        let Ok(id) = KeyId::parse(text) else {
+            // The text is not repeated: it may be a whole key.
+            let mend =
+                "`id` must be the 12 characters of 0-9 A-Z a-z between `hp_` and the next `_`";
+            self.diagnostics.error(at, mend);
+            return None;
+        };
+        match self.key_ids.entry(id.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(at);
+            }
+            Entry::Occupied(mut entry) => {
+                // Clients are read by name, so what is read later may stand earlier.
+                let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
+                entry.insert(first);
+                let what =
+                    format!("key id {id} is already used in line {}", self.diagnostics.line(first));
+                self.diagnostics.error(second, format_args!("{what}: remove one of the two keys"));
+            }
+        }
+        Some(id)
+    }
+
+    fn hash(&mut self, fields: TableReader<'_, '_>, name: &str) -> Option<SecretHash> {
+        let (text, at) = fields.text(name, self.diagnostics)?;
+        let hash = SecretHash::parse(text);
+        let hash = hash
+            .map_err(|error| self.diagnostics.error(at, format_args!("`{name}` {error}")))
+            .ok()?;
+        if hash.cost() < LOW_COST {
+            let cost = hash.cost();
+            let what =
+                format_args!("`{name}` has the bcrypt cost {cost}, {LOW_COST} or more is wise");
+            self.diagnostics.warn(at, what);
+        }
+        Some(hash)
+    }
+
+    fn user(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<User> {
+        let diagnostics = &mut *self.diagnostics;
+        fields.only(&["roles", "scopes", "disabled", "created", "password"], diagnostics);
+        fields.require("password", "set one with `hallpass user add`", diagnostics);
+        let roles = fields.words("roles", Role::parse, diagnostics);
+        let scopes = fields.words("scopes", Scope::parse, diagnostics);
+        let disabled = fields.flag("disabled", diagnostics);
+        let created = fields.timestamp("created", diagnostics);
+        let password = self.hash(fields, "password")?;
+        Some(User { name, roles, scopes, disabled, created, password })
+    }
+
+    fn issuer(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Issuer> {
+        let diagnostics = &mut *self.diagnostics;
+        fields.only(&["url", "audience", "roles_claim"], diagnostics);
+        fields.require(
+            "url",
+            "write the `iss` of its tokens, as https://login.example.com",
+            diagnostics,
+        );
+        fields.require("audience", "write the `aud` that its tokens must carry", diagnostics);
+        let url = self.issuer_url(fields);
+        let audience = self.filled(fields, "audience");
+        let roles_claim = self.filled(fields, "roles_claim");
+        Some(Issuer { name, url: url?, audience: audience?, roles_claim })
+    }
+
+    fn issuer_url(&mut self, fields: TableReader<'_, '_>) -> Option<ProviderUrl> {
+        let (text, at) = fields.text("url", self.diagnostics)?;
+        let Some(url) = ProviderUrl::parse(text).ok().filter(|_| !text.contains('?')) else {
+            let mend = "`url` must begin with https:// and name a host, without user, query and \
+                        fragment (http:// is fine on 127.0.0.1, [::1] and localhost)";
+            self.diagnostics.error(at, mend);
+            return None;
+        };
+        match self.issuer_urls.entry(url.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(at)),
+            Entry::Occupied(mut entry) => {
+                // ExternalIssuers are read by name, so what is read later may stand earlier.
+                let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
+                entry.insert(first);
+                let line = self.diagnostics.line(first);
+                let what =
+                    format!("`url` is already that of the issuer in line {line}: a token of it ");
+                self.diagnostics
+                    .error(second, format_args!("{what}could not be told from the other's"));
+            }
+        }
+        Some(url)
+    }
+
+    /// A text that must not be empty where it is there at all.
+    fn filled(&mut self, fields: TableReader<'_, '_>, name: &str) -> Option<String> {
+        let (text, at) = fields.text(name, self.diagnostics)?;
+        if text.is_empty() {
+            self.diagnostics.error(at, format_args!("`{name}` must not be empty"));
+        }
+        Some(text.to_owned())
+    }
+}
