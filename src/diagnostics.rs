@@ -91,3 +91,45 @@ impl fmt::Debug for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// Whether a character moves no cursor, ends no line, and neither hides text nor changes its direction.
+pub(crate) fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
+}
+
+/// A text from elsewhere, with every character that could end a line or control a terminal as an escape.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_harmless(c) {
+            true => printable.push(c),
+            false => {
+                let units = c
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}"))
+                    .collect::<String>();
+                printable.push_str(&units);
+            }
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_control_a_terminal_are_escaped() {
+        for harmful in "\n\r\t\0\u{1b}\u{7f}\u{85}\u{9b}\u{200f}\u{2028}\u{202e}\u{2066}".chars() {
+            assert!(!is_harmless(harmful), "{harmful:?}");
+        }
+        assert!("ä中é€".chars().all(is_harmless));
+        assert_eq!(printable("a\u{7f}\n\u{202e}é"), "a\\u007f\\u000a\\u202eé");
+    }
+}

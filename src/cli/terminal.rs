@@ -1,6 +1,4 @@
-//! What a person at a terminal gets beyond what programs get: a bold head, never anything else.
-//!
-//! Must not know what is printed.
+//! What people at a terminal get beyond what programs get: a bold first line.
 
 use std::{ffi::OsStr, io::IsTerminal};
 

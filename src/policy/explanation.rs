@@ -4,12 +4,15 @@ use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::policy::{
-    compiled::Policy,
-    operation::Operation,
-    request_body::RequestBody,
-    requirement::{Alternative, Demand, Requirement},
-    scheme::{CredentialKind, Location, SchemeKind},
+use crate::{
+    diagnostics::printable,
+    policy::{
+        compiled::Policy,
+        operation::Operation,
+        request_body::RequestBody,
+        requirement::{Alternative, Demand, Requirement},
+        scheme::{CredentialKind, Location, SchemeKind},
+    },
 };
 
 /// What is percent-encoded in a form.
@@ -207,9 +210,4 @@ fn shell(literal: &str, variable: &str) -> String {
         false if variable.is_empty() => format!("'{}'", literal.replace('\'', r"'\''")),
         false => format!("'{}'\"{variable}\"", literal.replace('\'', r"'\''")),
     }
-}
-
-/// Replaces control characters, which a terminal would interpret.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

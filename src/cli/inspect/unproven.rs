@@ -125,20 +125,6 @@ pub(super) fn since(moment: Timestamp, now: Timestamp) -> String {
     if seconds < 0 { format!("{long} ago") } else { format!("in {long}") }
 }
 
-/// JSON without what a terminal would obey or a reader would not see: the token may be anybody's.
-pub(super) fn legible(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-        if (character.is_control() && character != '\n') || turns {
-            text.push_str(&format!("\\u{:04x}", u32::from(character)));
-        } else {
-            text.push(character);
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,11 +145,6 @@ mod tests {
         }
         assert_eq!(bare(""), "");
         assert_eq!(bare("é"), "é");
-    }
-
-    #[test]
-    fn what_terminals_obey_is_shown_as_an_escape() {
-        assert_eq!(legible("{\n\"a\u{7f}\u{9b}\u{202e}é\"}"), "{\n\"a\\u007f\\u009b\\u202eé\"}");
     }
 
     #[test]

@@ -1,24 +1,17 @@
-//! Lines as they are written: what people and programs read, and what strangers would have them read.
-//!
-//! Must not know where lines go.
+//! Lines as they are written: what people and programs read, and what strangers try to make of them.
 
 use jiff::Timestamp;
 use log::{Level, Record, kv::Value};
 use serde_json::{Value as JsonValue, json};
 
-use super::line::Line;
-
-use crate::config::log_format::LogFormat;
+use crate::{cli::logging::line::write_line, config::log_format::LogFormat};
 
 fn written(target: &str, message: &str, values: &[(&str, Value<'_>)], format: LogFormat) -> String {
-    let mut line = Line::default();
-    // The second in the place of the first, which is longer.
-    for message in [message.repeat(2).as_str(), message] {
-        let mut record = Record::builder();
-        let record = record.level(Level::Info).target(target).key_values(&values);
-        line.write(&record.args(format_args!("{message}")).build(), format);
-    }
-    String::from_utf8(line.bytes().to_vec()).unwrap()
+    let mut line = Vec::new();
+    let mut record = Record::builder();
+    let record = record.level(Level::Info).target(target).key_values(&values);
+    write_line(&mut line, &record.args(format_args!("{message}")).build(), format).unwrap();
+    String::from_utf8(line).unwrap()
 }
 
 /// What a text line says behind its time.
@@ -40,7 +33,7 @@ fn json(target: &str, message: &str, values: &[(&str, Value<'_>)]) -> JsonValue 
 }
 
 #[test]
-fn a_request_is_written_as_people_say_it_and_with_names_for_programs() {
+fn a_request_is_written_briefly_for_people_and_with_names_for_programs() {
     let values = [
         ("method", Value::from("GET")),
         ("path", "/login".into()),
@@ -59,8 +52,13 @@ fn a_request_is_written_as_people_say_it_and_with_names_for_programs() {
 }
 
 #[test]
-fn an_event_is_named_and_what_is_not_there_is_left_out() {
-    let values = [("sub", Value::from("a")), ("key_id", Value::null()), ("good", true.into())];
+fn an_event_is_named_and_absent_values_are_left_out() {
+    let values = [
+        ("sub", Value::from("a")),
+        ("key_id", Value::null()),
+        ("good", true.into()),
+        ("deferred", true.into()),
+    ];
     assert_eq!(text("audit", "login", &values), "INFO  audit login sub=a key_id=- good=true\n");
     let members = json!({
         "level": "INFO", "target": "audit", "message": "login", "event": "login", "sub": "a", "good": true,
