@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::unproven::Unproven;
-use self::unproven::legible;
 use self::unproven::moments;
 use self::unproven::since;
 use self::verdict::Standing;
@@ -27,7 +26,7 @@ use self::verdict::judge;
 use super::BindFlag;
 use super::RosterFlag;
 
-use crate::config::raw_settings::RawSettings;
+use crate::{config::raw_settings::RawSettings, diagnostics::printable};
 
 /// Ours are a tenth of that, and a file that was piped in by mistake should not be read whole.
 const LONGEST_INPUT: u64 = 256 * 1024;
@@ -102,7 +101,7 @@ fn for_people(unproven: &Unproven, verdict: &Verdict, now: Timestamp) -> anyhow:
     let mut text = String::new();
     for (title, part) in [("header", &unproven.header), ("claims", &unproven.claims)] {
         if let Some(part) = part {
-            writeln!(text, "{title} {}", legible(&serde_json::to_string_pretty(part)?))?;
+            writeln!(text, "{title} {}", printable_lines(&serde_json::to_string_pretty(part)?))?;
         }
     }
     for (name, moment) in moments(unproven) {
@@ -139,5 +138,10 @@ fn for_programs(unproven: &Unproven, verdict: &Verdict) -> anyhow::Result<String
         "reason": verdict.reason,
         "notes": verdict.notes,
     });
-    Ok(format!("{}\n", legible(&serde_json::to_string_pretty(&described)?)))
+    Ok(format!("{}\n", printable_lines(&serde_json::to_string_pretty(&described)?)))
+}
+
+/// Indented JSON of a token that may come from anyone.
+fn printable_lines(json: &str) -> String {
+    json.lines().map(printable).collect::<Vec<_>>().join("\n")
 }

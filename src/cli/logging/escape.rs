@@ -1,128 +1,105 @@
-//! Texts that strangers may have chosen, written so that they end no line and move no terminal.
-//!
-//! Must not know what they mean.
+//! Texts that strangers may have chosen, written so that they end no line and control no terminal.
 
-use std::{fmt, io::Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
-/// Adds a text as it is.
-pub(super) fn add(line: &mut Vec<u8>, text: &str) {
-    line.extend_from_slice(text.as_bytes());
+use crate::diagnostics::is_harmless;
+
+/// Writes a value as a JSON string (RFC 8259 §7).
+pub(super) fn write_quoted(line: &mut impl Write, value: impl fmt::Display) -> io::Result<()> {
+    line.write_all(b"\"")?;
+    write_with(line, value, true)?;
+    line.write_all(b"\"")
 }
 
-/// Adds a JSON string (RFC 8259 §7).
-pub(super) fn add_quoted(line: &mut Vec<u8>, text: &str) {
-    line.push(b'"');
-    add_escaped(line, text, true);
-    line.push(b'"');
-}
-
-/// Adds what is shown as a JSON string.
-pub(super) fn add_shown(line: &mut Vec<u8>, value: impl fmt::Display) {
-    line.push(b'"');
-    let _ = fmt::Write::write_fmt(&mut Escaping { line, quotes: true }, format_args!("{value}"));
-    line.push(b'"');
-}
-
-/// Adds what is said, without quotes around it.
-pub(super) fn add_message(line: &mut Vec<u8>, message: &fmt::Arguments<'_>) {
-    let _ = fmt::Write::write_fmt(&mut Escaping { line, quotes: false }, *message);
+/// Writes a message without quotes around it.
+pub(super) fn write_escaped(line: &mut impl Write, message: impl fmt::Display) -> io::Result<()> {
+    write_with(line, message, false)
 }
 
 /// Whether a text can stand between spaces without quotes.
 pub(super) fn is_word(text: &str) -> bool {
-    !text.is_empty() && thought(text) == NONE
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Adds what is written into it, as [`add_escaped`] does.
-struct Escaping<'l> {
-    line: &'l mut Vec<u8>,
+fn write_with(line: &mut impl Write, value: impl fmt::Display, quotes: bool) -> io::Result<()> {
+    let mut escaping = Escaping { line, quotes, error: None };
+    let written = fmt::Write::write_fmt(&mut escaping, format_args!("{value}"));
+    match escaping.error {
+        Some(error) => Err(error),
+        None => written.map_err(io::Error::other),
+    }
+}
+
+/// Escapes, as JSON does, what could end a line or control a terminal; with `quotes`, quotes and backslashes as well.
+struct Escaping<'l, W> {
+    line: &'l mut W,
     quotes: bool,
+    error: Option<io::Error>,
 }
 
-impl fmt::Write for Escaping<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        add_escaped(self.line, text, self.quotes);
-        Ok(())
-    }
-}
-
-/// Escapes, as JSON does, what could end a line, or what a terminal takes for more than a sign; where they
-/// matter, `quotes` and backslashes as well.
-fn add_escaped(line: &mut Vec<u8>, text: &str, quotes: bool) {
-    if thought(text) < ESCAPE {
-        return add(line, text);
-    }
-    for sign in text.chars() {
-        match sign {
-            '"' | '\\' if quotes => line.extend_from_slice(&[b'\\', sign as u8]),
-            '\n' => line.extend_from_slice(b"\\n"),
-            sign if is_harmless(sign) => add(line, sign.encode_utf8(&mut [0; 4])),
-            sign => {
-                for unit in sign.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(line, "\\u{unit:04x}");
+impl<W: Write> Escaping<'_, W> {
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        let must_escape = |c: char| !is_harmless(c) || self.quotes && matches!(c, '"' | '\\');
+        let mut rest = text;
+        while let Some(at) = rest.find(must_escape) {
+            let (plain, escaped) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            self.line.write_all(plain.as_bytes())?;
+            let mut characters = escaped.chars();
+            match characters.next() {
+                Some(c @ ('"' | '\\')) => write!(self.line, "\\{c}")?,
+                Some('\n') => self.line.write_all(b"\\n")?,
+                Some(c) => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        write!(self.line, "\\u{unit:04x}")?;
+                    }
                 }
+                None => {}
             }
+            rest = characters.as_str();
         }
+        self.line.write_all(rest.as_bytes())
     }
 }
 
-/// For every byte, how much thought it needs where it is copied.
-#[expect(clippy::indexing_slicing, reason = "a wrong index would not compile")]
-const THOUGHT: [u8; 256] = {
-    let mut thought = [ESCAPE; 256];
-    let mut byte = b' ';
-    while byte <= b'~' {
-        thought[byte as usize] = NONE;
-        byte += 1;
+impl<W: Write> fmt::Write for Escaping<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text).map_err(|error| {
+            self.error = Some(error);
+            fmt::Error
+        })
     }
-    thought[b' ' as usize] = QUOTE;
-    thought[b'"' as usize] = ESCAPE;
-    thought[b'\\' as usize] = ESCAPE;
-    thought
-};
-const NONE: u8 = 0;
-const QUOTE: u8 = 1;
-const ESCAPE: u8 = 2;
-
-/// The thought that all bytes of a text need together; without a branch for each, as most need none.
-fn thought(text: &str) -> u8 {
-    text.bytes().fold(NONE, |all, b| all | THOUGHT.get(usize::from(b)).copied().unwrap_or(ESCAPE))
-}
-
-/// Whether a sign moves no cursor, ends no line and turns no text around.
-fn is_harmless(sign: char) -> bool {
-    !sign.is_control()
-        && !matches!(
-            sign,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    fn quoted(value: impl fmt::Display) -> String {
         let mut line = Vec::new();
-        write(&mut line);
+        write_quoted(&mut line, value).unwrap();
+        String::from_utf8(line).unwrap()
+    }
+
+    fn escaped(value: impl fmt::Display) -> String {
+        let mut line = Vec::new();
+        write_escaped(&mut line, value).unwrap();
         String::from_utf8(line).unwrap()
     }
 
     #[test]
-    fn nothing_that_a_stranger_wrote_ends_a_line_or_moves_a_terminal() {
-        for sign in ('\0'..='\u{2100}').chain(['\u{feff}', '\u{fffd}', '\u{e0001}', char::MAX]) {
-            let text = format!("a{sign}b\u{1f600}");
-            let quoted = written(|line| add_quoted(line, &text));
-            let message = written(|line| add_message(line, &format_args!("{text}")));
-            assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text);
-            for written in [&quoted, &message] {
-                assert!(written.chars().all(is_harmless), "{sign:?}: {written:?}");
+    fn nothing_that_a_stranger_wrote_ends_a_line_or_controls_a_terminal() {
+        for character in ('\0'..='\u{2100}').chain(['\u{feff}', '\u{fffd}', '\u{e0001}', char::MAX])
+        {
+            let text = format!("a{character}b\u{1f600}");
+            assert_eq!(serde_json::from_str::<String>(&quoted(&text)).unwrap(), text);
+            for written in [quoted(&text), escaped(&text)] {
+                assert!(written.chars().all(is_harmless), "{character:?}: {written:?}");
             }
         }
-        for harmful in "\n\r\t\0\u{1b}\u{7f}\u{85}\u{9b}\u{200f}\u{2028}\u{202e}\u{2066}".chars() {
-            assert!(!is_harmless(harmful), "{harmful:?}");
-        }
-        assert!("ä中é€".chars().all(is_harmless));
     }
 
     #[test]
@@ -133,10 +110,7 @@ mod tests {
         for other in ["", " ", "a b", "a\"", "a\\", "ä", "a\nb"] {
             assert!(!is_word(other), "{other:?}");
         }
-        assert_eq!(written(|line| add_quoted(line, "a \"b\"\\\n\u{1b}")), r#""a \"b\"\\\n\u001b""#);
-        assert_eq!(
-            written(|line| add_shown(line, format_args!("{:?}", Some("x")))),
-            r#""Some(\"x\")""#
-        );
+        assert_eq!(quoted("a \"b\"\\\n\u{1b}"), r#""a \"b\"\\\n\u001b""#);
+        assert_eq!(quoted(format_args!("{:?}", Some("x"))), r#""Some(\"x\")""#);
     }
 }

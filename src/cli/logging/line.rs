@@ -1,181 +1,149 @@
-//! One line of the log: when, how grave, from where, what, and the names to search by.
-//!
-//! Must not know where lines go.
+//! One line of the log: when, how severe, from where, what, and the values to search by.
 
-use std::{
-    io::Write,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::io::{self, Write};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use log::{
     Level, Record,
     kv::{Error, Key, Value, VisitSource, VisitValue},
 };
 
-use super::ACCESS;
-use super::AUDIT;
-use super::escape::add;
-use super::escape::add_message;
-use super::escape::add_quoted;
-use super::escape::add_shown;
-use super::escape::is_word;
+use crate::{
+    cli::logging::escape::{is_word, write_escaped, write_quoted},
+    config::log_format::LogFormat,
+};
 
-use crate::config::log_format::LogFormat;
+/// The target of the lines that are written for every request.
+const ACCESS: &str = "access";
+/// The target of what is done with credentials and tokens.
+const AUDIT: &str = "audit";
+/// The key of the value that says that a line may be written later. It is not written itself.
+pub(super) const DEFERRED: &str = "deferred";
 
-/// A line, and the second in which it was written.
-#[derive(Default)]
-pub(super) struct Line {
-    text: Vec<u8>,
-    second: u64,
-    /// That second as text, without its end: it is the same for many lines.
-    second_text: String,
+/// Times to the millisecond (RFC 3339).
+const TIME: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+
+/// Writes an event with the end of its line.
+///
+/// # Errors
+/// Those of `line`.
+pub(super) fn write_line(
+    line: &mut impl Write,
+    record: &Record<'_>,
+    format: LogFormat,
+) -> io::Result<()> {
+    match format {
+        LogFormat::Text => write_text(line, record)?,
+        LogFormat::Json => write_json(line, record)?,
+    }
+    line.write_all(b"\n")
 }
 
-impl Line {
-    /// Writes an event in the place of what stood here.
-    pub(super) fn write(&mut self, record: &Record<'_>, format: LogFormat) {
-        self.text.clear();
-        match format {
-            LogFormat::Text => self.write_text(record),
-            LogFormat::Json => self.write_json(record),
-        }
-        self.text.push(b'\n');
+fn write_text(line: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    write_time(line)?;
+    line.write_all(match record.level() {
+        Level::Error => b" ERROR ",
+        Level::Warn => b" WARN  ",
+        Level::Info => b" INFO  ",
+        Level::Debug => b" DEBUG ",
+        Level::Trace => b" TRACE ",
+    })?;
+    line.write_all(record.target().as_bytes())?;
+    // It would be the same in all of these lines.
+    if record.target() != ACCESS {
+        line.write_all(b" ")?;
+        write_escaped(line, record.args())?;
     }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.text
-    }
-
-    fn write_text(&mut self, record: &Record<'_>) {
-        self.add_time();
-        let line = &mut self.text;
-        line.extend_from_slice(match record.level() {
-            Level::Error => b" ERROR ",
-            Level::Warn => b" WARN  ",
-            Level::Info => b" INFO  ",
-            Level::Debug => b" DEBUG ",
-            Level::Trace => b" TRACE ",
-        });
-        add(line, record.target());
-        // It would be the same in all of these lines.
-        if record.target() != ACCESS {
-            line.push(b' ');
-            add_message(line, record.args());
-        }
-        let _ = record.key_values().visit(&mut Text(line));
-    }
-
-    fn write_json(&mut self, record: &Record<'_>) {
-        add(&mut self.text, "{\"time\":\"");
-        self.add_time();
-        let line = &mut self.text;
-        add(line, "\",\"level\":\"");
-        add(line, record.level().as_str());
-        add(line, "\",\"target\":");
-        add_quoted(line, record.target());
-        add(line, ",\"message\":");
-        add_shown(line, record.args());
-        if record.target() == AUDIT {
-            add(line, ",\"event\":");
-            add_shown(line, record.args());
-        }
-        let _ = record.key_values().visit(&mut Json(line));
-        line.push(b'}');
-    }
-
-    /// Adds the time to the millisecond (RFC 3339).
-    fn add_time(&mut self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if self.second_text.is_empty() || now.as_secs() != self.second {
-            self.second = now.as_secs();
-            let second = Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs(self.second));
-            self.second_text = second.unwrap_or_default().to_string();
-            self.second_text.pop();
-        }
-        add(&mut self.text, &self.second_text);
-        add_thousandths(&mut self.text, now.subsec_millis());
-        self.text.push(b'Z');
-    }
+    record.key_values().visit(&mut Text(line)).map_err(io::Error::other)
 }
 
-/// Adds names and values as `name=value`.
-struct Text<'l>(&'l mut Vec<u8>);
+fn write_json(line: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    line.write_all(b"{\"time\":\"")?;
+    write_time(line)?;
+    write!(line, "\",\"level\":\"{}\",\"target\":", record.level())?;
+    write_quoted(line, record.target())?;
+    line.write_all(b",\"message\":")?;
+    write_quoted(line, record.args())?;
+    if record.target() == AUDIT {
+        line.write_all(b",\"event\":")?;
+        write_quoted(line, record.args())?;
+    }
+    record.key_values().visit(&mut Json(line)).map_err(io::Error::other)?;
+    line.write_all(b"}")
+}
 
-impl<'v> VisitSource<'v> for Text<'_> {
+fn write_time(line: &mut impl Write) -> io::Result<()> {
+    let mut time = String::with_capacity("2026-11-25T10:00:00.000Z".len());
+    TIME.print_timestamp(&Timestamp::now(), &mut time).map_err(io::Error::other)?;
+    line.write_all(time.as_bytes())
+}
+
+/// Writes names and values as `name=value`.
+struct Text<'l, W>(&'l mut W);
+
+impl<'v, W: Write> VisitSource<'v> for Text<'_, W> {
     fn visit_pair(&mut self, name: Key<'v>, value: Value<'v>) -> Result<(), Error> {
-        if name.as_str() == "deferred" {
-            return Ok(());
-        }
-        self.0.push(b' ');
-        // Everybody knows these: `GET /login 200`.
-        if !matches!(name.as_str(), "method" | "path" | "status") {
-            add(self.0, name.as_str());
-            self.0.push(b'=');
+        match name.as_str() {
+            DEFERRED => return Ok(()),
+            // Everybody knows these: `GET /login 200`.
+            "method" | "path" | "status" => self.0.write_all(b" ")?,
+            name => write!(self.0, " {name}=")?,
         }
         value.visit(self)
     }
 }
 
-impl VisitValue<'_> for Text<'_> {
+impl<W: Write> VisitValue<'_> for Text<'_, W> {
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), Error> {
         self.visit_str(&value.to_string())
     }
 
     fn visit_str(&mut self, value: &str) -> Result<(), Error> {
         match is_word(value) {
-            true => add(self.0, value),
-            false => add_quoted(self.0, value),
+            true => self.0.write_all(value.as_bytes())?,
+            false => write_quoted(self.0, value)?,
         }
         Ok(())
     }
 
     fn visit_null(&mut self) -> Result<(), Error> {
-        self.0.push(b'-');
-        Ok(())
-    }
-
-    fn visit_u64(&mut self, value: u64) -> Result<(), Error> {
-        add_number(self.0, value);
-        Ok(())
+        Ok(self.0.write_all(b"-")?)
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), Error> {
-        add_float(self.0, value);
-        Ok(())
+        Ok(write_float(self.0, value)?)
     }
 }
 
-/// Adds names and values as further members of an object; what is not there is left out.
-struct Json<'l>(&'l mut Vec<u8>);
+/// Writes names and values as members of an object; absent values are left out.
+struct Json<'l, W>(&'l mut W);
 
-impl<'v> VisitSource<'v> for Json<'_> {
+impl<'v, W: Write> VisitSource<'v> for Json<'_, W> {
     fn visit_pair(&mut self, name: Key<'v>, value: Value<'v>) -> Result<(), Error> {
-        if name.as_str() == "deferred" {
-            return Ok(());
+        match name.as_str() {
+            DEFERRED => Ok(()),
+            name => value.visit(JsonMember { line: self.0, name }),
         }
-        let before = self.0.len();
-        self.0.push(b',');
-        add_quoted(self.0, name.as_str());
-        self.0.push(b':');
-        let empty = self.0.len();
-        value.visit(&mut *self)?;
-        if self.0.len() == empty {
-            self.0.truncate(before);
-        }
-        Ok(())
     }
 }
 
-impl VisitValue<'_> for Json<'_> {
-    fn visit_any(&mut self, value: Value<'_>) -> Result<(), Error> {
-        add_shown(self.0, value);
-        Ok(())
-    }
+struct JsonMember<'l, W> {
+    line: &'l mut W,
+    name: &'l str,
+}
 
-    fn visit_str(&mut self, value: &str) -> Result<(), Error> {
-        add_quoted(self.0, value);
-        Ok(())
+impl<W: Write> JsonMember<'_, W> {
+    fn write_name(&mut self) -> io::Result<()> {
+        self.line.write_all(b",")?;
+        write_quoted(self.line, self.name)?;
+        self.line.write_all(b":")
+    }
+}
+
+impl<W: Write> VisitValue<'_> for JsonMember<'_, W> {
+    fn visit_any(&mut self, value: Value<'_>) -> Result<(), Error> {
+        self.write_name()?;
+        Ok(write_quoted(self.line, value)?)
     }
 
     fn visit_null(&mut self) -> Result<(), Error> {
@@ -183,39 +151,27 @@ impl VisitValue<'_> for Json<'_> {
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), Error> {
-        add_number(self.0, value);
-        Ok(())
+        self.write_name()?;
+        Ok(write!(self.line, "{value}")?)
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), Error> {
-        Ok(write!(self.0, "{value}")?)
+        self.write_name()?;
+        Ok(write!(self.line, "{value}")?)
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), Error> {
-        add_float(self.0, value);
-        Ok(())
+        self.write_name()?;
+        Ok(write_float(self.line, value)?)
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), Error> {
-        add(self.0, if value { "true" } else { "false" });
-        Ok(())
+        self.write_name()?;
+        Ok(write!(self.line, "{value}")?)
     }
 }
 
-/// To the thousandth: they are all durations.
-fn add_float(line: &mut Vec<u8>, value: f64) {
-    // What is no number becomes zero, which JSON has and the other has not.
-    let thousandths = (value * 1000.0 + 0.5) as u64;
-    add_number(line, thousandths / 1000);
-    add_thousandths(line, (thousandths % 1000) as u32);
-}
-
-/// Adds `.` and three digits.
-fn add_thousandths(line: &mut Vec<u8>, thousandths: u32) {
-    let digit = |place| b'0' + (thousandths / place % 10) as u8;
-    line.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
-}
-
-fn add_number(line: &mut Vec<u8>, number: u64) {
-    add(line, itoa::Buffer::new().format(number));
+/// To the thousandth: they are all durations. Infinities and NaN, which JSON does not have, become zero.
+fn write_float(line: &mut impl Write, value: f64) -> io::Result<()> {
+    write!(line, "{:.3}", if value.is_finite() { value } else { 0.0 })
 }

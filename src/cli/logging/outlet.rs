@@ -1,6 +1,4 @@
-//! The way of lines to stderr: most at once, access lines a moment later and many together.
-//!
-//! Must not know how a line is made, or what it says.
+//! The way of lines to stderr: most are written at once, deferred ones a moment later and many together.
 
 use std::{
     io::{self, Write},
@@ -12,25 +10,23 @@ use std::{
 
 use log::{Level, Record};
 
-use super::line::Line;
+use crate::{cli::logging::line::write_line, config::log_format::LogFormat};
 
-use crate::config::log_format::LogFormat;
+/// How long a deferred line may wait.
+const DELAY: Duration = Duration::from_millis(50);
+/// With so many bytes waiting, they are written at once.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Upper bound on the bytes that wait. Beyond it lines are dropped: stderr is not read, and requests must go on.
+const WAITING_BYTES: usize = 1024 * 1024;
 
-/// How long a line may wait.
-const PAUSE: Duration = Duration::from_millis(50);
-/// So many bytes wait no longer.
-const MANY: usize = 64 * 1024;
-/// What would make more bytes wait than these is dropped: nobody reads, and requests must go on.
-const MOST: usize = 1024 * 1024;
-
-/// Where lines go. Their order is the order in which they came.
+/// Writes lines in the order in which they came.
 #[derive(Default)]
 pub(super) struct Outlet {
     format: LogFormat,
     waiting: Mutex<Waiting>,
-    /// Tells the writing thread that there is something to write.
+    /// Wakes the writing thread.
     is_due: Condvar,
-    /// What is being written, for as long as it is locked; empty otherwise.
+    /// What is being written while this is locked; empty otherwise.
     writing: Mutex<Vec<u8>>,
 }
 
@@ -38,7 +34,7 @@ pub(super) struct Outlet {
 struct Waiting {
     lines: Vec<u8>,
     dropped: u64,
-    /// Whether the writing thread knows that there is something.
+    /// Whether the writing thread was woken.
     is_due: bool,
 }
 
@@ -47,68 +43,68 @@ impl Outlet {
         Self { format, ..Self::default() }
     }
 
-    /// Has a line written within [`PAUSE`], and does not wait for that. While too much waits already, it is
-    /// dropped and counted.
+    /// Has a line written within [`DELAY`], without waiting for that. While too much waits already, it is dropped and
+    /// counted.
     pub(super) fn write_soon(&self, line: &[u8]) {
         let mut waiting = locked(&self.waiting);
         let (before, after) = (waiting.lines.len(), waiting.lines.len() + line.len());
-        if after > MOST {
+        if after > WAITING_BYTES {
             waiting.dropped += 1;
             return;
         }
         waiting.lines.extend_from_slice(line);
-        let becomes_many = before < MANY && after >= MANY;
-        if !mem::replace(&mut waiting.is_due, true) || becomes_many {
+        let fills_batch = before < BATCH_BYTES && after >= BATCH_BYTES;
+        if !mem::replace(&mut waiting.is_due, true) || fills_batch {
             drop(waiting);
             self.is_due.notify_one();
         }
     }
 
-    /// Writes a line after all that waits; returns when that is done.
+    /// Writes a line after everything that waits; returns when that is done.
     pub(super) fn write_now(&self, line: &[u8]) {
         locked(&self.waiting).lines.extend_from_slice(line);
         self.flush();
     }
 
-    /// Writes all that waits.
+    /// Writes everything that waits.
     pub(super) fn flush(&self) {
-        // Locked first and longest: who comes next finds its lines waiting, being written, or written.
+        // Locked first and longest, so that a second caller finds its lines waiting, being written, or written.
         let mut writing = locked(&self.writing);
         let mut waiting = locked(&self.waiting);
         mem::swap(&mut *writing, &mut waiting.lines);
         let dropped = mem::take(&mut waiting.dropped);
-        // While this is written, others may go on.
+        // Others may add lines while this is written.
         drop(waiting);
         if dropped > 0 {
-            writing.extend_from_slice(self.loss(dropped).bytes());
+            self.report_loss(&mut writing, dropped);
         }
-        // Where stderr is closed, nobody wants the log.
+        // There is no other place to report that stderr is closed.
         let _ = io::stderr().write_all(&writing);
         writing.clear();
     }
 
-    fn loss(&self, dropped: u64) -> Line {
-        let mut line = Line::default();
+    fn report_loss(&self, line: &mut Vec<u8>, dropped: u64) {
+        let args = format_args!("{dropped} lines were dropped: stderr is read too slowly");
         let mut record = Record::builder();
         record.level(Level::Warn).target(module_path!());
-        let args = format_args!("{dropped} lines were dropped: stderr is read too slowly");
-        line.write(&record.args(args).build(), self.format);
-        line
+        // Writing to memory does not fail.
+        let _ = write_line(line, &record.args(args).build(), self.format);
     }
 
-    /// Waits until lines have waited long enough, or are many.
+    /// Waits until lines have waited for [`DELAY`], or fill a batch.
     fn wait(&self) {
         let waiting = locked(&self.waiting);
         let waiting = self.is_due.wait_while(waiting, |waiting| !waiting.is_due);
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let waiting =
-            self.is_due.wait_timeout_while(waiting, PAUSE, |waiting| waiting.lines.len() < MANY);
+        let waiting = self
+            .is_due
+            .wait_timeout_while(waiting, DELAY, |waiting| waiting.lines.len() < BATCH_BYTES);
         waiting.unwrap_or_else(PoisonError::into_inner).0.is_due = false;
     }
 }
 
-/// Starts the thread that writes what waits.
-pub(super) fn keep_writing(outlet: Arc<Outlet>) {
+/// Starts the thread that writes deferred lines.
+pub(super) fn start_writing(outlet: Arc<Outlet>) {
     let thread = thread::Builder::new().name("log".to_owned());
     let started = thread.spawn(move || {
         loop {
@@ -117,11 +113,11 @@ pub(super) fn keep_writing(outlet: Arc<Outlet>) {
         }
     });
     if let Err(error) = started {
-        log::error!("access lines are written late, there is no thread for them: {error}");
+        log::error!("deferred lines are written late, the system provides no thread: {error}");
     }
 }
 
-/// Nothing panics while it holds one of these, and the log goes on even so.
+/// A panic elsewhere leaves these values whole.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
