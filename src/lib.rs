@@ -84,7 +84,10 @@ pub use server::{enforce::authenticated::Authenticated, gate::Gate, site::Site, 
 #[doc(hidden)]
 pub use cli::main as run_command_line;
 
-/// The README's Rust examples are compiled.
+/// The Rust examples of the documents are compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../README.ko.md")]
+#[doc = include_str!("../docs/library.md")]
+#[doc = include_str!("../docs/from-fastapi.md")]
+struct Documents;

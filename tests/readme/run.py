@@ -1,8 +1,13 @@
-"""Runs every command of the README, in order, as a reader would: one shell, a folder of its own.
+"""Runs every command of the documents, in order, as a reader would: each document in a folder of its own.
 
-Blocks that end in `serve` or `serve --dev` run until the next one begins. A line that ends in `# 401` must
-print that as its last line. Differences from the README: the port is a free one, and `hp_...` is the key
-that `serve --dev` printed.
+- `sh` blocks share a shell's variables. A block that ends in `serve` or `serve --dev` runs until the next such block.
+- `python` and `py` blocks are programs with the exported variables.
+- A line that ends in `# 401` must print that as its last line.
+- A block `text output` is what the block before it prints; `...` in it stands for anything.
+- A block `sh not run: REASON` is for readers alone, and the reason is printed.
+
+Differences from the documents: the port is a free one, `hp_...` is the key that `serve --dev` printed, and the program
+is that of `target/release` where no document has installed it.
 """
 
 import os
@@ -16,10 +21,13 @@ import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-IN_CLONE = ("cargo run", "cargo install", "./tests/run")
-# What is running right now, which would run this again; and what takes minutes, since no test is timed.
-NOT_RUN = ("./tests/run\n", "cargo bench\n")
+DOCUMENTS = ["README.md", "README.ko.md", *sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("docs/*.md"))]
+DOCUMENTS += [".github/CONTRIBUTING.md", ".github/SECURITY.md"]
+BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ASSIGNMENT = re.compile(r"^(?:export )?([A-Z_]+)=", re.MULTILINE)
+# Nothing to run: data, and Rust, which doctests compile.
+DATA = {"toml", "yaml", "text", "promql", "rust", "json", "dockerfile", "ini", "nginx"}
+IN_CLONE = ("cargo ", "./")
 PATIENCE = 900
 
 
@@ -30,60 +38,78 @@ def free_port():
 
 
 class Reader:
-    """Somebody who follows the README."""
+    """Somebody who follows one document."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, installed, document):
         self.folder = folder
+        self.names = "|".join(set(ASSIGNMENT.findall(document)) | {"NOTHING"})
         self.address = f"127.0.0.1:{free_port()}"
+        self.metrics = f"127.0.0.1:{free_port()}"
         self.server = None
         self.key = None
+        self.printed = ""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HALLPASS_")}
         environment |= {
             "HALLPASS_BIND": self.address,
-            "CARGO_INSTALL_ROOT": str(folder / "installed"),
-            "PATH": f"{folder / 'installed' / 'bin'}:{environment['PATH']}",
+            "CARGO_INSTALL_ROOT": str(installed),
+            "PATH": f"{pathlib.Path(sys.executable).parent}:{installed / 'bin'}:{environment['PATH']}",
         }
         self.environment = environment
-        self.state = folder / "state.sh"
-        self.state.write_text("")
-        (folder / "work").mkdir()
+        self.variables = folder / "variables.sh"
+        self.variables.write_text("")
+        (folder / "work").mkdir(parents=True)
 
     def place(self, text):
         return REPOSITORY if text.startswith(IN_CLONE) else self.folder / "work"
 
     def follow(self, language, text):
-        if text in NOT_RUN:
-            return
-        text = text.replace("127.0.0.1:8080", self.address)
+        text = text.replace("127.0.0.1:8080", self.address).replace("127.0.0.1:8081", self.metrics)
         if language == "sh" and re.search(r"\bserve( --dev)?\n\Z", text):
             self.serve(text)
         elif language == "sh":
             self.shell(text.replace("hp_...", self.key or "hp_..."))
-        elif language == "python":
+        else:
             self.python(text)
 
     def shell(self, text):
         """Variables live on from block to block, through a file of `declare` lines."""
+        self.printed = ""
         for command in re.split(r"(?m)^(?=curl -s -o)", text):
-            script = f'set -euo pipefail\n. "{self.state}"\n{command}\ndeclare -p | grep -E "^declare -(-|x) (API_KEY|TOKEN|NEW_KEY|KEY_ID)=" > "{self.state}" || true\n'
+            script = (
+                f'set -euo pipefail\n. "{self.variables}"\n{command}\n'
+                f'declare -p | grep -E "^declare -(-|x) ({self.names})=" > "{self.variables}" || true\n'
+            )
             done = subprocess.run(
                 ["bash", "-c", script], cwd=self.place(text), env=self.environment, text=True,
                 capture_output=True, timeout=PATIENCE,
             )
+            self.printed += done.stdout
             print(f"$ {command.strip()}\n{done.stdout}", flush=True)
             if done.returncode != 0:
                 sys.exit(f"exit code {done.returncode}\n{done.stderr}")
             expected = re.search(r"# (\d{3})$", command.strip())
             if expected and done.stdout.strip().splitlines()[-1] != expected[1]:
                 sys.exit(f"expected {expected[1]}")
-            if '"code":"' in done.stdout or '"error":"' in done.stdout:
-                sys.exit("a command of the README was refused")
+            if not expected and ('"code":"' in done.stdout or '"error":"' in done.stdout):
+                sys.exit("a command of the document was refused")
 
     def python(self, text):
-        script = f'. "{self.state}"\nexec "{sys.executable}" -'
-        done = subprocess.run(["bash", "-c", script], input=text, text=True, env=self.environment, timeout=60)
+        script = f'. "{self.variables}"\nexec "{sys.executable}" -'
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=self.folder / "work", input=text, text=True, env=self.environment,
+            stdout=subprocess.PIPE, timeout=60,
+        )
+        self.printed = done.stdout
+        print(f"$ python\n{done.stdout}", flush=True)
         if done.returncode != 0:
-            sys.exit("the Python of the README failed")
+            sys.exit("the Python of the document failed")
+
+    def compare(self, expected):
+        """What was printed, with `...` of the document for anything."""
+        expected = expected.replace("127.0.0.1:8080", self.address)
+        pattern = ".*?".join(re.escape(part) for part in expected.strip().split("..."))
+        if not re.fullmatch(pattern, self.printed.strip(), re.DOTALL):
+            sys.exit(f"the document says\n{expected}\nbut printed was\n{self.printed}")
 
     def serve(self, text):
         self.stop()
@@ -109,20 +135,42 @@ class Reader:
             self.server = None
 
 
+def run(document, folder, installed):
+    """Follows a document, and returns how many of its blocks were run."""
+    content = (REPOSITORY / document).read_text()
+    reader, count = Reader(folder, installed, content), 0
+    if "cargo install" not in content and not (installed / "bin").exists():
+        (installed / "bin").mkdir(parents=True)
+        (installed / "bin" / "hallpass").symlink_to(REPOSITORY / "target" / "release" / "hallpass")
+    try:
+        for language, rest, text in BLOCK.findall(content):
+            not_run = rest.partition("not run: ")[2].strip()
+            if language == "text" and rest.strip() == "output":
+                reader.compare(text)
+            elif language in DATA:
+                continue
+            elif not_run:
+                print(f"not run: {not_run}\n| " + text.strip().replace("\n", "\n| "), flush=True)
+            elif language in ("sh", "python", "py") and not rest:
+                reader.follow(language, text)
+                count += 1
+            else:
+                sys.exit(f"{document}: a block of `{language}{rest}` is neither run nor says `not run: REASON`")
+        reader.stop()
+    finally:
+        if reader.server:
+            reader.server.kill()
+    return count
+
+
 def main():
-    blocks = BLOCK.findall((REPOSITORY / "README.md").read_text())
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        reader = Reader(pathlib.Path(folder))
-        try:
-            for language, text in blocks:
-                reader.follow(language, text)
-            reader.stop()
-        finally:
-            if reader.server:
-                reader.server.kill()
-    run = sum(language in ("sh", "python") and text not in NOT_RUN for language, text in blocks)
-    print(f"README: {run} blocks followed in {time.monotonic() - started:.0f} s")
+        folder, count = pathlib.Path(folder), 0
+        for number, document in enumerate(sys.argv[1:] or DOCUMENTS):
+            print(f"== {document}", flush=True)
+            count += run(document, folder / str(number), folder / "installed")
+    print(f"documents: {count} blocks followed in {time.monotonic() - started:.0f} s")
 
 
 main()
