@@ -55,9 +55,9 @@ class Reader:
             "PATH": f"{pathlib.Path(sys.executable).parent}:{installed / 'bin'}:{environment['PATH']}",
         }
         self.environment = environment
+        (folder / "work").mkdir(parents=True)
         self.variables = folder / "variables.sh"
         self.variables.write_text("")
-        (folder / "work").mkdir(parents=True)
 
     def place(self, text):
         return REPOSITORY if text.startswith(IN_CLONE) else self.folder / "work"
@@ -139,7 +139,7 @@ def run(document, folder, installed):
     """Follows a document, and returns how many of its blocks were run."""
     content = (REPOSITORY / document).read_text()
     reader, count = Reader(folder, installed, content), 0
-    if "cargo install" not in content and not (installed / "bin").exists():
+    if not re.search("^cargo install", content, re.MULTILINE) and not (installed / "bin").exists():
         (installed / "bin").mkdir(parents=True)
         (installed / "bin" / "hallpass").symlink_to(REPOSITORY / "target" / "release" / "hallpass")
     try:
