@@ -1,20 +1,20 @@
-//! Faults that a person must mend: where each one is, what it is, how to mend it.
+//! What is wrong in a setting, a file or a document: where, what, and how to fix it.
 //!
-//! Must not know who looks for faults or how they are shown.
+//! Must not know any other part of hallpass.
 
 use std::fmt;
 
-/// One fault of a setting, a file or a document.
+/// One thing that is wrong in a setting, a file or a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Where: `roster.toml:12`, `.env:3`, `HALLPASS_BIND`, `GET /clients`.
     pub location: String,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
 impl Diagnostic {
-    /// A fault at `location`; `message` says what is wrong and how to mend it.
+    /// Creates a diagnostic; `message` says what is wrong and how to fix it.
     pub fn new(location: impl Into<String>, message: impl Into<String>) -> Self {
         Self { location: location.into(), message: message.into() }
     }
@@ -26,40 +26,40 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All faults that were found in one run, one line each when shown.
+/// Everything that one run found. `Display` writes one line for each.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Adds a fault.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Adds the faults that were found elsewhere.
+    /// Adds all of `others`.
     pub fn extend(&mut self, others: Diagnostics) {
         self.0.extend(others.0);
     }
 
-    /// Whether nothing is wrong.
+    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The faults, in the order in which they were found.
+    /// The diagnostics, in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }
 
-    /// The value of `result`, or nothing after its faults were added.
+    /// Takes the value out of `result`, or adds its diagnostics and returns `None`.
     pub fn keep<T>(&mut self, result: Result<T, impl Into<Diagnostics>>) -> Option<T> {
         result.map_err(|diagnostics| self.extend(diagnostics.into())).ok()
     }
 
-    /// `value` if nothing is wrong.
+    /// Returns `value` if nothing was found.
     ///
     /// # Errors
-    /// All faults, if there is one.
+    /// The diagnostics, if there are any.
     pub fn or<T>(self, value: T) -> Result<T, Diagnostics> {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
@@ -83,7 +83,7 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// As they are displayed: `main` shows what it returns by this.
+/// The same as `Display`, because `main` prints a returned error with `Debug`.
 impl fmt::Debug for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,6 +1,4 @@
 //! Settings as they were value, each with the location where it stands: flag, environment or `.env`.
-//!
-//! Must not know what a value means: `resolve` reads values.
 
 use std::{
     collections::BTreeMap,

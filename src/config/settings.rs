@@ -1,6 +1,4 @@
 //! Settings as values: what `serve` works with, checked.
-//!
-//! Must not know where a value was written: `raw` remembers places.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 

@@ -1,6 +1,4 @@
 //! Settings as people write them: what is read, and that every fault is told at once.
-//!
-//! Must not know what the values are used for.
 
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
 //! How each sort of value is written; every function says what is wrong and how to write it right.
-//!
-//! Must not know which variable it reads.
 
 use std::{
     net::{IpAddr, SocketAddr},

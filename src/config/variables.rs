@@ -1,6 +1,4 @@
 //! The table of environment variables, and `.env.example` made from it.
-//!
-//! Must not know what a value means: `resolve` reads values.
 
 use std::fmt::Write;
 

@@ -1,6 +1,4 @@
 //! The text of an API key: `hp_`, 12 characters key id, `_`, 43 characters secret, 6 of checksum.
-//!
-//! Must not know whose key it is or whether it is good.
 
 use std::fmt;
 
@@ -12,11 +10,10 @@ use crate::oauth::key_id::KeyId;
 /// The digits of base62, in the order of their values.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const PREFIX: &str = "hp_";
-const ID: usize = 12;
 const SECRET: usize = 43;
 const CHECKSUM: usize = 6;
 
-/// A text that is no API key. It does not hold the text, which may be a secret all the same.
+/// Why a text is not an API key. It does not contain the text, which may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiKeySyntaxError {
     /// The text has another shape.
@@ -27,7 +24,7 @@ pub(crate) enum ApiKeySyntaxError {
     Checksum,
 }
 
-/// A whole API key, as a client holds it. It is wiped from memory when dropped and never shown by `Debug`.
+/// A complete API key. It is wiped from memory when dropped, and `Debug` shows only its id.
 #[derive(Clone)]
 pub(crate) struct ApiKey {
     id: KeyId,
@@ -35,7 +32,7 @@ pub(crate) struct ApiKey {
 }
 
 impl ApiKey {
-    /// Reads a key and compares its checksum; costs no bcrypt.
+    /// Parses a key and verifies its checksum, without bcrypt.
     ///
     /// # Errors
     /// [`ApiKeySyntaxError`] when `text` has another shape or the checksum does not fit.
@@ -55,14 +52,14 @@ impl ApiKey {
         Ok(Self { id, secret: secret.into() })
     }
 
-    /// A new key: 43 characters of the system's randomness, which are 256 bits.
+    /// Generates a key with 256 random bits, which are 43 characters.
     ///
     /// # Panics
-    /// Where the system has no randomness to give, as any use of the thread's generator does.
+    /// If the system provides no randomness.
     pub(crate) fn generate() -> Self {
-        // Every such text is a key id, so the loop ends at once; it stands in for an `expect`.
+        // Every such text is a key id, so the loop ends at once; it replaces an `expect`.
         let id = loop {
-            if let Ok(id) = KeyId::parse(&random_text(ID)) {
+            if let Ok(id) = KeyId::parse(&random_text(KeyId::LENGTH)) {
                 break id;
             }
         };
@@ -74,11 +71,11 @@ impl ApiKey {
         &self.id
     }
 
-    /// The whole text, for the one place that shows it.
+    /// The complete text of the key.
     pub(crate) fn expose(&self) -> SecretString {
         let secret = self.secret.expose_secret();
-        // Exactly as long as needed: a growing string would leave copies behind in memory.
-        let mut text = String::with_capacity(PREFIX.len() + ID + 1 + SECRET + CHECKSUM);
+        // Allocated once: a string that grows leaves copies in memory.
+        let mut text = String::with_capacity(PREFIX.len() + KeyId::LENGTH + 1 + SECRET + CHECKSUM);
         text.push_str(PREFIX);
         text.push_str(self.id.as_str());
         text.push('_');
@@ -87,7 +84,7 @@ impl ApiKey {
         text.into()
     }
 
-    /// The 43 characters that bcrypt gets.
+    /// The 43 characters that are hashed.
     pub(super) fn secret(&self) -> &SecretString {
         &self.secret
     }
@@ -99,14 +96,14 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// So many characters, each of the 62 equally likely, without a second copy in memory.
+/// `length` uniformly distributed base62 characters, allocated once.
 fn random_text(length: usize) -> String {
     let mut text = String::with_capacity(length);
     text.extend(rand::rng().sample_iter(Alphanumeric).take(length).map(char::from));
     text
 }
 
-/// CRC-32 of all that stands before it, in base62, big-endian, padded with zeros.
+/// The CRC-32 of everything before it, in base62, big-endian, padded with zeros.
 fn checksum(id: &KeyId, secret: &str) -> [u8; CHECKSUM] {
     let mut hasher = crc32fast::Hasher::new();
     for part in [PREFIX, id.as_str(), "_", secret] {

@@ -1,6 +1,4 @@
-//! API keys that bcrypt has found right before, known again by keyed digests.
-//!
-//! Must not know what may have changed since: the roster as it is now is asked at every recall.
+//! A cache of verified API keys, so that a key is hashed with bcrypt only once.
 
 use std::{
     fmt,
@@ -20,17 +18,16 @@ use crate::roster::{
     verified_key::{ApiKeyError, VerifiedKey},
 };
 
-/// The most memory that is spent on it: some 80,000 keys. What is forgotten is hashed again.
+/// The memory limit, enough for some 80,000 keys. An evicted key is hashed again.
 const BYTES: u64 = 16 * 1024 * 1024;
 
 /// HMAC-SHA-256.
 type Digest = [u8; 32];
 
-/// For bcrypt hashes, the digest of the secret that was found to have this hash.
+/// Maps a bcrypt hash to the digest of the secret that matched it.
 ///
-/// That a secret has a hash stays true whatever happens, so nothing here grows stale: a key that was taken out of
-/// the roster, has expired or was given another hash is not found or not good there. The key of the digests is
-/// random and never leaves the process, so that its memory shows no more of a secret than the roster file does.
+/// An entry never becomes stale, because every lookup starts from the key's hash in the current roster. The HMAC key
+/// is random and never leaves the process: its memory reveals no more about a secret than the roster does.
 pub(crate) struct ApiKeyCache {
     key: hmac::Key,
     digests: Cache<SecretHash, Digest, Size>,
@@ -47,8 +44,8 @@ impl Default for ApiKeyCache {
 }
 
 impl ApiKeyCache {
-    /// Checks an API key that was proven before, without bcrypt; `None` if it was not. Whoever holds it may learn that
-    /// it is good no more.
+    /// Verifies a cached API key without bcrypt; `None` if the key is not cached. An expired or disabled key is
+    /// reported as such, since the caller has proven that it holds the key.
     pub(crate) fn recall(
         &self,
         roster: &Roster,
@@ -63,7 +60,7 @@ impl ApiKeyCache {
         Some(VerifiedKey::new(client, record, now))
     }
 
-    /// Checks an API key as [`Roster::verify`] does, and remembers one that is good.
+    /// Verifies an API key with [`Roster::verify`] and caches it if it is valid.
     ///
     /// # Errors
     /// As [`Roster::verify`].
@@ -84,7 +81,7 @@ impl ApiKeyCache {
         Ok(verified)
     }
 
-    /// How many were known again, how many had to be hashed, and the bytes in use.
+    /// Hits, misses, and the bytes in use.
     pub(crate) fn usage(&self) -> (u64, u64, u64) {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (count(&self.hits), count(&self.misses), self.digests.weight())
@@ -97,7 +94,7 @@ impl fmt::Debug for ApiKeyCache {
     }
 }
 
-/// Bytes in memory, the cache's own among them.
+/// The size of an entry in bytes, the cache's overhead included.
 #[derive(Clone)]
 struct Size;
 

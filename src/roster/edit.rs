@@ -1,6 +1,4 @@
-//! The roster file and the commands that change it: the only place that writes.
-//!
-//! Must not know who asks for the change or what is done with the key.
+//! Changes of the roster file.
 
 use std::{io, path::Path, time::Duration};
 
@@ -22,7 +20,7 @@ use crate::{
 };
 
 const HEADER: &str = "\
-# Who may come in: clients with the hashes of their API keys, users, trusted issuers.
+# The roster: clients with the hashes of their API keys, users, external issuers.
 # `hallpass key` and `hallpass user` change this file and keep comments; `hallpass check` checks it.
 ";
 
@@ -35,23 +33,23 @@ pub(crate) struct Entitlements {
     pub scopes: Scopes,
 }
 
-/// Makes a roster that lets nobody in, with mode 0600.
+/// Creates an empty roster with mode 0600.
 ///
 /// # Errors
 /// [`EditError::Exists`] if there is anything at `path`, [`EditError::Io`] if it cannot be written.
 pub(crate) fn create(path: &Path) -> Result<(), EditError> {
     locked_file::create(path, HEADER).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => EditError::Exists(path.to_owned()),
-        _ => failed(path)(error),
+        _ => io_error(path)(error),
     })
 }
 
-/// Adds a key to a client, and makes the client where it is new, and the file where there is none.
-/// Returns the key when the file is safely on the disk; it is kept nowhere else.
+/// Adds a key to a client. Creates the client, and the file, if they do not exist.
+/// Returns the key after the file was synced to disk; the key is stored nowhere else.
 ///
 /// # Errors
 /// [`EditError`] if the roster is broken, the client exists and `new_client` is not empty, or the file
-/// cannot be written. The file is then as before.
+/// cannot be written. The file is then unchanged.
 pub(crate) fn add_key(
     path: &Path,
     client: &Subject,
@@ -60,7 +58,7 @@ pub(crate) fn add_key(
     cost: u32,
     now: Timestamp,
 ) -> Result<ApiKey, EditError> {
-    let (key, hash) = fresh(cost)?;
+    let (key, hash) = generate_key(cost)?;
     let expires = expires.map(|lifetime| later(now, lifetime));
     let entry = toml_edits::key_entry(&key, &hash, now, expires)?;
     change(path, MissingFile::IsEmpty, |roster, text| {
@@ -80,13 +78,12 @@ pub(crate) fn add_key(
     Ok(key)
 }
 
-/// Adds a key to a client, good for as long as `expires` says, and makes its older keys expire after `overlap`,
-/// unless they do so earlier.
-/// Returns the new key when the file is safely on the disk; it is kept nowhere else.
+/// Adds a key with the lifetime `expires` to a client, and makes its older keys expire after `overlap` if they do
+/// not expire earlier. Returns the new key after the file was synced to disk; the key is stored nowhere else.
 ///
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the client is unknown or has no keys, or the file
-/// cannot be written. The file is then as before.
+/// cannot be written. The file is then unchanged.
 pub(crate) fn rotate(
     path: &Path,
     client: &Subject,
@@ -95,7 +92,7 @@ pub(crate) fn rotate(
     cost: u32,
     now: Timestamp,
 ) -> Result<ApiKey, EditError> {
-    let (key, hash) = fresh(cost)?;
+    let (key, hash) = generate_key(cost)?;
     let expires = expires.map(|lifetime| later(now, lifetime));
     let entry = toml_edits::key_entry(&key, &hash, now, expires)?;
     let end = toml_edits::whole_seconds(later(now, overlap));
@@ -112,11 +109,11 @@ pub(crate) fn rotate(
     Ok(key)
 }
 
-/// Removes a key for good. Returns the client that it belonged to.
+/// Removes a key and returns its client.
 ///
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the key is unknown, or the file cannot be written.
-/// The file is then as before.
+/// The file is then unchanged.
 pub(crate) fn revoke(path: &Path, id: &KeyId) -> Result<Subject, EditError> {
     change(path, MissingFile::IsError, |roster, text| {
         let (client, _) = roster.key(id).ok_or_else(|| EditError::UnknownKey(id.clone()))?;
@@ -125,11 +122,11 @@ pub(crate) fn revoke(path: &Path, id: &KeyId) -> Result<Subject, EditError> {
     })
 }
 
-/// Adds a user whose password is set `now`, and makes the file where there is none; it is safely on the disk when this returns.
+/// Adds a user. Creates the file if it does not exist, and returns after it was synced to disk.
 ///
 /// # Errors
-/// [`EditError`] if the password is none that can be kept, the name is taken, the roster is broken or the
-/// file cannot be written. The file is then as before.
+/// [`EditError`] if the password cannot be set, the name is taken, the roster is broken or the
+/// file cannot be written. The file is then unchanged.
 pub(crate) fn add_user(
     path: &Path,
     user: &Subject,
@@ -151,11 +148,11 @@ pub(crate) fn add_user(
     })
 }
 
-/// Removes a user for good.
+/// Removes a user.
 ///
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the user is unknown, or the file cannot be written.
-/// The file is then as before.
+/// The file is then unchanged.
 pub(crate) fn remove_user(path: &Path, user: &Subject) -> Result<(), EditError> {
     change(path, MissingFile::IsError, |roster, text| {
         if roster.user(user).is_none() {
@@ -166,13 +163,13 @@ pub(crate) fn remove_user(path: &Path, user: &Subject) -> Result<(), EditError> 
     })
 }
 
-/// What no file at all means to an edit.
+/// How a change treats a file that does not exist.
 enum MissingFile {
     IsEmpty,
     IsError,
 }
 
-/// Reads, changes and writes under the lock, so that of two edits at once none is lost.
+/// Reads, changes and writes under the lock, so that concurrent changes are not lost.
 fn change<T>(
     path: &Path,
     missing: MissingFile,
@@ -181,25 +178,25 @@ fn change<T>(
     if matches!(missing, MissingFile::IsError) && !path.exists() {
         return Err(EditError::NoRoster(path.to_owned()));
     }
-    let locked = LockedFile::wait_for(path).map_err(failed(path))?;
-    let text = locked.read().map_err(failed(path))?.unwrap_or_else(|| HEADER.to_owned());
+    let locked = LockedFile::wait_for(path).map_err(io_error(path))?;
+    let text = locked.read().map_err(io_error(path))?.unwrap_or_else(|| HEADER.to_owned());
     let file = path.display().to_string();
     let before = Roster::parse(&text, &file).map_err(EditError::Broken)?;
     let mut document: DocumentMut = text.parse()?;
     let done = apply(&before.roster, &mut document)?;
     let text = document.to_string();
     Roster::parse(&text, &file).map_err(EditError::WouldBreak)?;
-    locked.replace(&text).map_err(failed(path))?;
+    locked.replace(&text).map_err(io_error(path))?;
     Ok(done)
 }
 
-fn fresh(cost: u32) -> Result<(ApiKey, SecretHash), HashError> {
+fn generate_key(cost: u32) -> Result<(ApiKey, SecretHash), HashError> {
     let key = ApiKey::generate();
     let hash = SecretHash::new(key.secret(), cost)?;
     Ok((key, hash))
 }
 
-/// The moment after a while, or the last that can be written.
+/// `now + after`, or the last timestamp that can be written.
 fn later(now: Timestamp, after: Duration) -> Timestamp {
     now.saturating_add(after).unwrap_or(Timestamp::MAX)
 }
@@ -209,6 +206,6 @@ fn expires_before(client: &Client, id: &str, end: Timestamp) -> bool {
     key.and_then(|key| key.expires).is_some_and(|expires| expires <= end)
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> EditError {
+fn io_error(path: &Path) -> impl Fn(io::Error) -> EditError {
     |error| EditError::Io { path: path.to_owned(), error }
 }

@@ -1,6 +1,4 @@
-//! Replacing a file as a whole: readers and a kill at any moment find the old or the new one.
-//!
-//! Must not know what is in the file.
+//! Atomic replacement of a file: readers, and a crash at any time, see the old or the new content.
 
 use std::{
     ffi::OsString,
@@ -11,20 +9,20 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// A file that nobody else who asks for the lock changes, for as long as this lives.
+/// A file, locked against other changes until this is dropped.
 pub(super) struct LockedFile {
     target: PathBuf,
-    /// Closing it gives the lock back; the file stays, since removing it would let two hold "the" lock.
+    /// Closing it releases the lock. The lock file stays: after a removal two processes could hold different ones.
     _lock: File,
 }
 
 impl LockedFile {
-    /// Waits for the lock of `path`, which need not exist. A link is followed, so that what it names is
-    /// changed and not the link.
+    /// Waits for the lock of `path`, which need not exist. Follows links, so that the target is changed and not the
+    /// link.
     pub(super) fn wait_for(path: &Path) -> io::Result<Self> {
         let target = resolve(path)?;
         if target.is_dir() {
-            // Else a lock would stay beside it, and what is said later is of no use.
+            // Later errors would not name the cause, and a lock file would stay behind.
             let what = "it is a directory; give the path of a file in it";
             return Err(io::Error::new(io::ErrorKind::IsADirectory, what));
         }
@@ -33,8 +31,8 @@ impl LockedFile {
         let lock = match private().create_new(true).write(true).open(&name) {
             Ok(made) => {
                 if let Ok(found) = fs::metadata(&target) {
-                    // Best effort: whoever owns the file will want to lock it as well. Only what was made here is
-                    // given away: a lock that was there may be somebody's link to a file of root's.
+                    // Best effort, so that the owner can lock the file as well. Only for a lock file created here: an
+                    // existing one may be a link to a file of root.
                     let _denied = give_to_owner(&made, &found);
                 }
                 made
@@ -57,12 +55,12 @@ impl LockedFile {
         }
     }
 
-    /// Puts a new file with mode 0600 in the place of the old one; it is on the disk when this returns.
+    /// Replaces the file by a new one with mode 0600 and syncs it to disk.
     pub(super) fn replace(&self, text: &str) -> io::Result<()> {
         let mut name = OsString::from(".");
         name.push(self.target.file_name().unwrap_or_default());
         name.push(".new");
-        // Under the lock one name is enough, and what a kill left behind goes with the next edit.
+        // Under the lock one name is enough; a leftover of a crash is removed here.
         match fs::remove_file(directory(&self.target).join(&name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -80,14 +78,14 @@ impl LockedFile {
     }
 }
 
-/// Makes a file with mode 0600; fails if anything of that name exists.
+/// Creates a file with mode 0600; fails if `path` exists.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     written_beside(path, tempfile::Builder::new().prefix(".roster-"), text)?
         .persist_noclobber(path)?;
     flush_directory(path)
 }
 
-/// Where `path` leads; its last part need not exist yet.
+/// Resolves links; the last component need not exist.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
@@ -105,7 +103,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-/// The text in a new file of mode 0600 in the directory of `path`: a rename works only there.
+/// Writes a temporary file of mode 0600 in the directory of `path`, from where a rename is atomic.
 fn written_beside(
     path: &Path,
     new: &tempfile::Builder<'_, '_>,
@@ -117,7 +115,7 @@ fn written_beside(
     Ok(new)
 }
 
-/// Makes the rename itself outlive a power cut.
+/// Makes the rename survive a power failure.
 fn flush_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory(path))?.sync_all() } else { Ok(()) }
 }

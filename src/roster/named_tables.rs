@@ -1,15 +1,13 @@
-//! Hanging named tables into a roster's text and taking them out, with the comments around them.
-//!
-//! Must not know what the tables say.
+//! Adds and removes named tables of a TOML document, with the comments around them.
 
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::oauth::subject::Subject;
 
-/// Adds `[section.name]`, in the manner in which the section is written.
+/// Adds `[section.name]` in the style of the section, inline or not.
 pub(super) fn add(document: &mut DocumentMut, section: &str, name: &Subject, mut entry: Table) {
     if document.is_empty() {
-        // Comments alone belong to no entry and would end up below the first one.
+        // In a document of comments alone they would end up after the first entry.
         let comments = document.trailing().as_str().unwrap_or_default().to_owned();
         let gap = if comments.is_empty() { "" } else { "\n" };
         entry.decor_mut().set_prefix(comments + gap);
@@ -28,8 +26,8 @@ pub(super) fn add(document: &mut DocumentMut, section: &str, name: &Subject, mut
     }
 }
 
-/// Removes `[section.name]`. The comment right above belongs to it and goes as well; what stands further
-/// above, behind an empty line, moves on to what comes next.
+/// Removes `[section.name]` and the comment directly above it. A comment that an empty line separates from it moves to
+/// the next table.
 pub(super) fn remove(document: &mut DocumentMut, section: &str, name: &Subject) {
     let entries = document.get_mut(section).and_then(Item::as_table_like_mut);
     let Some(removed) = entries.and_then(|entries| entries.remove(name.as_str())) else { return };
@@ -54,7 +52,7 @@ pub(super) fn remove(document: &mut DocumentMut, section: &str, name: &Subject) 
     }
 }
 
-/// Where the first header stands behind this place.
+/// The position of the first header after `behind`.
 fn next_position(table: &Table, behind: isize) -> Option<isize> {
     let own = (!table.is_implicit() && !table.is_dotted()).then(|| table.position()).flatten();
     let own = own.filter(|position| *position > behind);

@@ -19,10 +19,10 @@ use crate::{
 };
 
 impl Roster {
-    /// Reads the text of a roster. `file` is its name in places, as in `roster.toml:12`.
+    /// Parses the text of a roster. `file` is its name in diagnostics, as in `roster.toml:12`.
     ///
     /// # Errors
-    /// All faults of the text, in the order of their lines.
+    /// Everything that is wrong with the text, sorted by line.
     pub(crate) fn parse(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
         chunks::parse(text, file, chunks::MIN_SIZE).map_or_else(|| whole(text, file), Ok)
     }
@@ -30,12 +30,12 @@ impl Roster {
     /// Reads a roster file.
     ///
     /// # Errors
-    /// Why the file cannot be read, or all its faults.
+    /// Why the file cannot be read, or everything that is wrong with it.
     pub(crate) fn load(path: &Path) -> Result<LoadedRoster, Diagnostics> {
         Self::from_file(fs::read(path).as_deref(), path)
     }
 
-    /// Reads a roster from what was read at `path`.
+    /// Parses what was read from `path`.
     ///
     /// # Errors
     /// As [`Self::load`].

@@ -14,69 +14,65 @@ use crate::{
     },
 };
 
-/// An immutable, checked snapshot of who may come in; the default lets nobody in.
+/// An immutable, checked roster. The default is empty.
 #[derive(Debug, Clone)]
 pub(crate) struct Roster {
-    /// Each in the order of the names.
+    // All three are sorted by name.
     pub(super) clients: Vec<Client>,
     pub(super) users: Vec<User>,
     pub(super) issuers: Vec<Issuer>,
-    /// Where a key is: which client, which of its keys.
+    /// The index of the client, and of the key in it.
     pub(super) keys: HashMap<KeyId, (usize, usize)>,
-    /// What an unknown key costs, so that it takes as long as a known one.
+    /// The cost of rejecting an unknown key, so that it takes as long as a known one.
     pub(super) highest_cost: u32,
-    /// What an unknown user's password costs.
+    /// The cost of rejecting an unknown user.
     pub(super) highest_password_cost: u32,
 }
 
-/// A roster without faults, and what should be looked at all the same.
+/// A valid roster, with the warnings about it.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadedRoster {
-    /// The roster.
     pub roster: Roster,
-    /// What is allowed and unwise.
     pub warnings: Diagnostics,
 }
 
 impl Roster {
-    /// The client of this name.
     pub(crate) fn client(&self, name: &Subject) -> Option<&Client> {
         let at = self.clients.binary_search_by(|client| client.name.cmp(name)).ok()?;
         self.clients.get(at)
     }
 
-    /// All clients, by name.
+    /// All clients, sorted by name.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
         self.clients.iter()
     }
 
-    /// The key of this id and the client that it belongs to, found at once however many there are.
+    /// The key with this id, and its client.
     pub(crate) fn key(&self, id: &KeyId) -> Option<(&Client, &KeyRecord)> {
         let (client, key) = *self.keys.get(id)?;
         let client = self.clients.get(client)?;
         Some((client, client.keys.get(key)?))
     }
 
-    /// The user of this name.
     pub(crate) fn user(&self, name: &Subject) -> Option<&User> {
         let at = self.users.binary_search_by(|user| user.name.cmp(name)).ok()?;
         self.users.get(at)
     }
 
-    /// All users, by name.
+    /// All users, sorted by name.
     pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
     }
 
-    /// All trusted issuers, by name.
+    /// All external issuers, sorted by name.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = &Issuer> {
         self.issuers.iter()
     }
 
-    /// This roster with one client more, and the client's fresh key. A client that is known keeps its keys.
+    /// Adds a client with a new key. An existing client gets the roles and scopes and keeps its keys.
     ///
     /// # Errors
-    /// [`HashError`] when `cost` is outside of [`COSTS`] or the system gives no randomness.
+    /// [`HashError`] if `cost` is out of bounds or the system provides no randomness.
     pub(crate) fn with_client(
         mut self,
         name: &Subject,
@@ -108,7 +104,7 @@ impl Roster {
                 == issuers.iter().map(|issuer| &issuer.url).collect::<HashSet<_>>().len()
     }
 
-    /// Indexes what was checked before; key ids and names must not repeat.
+    /// Indexes checked entries. Names and key ids must be unique.
     pub(super) fn new(entries: RosterEntries) -> Self {
         let RosterEntries { mut clients, mut users, mut issuers } = entries;
         clients.sort_by(|a, b| a.name.cmp(&b.name));

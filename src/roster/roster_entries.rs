@@ -1,6 +1,4 @@
-//! What the roster says: clients with their API keys, users, trusted issuers. Plain data.
-//!
-//! Must not know the file that says it, or how a secret is checked.
+//! The entries of a roster: clients with their API keys, users, external issuers.
 
 use jiff::Timestamp;
 
@@ -20,26 +18,22 @@ pub(crate) struct Client {
     pub roles: Roles,
     /// The scopes that it may ask for.
     pub scopes: Scopes,
-    /// Whether it may not come in at present, whatever keys it holds.
     pub disabled: bool,
     /// Its API keys, in the order of the file.
     pub keys: Vec<KeyRecord>,
 }
 
-/// What is kept of an API key: everything but the key.
+/// What the roster stores about an API key: everything but the key.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyRecord {
-    /// The public name of the key.
     pub id: KeyId,
-    /// When it was made.
     pub created: Timestamp,
-    /// The first moment at which it is good no more.
+    /// The first instant at which the key is no longer valid.
     pub expires: Option<Timestamp>,
     pub(super) hash: SecretHash,
 }
 
 impl KeyRecord {
-    /// Whether the key is good no more at `now`.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
@@ -54,23 +48,21 @@ pub(crate) struct User {
     pub roles: Roles,
     /// The scopes that the user may ask for.
     pub scopes: Scopes,
-    /// Whether the user may not come in at present.
     pub disabled: bool,
-    /// When the password was set; tokens that are older are not this user's.
+    /// When the password was set; older tokens are refused.
     pub created: Option<Timestamp>,
     pub(super) password: SecretHash,
 }
 
-/// An OpenID provider whose tokens are welcome.
+/// An OpenID provider whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issuer {
-    /// What the roster calls it.
     pub name: Subject,
-    /// Its `iss`, to be compared exactly.
+    /// Its `iss`, compared exactly.
     pub url: ProviderUrl,
     /// The `aud` that its tokens must carry.
     pub audience: String,
-    /// The claim that lists roles; without one its tokens carry none.
+    /// The claim that lists roles; without one its tokens have none.
     pub roles_claim: Option<String>,
 }
 

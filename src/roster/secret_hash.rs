@@ -1,38 +1,35 @@
-//! The bcrypt hash of a secret: checked when read, compared in one place, never shown.
-//!
-//! Must not know whose secret it is or where the hash is kept.
+//! The bcrypt hash of a secret.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use bcrypt::HashParts;
 use secrecy::{ExposeSecret, SecretString};
 
-/// The bcrypt cost of new API keys. Their secrets are random, so a higher one would protect nothing more.
+/// The bcrypt cost of new API keys. Their secrets are random, so a higher cost adds no protection.
 pub(crate) const DEFAULT_COST: u32 = 10;
 
 /// The bcrypt cost of new passwords, which are easier to guess than keys.
 pub(crate) const PASSWORD_COST: u32 = 12;
 
-/// The bcrypt costs that a roster may hold: less protects nothing, more lets one login occupy a core
-/// for seconds.
+/// The allowed bcrypt costs: less does not protect, more occupies a core for seconds.
 pub(crate) const COSTS: RangeInclusive<u32> = 4..=14;
 
-/// Why a text is not the hash of a secret. It does not hold the text: people paste keys there.
+/// Why a text is not a bcrypt hash. It does not contain the text, which may be a pasted key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HashSyntaxError {
-    #[error("is no bcrypt hash: expected `$2b$`, two digits of cost, `$` and 53 characters")]
+    #[error("is not a bcrypt hash: expected `$2b$`, two digits of cost, `$` and 53 characters")]
     Malformed,
     #[error("has the bcrypt cost {0}, allowed are 4 to 14")]
     Cost(u32),
 }
 
-/// A secret could not be hashed.
+/// Why a secret could not be hashed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
-    /// The bcrypt cost is outside of [`COSTS`].
+    /// The cost is outside of [`COSTS`].
     #[error("the bcrypt cost {0} is outside of 4 to 14")]
     Cost(u32),
-    /// The system gave no randomness for the salt.
+    /// The system provided no randomness for the salt.
     #[error("cannot hash the secret: {0}")]
     Bcrypt(#[from] bcrypt::BcryptError),
 }
@@ -45,10 +42,10 @@ pub(super) struct SecretHash {
 }
 
 impl SecretHash {
-    /// Reads `$2a$`, `$2b$` or `$2y$` hashes; runs no bcrypt.
+    /// Parses a `$2a$`, `$2b$` or `$2y$` hash, without running bcrypt.
     pub(super) fn parse(text: &str) -> Result<Self, HashSyntaxError> {
         let known = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version));
-        // The crate reads `$2b$+9$` as well, and a missing digit shifts what follows.
+        // The crate also accepts `$2b$+9$` and hashes with one digit too few.
         let two_digits =
             text.get(4..6).is_some_and(|cost| cost.bytes().all(|b| b.is_ascii_digit()));
         let parts = HashParts::from_str(text).map_err(|_| HashSyntaxError::Malformed)?;
@@ -60,7 +57,7 @@ impl SecretHash {
         }
     }
 
-    /// Hashes a secret; takes as long as the cost says.
+    /// Hashes a secret.
     pub(super) fn new(secret: &SecretString, cost: u32) -> Result<Self, HashError> {
         if !COSTS.contains(&cost) {
             return Err(HashError::Cost(cost));
@@ -69,13 +66,12 @@ impl SecretHash {
         Ok(Self { text: text.into(), cost })
     }
 
-    /// A hash that no known secret has, made without hashing: comparing with it costs what comparing
-    /// with a real one costs.
+    /// A hash that no known secret matches. Comparing with it takes as long as comparing with a real one.
     pub(super) fn unmatchable(cost: u32) -> Self {
         Self { text: format!("$2b${cost:02}${}", ".".repeat(53)).into(), cost }
     }
 
-    /// Whether `secret` has this hash; one bcrypt, whatever the answer.
+    /// Runs one bcrypt, whatever the result.
     pub(super) fn matches(&self, secret: &SecretString) -> bool {
         let answer = bcrypt::non_truncating_verify(secret.expose_secret(), &self.text);
         #[cfg(test)]
@@ -89,7 +85,6 @@ impl SecretHash {
         self.cost
     }
 
-    /// The text, for the one place that writes it.
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
@@ -97,7 +92,7 @@ impl SecretHash {
 
 #[cfg(test)]
 thread_local! {
-    /// The cost of every bcrypt that compared something in this thread: clocks lie on busy machines.
+    /// The cost of every comparison in this thread: measuring time is unreliable on busy machines.
     pub(super) static HASHED: std::cell::RefCell<Vec<u32>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
@@ -147,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_nothing_is_well_formed_and_fits_no_key() {
-        let nothing = SecretHash::unmatchable(4);
-        assert_eq!(SecretHash::parse(nothing.as_str()).unwrap(), nothing);
-        assert!(!nothing.matches(&"0".repeat(43).into()));
+    fn the_unmatchable_hash_is_well_formed_and_matches_no_key() {
+        let unmatchable = SecretHash::unmatchable(4);
+        assert_eq!(SecretHash::parse(unmatchable.as_str()).unwrap(), unmatchable);
+        assert!(!unmatchable.matches(&"0".repeat(43).into()));
     }
 
     #[test]

@@ -1,6 +1,4 @@
-//! Reads TOML tables field by field: whatever does not fit becomes a fault with its line.
-//!
-//! Must not know what the fields mean.
+//! Reads TOML tables field by field and reports what does not fit.
 
 use std::fmt;
 
@@ -14,27 +12,27 @@ use crate::{
     roster::text_diagnostics::{Offset, TextDiagnostics},
 };
 
-/// A table that describes one thing.
+/// The table of one entry.
 #[derive(Clone, Copy)]
 pub(super) struct TableReader<'a, 't> {
     table: &'a DeTable<'t>,
-    /// What the thing is, as in "client".
-    what: &'static str,
-    /// Where the thing begins.
+    /// The kind of entry, as in "client".
+    kind: &'static str,
+    /// Where the entry begins.
     pub(super) at: Offset,
 }
 
 impl<'a, 't> TableReader<'a, 't> {
-    /// Reads `value` as the table of a `what` that begins at `at`; another value is a fault, for which
-    /// `must` says what it should be.
+    /// Takes `value` as the table of a `kind` that begins at `at`. Reports any other value; `must` says what it
+    /// should be.
     pub(super) fn new(
         value: &'a Spanned<DeValue<'t>>,
-        (what, at): (&'static str, Offset),
+        (kind, at): (&'static str, Offset),
         must: impl fmt::Display,
         diagnostics: &mut TextDiagnostics<'_>,
     ) -> Option<Self> {
         if let DeValue::Table(table) = value.get_ref() {
-            return Some(Self { table, what, at });
+            return Some(Self { table, kind, at });
         }
         wrong_type(diagnostics, value, must);
         None
@@ -42,19 +40,19 @@ impl<'a, 't> TableReader<'a, 't> {
 
     /// The table of the whole text.
     pub(super) fn root(table: &'a DeTable<'t>) -> Self {
-        Self { table, what: "roster", at: 0 }
+        Self { table, kind: "roster", at: 0 }
     }
 
-    /// Makes every field a fault that is not among the known ones.
+    /// Reports every field that is not in `known`.
     pub(super) fn only(&self, known: &[&str], diagnostics: &mut TextDiagnostics<'_>) {
         for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let (name, what, known) = (key.get_ref().escape_debug(), self.what, known.join("`, `"));
-            let message = format!("unknown field `{name}`: a {what} has `{known}`");
+            let (name, kind, known) = (key.get_ref().escape_debug(), self.kind, known.join("`, `"));
+            let message = format!("unknown field `{name}`: a {kind} has `{known}`");
             diagnostics.error(key.span().start, message);
         }
     }
 
-    /// The entries with names that the file chooses: name, place of the name, value.
+    /// All fields: name, offset of the name, value.
     pub(super) fn entries(
         &self,
     ) -> impl Iterator<Item = (&'a str, Offset, &'a Spanned<DeValue<'t>>)> {
@@ -65,7 +63,7 @@ impl<'a, 't> TableReader<'a, 't> {
         self.table.get(name)
     }
 
-    /// A text and its place.
+    /// A string and its offset.
     pub(super) fn text(
         &self,
         name: &str,
@@ -79,18 +77,18 @@ impl<'a, 't> TableReader<'a, 't> {
         None
     }
 
-    /// Notes a fault where the field is not there; `fix` is what to write.
+    /// Reports a missing field; `fix` says what to write.
     pub(super) fn require(&self, name: &str, fix: &str, diagnostics: &mut TextDiagnostics<'_>) {
         if self.value(name).is_none() {
             diagnostics.error_if_readable(
                 self.at,
-                format_args!("this {} has no `{name}`: {fix}", self.what),
+                format_args!("this {} has no `{name}`: {fix}", self.kind),
             );
         }
     }
 
-    /// `true` only where it says so.
-    pub(super) fn flag(&self, name: &str, diagnostics: &mut TextDiagnostics<'_>) -> bool {
+    /// A boolean; `false` if the field is missing.
+    pub(super) fn boolean(&self, name: &str, diagnostics: &mut TextDiagnostics<'_>) -> bool {
         let Some(value) = self.value(name) else { return false };
         if let DeValue::Boolean(flag) = value.get_ref() {
             return *flag;
@@ -99,8 +97,8 @@ impl<'a, 't> TableReader<'a, 't> {
         false
     }
 
-    /// A list of words; none where the field is not there.
-    pub(super) fn words<W, C: FromIterator<W>>(
+    /// A list of parsed strings; empty if the field is missing.
+    pub(super) fn list<W, C: FromIterator<W>>(
         &self,
         name: &str,
         parse: fn(&str) -> Result<W, SyntaxError>,
@@ -128,7 +126,7 @@ impl<'a, 't> TableReader<'a, 't> {
     }
 }
 
-/// Notes that a value has another type than it must have; `must` says which.
+/// Reports a value of the wrong type; `must` says what it should be.
 pub(super) fn wrong_type(
     diagnostics: &mut TextDiagnostics<'_>,
     value: &Spanned<DeValue<'_>>,

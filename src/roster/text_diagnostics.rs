@@ -4,18 +4,18 @@ use std::{cell::OnceCell, collections::HashSet, fmt};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 
-/// Where in the text something stands, in bytes.
+/// A byte offset into the text.
 pub(super) type Offset = usize;
 
-/// All that is wrong with one text.
+/// Collects errors and warnings about one text.
 pub(super) struct TextDiagnostics<'t> {
     text: &'t str,
     file: &'t str,
     errors: Vec<(Offset, String)>,
     warnings: Vec<(Offset, String)>,
-    /// The lines that are no TOML; what is made of them is guesswork.
+    /// The lines that are not TOML; other errors there would be guesses.
     unreadable: HashSet<usize>,
-    /// Where the lines end; looked for only when something is wrong.
+    /// Where the lines end; computed for the first diagnostic.
     line_ends: OnceCell<Vec<Offset>>,
 }
 
@@ -32,7 +32,7 @@ impl<'t> TextDiagnostics<'t> {
         }
     }
 
-    /// Notes what is no TOML, the first of each line; to be called before all else.
+    /// Adds the syntax errors, the first of each line. Must be called before anything else is added.
     pub(super) fn syntax(&mut self, mut errors: Vec<toml::de::Error>) {
         errors.sort_by_key(|error| error.span().map(|span| span.start));
         for error in errors {
@@ -40,7 +40,7 @@ impl<'t> TextDiagnostics<'t> {
             if !self.unreadable.insert(self.line(span.start)) {
                 continue;
             }
-            // Elsewhere the text may be part of a secret; a key of a table is not, and helps.
+            // Any other text may be part of a secret.
             let name = self.text.get(span.clone()).filter(|_| error.message() == "duplicate key");
             let name = name.map(|name| format!(" `{name}`")).unwrap_or_default();
             self.errors.push((span.start, format!("not TOML: {}{name}", error.message())));
@@ -53,7 +53,7 @@ impl<'t> TextDiagnostics<'t> {
         }
     }
 
-    /// A fault that may only come from what could not be read, and is noted only if all could.
+    /// Adds an error that may be a consequence of a syntax error, if there is none.
     pub(super) fn error_if_readable(&mut self, at: Offset, message: impl fmt::Display) {
         if self.unreadable.is_empty() {
             self.error(at, message);
@@ -64,7 +64,7 @@ impl<'t> TextDiagnostics<'t> {
         self.warnings.push((at, message.to_string()));
     }
 
-    /// The line of a place, counted from 1.
+    /// The line of an offset, counted from 1.
     pub(super) fn line(&self, at: Offset) -> usize {
         let ends = self.line_ends.get_or_init(|| {
             self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect()
@@ -72,19 +72,19 @@ impl<'t> TextDiagnostics<'t> {
         1 + ends.partition_point(|end| *end < at)
     }
 
-    /// What is only unwise, if nothing is wrong.
+    /// The warnings, if there are no errors.
     pub(super) fn only_warnings(self) -> Option<Vec<(Offset, String)>> {
         self.errors.is_empty().then_some(self.warnings)
     }
 
-    /// What is wrong, and what is only unwise, in the order of the lines.
+    /// The errors and the warnings, each sorted by line.
     pub(super) fn into_errors_and_warnings(mut self) -> (Diagnostics, Diagnostics) {
         let errors = std::mem::take(&mut self.errors);
         let warnings = std::mem::take(&mut self.warnings);
         (self.located(errors), self.located(warnings))
     }
 
-    /// What was found in the text, with the lines, in their order.
+    /// Turns offsets into lines and sorts by them.
     pub(super) fn located(&self, mut found: Vec<(Offset, String)>) -> Diagnostics {
         found.sort_by_key(|(at, _)| *at);
         let mut diagnostics = Diagnostics::default();

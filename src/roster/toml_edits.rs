@@ -1,6 +1,4 @@
-//! Changes to the text of a roster that keep its comments, its order and its manner of writing.
-//!
-//! Must not know files, or whether the result is a good roster.
+//! Changes to the TOML of a roster that keep its comments, order and formatting.
 
 use jiff::Timestamp;
 use toml_edit::{
@@ -13,12 +11,12 @@ use crate::{
     roster::{api_key::ApiKey, named_tables, secret_hash::SecretHash},
 };
 
-/// Moments that a roster can hold, to the second.
-pub(super) fn whole_seconds(moment: Timestamp) -> Timestamp {
-    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
+/// Truncates to seconds, the precision of a roster.
+pub(super) fn whole_seconds(timestamp: Timestamp) -> Timestamp {
+    Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp)
 }
 
-/// The entry of a new key, to be hung into a client.
+/// The table of a new key.
 pub(super) fn key_entry(
     key: &ApiKey,
     hash: &SecretHash,
@@ -28,15 +26,15 @@ pub(super) fn key_entry(
     let mut entry = Table::new();
     entry.insert("id", value(key.id().as_str()));
     entry.insert("hash", value(hash.as_str()));
-    entry.insert("created", value(written(created)?));
+    entry.insert("created", value(datetime(created)?));
     if let Some(expires) = expires {
-        entry.insert("expires", value(written(expires)?));
+        entry.insert("expires", value(datetime(expires)?));
     }
     Ok(entry)
 }
 
-fn written(moment: Timestamp) -> Result<Datetime, DatetimeParseError> {
-    whole_seconds(moment).to_string().parse()
+fn datetime(timestamp: Timestamp) -> Result<Datetime, DatetimeParseError> {
+    whole_seconds(timestamp).to_string().parse()
 }
 
 /// Adds a client without keys.
@@ -46,7 +44,7 @@ pub(super) fn add_client(
     roles: &Roles,
     scopes: &Scopes,
 ) {
-    named_tables::add(document, "clients", name, granted(roles, scopes));
+    named_tables::add(document, "clients", name, entitlements(roles, scopes));
 }
 
 /// Adds a user.
@@ -57,26 +55,26 @@ pub(super) fn add_user(
     password: &SecretHash,
     created: Timestamp,
 ) -> Result<(), DatetimeParseError> {
-    let mut user = granted(roles, scopes);
-    user.insert("created", value(written(created)?));
+    let mut user = entitlements(roles, scopes);
+    user.insert("created", value(datetime(created)?));
     user.insert("password", value(password.as_str()));
     named_tables::add(document, "users", name, user);
     Ok(())
 }
 
-/// Removes a user, with the comment that stands right above.
+/// Removes a user and the comment directly above.
 pub(super) fn remove_user(document: &mut DocumentMut, name: &Subject) {
     named_tables::remove(document, "users", name);
 }
 
-fn granted(roles: &Roles, scopes: &Scopes) -> Table {
+fn entitlements(roles: &Roles, scopes: &Scopes) -> Table {
     let mut table = Table::new();
     table.insert("roles", value(Array::from_iter(roles.iter().map(|role| role.as_str()))));
     table.insert("scopes", value(Array::from_iter(scopes.iter().map(|scope| scope.as_str()))));
     table
 }
 
-/// Adds a key to a client that is there.
+/// Adds a key to an existing client.
 pub(super) fn add_key(document: &mut DocumentMut, client: &Subject, entry: Table) {
     let Some(client) = client_entry(document, client) else { return };
     let inline = client.is_inline_table();
@@ -91,14 +89,14 @@ pub(super) fn add_key(document: &mut DocumentMut, client: &Subject, entry: Table
     }
 }
 
-/// Makes the keys of a client expire at a moment; those that expire earlier are left alone.
+/// Sets the expiry of a client's keys, except those for which `is_earlier` holds.
 pub(super) fn expire_keys(
     document: &mut DocumentMut,
     client: &Subject,
     expires: Timestamp,
     is_earlier: impl Fn(&str) -> bool,
 ) -> Result<(), DatetimeParseError> {
-    let moment = written(expires)?;
+    let expires = datetime(expires)?;
     let keys = client_entry(document, client).and_then(|client| client.get_mut("keys"));
     for key in keys.map(key_tables).unwrap_or_default() {
         if key.get("id").and_then(Item::as_str).is_some_and(&is_earlier) {
@@ -106,20 +104,20 @@ pub(super) fn expire_keys(
         }
         match key.get_mut("expires").and_then(Item::as_value_mut) {
             Some(found) => {
-                // The comment behind the old value stays.
+                // Keeps the comment after the value.
                 let decor = found.decor().clone();
-                *found = moment.into();
+                *found = expires.into();
                 *found.decor_mut() = decor;
             }
             None => {
-                key.insert("expires", value(moment));
+                key.insert("expires", value(expires));
             }
         }
     }
     Ok(())
 }
 
-/// Removes a key; its client stays, with the comments above it.
+/// Removes a key; its client stays, with its comments.
 pub(super) fn remove_key(document: &mut DocumentMut, client: &Subject, id: &KeyId) {
     let Some(client) = client_entry(document, client) else { return };
     let has_id = |key: &dyn TableLike| key.get("id").and_then(Item::as_str) == Some(id.as_str());

@@ -1,6 +1,4 @@
-//! Moments as TOML writes them.
-//!
-//! Must not know which field they stand in.
+//! TOML's timestamps.
 
 use jiff::{Timestamp, civil, tz};
 use toml::de::DeValue;
@@ -12,7 +10,7 @@ use crate::roster::{
 };
 
 impl TableReader<'_, '_> {
-    /// A moment, which needs an offset from UTC to be one.
+    /// A timestamp, which must have an offset from UTC.
     pub(super) fn timestamp(
         &self,
         name: &str,
@@ -41,7 +39,7 @@ impl TableReader<'_, '_> {
     }
 }
 
-/// A leap second is taken for the second before it, as the reader of texts in `jiff` does.
+/// Treats a leap second as the second before it, as `jiff`'s parser does.
 fn to_timestamp(date: Date, time: Time, offset: Offset) -> Result<Timestamp, jiff::Error> {
     let (month, day) = (date.month.cast_signed(), date.day.cast_signed());
     let date = civil::Date::new(date.year.cast_signed(), month, day)?;

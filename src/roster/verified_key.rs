@@ -1,6 +1,4 @@
-//! Proving an API key by bcrypt, which makes a [`VerifiedKey`].
-//!
-//! Must not know where the key came from.
+//! Verification of API keys.
 
 use jiff::Timestamp;
 
@@ -14,8 +12,8 @@ use crate::{
     },
 };
 
-/// The proof that somebody holds a good API key of an enabled client. Only [`Roster::verify`] makes one, and
-/// [`ApiKeyCache`](super::ApiKeyCache) makes it again.
+/// Proof that the caller holds a valid API key of an enabled client. Only [`Roster::verify`] makes one, and
+/// [`ApiKeyCache`](super::ApiKeyCache) recalls it.
 #[derive(Debug, Clone)]
 pub struct VerifiedKey {
     client: Subject,
@@ -26,13 +24,13 @@ pub struct VerifiedKey {
 }
 
 impl VerifiedKey {
-    /// The proof, for those who have just compared the secret: unless the key is good no more.
+    /// Called only after the secret was compared. Fails if the key has expired or its client is disabled.
     pub(super) fn new(
         client: &Client,
         key: &KeyRecord,
         now: Timestamp,
     ) -> Result<Self, ApiKeyError> {
-        still_good(client, key, now)?;
+        check_usable(client, key, now)?;
         Ok(Self {
             client: client.name.clone(),
             roles: client.roles.clone(),
@@ -62,22 +60,22 @@ impl VerifiedKey {
         &self.key_id
     }
 
-    /// When the key stops being good; nothing made from the proof should live longer.
+    /// When the key expires; tokens issued for it must not live longer.
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
 }
 
-/// Why an API key is refused: for the log, never for the caller.
+/// Why an API key is refused: logged, never sent to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiKeyError {
-    /// The roster has no key of this id; it never had, or the key was revoked.
+    /// No key has this id: it never existed or was revoked.
     #[error("no such key id in the roster")]
     UnknownKey,
-    /// The key id is known, the secret is another.
+    /// The key id is known, the secret differs.
     #[error("wrong secret")]
     WrongSecret,
-    /// The key is right and too old.
+    /// The key is right and has expired.
     #[error("the key has expired")]
     Expired,
     /// The key is right and its client is disabled.
@@ -86,11 +84,11 @@ pub(crate) enum ApiKeyError {
 }
 
 impl Roster {
-    /// Checks an API key. It takes exactly one bcrypt whatever the answer, and nobody learns that a key
-    /// has expired or that its client is disabled who does not hold the key.
+    /// Verifies an API key. Runs exactly one bcrypt whatever the result. Only a caller with the right secret learns
+    /// that the key has expired or that its client is disabled.
     ///
     /// # Errors
-    /// [`ApiKeyError`], which says why.
+    /// [`ApiKeyError`].
     pub(crate) fn verify(
         &self,
         presented: &ApiKey,
@@ -106,19 +104,19 @@ impl Roster {
         VerifiedKey::new(client, key, now)
     }
 
-    /// Whether what was once made from this key may live on: the key is still there and not expired, its
-    /// client is enabled. Returns the client. Costs no bcrypt.
+    /// Checks without bcrypt that a key still exists and has not expired, and that its client is enabled. Tokens
+    /// issued for the key depend on this. Returns the client.
     ///
     /// # Errors
-    /// [`ApiKeyError`], which says why; never [`ApiKeyError::WrongSecret`].
+    /// [`ApiKeyError`], never [`ApiKeyError::WrongSecret`].
     pub(crate) fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, ApiKeyError> {
         let (client, key) = self.key(id).ok_or(ApiKeyError::UnknownKey)?;
-        still_good(client, key, now)?;
+        check_usable(client, key, now)?;
         Ok(client)
     }
 }
 
-fn still_good(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<(), ApiKeyError> {
+fn check_usable(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<(), ApiKeyError> {
     if client.disabled {
         Err(ApiKeyError::Disabled)
     } else if key.has_expired(now) {

@@ -1,6 +1,4 @@
-//! Proving a password: the one place where a [`VerifiedPassword`] is made.
-//!
-//! Must not know where the password came from.
+//! Verification of passwords.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,24 +8,26 @@ use crate::{
     roster::{roster::Roster, roster_entries::User, secret_hash::SecretHash},
 };
 
-/// bcrypt reads 72 bytes, the last of which ends the text.
-const LONGEST: usize = 71;
+/// bcrypt reads 72 bytes, of which the last is the terminating NUL.
+const MAX_LENGTH: usize = 71;
 
-/// Why a password cannot be set. It does not hold the password.
+/// Why a password cannot be set. It does not contain the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NewPasswordError {
-    /// There is none.
+    /// The password is empty.
     #[error("the password is empty")]
     Empty,
-    /// bcrypt would look at its beginning only.
-    #[error("the password has {0} bytes, and bcrypt reads {LONGEST} at most: take a shorter one")]
+    /// bcrypt would ignore the rest.
+    #[error(
+        "the password has {0} bytes, and bcrypt reads {MAX_LENGTH} at most: take a shorter one"
+    )]
     TooLong(usize),
-    /// bcrypt takes it for the end of the text, so that other passwords would fit as well.
+    /// bcrypt stops at NUL, so that other passwords would match as well.
     #[error("the password holds a NUL character: take another one")]
     Nul,
 }
 
-/// The proof that somebody knows the password of an enabled user. Only [`Roster::verify_password`] makes one.
+/// Proof that the caller knows the password of an enabled user. Only [`Roster::verify_password`] makes one.
 #[derive(Debug, Clone)]
 pub struct VerifiedPassword {
     user: Subject,
@@ -52,16 +52,16 @@ impl VerifiedPassword {
     }
 }
 
-/// Why a password is refused: for the log, never for the caller.
+/// Why a password is refused: logged, never sent to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PasswordError {
-    /// The password was set later than the proof was made from it.
+    /// The user was added again after the token was issued.
     #[error("the user was added again since")]
     Newer,
-    /// The roster has no user of this name, or the name is none.
+    /// No user has this name.
     #[error("no such user in the roster")]
     UnknownUser,
-    /// The user is known, the password is another.
+    /// The user is known, the password differs.
     #[error("wrong password")]
     WrongPassword,
     /// The password is right and its user is disabled.
@@ -70,11 +70,11 @@ pub(crate) enum PasswordError {
 }
 
 impl Roster {
-    /// Checks a user's password. It takes exactly one bcrypt whatever the answer, and nobody learns that a
-    /// user is disabled who does not know the password.
+    /// Verifies a user's password. Runs exactly one bcrypt whatever the result. Only a caller with the right
+    /// password learns that the user is disabled.
     ///
     /// # Errors
-    /// [`PasswordError`], which says why.
+    /// [`PasswordError`].
     pub(crate) fn verify_password(
         &self,
         name: &str,
@@ -82,7 +82,7 @@ impl Roster {
     ) -> Result<VerifiedPassword, PasswordError> {
         let user = Subject::parse(name).ok().and_then(|name| self.user(&name));
         let (Some(user), Ok(())) = (user, check(password)) else {
-            // bcrypt would refuse a long password at once: what is hashed instead must be short.
+            // bcrypt refuses a long password immediately, so hash a short one instead.
             let _never = SecretHash::unmatchable(self.highest_password_cost).matches(&"-".into());
             return Err(match user {
                 Some(_) => PasswordError::WrongPassword,
@@ -102,12 +102,12 @@ impl Roster {
         })
     }
 
-    /// Whether what was made from a password at `issued_at` may live on: the user is still there and enabled, the
-    /// password is no newer than that, and enabled is also
-    /// the client through which the user speaks, if that is another. Returns the user. Costs no bcrypt.
+    /// Checks without bcrypt that a token issued to a user at `issued_at` is still valid: the user exists and is
+    /// enabled, the password is not newer, and `through`, the client that the user logged in with, is enabled as
+    /// well. `through` is `name` where the user logged in directly. Returns the user.
     ///
     /// # Errors
-    /// [`PasswordError`], which says why; never [`PasswordError::WrongPassword`].
+    /// [`PasswordError`], never [`PasswordError::WrongPassword`].
     pub(crate) fn check_user(
         &self,
         name: &Subject,
@@ -127,12 +127,12 @@ impl Roster {
     }
 }
 
-/// Whether bcrypt would look at all of it, and at nothing else.
+/// Checks that bcrypt hashes the whole password.
 pub(super) fn check(password: &SecretString) -> Result<(), NewPasswordError> {
     let password = password.expose_secret();
     match password.len() {
         0 => Err(NewPasswordError::Empty),
-        long if long > LONGEST => Err(NewPasswordError::TooLong(long)),
+        long if long > MAX_LENGTH => Err(NewPasswordError::TooLong(long)),
         _ if password.contains('\0') => Err(NewPasswordError::Nul),
         _ => Ok(()),
     }

@@ -1,6 +1,4 @@
-//! Reads a long roster chunk by chunk: the tree of the whole text would take many times its size in memory.
-//!
-//! Must not know what is wrong with a text: at the least doubt it gives up, and the text is read as a whole.
+//! Parses a long roster chunk by chunk: the syntax tree of the whole text takes many times its size in memory.
 
 use toml::{
     Spanned,
@@ -14,16 +12,16 @@ use crate::roster::{
     text_diagnostics::TextDiagnostics,
 };
 
-/// How long a chunk is at least, in bytes: its tree stays in the cache, and what it takes is not given back to the
-/// system each time.
+/// The minimum length of a chunk in bytes: small enough that its tree fits the CPU's cache and the allocator reuses the
+/// memory.
 pub(super) const MIN_SIZE: usize = 4 * 1024;
 
-/// The roster that the text describes, where chunks of `size` bytes and more tell it beyond doubt; `None` for a
-/// text with any fault, and for some without.
+/// Parses the text in chunks of `size` bytes or more. `None` if anything is wrong with the text, or if chunks could
+/// give another result than the whole text: the caller then parses the whole text.
 ///
-/// The text is cut before lines that begin with a bracket. If a chunk is TOML by itself, its end lies in no
-/// string and no list, so that the line behind it is a table's header in the whole text as well; and if chunks have
-/// no table in common, it does not matter to any of them what the others say.
+/// The text is cut before lines that begin with a bracket. If a chunk is TOML by itself, it ends outside of any string
+/// or list, so the next line is a table header in the whole text as well. If chunks have no table in common, none
+/// depends on another.
 pub(super) fn parse(text: &str, file: &str, size: usize) -> Option<LoadedRoster> {
     if text.len() <= size {
         return None;
@@ -48,8 +46,8 @@ pub(super) fn parse(text: &str, file: &str, size: usize) -> Option<LoadedRoster>
     roster.names_are_unique().then_some(LoadedRoster { roster, warnings })
 }
 
-/// So many bytes and what follows them up to a line that begins with one bracket: with two, it usually goes on
-/// about the same client.
+/// At least `size` bytes, up to a line that begins with a single bracket: a double one usually continues the same
+/// client.
 fn first_chunk(text: &str, size: usize) -> &str {
     let behind = text.as_bytes().get(size..).unwrap_or_default();
     let header = |bytes: &[u8]| matches!(bytes, [b'\n', b'[', next] if *next != b'[');
@@ -57,8 +55,8 @@ fn first_chunk(text: &str, size: usize) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// Whether this is a table as `clients` is in `[clients.a]`, which another chunk may have as well. What is written
-/// itself, as `[clients]` or `clients = `, stands elsewhere than the first mention of its name.
+/// Whether this is an implicit table, such as `clients` in `[clients.a]`, which other chunks may have as well. The span
+/// of an explicit one, `[clients]` or `clients = `, differs from that of its name.
 fn is_implied((name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)) -> bool {
     value.span() == name.span()
 }

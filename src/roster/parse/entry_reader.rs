@@ -1,6 +1,4 @@
-//! From the tables of a document to clients, users and issuers; whatever does not fit becomes a fault.
-//!
-//! Must not know whether the document is a whole text or a piece of one.
+//! Reads clients, users and issuers from a TOML document.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -19,17 +17,17 @@ use crate::{
     },
 };
 
-/// A lower cost is warned about: a stolen roster would give up passwords too cheaply.
-const LOW_COST: u32 = 10;
+/// Lower costs are warned about: passwords in a stolen roster would be cheap to guess.
+const MIN_ADVISED_COST: u32 = 10;
 
-/// What is remembered from one part of the text to the next.
+/// Reads entries and checks that names, key ids and addresses are unique.
 pub(super) struct EntryReader<'r, 'f> {
     diagnostics: &'r mut TextDiagnostics<'f>,
-    /// Where each key id was seen first.
+    /// Where each key id occurs first.
     key_ids: HashMap<KeyId, Offset>,
-    /// Where each client is named first.
+    /// Where each client is named.
     clients: HashMap<Subject, Offset>,
-    /// Where each issuer's address was seen first.
+    /// Where each issuer's address occurs first.
     issuer_urls: HashMap<ProviderUrl, Offset>,
 }
 
@@ -58,7 +56,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         }
     }
 
-    /// Reads all tables in the table `name`, each of which describes a `what`.
+    /// Reads all tables in the table `name`; each describes a `kind`.
     fn entries<'a, 't, T>(
         &mut self,
         root: TableReader<'a, 't>,
@@ -71,7 +69,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         let all = TableReader::new(value, (what, value.span().start), must, self.diagnostics);
         let mut entries = Vec::new();
         for (name, at, value) in all.iter().flat_map(TableReader::entries) {
-            // What has a bad name is read all the same, for its other diagnostics.
+            // An entry with an invalid name is read as well, for its other errors.
             let subject = Subject::parse(name)
                 .inspect(|subject| self.check_distinct(what, subject, at))
                 .map_err(|error| {
@@ -87,7 +85,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         entries
     }
 
-    /// Notes a user that is called as a client is: a `sub` must name one of them. Clients are read first.
+    /// Reports a user with the name of a client: a `sub` must be unambiguous. Clients are read first.
     fn check_distinct(&mut self, what: &str, name: &Subject, at: Offset) {
         if what == "client" {
             self.clients.insert(name.clone(), at);
@@ -103,9 +101,9 @@ impl<'r, 'f> EntryReader<'r, 'f> {
     fn client(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Client> {
         let diagnostics = &mut *self.diagnostics;
         fields.only(&["roles", "scopes", "disabled", "keys"], diagnostics);
-        let roles = fields.words("roles", Role::parse, diagnostics);
-        let scopes = fields.words("scopes", Scope::parse, diagnostics);
-        let disabled = fields.flag("disabled", diagnostics);
+        let roles = fields.list("roles", Role::parse, diagnostics);
+        let scopes = fields.list("scopes", Scope::parse, diagnostics);
+        let disabled = fields.boolean("disabled", diagnostics);
         let keys = fields.value("keys").map(|keys| self.keys(keys)).unwrap_or_default();
         Some(Client { name, roles, scopes, disabled, keys })
     }
@@ -151,7 +149,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
     fn key_id(&mut self, fields: TableReader<'_, '_>) -> Option<KeyId> {
         let (text, at) = fields.text("id", self.diagnostics)?;
         let Ok(id) = KeyId::parse(text) else {
-            // The text is not repeated: it may be a whole key.
+            // The text is not repeated, because it may be a whole key.
             let mend =
                 "`id` must be the 12 characters of 0-9 A-Z a-z between `hp_` and the next `_`";
             self.diagnostics.error(at, mend);
@@ -162,7 +160,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
                 entry.insert(at);
             }
             Entry::Occupied(mut entry) => {
-                // Clients are read by name, so what is read later may stand earlier.
+                // Clients are read in the order of their names, not of their lines.
                 let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
                 entry.insert(first);
                 let what =
@@ -179,10 +177,11 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         let hash = hash
             .map_err(|error| self.diagnostics.error(at, format_args!("`{name}` {error}")))
             .ok()?;
-        if hash.cost() < LOW_COST {
+        if hash.cost() < MIN_ADVISED_COST {
             let cost = hash.cost();
-            let what =
-                format_args!("`{name}` has the bcrypt cost {cost}, {LOW_COST} or more is wise");
+            let what = format_args!(
+                "`{name}` has the bcrypt cost {cost}, {MIN_ADVISED_COST} or more is wise"
+            );
             self.diagnostics.warn(at, what);
         }
         Some(hash)
@@ -192,9 +191,9 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         let diagnostics = &mut *self.diagnostics;
         fields.only(&["roles", "scopes", "disabled", "created", "password"], diagnostics);
         fields.require("password", "set one with `hallpass user add`", diagnostics);
-        let roles = fields.words("roles", Role::parse, diagnostics);
-        let scopes = fields.words("scopes", Scope::parse, diagnostics);
-        let disabled = fields.flag("disabled", diagnostics);
+        let roles = fields.list("roles", Role::parse, diagnostics);
+        let scopes = fields.list("scopes", Scope::parse, diagnostics);
+        let disabled = fields.boolean("disabled", diagnostics);
         let created = fields.timestamp("created", diagnostics);
         let password = self.hash(fields, "password")?;
         Some(User { name, roles, scopes, disabled, created, password })
@@ -226,7 +225,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         match self.issuer_urls.entry(url.clone()) {
             Entry::Vacant(entry) => drop(entry.insert(at)),
             Entry::Occupied(mut entry) => {
-                // ExternalIssuers are read by name, so what is read later may stand earlier.
+                // Issuers are read in the order of their names, not of their lines.
                 let (first, second) = (at.min(*entry.get()), at.max(*entry.get()));
                 entry.insert(first);
                 let line = self.diagnostics.line(first);
@@ -239,7 +238,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         Some(url)
     }
 
-    /// A text that must not be empty where it is there at all.
+    /// A string that must not be empty.
     fn filled(&mut self, fields: TableReader<'_, '_>, name: &str) -> Option<String> {
         let (text, at) = fields.text(name, self.diagnostics)?;
         if text.is_empty() {

@@ -1,6 +1,4 @@
 //! Reading in pieces and reading as a whole tell the same, whatever a text looks like.
-//!
-//! Must not know files.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 

@@ -1,6 +1,4 @@
 //! Keys that were proven before: known again without bcrypt, as long as the roster says that they are good.
-//!
-//! Must not know who remembers them for how long.
 
 use super::COST;
 use super::demo;

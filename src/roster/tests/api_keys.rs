@@ -1,6 +1,4 @@
 //! Keys against rosters: what is proven, what is refused, and that every answer costs one bcrypt.
-//!
-//! Must not know files.
 
 use secrecy::ExposeSecret;
 

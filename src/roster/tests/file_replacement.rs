@@ -1,6 +1,4 @@
 //! Roster files on the disk: modes, links, two edits at once.
-//!
-//! Must not know what is written into them.
 
 use std::{fs, path::Path, thread};
 

@@ -1,6 +1,4 @@
 //! Changes to roster files: what they write, what they keep, what they refuse.
-//!
-//! Must not know how a file is replaced.
 
 use std::{
     fs,
@@ -68,7 +66,7 @@ fn the_first_key_makes_the_roster_and_the_client() {
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     assert_eq!(proof.expires(), Some(later(3600)));
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with("# Who may come in"), "{text}");
+    assert!(text.starts_with("# The roster"), "{text}");
     let from = text.find("[clients").unwrap();
     let hash = text.split('"').find(|part| part.starts_with("$2b$")).unwrap();
     assert_eq!(

@@ -1,6 +1,4 @@
 //! What the tests of the room share: a moment, names, a small roster.
-//!
-//! Must not know what is tested with them.
 
 mod api_key_cache;
 mod api_keys;

@@ -1,6 +1,4 @@
 //! Rosters as texts: what is read, and every fault with its line.
-//!
-//! Must not know files.
 
 use super::HASH;
 use super::name;
@@ -82,7 +80,7 @@ fn all_faults_come_out_of_one_run_in_the_order_of_the_lines() {
         "r.toml:6: `disabled` must be `true` or `false`, this is a string",
         "r.toml:7: a client is called \"a b\" is not a name",
         "r.toml:8: `keys` must be a list of tables",
-        "r.toml:10: `password` is no bcrypt hash",
+        "r.toml:10: `password` is not a bcrypt hash",
         "r.toml:11: unknown field `hash`: a user has",
         "r.toml:12: this issuer has no `audience`",
         "r.toml:13: `url` must begin with https://",
@@ -116,7 +114,7 @@ fn a_key_needs_an_id_a_hash_and_a_time() {
     assert_faults(&with_key(id, ""), &["r.toml:1: this key has no `id`"]);
     assert_faults(&with_key(id, "id = 'short'"), &["r.toml:2: `id` must be the 12 characters"]);
     assert_faults(&with_key("hash = \"HASH\"", ""), &["r.toml:1: this key has no `hash`"]);
-    assert_faults(&with_key("HASH", "x"), &["r.toml:3: `hash` is no bcrypt hash"]);
+    assert_faults(&with_key("HASH", "x"), &["r.toml:3: `hash` is not a bcrypt hash"]);
     assert_faults(
         &with_key("hash =", "hsah ="),
         &[

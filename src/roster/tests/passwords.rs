@@ -1,6 +1,4 @@
 //! Passwords against rosters: what is proven, what is refused, and that every answer costs one bcrypt.
-//!
-//! Must not know files.
 
 use jiff::Timestamp;
 

@@ -1,6 +1,4 @@
 //! Users in roster files: adding, removing, what stays of the text, what is refused.
-//!
-//! Must not know how a password is checked.
 
 use std::{
     fs,
@@ -51,7 +49,7 @@ fn the_first_user_makes_the_roster() {
     let proof = found.verify_password("alice", &"open sesame".into()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with("# Who may come in"), "{text}");
+    assert!(text.starts_with("# The roster"), "{text}");
     let hash = text.split('"').find(|part| part.starts_with("$2b$")).unwrap();
     let from = text.find("[users").unwrap();
     assert_eq!(
