@@ -36,7 +36,7 @@ impl Init {
             write!(out, "{}", example())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let roster = self.roster.apply(RawSettings::from_env()?).sound()?.roster();
+        let roster = self.roster.apply(RawSettings::from_env()?).complete()?.roster();
         let env = Path::new(".env");
         for path in [env, &roster] {
             if path.symlink_metadata().is_ok() {

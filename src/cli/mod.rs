@@ -110,12 +110,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
-            let at = place(&roster.apply(RawSettings::from_env()?).sound()?);
+            let at = place(&roster.apply(RawSettings::from_env()?).complete()?);
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             key::run(command, &at, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {
-            let path = roster.apply(RawSettings::from_env()?).sound()?.roster();
+            let path = roster.apply(RawSettings::from_env()?).complete()?.roster();
             user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
         }
         Command::Token { command } => command.run(),

@@ -20,12 +20,12 @@ pub(crate) struct DocumentSettings {
     pub docs: bool,
     /// Name of the session cookie (RFC 6265 §4.1.1).
     pub cookie_name: String,
-    /// How long a token lives; whole seconds.
+    /// The lifetime of a token, in whole seconds.
     pub token_lifetime: Duration,
 }
 
 impl DocumentSettings {
-    /// Reads these settings alone.
+    /// Reads only these settings.
     ///
     /// # Errors
     /// Every invalid value.

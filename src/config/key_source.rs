@@ -27,7 +27,7 @@ pub(crate) enum KeySource {
 }
 
 impl SettingsReader<'_> {
-    /// The secret or the PEM; exactly one of them must be there.
+    /// The secret or the PEM; exactly one must be set.
     pub(super) fn signing_key(&mut self) -> KeySource {
         let path = self.raw.text(SIGNING_KEY).unwrap_or_default();
         let secret = self.raw.text(SECRET_KEY).unwrap_or_default();
@@ -76,14 +76,14 @@ impl SettingsReader<'_> {
 
     fn pem(&mut self, name: &str, path: &str) -> Option<KeySource> {
         if path.contains("-----BEGIN") {
-            // Not repeated: it is the key.
+            // Not repeated, because it is the key.
             self.diagnostic(name, "is a PEM: save it in a file, and give the path of the file");
             return None;
         }
         match std::fs::read_to_string(path) {
             Ok(pem) => Some(KeySource::Pem { path: path.into(), pem: pem.into() }),
             Err(error) => {
-                // Repeated only if it looks like a file: people set the wrong variable.
+                // Repeated only if it looks like a path: it may be a secret in the wrong variable.
                 let file = if path.ends_with(".pem") { path } else { "a file" };
                 self.diagnostic(name, &format!("names {file}, which cannot be read: {error}"));
                 None

@@ -1,4 +1,4 @@
-//! Settings as they were value, each with the location where it stands: flag, environment or `.env`.
+//! Settings as they were written, each with its location: flag, environment or `.env`.
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +17,13 @@ struct RawValue {
     location: String,
 }
 
-/// What flags, environment and `.env` say, before anything is checked.
+/// The values of flags, environment and `.env`, unchecked.
 ///
-/// It cannot be printed: one of the values is the signing key.
+/// `Debug` shows only names, because values include secrets.
 #[derive(Clone, Default)]
 pub(crate) struct RawSettings {
     values: BTreeMap<String, RawValue>,
-    /// What could not even be read. Resolving reports it together with the wrong values.
+    /// What could not be read. Resolving reports it together with invalid values.
     diagnostics: Diagnostics,
 }
 
@@ -37,17 +37,17 @@ impl RawSettings {
     /// Reads `.env` in the working directory and the environment of this process.
     ///
     /// # Errors
-    /// A problem for each line and each variable that cannot be read.
+    /// A diagnostic for each line and each variable that cannot be read.
     pub(crate) fn from_env() -> Result<Self, Diagnostics> {
-        Self::gather().sound()
+        Self::gather().complete()
     }
 
-    /// The same for those who report all problems together: what cannot be read is kept as a fault.
+    /// The same, but keeps the diagnostics, so that resolving reports everything at once.
     pub(crate) fn gather() -> Self {
         Self::read(".env".as_ref(), std::env::vars_os())
     }
 
-    /// Reads `env_file` (which may be missing) and then `environment`, which beats it.
+    /// Reads `env_file`, which may be missing, and then `environment`, which takes precedence.
     pub(crate) fn read(
         env_file: &Path,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -94,7 +94,7 @@ impl RawSettings {
         }
     }
 
-    /// Notes what cannot be read.
+    /// Adds a diagnostic for something that cannot be read.
     pub(crate) fn report(&mut self, location: impl Into<String>, what: impl Into<String>) {
         self.diagnostics.push(Diagnostic::new(location, what));
     }
@@ -104,36 +104,36 @@ impl RawSettings {
         &self.diagnostics
     }
 
-    /// Itself, for those who need the values only if all could be read.
+    /// Returns `self` if everything could be read.
     ///
     /// # Errors
-    /// The diagnostics, if there is one.
-    pub(crate) fn sound(self) -> Result<Self, Diagnostics> {
+    /// The diagnostics, if there are any.
+    pub(crate) fn complete(self) -> Result<Self, Diagnostics> {
         self.diagnostics.clone().or(self)
     }
 
-    /// Sets a value, whatever was there before; `location` is named when it is wrong.
+    /// Sets a value; `location` is named if the value is invalid.
     pub(crate) fn set(&mut self, name: &str, text: &str, location: &str) {
         let value = RawValue { text: text.to_owned(), location: location.to_owned() };
         self.values.insert(name.to_owned(), value);
     }
 
-    /// The value as value; an empty one counts as not set.
+    /// The text of a value; an empty one counts as not set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.text.trim()).filter(|text| !text.is_empty())
     }
 
-    /// The roster file: commands that edit it need no other setting.
+    /// The path of the roster, the only setting that commands which edit it need.
     pub(crate) fn roster(&self) -> PathBuf {
         self.text("HALLPASS_ROSTER").unwrap_or("roster.toml").into()
     }
 
-    /// Where the value stands, for problems.
+    /// Where the value was set.
     pub(crate) fn location(&self, name: &str) -> &str {
         self.values.get(name).map_or("environment", |value| &value.location)
     }
 
-    /// A warning for every `HALLPASS_` variable that is no setting: most are typing errors.
+    /// A warning for every unknown `HALLPASS_` variable.
     pub(crate) fn unknown(&self) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
         for (name, value) in &self.values {
@@ -156,7 +156,7 @@ fn line_of(text: &str, name: &str) -> usize {
     last.map_or(0, |(index, _)| index + 1)
 }
 
-/// The line in which a text begins that dotenvy could not read: all of a line, or its value only.
+/// The line in which `bad` begins, a line or a value that dotenvy could not read.
 fn line_with(text: &str, bad: &str, after: usize) -> usize {
     let begins = bad.lines().next().unwrap_or_default().trim();
     let holds =

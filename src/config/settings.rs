@@ -1,4 +1,4 @@
-//! Settings as values: what `serve` works with, checked.
+//! The checked settings of a service.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     diagnostics::Diagnostics,
 };
 
-/// `memory` keeps no file.
+/// The state file; `None` for `memory`.
 fn state(raw: &RawSettings) -> Option<PathBuf> {
     match raw.text("HALLPASS_STATE").unwrap_or("hallpass.redb") {
         "memory" => None,
@@ -28,54 +28,52 @@ fn state(raw: &RawSettings) -> Option<PathBuf> {
     }
 }
 
-/// Everything that can be set, checked. Secrets in it cannot be printed.
+/// All settings, checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Address and port to listen on.
     pub bind: SocketAddr,
-    /// What TLS is spoken with; `None` is plain HTTP.
+    /// `None` is plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// The roster file.
+    /// The path of the roster.
     pub roster: PathBuf,
     /// What signs tokens.
     pub signing_key: KeySource,
-    /// What still verifies and never signs.
+    /// Keys that verify and never sign.
     pub previous_keys: Vec<KeySource>,
-    /// Where revocations are kept; `None` is memory.
+    /// The state file; `None` keeps the state in memory.
     pub state: Option<PathBuf>,
-    /// `iss`, where it was set.
+    /// `iss`, if set.
     pub issuer: Option<String>,
-    /// `aud`, where it was set.
+    /// `aud`, if set.
     pub audience: Option<String>,
-    /// Tolerated clock error; whole seconds.
+    /// The tolerated clock skew, in whole seconds.
     pub leeway: Duration,
-    /// What shows in the document.
     pub document: DocumentSettings,
     /// Whether the session cookie is `Secure`.
     pub cookie_secure: bool,
-    /// Where a browser lands after logout.
+    /// Where logout redirects a browser.
     pub logout_redirect: String,
-    /// Origins that CORS admits (RFC 6454 §6.2, serialised).
+    /// Origins that CORS allows (RFC 6454 §6.2, serialised).
     pub cors_origins: Vec<String>,
-    /// Proxies whose `Forwarded` (RFC 7239) or `X-Forwarded-For` is believed.
+    /// Proxies whose `Forwarded` (RFC 7239) or `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many attempts with a wrong secret one peer has; `None` is no limit.
+    /// `None` is no limit.
     pub rate_limit: Option<RateLimit>,
-    /// Worker threads; `None` is one a core.
+    /// Worker threads; `None` is one per core.
     pub workers: Option<NonZeroUsize>,
-    /// Address and port on which metrics are shown; `None` shows none.
+    /// Address and port of the metrics; `None` serves none.
     pub metrics_bind: Option<SocketAddr>,
-    /// What is logged, in the words of env_logger.
+    /// The log filter, in env_logger's syntax.
     pub log: String,
-    /// How it is logged.
     pub log_format: LogFormat,
 }
 
 impl Settings {
-    /// Reads every value.
+    /// Checks all values.
     ///
     /// # Errors
-    /// All problems at once, each with the place where the value was written.
+    /// Every invalid value, each with its location.
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
         let mut reader = SettingsReader::new(raw);
         let settings = Self {
@@ -103,10 +101,10 @@ impl Settings {
         reader.diagnostics.or(settings)
     }
 
-    /// The current and the previous signing keys alone: they can be checked whatever else is wrong.
+    /// Reads only the current and the previous signing keys.
     ///
     /// # Errors
-    /// All problems of them at once.
+    /// Every invalid value.
     pub(crate) fn signing_keys(
         raw: &RawSettings,
     ) -> Result<(KeySource, Vec<KeySource>), Diagnostics> {

@@ -10,20 +10,20 @@ use crate::{
 const CERTIFICATE: &str = "HALLPASS_TLS_CERT";
 const KEY: &str = "HALLPASS_TLS_KEY";
 
-/// The files that TLS is spoken with, both PEM (RFC 7468).
+/// The paths of the TLS certificate and its key, both PEM (RFC 7468).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
-    /// The server's certificate, and behind it those that vouch for it.
+    /// The server's certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
     /// The private key of the first certificate.
     pub key: PathBuf,
 }
 
 impl TlsFiles {
-    /// Reads these settings alone; `None` where TLS is not set up.
+    /// Reads only these settings; `None` if TLS is not configured.
     ///
     /// # Errors
-    /// Only one of the two is set, or one holds a PEM in place of its path.
+    /// Only one of the two is set, or one contains a PEM instead of a path.
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Option<Self>, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let mut diagnostic = |name: &str, what: &str| {
@@ -32,7 +32,7 @@ impl TlsFiles {
         let texts = [CERTIFICATE, KEY].map(|name| (name, raw.text(name)));
         for (name, text) in texts {
             if text.is_some_and(|text| text.contains("-----BEGIN")) {
-                // Not repeated: it may be the key.
+                // Not repeated, because it may be the key.
                 diagnostic(name, "is a PEM: save it in a file, and give the path of the file");
             }
         }

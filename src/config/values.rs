@@ -1,4 +1,4 @@
-//! How each sort of value is written; every function says what is wrong and how to write it right.
+//! Parsers of values. Each error says what is wrong and what to write instead.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::oauth::http_token::is_http_token;
 
-const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-const LONGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
+const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
 
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
@@ -53,16 +53,16 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("is zero: every token would be born expired".into()),
-        value if value > LONGEST_LIFETIME => Err(format!("is {text:?}: more than 366 days")),
+        Duration::ZERO => Err("is zero: every token would be expired when issued".into()),
+        value if value > MAX_TOKEN_LIFETIME => Err(format!("is {text:?}: more than 366 days")),
         value => Ok(value),
     }
 }
 
 pub(super) fn leeway(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        value if value > LONGEST_LEEWAY => {
-            Err(format!("is {text:?}: at most 10m; better mend the clocks"))
+        value if value > MAX_LEEWAY => {
+            Err(format!("is {text:?}: at most 10m; synchronise the clocks instead"))
         }
         value => Ok(value),
     }
@@ -78,7 +78,7 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
 
 pub(super) fn cookie_name(text: &str) -> Result<String, String> {
     if text == "api_key" {
-        Err("is api_key: that cookie holds an API key; take another name".into())
+        Err("is api_key: that cookie holds an API key; choose another name".into())
     } else if text.len() <= 64 && is_http_token(text) {
         Ok(text.to_owned())
     } else {

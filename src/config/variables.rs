@@ -1,15 +1,14 @@
-//! The table of environment variables, and `.env.example` made from it.
+//! The environment variables, and `.env.example`, which is generated from them.
 
 use std::fmt::Write;
 
-/// One environment variable as the manual shows it.
+/// An environment variable, as `.env.example` and the reference show it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variable {
-    /// Its name, `HALLPASS_...`.
     pub name: &'static str,
-    /// Its value when nobody sets it; `None` where leaving it out means "none".
+    /// The value if it is not set; `None` if there is none.
     pub default: Option<&'static str>,
-    /// What it is, one line of prose a text line.
+    /// The help text, with its line breaks.
     pub about: &'static str,
 }
 
@@ -27,56 +26,60 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_TLS_CERT",
         None,
-        "To speak TLS: the path of a PEM with the server's certificate, and behind it those that vouch for it.\n\
-         It and the key are read anew when they change.",
+        "Enables TLS: the path of a PEM file with the server's certificate, followed by its intermediate certificates.\n\
+         The certificate and the key are reloaded when they change.",
     ),
     variable(
         "HALLPASS_TLS_KEY",
         None,
-        "The path of a PEM with the certificate's private key, without a passphrase.",
+        "The path of a PEM file with the certificate's private key, without a passphrase.",
     ),
     variable(
         "HALLPASS_ROSTER",
         Some("roster.toml"),
-        "The file that says who may come in; `hallpass key add` edits it.",
+        "The roster: the file with clients, API keys and users. `hallpass key` and `hallpass user` edit it.",
     ),
     variable(
         "HALLPASS_SECRET_KEY",
         None,
         "The HS256 secret that signs tokens: at least 32 bytes, the same on every server that shares tokens.\n\
-         `hallpass init` makes one. Quote it with single quotes if it holds $ or #.",
+         `hallpass init` generates one. Put it in single quotes if it contains $ or #.",
     ),
     variable(
         "HALLPASS_SIGNING_KEY",
         None,
-        "Instead of the secret, a private key: the path of a PKCS#8 PEM.\n\
-         Ed25519 signs EdDSA, P-256 signs ES256, RSA of 2048 bits and more signs RS256.",
+        "A private key, instead of the secret: the path of a PKCS#8 PEM file.\n\
+         Ed25519 keys sign with EdDSA, P-256 keys with ES256, RSA keys of at least 2048 bits with RS256.",
     ),
     variable(
         "HALLPASS_PREVIOUS_SECRET_KEYS",
         None,
-        "Former secrets, separated by commas: tokens signed with them are still accepted, none is signed.",
+        "Former secrets, separated by commas. They still verify tokens and sign none.",
     ),
     variable(
         "HALLPASS_PREVIOUS_SIGNING_KEYS",
         None,
-        "Former private keys, as paths of PEMs separated by commas: as above.",
+        "Former private keys: paths of PEM files, separated by commas. They still verify tokens and sign none.",
     ),
     variable(
         "HALLPASS_ISSUER",
         None,
-        "The `iss` of every token. Default: http:// (https:// with TLS) and the address that was bound.",
+        "The `iss` of every token. Default: http:// (https:// with TLS) and the bound address.",
     ),
     variable("HALLPASS_AUDIENCE", None, "The `aud` of every token. Default: the issuer."),
-    variable("HALLPASS_TOKEN_LIFETIME", Some("30m"), "How long a token lives: 90s, 30m, 8h."),
-    variable("HALLPASS_LEEWAY", Some("0s"), "Tolerated error between clocks, at most 10m."),
+    variable(
+        "HALLPASS_TOKEN_LIFETIME",
+        Some("30m"),
+        "The lifetime of a token, such as 90s, 30m or 8h.",
+    ),
+    variable("HALLPASS_LEEWAY", Some("0s"), "The tolerated clock skew, at most 10m."),
     variable(
         "HALLPASS_STATE",
         Some("hallpass.redb"),
-        "The file that remembers revoked tokens over a restart; `memory` for none.",
+        "The file that keeps revocations across restarts; `memory` for no file.",
     ),
     variable("HALLPASS_DOCS", Some("on"), "Swagger UI at /docs/: on or off."),
-    variable("HALLPASS_COOKIE_NAME", Some("access_token"), "Name of the session cookie."),
+    variable("HALLPASS_COOKIE_NAME", Some("access_token"), "The name of the session cookie."),
     variable(
         "HALLPASS_COOKIE_SECURE",
         Some("on"),
@@ -85,31 +88,31 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_LOGOUT_REDIRECT",
         Some("/docs/"),
-        "Where a browser lands after logout: a path, or an http(s) address.",
+        "Where logout redirects a browser: a path or an http(s) URL.",
     ),
     variable(
         "HALLPASS_CORS_ORIGINS",
         None,
-        "Origins whose pages may call hallpass, separated by commas: https://app.example.com",
+        "Origins that CORS allows, separated by commas: https://app.example.com",
     ),
     variable(
         "HALLPASS_TRUSTED_PROXIES",
         None,
-        "Proxies in front, as addresses or networks separated by commas: 127.0.0.1, 10.0.0.0/8\n\
-         What they say in Forwarded or X-Forwarded-For of where a request came from is believed.",
+        "Trusted reverse proxies: addresses or networks, separated by commas: 127.0.0.1, 10.0.0.0/8\n\
+         The client's address is taken from their Forwarded or X-Forwarded-For header.",
     ),
     variable(
         "HALLPASS_RATE_LIMIT",
         Some("60/m"),
-        "How many attempts of one address may fail, with wrong API keys and passwords:\n\
+        "How many attempts with wrong API keys or passwords one address may make:\n\
          60/m, 5/s, 1000/h; `off` for no limit.",
     ),
-    variable("HALLPASS_WORKERS", None, "Worker threads. Default: one a core."),
+    variable("HALLPASS_WORKERS", None, "The number of worker threads. Default: one per core."),
     variable(
         "HALLPASS_METRICS_BIND",
         None,
-        "Address and port of GET /metrics, for Prometheus: 127.0.0.1:8081. It asks for no credential, so take one\n\
-         that only your own machines reach. Default: there are none.",
+        "Address and port of GET /metrics, for Prometheus: 127.0.0.1:8081. It requires no credential, so choose an\n\
+         address that only your own machines reach. Default: no metrics.",
     ),
     variable(
         "HALLPASS_LOG",
@@ -119,14 +122,14 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_LOG_FORMAT",
         Some("text"),
-        "How it is logged: text, or json for one JSON object a line.",
+        "The format of the log: text, or json for one JSON object per line.",
     ),
 ];
 
-/// The text of `.env.example`: every variable with its meaning, all commented out.
+/// The text of `.env.example`: every variable with its help text, commented out.
 pub(crate) fn example() -> String {
     let mut text = String::from(
-        "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take away the # where you differ.\n\
+        "# Settings of hallpass. Copy to .env (or run `hallpass init`) and remove the # in front of what you change.\n\
          # Flags beat the environment, the environment beats this file, this file beats the defaults.\n",
     );
     for variable in VARIABLES {
@@ -139,8 +142,8 @@ pub(crate) fn example() -> String {
     text
 }
 
-/// The text of a first `.env`: the example with `secret_key` filled in, and `roster` where it is not
-/// the default. A roster with signs that `.env` cannot hold gives none.
+/// The text of a first `.env`: the example with `secret_key` filled in, and `roster` if it is not the default. `None` if
+/// `.env` cannot express the path of the roster.
 pub(crate) fn first_env(secret_key: &str, roster: &str) -> Option<String> {
     if roster.contains(['\'', '\\']) || roster.contains(char::is_control) {
         return None;
@@ -155,8 +158,8 @@ pub(crate) fn first_env(secret_key: &str, roster: &str) -> Option<String> {
         .replace(default, &roster)
         .replace("#HALLPASS_SECRET_KEY=\n", &format!("HALLPASS_SECRET_KEY={secret_key}\n"))
         .replace(
-            "# Settings of hallpass. Copy to .env (or run `hallpass init`) and take",
-            "# Settings of hallpass. Take",
+            "# Settings of hallpass. Copy to .env (or run `hallpass init`) and remove",
+            "# Settings of hallpass. Remove",
         );
     Some(text)
 }
