@@ -1,4 +1,4 @@
-//! Settings as people write them: what is read, and that every fault is told at once.
+//! Settings as users write them.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn resolve(name: &str, text: &str) -> Result<Settings, crate::diagnostics::Diagn
 }
 
 #[test]
-fn a_rate_is_a_number_and_a_unit_or_off() {
+fn a_rate_limit_is_a_number_and_a_unit_or_off() {
     let rate = |text: &str| resolve("HALLPASS_RATE_LIMIT", text).map(|it| it.rate_limit);
     assert_eq!(rate("").unwrap(), rate("60/m").unwrap(), "the default");
     assert_eq!(rate("off").unwrap(), None);
@@ -91,7 +91,7 @@ fn trusted_proxies_are_addresses_and_networks() {
 }
 
 #[test]
-fn there_are_as_many_workers_as_actix_web_can_have() {
+fn the_number_of_workers_is_limited_to_what_actix_web_takes() {
     for (text, good) in [("1", true), ("512", true), ("513", false)] {
         let settings = raw(&[("HALLPASS_SECRET_KEY", SECRET), ("HALLPASS_WORKERS", text)]);
         assert_eq!(Settings::resolve(&settings).is_ok(), good, "{text}");

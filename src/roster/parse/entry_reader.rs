@@ -150,9 +150,9 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         let (text, at) = fields.text("id", self.diagnostics)?;
         let Ok(id) = KeyId::parse(text) else {
             // The text is not repeated, because it may be a whole key.
-            let mend =
+            let message =
                 "`id` must be the 12 characters of 0-9 A-Z a-z between `hp_` and the next `_`";
-            self.diagnostics.error(at, mend);
+            self.diagnostics.error(at, message);
             return None;
         };
         match self.key_ids.entry(id.clone()) {
@@ -217,9 +217,9 @@ impl<'r, 'f> EntryReader<'r, 'f> {
     fn issuer_url(&mut self, fields: TableReader<'_, '_>) -> Option<ProviderUrl> {
         let (text, at) = fields.text("url", self.diagnostics)?;
         let Some(url) = ProviderUrl::parse(text).ok().filter(|_| !text.contains('?')) else {
-            let mend = "`url` must begin with https:// and name a host, without user, query and \
+            let message = "`url` must begin with https:// and name a host, without user, query and \
                         fragment (http:// is fine on 127.0.0.1, [::1] and localhost)";
-            self.diagnostics.error(at, mend);
+            self.diagnostics.error(at, message);
             return None;
         };
         match self.issuer_urls.entry(url.clone()) {

@@ -1,4 +1,4 @@
-//! Reading in pieces and reading as a whole tell the same, whatever a text looks like.
+//! Parsing in chunks, compared with parsing the whole text.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
@@ -26,7 +26,7 @@ fn told(checked: &LoadedRoster) -> String {
     )
 }
 
-/// How often something was read in pieces, read as a whole only, and refused.
+/// How often something was read in chunks, read as a whole only, and refused.
 #[derive(Debug, Default)]
 struct Seen {
     in_pieces: usize,
@@ -35,17 +35,17 @@ struct Seen {
 }
 
 impl Seen {
-    /// Reads a text both ways, with pieces of all sizes.
+    /// Reads a text both ways, with chunks of all sizes.
     fn check(&mut self, text: &str) {
         let whole: Result<LoadedRoster, Diagnostics> = whole(text, "r.toml");
         for size in [0, 1, 40, 150, 600] {
             match (chunks::parse(text, "r.toml", size), &whole) {
-                (Some(piecewise), Ok(whole)) => {
+                (Some(chunked), Ok(whole)) => {
                     self.in_pieces += 1;
-                    assert_eq!(told(&piecewise), told(whole), "in pieces of {size}:\n{text}");
+                    assert_eq!(told(&chunked), told(whole), "in chunks of {size}:\n{text}");
                 }
-                (Some(_), Err(faults)) => {
-                    panic!("accepted in pieces of {size}: {faults}\n{text}")
+                (Some(_), Err(errors)) => {
+                    panic!("accepted in chunks of {size}: {errors}\n{text}")
                 }
                 (None, Ok(_)) => self.only_whole += 1,
                 (None, Err(_)) => self.refused += 1,
@@ -265,13 +265,13 @@ fn seen(texts: u64, odd: u32) -> Seen {
 }
 
 #[test]
-fn rosters_as_the_commands_write_them_are_read_in_pieces() {
+fn rosters_written_by_the_commands_are_parsed_in_chunks() {
     let seen = seen(100, 0);
     assert!(seen.in_pieces > 300 && seen.only_whole < 200 && seen.refused == 0, "{seen:?}");
 }
 
 #[test]
-fn odd_rosters_are_read_in_pieces_as_they_are_read_whole_or_not_at_all() {
+fn parsing_in_chunks_gives_the_result_of_parsing_the_whole_or_none() {
     for (odd, texts) in [(2, 400), (6, 400), (15, 300)] {
         let seen = seen(texts, odd);
         assert!(

@@ -1,4 +1,4 @@
-//! Keys that were proven before: known again without bcrypt, as long as the roster says that they are good.
+//! The cache of verified API keys.
 
 use super::COST;
 use super::demo;
@@ -22,7 +22,7 @@ fn proven() -> (Roster, ApiKey, ApiKeyCache) {
 }
 
 #[test]
-fn a_key_is_known_again_without_bcrypt_and_proves_the_same() {
+fn a_cached_key_is_verified_without_bcrypt_and_with_the_same_result() {
     let (roster, key, proven) = proven();
     let recalled = proven.recall(&roster, &key, now()).unwrap().unwrap();
     assert_eq!(HASHED.take(), [0_u32; 0]);
@@ -31,7 +31,7 @@ fn a_key_is_known_again_without_bcrypt_and_proves_the_same() {
 }
 
 #[test]
-fn what_was_not_proven_is_not_known() {
+fn an_unverified_key_is_not_cached() {
     let (roster, key, proven) = proven();
     assert!(ApiKeyCache::default().recall(&roster, &key, now()).is_none());
     let wrong = with_wrong_secret(&key);
@@ -42,7 +42,7 @@ fn what_was_not_proven_is_not_known() {
 }
 
 #[test]
-fn a_known_key_is_worth_what_the_roster_says_now() {
+fn a_cached_key_follows_the_current_roster() {
     let (roster, key, proven) = proven();
     assert!(proven.recall(&Roster::default(), &key, now()).is_none(), "revoked");
     let mut disabled = roster.clone();
@@ -53,7 +53,7 @@ fn a_known_key_is_worth_what_the_roster_says_now() {
     expiring.clients[0].keys[0].expires = Some(later(60));
     assert_eq!(refused(&expiring, later(59)), None);
     assert_eq!(refused(&expiring, later(60)), Some(ApiKeyError::Expired));
-    assert_eq!(HASHED.take(), [0_u32; 0], "a known key that is good no more costs no bcrypt");
+    assert_eq!(HASHED.take(), [0_u32; 0], "a cached key that has expired costs no bcrypt");
     let mut renamed = roster.clone();
     renamed.clients[0].roles.clear();
     assert!(proven.recall(&renamed, &key, now()).unwrap().unwrap().roles().is_empty());
@@ -71,7 +71,7 @@ fn a_key_with_another_hash_is_hashed_again() {
 }
 
 #[test]
-fn nothing_of_a_secret_is_shown() {
+fn debug_shows_no_secret_of_the_cache() {
     let (_, _, proven) = proven();
     assert_eq!(format!("{proven:?}"), "ApiKeyCache { .. }");
 }

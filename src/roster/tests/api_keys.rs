@@ -1,4 +1,4 @@
-//! Keys against rosters: what is proven, what is refused, and that every answer costs one bcrypt.
+//! Verification of API keys.
 
 use secrecy::ExposeSecret;
 
@@ -18,7 +18,7 @@ use crate::roster::roster::Roster;
 use crate::roster::roster_entries::RosterEntries;
 
 #[test]
-fn the_right_key_proves_its_client() {
+fn the_right_key_authenticates_its_client() {
     let (roster, key) = demo();
     let proof = roster.verify(&key, now()).unwrap();
     assert_eq!(proof.client(), &name("billing"));
@@ -43,7 +43,7 @@ fn an_unknown_key_and_a_wrong_secret_are_refused() {
 }
 
 #[test]
-fn a_key_is_good_until_the_moment_at_which_it_expires() {
+fn a_key_is_valid_until_it_expires() {
     let (mut roster, key) = demo();
     roster.clients[0].keys[0].expires = Some(later(60));
     assert_eq!(roster.verify(&key, later(59)).unwrap().expires(), Some(later(60)));
@@ -61,7 +61,7 @@ fn a_disabled_client_is_refused_with_the_right_key() {
 }
 
 #[test]
-fn who_does_not_hold_the_key_learns_nothing_of_its_state() {
+fn a_wrong_secret_reveals_nothing_about_the_key() {
     let (mut roster, key) = demo();
     roster.clients[0].disabled = true;
     roster.clients[0].keys[0].expires = Some(now());
@@ -93,7 +93,7 @@ fn an_unknown_key_takes_one_bcrypt_of_the_highest_cost() {
 }
 
 #[test]
-fn bcrypt_gets_exactly_the_43_characters_of_the_secret() {
+fn exactly_the_43_characters_of_the_secret_are_hashed() {
     let (roster, key) = demo();
     let secret = exposed(&key)[16..59].to_owned();
     let hash = roster.clients[0].keys[0].hash.as_str();

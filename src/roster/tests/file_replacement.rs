@@ -1,4 +1,4 @@
-//! Roster files on the disk: modes, links, two edits at once.
+//! Locking and replacement of the roster file.
 
 use std::{fs, path::Path, thread};
 
@@ -17,7 +17,7 @@ fn add(path: &Path, client: &str) -> Result<(), EditError> {
 }
 
 #[test]
-fn of_many_edits_at_once_none_is_lost() {
+fn concurrent_edits_are_not_lost() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("roster.toml");
     thread::scope(|scope| {
@@ -36,7 +36,7 @@ fn of_many_edits_at_once_none_is_lost() {
 }
 
 #[test]
-fn what_a_kill_left_behind_hinders_nobody_and_goes_with_the_next_edit() {
+fn leftovers_of_a_crash_do_not_matter_and_are_removed_by_the_next_edit() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("roster.toml");
     let left = directory.path().join(".roster.toml.new");
@@ -47,7 +47,7 @@ fn what_a_kill_left_behind_hinders_nobody_and_goes_with_the_next_edit() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said() {
+fn an_unwritable_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let error = add(&directory.path().join("no/roster.toml"), "a").unwrap_err();
     assert!(matches!(&error, EditError::Io { .. }) && error.to_string().contains("no/roster.toml"));
@@ -75,7 +75,7 @@ mod unix {
     }
 
     #[test]
-    fn files_are_for_their_owner_only_and_replaced_as_a_whole() {
+    fn files_are_readable_by_their_owner_only_and_replaced_atomically() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
         edit::create(&path).unwrap();
@@ -94,7 +94,7 @@ mod unix {
     }
 
     #[test]
-    fn a_link_stays_and_its_target_is_changed() {
+    fn a_link_is_followed_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("real")).unwrap();
         let (link, target) =
@@ -107,7 +107,7 @@ mod unix {
     }
 
     #[test]
-    fn a_link_that_leads_nowhere_is_an_error() {
+    fn a_dangling_link_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("roster.toml");
         symlink(directory.path().join("nothing"), &link).unwrap();

@@ -1,4 +1,4 @@
-//! Changes to roster files: what they write, what they keep, what they refuse.
+//! Edits of keys in the roster file.
 
 use std::{
     fs,
@@ -47,7 +47,7 @@ fn load(path: &Path) -> Roster {
 }
 
 #[test]
-fn an_empty_roster_is_made_once() {
+fn an_empty_roster_is_created_only_once() {
     let (_directory, path) = roster(None);
     assert!(Roster::load(&path).unwrap_err().to_string().contains("hallpass init"));
     edit::create(&path).unwrap();
@@ -58,7 +58,7 @@ fn an_empty_roster_is_made_once() {
 }
 
 #[test]
-fn the_first_key_makes_the_roster_and_the_client() {
+fn the_first_key_creates_the_roster_and_the_client() {
     let (_directory, path) = roster(None);
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
     let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now()).unwrap();
@@ -97,7 +97,7 @@ fn comments_and_order_are_kept() {
 }
 
 #[test]
-fn every_manner_of_writing_a_roster_can_be_changed() {
+fn every_style_of_roster_can_be_edited() {
     let key = "{ id = '4fQz81LmXc0a', hash = 'HASH', created = 2026-01-01T00:00:00Z }";
     for text in [
         format!("clients = {{ a = {{ keys = [{key}] }} }}"),
@@ -131,7 +131,7 @@ fn every_manner_of_writing_a_roster_can_be_changed() {
 }
 
 #[test]
-fn rotating_leaves_the_overlap_and_what_expires_earlier() {
+fn rotation_keeps_the_overlap_and_earlier_expiries() {
     let (_directory, path) = roster(None);
     let short = edit::add_key(&path, &name("a"), &Entitlements::default(), Some(HOUR), COST, now())
         .unwrap();
@@ -151,7 +151,7 @@ fn rotating_leaves_the_overlap_and_what_expires_earlier() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_and_nothing_changes() {
+fn an_impossible_edit_is_refused_and_changes_nothing() {
     let (_directory, path) = roster(Some("[clients.a]\nroles = ['r']\n"));
     let before = fs::read_to_string(&path).unwrap();
     let grants = Entitlements { roles: roles(&["x"]), ..Entitlements::default() };
@@ -171,7 +171,7 @@ fn what_cannot_be_done_is_refused_and_nothing_changes() {
 }
 
 #[test]
-fn only_adding_a_key_makes_a_missing_roster() {
+fn only_adding_a_key_creates_a_missing_roster() {
     let (directory, path) = roster(None);
     assert!(matches!(
         edit::rotate(&path, &name("a"), HOUR, None, COST, now()),
@@ -192,7 +192,7 @@ fn a_broken_roster_is_not_touched() {
 }
 
 #[test]
-fn lifetimes_beyond_the_calendar_end_with_it() {
+fn lifetimes_beyond_the_calendar_are_cut() {
     let (_directory, path) = roster(None);
     edit::add_key(&path, &name("a"), &Entitlements::default(), Some(Duration::MAX), COST, now())
         .unwrap();
@@ -204,7 +204,7 @@ fn lifetimes_beyond_the_calendar_end_with_it() {
 }
 
 #[test]
-fn a_head_comment_survives_the_last_key() {
+fn the_comment_at_the_top_survives_removal_of_the_last_key() {
     let text = "# head\n[[clients.a.keys]]\nid = '4fQz81LmXc0a'\nhash = 'HASH'\ncreated = 2026-01-01T00:00:00Z\n";
     let (_directory, path) = roster(Some(text));
     edit::revoke(&path, &KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();

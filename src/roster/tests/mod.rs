@@ -1,4 +1,4 @@
-//! What the tests of the room share: a moment, names, a small roster.
+//! Tests of the roster, and what they share.
 
 mod api_key_cache;
 mod api_keys;

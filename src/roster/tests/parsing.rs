@@ -1,4 +1,4 @@
-//! Rosters as texts: what is read, and every fault with its line.
+//! Parsing of rosters, and the diagnostics about them.
 
 use super::HASH;
 use super::name;
@@ -8,14 +8,14 @@ use super::scopes;
 use crate::{oauth::key_id::KeyId, roster::roster::Roster};
 
 /// Places and the beginning of what is wrong.
-fn faults(text: &str) -> Vec<String> {
+fn errors(text: &str) -> Vec<String> {
     let text = text.replace("HASH", HASH);
     Roster::parse(&text, "r.toml").map(drop).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
-/// Whether the faults are exactly these, each by its beginning.
-fn assert_faults(text: &str, expected: &[&str]) {
-    let found = faults(text);
+/// Whether the errors are exactly these, each by its beginning.
+fn assert_errors(text: &str, expected: &[&str]) {
+    let found = errors(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}\n{expected}");
@@ -30,7 +30,7 @@ fn with_key(line: &str, by: &str) -> String {
 }
 
 #[test]
-fn the_example_of_the_contract_is_read() {
+fn the_documented_example_is_parsed() {
     let text = include_str!("example.toml");
     let checked = Roster::parse(text, "r.toml").unwrap();
     let client = checked.roster.client(&name("billing")).unwrap();
@@ -52,7 +52,7 @@ fn the_example_of_the_contract_is_read() {
 }
 
 #[test]
-fn nothing_at_all_is_a_roster_that_lets_nobody_in() {
+fn an_empty_text_is_an_empty_roster() {
     for text in ["", "# only a comment", "[clients]\n[users]\n", "\u{feff}[clients.a]"] {
         let roster = Roster::parse(text, "r.toml").unwrap().roster;
         assert_eq!(roster.clients().flat_map(|client| &client.keys).count(), 0, "{text:?}");
@@ -60,7 +60,7 @@ fn nothing_at_all_is_a_roster_that_lets_nobody_in() {
 }
 
 #[test]
-fn every_manner_of_writing_toml_is_understood() {
+fn every_style_of_toml_is_parsed() {
     let text = "clients = { a = { roles = ['r'], keys = [{ id = '4fQz81LmXc0a', hash = 'HASH', created = 2026-11-23 00:00:00+01:00 }] } }";
     let roster = Roster::parse(&text.replace("HASH", HASH), "r.toml").unwrap().roster;
     let (_, key) = roster.key(&KeyId::parse("4fQz81LmXc0a").unwrap()).unwrap();
@@ -68,7 +68,7 @@ fn every_manner_of_writing_toml_is_understood() {
 }
 
 #[test]
-fn all_faults_come_out_of_one_run_in_the_order_of_the_lines() {
+fn all_errors_are_reported_at_once_sorted_by_line() {
     let text = "colour = 1\n[clients.b]\nrole = ['x']\nroles = 'x'\nscopes = ['a b', 1]\ndisabled = 'no'\n\
         [clients.\"a b\"]\nkeys = {}\n[users.u]\npassword = 'secret'\nhash = 1\n[issuers.i]\nurl = 'ftp://x'\n[issuers.j]\n";
     let expected = [
@@ -87,11 +87,11 @@ fn all_faults_come_out_of_one_run_in_the_order_of_the_lines() {
         "r.toml:14: this issuer has no `url`",
         "r.toml:14: this issuer has no `audience`",
     ];
-    assert_faults(text, &expected);
+    assert_errors(text, &expected);
 }
 
 #[test]
-fn an_issuer_has_an_address_of_its_own_that_nobody_can_tamper_with() {
+fn an_issuer_has_a_unique_https_address() {
     let issuer =
         |name: &str, url: &str| format!("[issuers.{name}]\nurl = \"{url}\"\naudience = \"here\"\n");
     for url in
@@ -102,50 +102,50 @@ fn an_issuer_has_an_address_of_its_own_that_nobody_can_tamper_with() {
     for url in
         ["http://a.test", "https://a.test/?b", "https://a.test/#b", "https://u@a.test", "a.test"]
     {
-        assert_faults(&issuer("a", url), &["r.toml:2: `url` must begin with https://"]);
+        assert_errors(&issuer("a", url), &["r.toml:2: `url` must begin with https://"]);
     }
     let twice = issuer("b", "https://a.test") + &issuer("a", "https://a.test");
-    assert_faults(&twice, &["r.toml:5: `url` is already that of the issuer in line 2"]);
+    assert_errors(&twice, &["r.toml:5: `url` is already that of the issuer in line 2"]);
 }
 
 #[test]
-fn a_key_needs_an_id_a_hash_and_a_time() {
+fn a_key_needs_an_id_a_hash_and_a_creation_time() {
     let id = "id = \"4fQz81LmXc0a\"";
-    assert_faults(&with_key(id, ""), &["r.toml:1: this key has no `id`"]);
-    assert_faults(&with_key(id, "id = 'short'"), &["r.toml:2: `id` must be the 12 characters"]);
-    assert_faults(&with_key("hash = \"HASH\"", ""), &["r.toml:1: this key has no `hash`"]);
-    assert_faults(&with_key("HASH", "x"), &["r.toml:3: `hash` is not a bcrypt hash"]);
-    assert_faults(
+    assert_errors(&with_key(id, ""), &["r.toml:1: this key has no `id`"]);
+    assert_errors(&with_key(id, "id = 'short'"), &["r.toml:2: `id` must be the 12 characters"]);
+    assert_errors(&with_key("hash = \"HASH\"", ""), &["r.toml:1: this key has no `hash`"]);
+    assert_errors(&with_key("HASH", "x"), &["r.toml:3: `hash` is not a bcrypt hash"]);
+    assert_errors(
         &with_key("hash =", "hsah ="),
         &[
             "r.toml:1: this key has no `hash`",
             "r.toml:3: unknown field `hsah`: a key has `id`, `hash`, `created`, `expires`",
         ],
     );
-    assert_faults(&with_key("created", "expires"), &["r.toml:1: this key has no `created`"]);
+    assert_errors(&with_key("created", "expires"), &["r.toml:1: this key has no `created`"]);
 }
 
 #[test]
-fn times_are_unquoted_have_an_offset_and_lie_in_the_calendar() {
+fn timestamps_are_unquoted_have_an_offset_and_are_in_range() {
     let time = "2026-11-23T00:00:00Z";
     for local in ["2026-11-23T00:00:00", "2026-11-23", "00:00:00"] {
-        assert_faults(&with_key(time, local), &["r.toml:4: `created` needs date, time and offset"]);
+        assert_errors(&with_key(time, local), &["r.toml:4: `created` needs date, time and offset"]);
     }
-    assert_faults(
+    assert_errors(
         &with_key(time, "'2026-11-23T00:00:00Z'"),
         &["r.toml:4: `created` must be a time without"],
     );
-    assert_faults(
+    assert_errors(
         &with_key(time, "9999-12-31T23:59:59Z"),
         &["r.toml:4: `created` must lie before 9999"],
     );
-    assert_faults(&with_key(time, "2026-02-30T00:00:00Z"), &["r.toml:4: not TOML: "]);
+    assert_errors(&with_key(time, "2026-02-30T00:00:00Z"), &["r.toml:4: not TOML: "]);
 }
 
 #[test]
-fn costs_out_of_bounds_are_faults_and_low_ones_are_warned_about() {
+fn costs_out_of_bounds_are_errors_and_low_ones_are_warned_about() {
     for cost in ["03", "15", "31"] {
-        assert_faults(
+        assert_errors(
             &with_key("HASH", &HASH.replace("10", cost)),
             &["r.toml:3: `hash` has the bcrypt cost"],
         );
@@ -164,12 +164,12 @@ fn a_second_key_of_the_same_id_names_the_line_of_the_first() {
     let text =
         ["b", "a", "c"].map(|client| with_key("clients.a", &format!("clients.{client}"))).concat();
     let already = "key id 4fQz81LmXc0a is already used in line 2";
-    assert_faults(&text, &[&format!("r.toml:6: {already}"), &format!("r.toml:10: {already}")]);
+    assert_errors(&text, &[&format!("r.toml:6: {already}"), &format!("r.toml:10: {already}")]);
 }
 
 #[test]
-fn what_is_no_toml_is_reported_with_its_line_and_without_guesswork() {
-    // The key without a hash is no fault of its own: the line that could not be read may hold it.
+fn invalid_toml_is_reported_with_its_line_and_without_guesses() {
+    // The key without a hash is not an error of its own: the line that could not be read may contain it.
     let text =
         "[[clients.b.keys]]\nid = \"x\n[clients.a]\n[clients.a]\nroles = [1 2]\ndisabled = 1\n";
     let expected = [
@@ -178,24 +178,24 @@ fn what_is_no_toml_is_reported_with_its_line_and_without_guesswork() {
         "r.toml:5: not TOML: ",
         "r.toml:6: `disabled` must be",
     ];
-    assert_faults(text, &expected);
+    assert_errors(text, &expected);
 }
 
 #[test]
 fn secrets_in_the_wrong_place_are_not_repeated() {
     let key = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
     for text in [with_key("4fQz81LmXc0a", key), with_key("HASH", key), with_key("\"HASH\"", key)] {
-        assert!(faults(&text).iter().all(|fault| !fault.contains("XYZabc")), "{text}");
+        assert!(errors(&text).iter().all(|error| !error.contains("XYZabc")), "{text}");
     }
 }
 
 #[test]
-fn the_same_name_may_not_stand_twice() {
-    assert_faults("[clients.a]\n[clients.a]\n", &["r.toml:2: not TOML: duplicate key `a`"]);
+fn a_duplicate_name_is_an_error() {
+    assert_errors("[clients.a]\n[clients.a]\n", &["r.toml:2: not TOML: duplicate key `a`"]);
 }
 
 #[test]
-fn a_roster_of_ten_thousand_clients_is_read_with_the_right_lines() {
+fn a_roster_of_ten_thousand_clients_has_the_right_lines() {
     let mut text = String::new();
     for n in 0..10_000 {
         let key = with_key("clients.a", &format!("clients.c{n}"))

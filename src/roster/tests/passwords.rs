@@ -1,4 +1,4 @@
-//! Passwords against rosters: what is proven, what is refused, and that every answer costs one bcrypt.
+//! Verification of passwords.
 
 use jiff::Timestamp;
 
@@ -32,7 +32,7 @@ fn refused(roster: &Roster, name: &str, password: &str) -> PasswordError {
 }
 
 #[test]
-fn the_right_password_proves_its_user() {
+fn the_right_password_authenticates_its_user() {
     let roster = roster(vec![user("alice", "open sesame", COST), user("bob", "x", COST)]);
     let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
     assert_eq!(proof.user(), &name("alice"));
@@ -53,7 +53,7 @@ fn wrong_passwords_and_unknown_or_malformed_names_are_refused() {
 }
 
 #[test]
-fn no_password_is_proven_by_a_part_of_it() {
+fn a_part_of_a_password_is_wrong() {
     let longest = "é".repeat(35) + "x";
     let roster = roster(vec![user("alice", &longest, COST)]);
     assert!(roster.verify_password("alice", &longest.clone().into()).is_ok());
@@ -63,7 +63,7 @@ fn no_password_is_proven_by_a_part_of_it() {
 }
 
 #[test]
-fn the_empty_password_and_what_bcrypt_takes_for_another_prove_nobody() {
+fn empty_passwords_and_passwords_that_bcrypt_truncates_are_wrong() {
     // Hashes that somebody wrote by hand; bcrypt itself would let both in.
     let roster = roster(vec![user("alice", "", COST), user("bob", "x", COST)]);
     assert_eq!(refused(&roster, "alice", ""), PasswordError::WrongPassword);
@@ -71,7 +71,7 @@ fn the_empty_password_and_what_bcrypt_takes_for_another_prove_nobody() {
 }
 
 #[test]
-fn only_who_knows_the_password_learns_that_the_user_is_disabled() {
+fn only_the_right_password_reveals_that_the_user_is_disabled() {
     let disabled = User { disabled: true, ..user("alice", "right", COST) };
     let roster = roster(vec![disabled]);
     assert_eq!(refused(&roster, "alice", "right"), PasswordError::Disabled);
@@ -79,7 +79,7 @@ fn only_who_knows_the_password_learns_that_the_user_is_disabled() {
 }
 
 #[test]
-fn what_was_made_from_a_password_lives_as_long_as_user_and_client_may_come_in() {
+fn a_token_from_a_password_needs_an_enabled_user_and_client() {
     let mut roster = roster(vec![user("alice", "x", COST), user("bob", "x", COST)]);
     let (alice, billing) = (name("alice"), name("billing"));
     assert_eq!(roster.check_user(&alice, &alice, now()).unwrap().name, alice);
@@ -96,7 +96,7 @@ fn what_was_made_from_a_password_lives_as_long_as_user_and_client_may_come_in() 
 }
 
 #[test]
-fn every_answer_takes_one_bcrypt_of_the_highest_cost() {
+fn every_result_takes_one_bcrypt_of_the_highest_cost() {
     assert_eq!(Roster::default().highest_password_cost, PASSWORD_COST);
     assert_eq!(roster(Vec::new()).highest_password_cost, PASSWORD_COST);
     let disabled = User { disabled: true, ..user("eve", "right", 9) };
@@ -125,7 +125,7 @@ fn every_answer_takes_one_bcrypt_of_the_highest_cost() {
 }
 
 #[test]
-fn what_was_made_before_the_password_was_set_does_not_live_on() {
+fn a_token_from_before_the_password_was_set_is_refused() {
     let text = format!("[users.alice]\ncreated = {}\npassword = '{}'\n", now(), "HASH");
     let hash = bcrypt::hash("open sesame", COST).unwrap();
     let roster = Roster::parse(&text.replace("HASH", &hash), "r.toml").unwrap().roster;

@@ -1,4 +1,4 @@
-//! Users in roster files: adding, removing, what stays of the text, what is refused.
+//! Edits of users in the roster file.
 
 use std::{
     fs,
@@ -41,7 +41,7 @@ fn without_alice(text: &str) -> String {
 }
 
 #[test]
-fn the_first_user_makes_the_roster() {
+fn the_first_user_creates_the_roster() {
     let (_directory, path) = roster(None);
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
     edit::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
@@ -60,7 +60,7 @@ fn the_first_user_makes_the_roster() {
 }
 
 #[test]
-fn adding_keeps_comments_and_order_and_removing_undoes_it() {
+fn adding_keeps_comments_and_order_and_removal_reverts_it() {
     let before = include_str!("example.toml");
     for text in [
         format!("# head\n{before}\n# end\n"),
@@ -87,7 +87,7 @@ fn adding_keeps_comments_and_order_and_removing_undoes_it() {
 }
 
 #[test]
-fn the_comment_right_above_goes_and_what_stands_further_above_stays() {
+fn only_the_comment_directly_above_is_removed() {
     let alice = "[users.alice]\npassword = 'HASH' # of alice\n";
     let bob = "[users.bob]\npassword = 'HASH'\n";
     assert_eq!(
@@ -111,7 +111,7 @@ fn the_comment_right_above_goes_and_what_stands_further_above_stays() {
 }
 
 #[test]
-fn the_last_user_leaves_a_roster_that_can_be_filled_again() {
+fn a_user_can_be_added_after_the_last_was_removed() {
     let (_directory, path) = roster(None);
     for _ in 0..3 {
         add(&path, "alice", "x").unwrap();
@@ -123,23 +123,23 @@ fn the_last_user_leaves_a_roster_that_can_be_filled_again() {
 }
 
 #[test]
-fn passwords_that_bcrypt_cannot_keep_are_refused() {
+fn passwords_that_bcrypt_truncates_are_refused() {
     let (directory, path) = roster(None);
-    for (bad, fault) in [
+    for (bad, error) in [
         (String::new(), NewPasswordError::Empty),
         ("x".repeat(72), NewPasswordError::TooLong(72)),
         ("é".repeat(36), NewPasswordError::TooLong(72)),
         ("x\0y".to_owned(), NewPasswordError::Nul),
     ] {
         let refused = add(&path, "alice", &bad).unwrap_err();
-        assert!(matches!(refused, EditError::Password(found) if found == fault), "{refused}");
+        assert!(matches!(refused, EditError::Password(found) if found == error), "{refused}");
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     add(&path, "alice", &"x".repeat(71)).unwrap();
 }
 
 #[test]
-fn a_name_is_a_client_or_a_user_and_never_both() {
+fn a_name_is_a_client_or_a_user_not_both() {
     let (_directory, path) = roster(Some("[clients.c]\n[users.alice]\npassword = 'HASH'\n"));
     let before = fs::read_to_string(&path).unwrap();
     assert!(matches!(add(&path, "alice", "x"), Err(EditError::UserExists(_))));
@@ -153,21 +153,21 @@ fn a_name_is_a_client_or_a_user_and_never_both() {
 }
 
 #[test]
-fn a_user_and_a_client_of_one_name_are_a_fault_with_both_lines() {
-    let fault = |text: &str| {
+fn a_user_with_the_name_of_a_client_is_an_error_with_both_lines() {
+    let error = |text: &str| {
         let text = text.replace("HASH", HASH);
         Roster::parse(&text, "r.toml").map(drop).unwrap_err().to_string()
     };
     let both = "a user and a client are both called a, see line";
     let user = "[users.a]\npassword = 'HASH'\n";
-    let found = fault(&format!("[clients.b]\n[clients.a]\n{user}"));
+    let found = error(&format!("[clients.b]\n[clients.a]\n{user}"));
     assert_eq!(found, format!("r.toml:3: {both} 2: a name must mean one, rename one"));
-    let found = fault(&format!("{user}[clients.a]\n"));
+    let found = error(&format!("{user}[clients.a]\n"));
     assert!(found.starts_with(&format!("r.toml:3: {both} 1")) && found.lines().count() == 1);
 }
 
 #[test]
-fn removing_needs_a_roster() {
+fn removal_needs_a_roster() {
     let (directory, path) = roster(None);
     assert!(matches!(edit::remove_user(&path, &name("a")), Err(EditError::NoRoster(_))));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
