@@ -12,5 +12,5 @@ mod settings_reader;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls_files;
-mod values;
+pub(crate) mod values;
 pub(crate) mod variables;

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::oauth::http_token::is_http_token;
 
-const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub(crate) const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
 
 pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {

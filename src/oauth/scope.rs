@@ -6,15 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::oauth::checked_string::{SyntaxError, checked_string};
 
-const MAX_LENGTH: usize = 128;
-
 checked_string! {
     /// What an OAuth2 token allows (RFC 6749 §3.3, `scope-token`).
     Scope, is_scope_token, "a scope: 1 to 128 printable ASCII characters without space, \" and \\"
 }
 
+impl Scope {
+    /// How many characters a scope may have.
+    pub const MAX_LENGTH: usize = 128;
+}
+
 pub(super) fn is_scope_token(text: &str) -> bool {
-    (1..=MAX_LENGTH).contains(&text.len())
+    (1..=Scope::MAX_LENGTH).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
@@ -25,7 +28,7 @@ pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
     /// How many characters the `scope` parameter of a request may have.
-    pub const LONGEST: usize = 4096;
+    pub const MAX_LENGTH: usize = 4096;
 
     /// Reads a space-separated list; the empty text is the empty set.
     ///

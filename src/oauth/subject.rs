@@ -2,15 +2,18 @@
 
 use crate::oauth::checked_string::checked_string;
 
-const MAX_LENGTH: usize = 64;
-
 checked_string! {
     /// The name of a client or user, the `sub` of its tokens (RFC 7519 §4.1.2).
     Subject, is_name, "a name: 1 to 64 of A-Z a-z 0-9 . _ -"
 }
 
+impl Subject {
+    /// How many characters a name may have.
+    pub const MAX_LENGTH: usize = 64;
+}
+
 fn is_name(text: &str) -> bool {
-    (1..=MAX_LENGTH).contains(&text.len())
+    (1..=Subject::MAX_LENGTH).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 

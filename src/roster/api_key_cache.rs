@@ -30,7 +30,7 @@ type Digest = [u8; 32];
 /// is random and never leaves the process: its memory reveals no more about a secret than the roster does.
 pub(crate) struct ApiKeyCache {
     key: hmac::Key,
-    digests: Cache<SecretHash, Digest, Size>,
+    digests: Cache<SecretHash, Digest, EntryWeighter>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -38,7 +38,7 @@ pub(crate) struct ApiKeyCache {
 impl Default for ApiKeyCache {
     fn default() -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &rand::rng().random::<[u8; 32]>());
-        let digests = Cache::with_weighter(1024, BYTES, Size);
+        let digests = Cache::with_weighter(1024, BYTES, EntryWeighter);
         Self { key, digests, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 }
@@ -96,9 +96,9 @@ impl fmt::Debug for ApiKeyCache {
 
 /// The size of an entry in bytes, the cache's overhead included.
 #[derive(Clone)]
-struct Size;
+struct EntryWeighter;
 
-impl Weighter<SecretHash, Digest> for Size {
+impl Weighter<SecretHash, Digest> for EntryWeighter {
     fn weight(&self, hash: &SecretHash, digest: &Digest) -> u64 {
         const CACHE: usize = 80;
         (size_of_val(hash) + hash.as_str().len() + digest.len() + CACHE) as u64

@@ -13,7 +13,8 @@ use utoipa::{
 };
 
 use crate::{
-    oauth::{ErrorCode, GrantType, Scopes},
+    config::values::MAX_TOKEN_LIFETIME,
+    oauth::{ErrorCode, GrantType, Role, Scopes, Subject},
     principal::PrincipalKind,
     tokens::{
         jwk::{JwkSet, PublicJwk},
@@ -21,8 +22,6 @@ use crate::{
     },
 };
 
-/// The longest lifetime that can be configured, in seconds; the document of a service says its own.
-const LIFETIME_SECONDS: u64 = 366 * 24 * 60 * 60;
 /// The last second of the year 9999.
 const LAST_SECOND: i64 = 253_402_207_200;
 /// The most roles of one principal.
@@ -67,7 +66,8 @@ pub(crate) fn access_token() -> Object {
 
 /// `expires_in` of an answer.
 pub(crate) fn expires_in() -> Object {
-    let mut expires_in = integer("How long the token lives, in seconds.", LIFETIME_SECONDS as f64);
+    let mut expires_in =
+        integer("How long the token lives, in seconds.", MAX_TOKEN_LIFETIME.as_secs_f64());
     expires_in.examples = vec![json!(1800)];
     expires_in
 }
@@ -75,7 +75,7 @@ pub(crate) fn expires_in() -> Object {
 /// `expires_in` of a request.
 pub(crate) fn requested_lifetime() -> Object {
     let description = "A shorter lifetime, in seconds. Left out: the configured lifetime.";
-    let mut expires_in = integer(description, LIFETIME_SECONDS as f64);
+    let mut expires_in = integer(description, MAX_TOKEN_LIFETIME.as_secs_f64());
     expires_in.minimum = Some(1.0.into());
     expires_in.examples = vec![json!(600)];
     expires_in
@@ -94,7 +94,7 @@ pub(crate) fn requested_scope() -> Object {
 fn scopes(description: &str, example: &str) -> Object {
     string(description)
         .pattern(Some(SCOPE_PATTERN))
-        .max_length(Some(Scopes::LONGEST))
+        .max_length(Some(Scopes::MAX_LENGTH))
         .examples([example])
         .build()
 }
@@ -103,7 +103,7 @@ fn scopes(description: &str, example: &str) -> Object {
 pub(crate) fn roles() -> Array {
     let role = string("What an operation may demand where the scheme has no scopes.")
         .pattern(Some(r"^[!#-\[\]-~]+$"))
-        .max_length(Some(128));
+        .max_length(Some(Role::MAX_LENGTH));
     ArrayBuilder::new()
         .items(role)
         .max_items(Some(ROLES))
@@ -116,7 +116,7 @@ pub(crate) fn roles() -> Array {
 pub(crate) fn subject() -> Object {
     string("The name of the client or user.")
         .pattern(Some("^[A-Za-z0-9._-]+$"))
-        .max_length(Some(64))
+        .max_length(Some(Subject::MAX_LENGTH))
         .examples(["billing"])
         .build()
 }

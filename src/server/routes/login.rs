@@ -133,8 +133,8 @@ fn read(request: &HttpRequest, Body(body): &Body) -> Result<LoginRequest, Refusa
 
 impl LoginRequest {
     fn issue_request(&self) -> Result<IssueRequest, Refusal> {
-        if self.scope.as_ref().is_some_and(|scope| scope.chars().count() > Scopes::LONGEST) {
-            let detail = format!("The scope is longer than {} characters.", Scopes::LONGEST);
+        if self.scope.as_ref().is_some_and(|scope| scope.chars().count() > Scopes::MAX_LENGTH) {
+            let detail = format!("The scope is longer than {} characters.", Scopes::MAX_LENGTH);
             return Err(Refusal::new(Code::InvalidScope, detail));
         }
         let scopes = self.scope.as_deref().map(Scopes::parse).transpose();
