@@ -16,10 +16,8 @@ const CHECKSUM: usize = 6;
 /// Why a text is not an API key. It does not contain the text, which may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiKeySyntaxError {
-    /// The text has another shape.
     #[error("is no API key: expected `hp_`, 12 characters, `_`, and 49 characters of 0-9 A-Z a-z")]
     Shape,
-    /// The shape is right, the checksum is not.
     #[error("is mistyped or cut: the checksum at its end does not fit")]
     Checksum,
 }
@@ -66,7 +64,6 @@ impl ApiKey {
         Self { id, secret: random_text(SECRET).into() }
     }
 
-    /// The public name of the key.
     pub(crate) fn id(&self) -> &KeyId {
         &self.id
     }

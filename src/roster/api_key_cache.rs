@@ -61,9 +61,6 @@ impl ApiKeyCache {
     }
 
     /// Verifies an API key with [`Roster::verify`] and caches it if it is valid.
-    ///
-    /// # Errors
-    /// As [`Roster::verify`].
     pub(crate) fn verify(
         &self,
         roster: &Roster,

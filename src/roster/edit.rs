@@ -27,9 +27,7 @@ const HEADER: &str = "\
 /// What a new client or user may do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Entitlements {
-    /// The roles that the tokens carry.
     pub roles: Roles,
-    /// The scopes that may be asked for.
     pub scopes: Scopes,
 }
 

@@ -36,9 +36,6 @@ impl Roster {
     }
 
     /// Parses what was read from `path`.
-    ///
-    /// # Errors
-    /// As [`Self::load`].
     pub(crate) fn from_file(
         read: Result<&[u8], &io::Error>,
         path: &Path,

@@ -44,7 +44,6 @@ impl KeyRecord {
 pub(crate) struct User {
     /// The name, the `sub` of the tokens.
     pub name: Subject,
-    /// The roles that the tokens carry.
     pub roles: Roles,
     /// The scopes that the user may ask for.
     pub scopes: Scopes,

@@ -26,10 +26,8 @@ pub(super) enum HashSyntaxError {
 /// Why a secret could not be hashed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
-    /// The cost is outside of [`COSTS`].
     #[error("the bcrypt cost {0} is outside of 4 to 14")]
     Cost(u32),
-    /// The system provided no randomness for the salt.
     #[error("cannot hash the secret: {0}")]
     Bcrypt(#[from] bcrypt::BcryptError),
 }

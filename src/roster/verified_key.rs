@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Proof that the caller holds a valid API key of an enabled client. Only [`Roster::verify`] makes one, and
-/// [`ApiKeyCache`](super::ApiKeyCache) recalls it.
+/// [`ApiKeyCache`](super::api_key_cache::ApiKeyCache) recalls it.
 #[derive(Debug, Clone)]
 pub struct VerifiedKey {
     client: Subject,
@@ -40,22 +40,18 @@ impl VerifiedKey {
         })
     }
 
-    /// The client that the key belongs to.
     pub fn client(&self) -> &Subject {
         &self.client
     }
 
-    /// The client's roles.
     pub fn roles(&self) -> &Roles {
         &self.roles
     }
 
-    /// The client's scopes.
     pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
-    /// The public name of the key.
     pub fn key_id(&self) -> &KeyId {
         &self.key_id
     }
@@ -69,16 +65,12 @@ impl VerifiedKey {
 /// Why an API key is refused: logged, never sent to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiKeyError {
-    /// No key has this id: it never existed or was revoked.
     #[error("no such key id in the roster")]
     UnknownKey,
-    /// The key id is known, the secret differs.
     #[error("wrong secret")]
     WrongSecret,
-    /// The key is right and has expired.
     #[error("the key has expired")]
     Expired,
-    /// The key is right and its client is disabled.
     #[error("the client is disabled")]
     Disabled,
 }
@@ -86,9 +78,6 @@ pub(crate) enum ApiKeyError {
 impl Roster {
     /// Verifies an API key. Runs exactly one bcrypt whatever the result. Only a caller with the right secret learns
     /// that the key has expired or that its client is disabled.
-    ///
-    /// # Errors
-    /// [`ApiKeyError`].
     pub(crate) fn verify(
         &self,
         presented: &ApiKey,

@@ -14,15 +14,12 @@ const MAX_LENGTH: usize = 71;
 /// Why a password cannot be set. It does not contain the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NewPasswordError {
-    /// The password is empty.
     #[error("the password is empty")]
     Empty,
-    /// bcrypt would ignore the rest.
     #[error(
         "the password has {0} bytes, and bcrypt reads {MAX_LENGTH} at most: take a shorter one"
     )]
     TooLong(usize),
-    /// bcrypt stops at NUL, so that other passwords would match as well.
     #[error("the password holds a NUL character: take another one")]
     Nul,
 }
@@ -36,17 +33,14 @@ pub struct VerifiedPassword {
 }
 
 impl VerifiedPassword {
-    /// The user whose password it is.
     pub fn user(&self) -> &Subject {
         &self.user
     }
 
-    /// The user's roles.
     pub fn roles(&self) -> &Roles {
         &self.roles
     }
 
-    /// The user's scopes.
     pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
@@ -55,16 +49,12 @@ impl VerifiedPassword {
 /// Why a password is refused: logged, never sent to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PasswordError {
-    /// The user was added again after the token was issued.
     #[error("the user was added again since")]
     Newer,
-    /// No user has this name.
     #[error("no such user in the roster")]
     UnknownUser,
-    /// The user is known, the password differs.
     #[error("wrong password")]
     WrongPassword,
-    /// The password is right and its user is disabled.
     #[error("the user is disabled")]
     Disabled,
 }
@@ -72,9 +62,6 @@ pub(crate) enum PasswordError {
 impl Roster {
     /// Verifies a user's password. Runs exactly one bcrypt whatever the result. Only a caller with the right
     /// password learns that the user is disabled.
-    ///
-    /// # Errors
-    /// [`PasswordError`].
     pub(crate) fn verify_password(
         &self,
         name: &str,
