@@ -4,6 +4,7 @@
 - `python` and `py` blocks are programs with the exported variables.
 - A line that ends in `# 401` must print that as its last line.
 - A block `text output` is what the block before it prints; `...` in it stands for anything.
+- Links lead somewhere, and files that are named exist.
 - A block `sh not run: REASON` is for readers alone, and the reason is printed.
 
 Differences from the documents: the port is a free one, `hp_...` is the key that `serve --dev` printed, and the program
@@ -22,7 +23,7 @@ import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = ["README.md", "README.ko.md", *sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("docs/*.md"))]
-DOCUMENTS += [".github/CONTRIBUTING.md", ".github/SECURITY.md"]
+DOCUMENTS += ["CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ASSIGNMENT = re.compile(r"^(?:export )?([A-Z_]+)=", re.MULTILINE)
 # Nothing to run: data, and Rust, which doctests compile.
@@ -163,12 +164,34 @@ def run(document, folder, installed):
     return count
 
 
+def check_names(document):
+    """Links and files of the repository that a document names exist."""
+    path = REPOSITORY / document
+    text = path.read_text()
+    missing = [name for name in re.findall(r"`((?:src|tests|docs)/[\w./-]+)`", text) if not (REPOSITORY / name).exists()]
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", BLOCK.sub("", text)):
+        name, _, anchor = target.partition("#")
+        linked = path.parent / name if name else path
+        if not linked.exists():
+            missing.append(target)
+        elif anchor and anchor not in anchors(linked.read_text()):
+            missing.append(target)
+    if missing:
+        sys.exit(f"{document} names what does not exist: {', '.join(missing)}")
+
+
+def anchors(text):
+    headings = re.findall(r"(?m)^#+ (.*)$", BLOCK.sub("", text))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def main():
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         folder, count = pathlib.Path(folder), 0
         for number, document in enumerate(sys.argv[1:] or DOCUMENTS):
             print(f"== {document}", flush=True)
+            check_names(document)
             count += run(document, folder / str(number), folder / "installed")
     print(f"documents: {count} blocks followed in {time.monotonic() - started:.0f} s")
 
