@@ -1,7 +1,7 @@
 //! API keys in, short-lived tokens out, no database; and the OpenAPI document that is published is the policy
 //! that is enforced.
 //!
-//! Handlers say `security(...)` in `#[utoipa::path]`, and nothing else has to be written:
+//! Write `security(...)` in `#[utoipa::path]`, and the operation is protected:
 //!
 //! ```no_run
 //! use actix_web::{HttpServer, get};
@@ -24,7 +24,7 @@
 //! #[actix_web::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let gate = Gate::from_env()?;
-//!     // Whatever is wrong with the document ends the program here.
+//!     // A document that cannot be enforced ends the program here.
 //!     let site = gate.protect(Invoices::openapi(), |config| {
 //!         config.service(list_invoices);
 //!     })?;
@@ -33,23 +33,23 @@
 //! ```
 //!
 //! That serves `/invoices` beside hallpass' own operations (`/login`, `/logout`, `/token`, ...), the document of all
-//! of them at `/openapi.json` and Swagger UI at `/docs/`. `hallpass init` and `hallpass key add` make what
+//! of them at `/openapi.json` and Swagger UI at `/docs/`. `hallpass init` and `hallpass key add` write what
 //! [`Gate::from_env`] reads.
 //!
 //! | item | what it is |
 //! |---|---|
-//! | [`Gate`] | who may come in, and what signs their tokens |
-//! | [`Site`] | operations under the document that is enforced; gives the actix-web `App` |
-//! | [`Principal`], [`Authenticated`] | handlers' arguments: who calls, and by which scheme |
-//! | [`Role`], [`Scope`], [`Subject`] | the words that principals are described with; more in [`oauth`] |
-//! | [`Diagnostics`] | what a person must mend, all at once |
-//! | [`testing`] | a gate without set-up, tokens for whomever, routes that were left undocumented |
+//! | [`Gate`] | settings, roster, signing keys and revocations of a process |
+//! | [`Site`] | operations and the document that is enforced for them; makes the actix-web `App` |
+//! | [`Principal`], [`Authenticated`] | arguments of handlers: who the request speaks for, and by which scheme |
+//! | [`Role`], [`Scope`], [`Subject`] | what describes a principal; more in [`oauth`] |
+//! | [`Diagnostics`] | everything that has to be fixed in settings, files or the document |
+//! | [`testing`] | a gate for tests: no settings, and credentials for any client |
 //!
 //! Handlers are collected by utoipa 6 and utoipa-actix-web 0.2, under actix-web 4: an application depends on the
-//! same. Only annotated handlers can be given to `config.service`; routes that come in by other ways and are not in
-//! the document answer 404.
+//! same. `config.service` takes annotated handlers only; routes that are added in other ways and are not in the
+//! document answer 404.
 //!
-//! As a service, hallpass is the program `hallpass serve`; the README tells of both.
+//! `hallpass serve` is the same as a service. The repository's `docs/` describe both.
 
 // The rooms. A room names only rooms above it; `hallpass::server` is the wire, `hallpass::cli` the hand.
 // A credential becomes a proof, a proof becomes a principal, a principal meets a requirement, the requirement

@@ -98,7 +98,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_TRUSTED_PROXIES",
         None,
-        "Trusted reverse proxies: addresses or networks, separated by commas: 127.0.0.1, 10.0.0.0/8\n\
+        "Trusted reverse proxies: addresses or networks, separated by commas, such as 127.0.0.1,10.0.0.0/8.\n\
          The client's address is taken from their Forwarded or X-Forwarded-For header.",
     ),
     variable(
