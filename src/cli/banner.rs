@@ -10,9 +10,7 @@ use std::{
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::terminal::counted;
-
-use crate::{config::settings::Settings, roster::roster::Roster};
+use crate::{cli::terminal::plural, config::settings::Settings, roster::roster::Roster};
 
 /// What there is to say once the service listens.
 pub(super) struct Banner {
@@ -53,10 +51,10 @@ impl Banner {
 }
 
 fn house(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
-    let clients = counted(roster.clients().count(), "client");
+    let clients = plural(roster.clients().count(), "client");
     let enabled = roster.clients().filter(|client| !client.disabled);
     let usable = enabled.flat_map(|client| &client.keys).filter(|key| !key.has_expired(now));
-    let usable = counted(usable.count(), "usable API key");
+    let usable = plural(usable.count(), "usable API key");
     let state = match &settings.state {
         Some(path) => path.display().to_string(),
         None => "memory: a restart forgets who logged out".to_owned(),

@@ -6,11 +6,14 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
-use super::BindFlag;
-use super::RosterFlag;
-use super::terminal::counted;
-
-use crate::{config::raw_settings::RawSettings, server::prepare::prepare};
+use crate::{
+    cli::{
+        settings_flags::{BindFlag, RosterFlag},
+        terminal::plural,
+    },
+    config::raw_settings::RawSettings,
+    server::prepare::prepare,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -29,7 +32,7 @@ impl Check {
                 for warning in prepared.loaded.warnings.iter() {
                     writeln!(out, "{} (a warning)", warning)?;
                 }
-                let clients = counted(prepared.loaded.roster.clients().count(), "client");
+                let clients = plural(prepared.loaded.roster.clients().count(), "client");
                 writeln!(out, "All is well: {} holds {clients}.", raw.roster().display())?;
                 Ok(ExitCode::SUCCESS)
             }

@@ -6,11 +6,11 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 
-use super::BindFlag;
-use super::terminal::headed;
-use super::terminal::is_styled;
-
 use crate::{
+    cli::{
+        settings_flags::BindFlag,
+        terminal::{is_styled, with_bold_head},
+    },
     config::{document_settings::DocumentSettings, raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
     policy::{compiled::Lookup, explanation},
@@ -45,7 +45,7 @@ impl Explain {
         let (_, policy) = own_document(&settings, &[])?;
         let mut out = std::io::stdout().lock();
         let (Some(method), Some(path)) = (self.method, self.path) else {
-            let table = headed(explanation::table(&policy), is_styled(&out));
+            let table = with_bold_head(explanation::table(&policy), is_styled(&out));
             write!(out, "{table}")?;
             return Ok(ExitCode::SUCCESS);
         };

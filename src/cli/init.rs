@@ -10,9 +10,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use rand::distr::{Alphanumeric, SampleString};
 
-use super::RosterFlag;
-
 use crate::{
+    cli::settings_flags::RosterFlag,
     config::{
         raw_settings::RawSettings,
         variables::{example, first_env},

@@ -1,9 +1,6 @@
-//! `hallpass token`: takes a token apart, and says whether it would be accepted.
-//!
-//! Must not know how a token is proven.
+//! `hallpass token inspect`: decodes a token, and says whether it would be accepted.
 
-mod reason;
-mod unproven;
+mod decoded_token;
 mod verdict;
 
 use std::{
@@ -15,20 +12,21 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use self::unproven::Unproven;
-use self::unproven::moments;
-use self::unproven::since;
-use self::verdict::Standing;
-use self::verdict::Verdict;
-use self::verdict::judge;
-use super::BindFlag;
-use super::RosterFlag;
+use crate::{
+    cli::{
+        inspect::{
+            decoded_token::{DecodedToken, extract},
+            verdict::{Verdict, distance},
+        },
+        settings_flags::{BindFlag, RosterFlag},
+    },
+    config::raw_settings::RawSettings,
+    diagnostics::printable,
+};
 
-use crate::{config::raw_settings::RawSettings, diagnostics::printable};
-
-/// Ours are a tenth of that, and a file that was piped in by mistake should not be read whole.
+/// Longer input is not read to its end: it may be a file that was piped in by mistake.
 const LONGEST_INPUT: u64 = 256 * 1024;
 
 const EXAMPLES: &str = "\
@@ -39,10 +37,10 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Show what a token from stdin says, and whether it would be accepted now
+    /// Show what a token from stdin claims, and whether it would be accepted now
     ///
-    /// It is judged by the settings, the roster and the revocations of this folder; nothing is fetched and
-    /// nothing is changed. `Bearer TOKEN` and the answer of /login are taken too. Exit code 0: accepted, 1: not.
+    /// It is judged by the settings, the roster and the revocations of this directory; nothing is fetched and
+    /// nothing is changed. `Bearer TOKEN` and the answer of /login are accepted too. Exit code 0: accepted, 1: not.
     #[command(after_help = EXAMPLES)]
     Inspect(Inspect),
 }
@@ -62,32 +60,31 @@ impl TokenCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self::Inspect(inspect) = self;
         let raw = inspect.bind.apply(inspect.roster.apply(RawSettings::gather()));
-        let (token, now) = (unproven::bare(&presented()?), Timestamp::now());
-        let unproven = Unproven::read(&token);
-        let verdict = match &unproven.fault {
-            Some(fault) => Verdict::refused(fault.clone()),
-            None => judge(&token, &unproven, &raw, now),
+        let (token, now) = (extract(&read_stdin()?), Timestamp::now());
+        let mut decoded = DecodedToken::default();
+        let verdict = match decoded.decode(&token) {
+            Ok(()) => Verdict::new(&token, &decoded, &raw, now),
+            Err(reason) => Verdict::refused(reason),
         };
         let text = match inspect.json {
-            true => for_programs(&unproven, &verdict)?,
-            false => for_people(&unproven, &verdict, now)?,
+            true => to_json(&decoded, &verdict)?,
+            false => to_text(&decoded, &verdict, now)?,
         };
         match io::stdout().lock().write_all(text.as_bytes()) {
-            // The exit code says it too, to those who have stopped reading.
+            // The exit code tells a reader that has stopped reading.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error)?,
             _ => {}
         }
-        let is_accepted = verdict.standing == Standing::Accepted;
-        Ok(if is_accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if verdict.is_accepted == Some(true) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-/// What stdin holds; on a terminal one line of it.
-fn presented() -> anyhow::Result<String> {
+/// All of stdin; on a terminal one line.
+fn read_stdin() -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     let mut stdin = io::stdin().lock().take(LONGEST_INPUT);
     let read = if io::stdin().is_terminal() {
-        // Nobody there to read it is no reason to fail.
+        // A closed stderr is no reason to fail.
         let _ = writeln!(io::stderr(), "Paste the token, and press Enter:");
         stdin.read_until(b'\n', &mut bytes)
     } else {
@@ -97,51 +94,46 @@ fn presented() -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn for_people(unproven: &Unproven, verdict: &Verdict, now: Timestamp) -> anyhow::Result<String> {
+fn to_text(token: &DecodedToken, verdict: &Verdict, now: Timestamp) -> anyhow::Result<String> {
     let mut text = String::new();
-    for (title, part) in [("header", &unproven.header), ("claims", &unproven.claims)] {
+    for (title, part) in [("header", &token.header), ("claims", &token.claims)] {
         if let Some(part) = part {
-            writeln!(text, "{title} {}", printable_lines(&serde_json::to_string_pretty(part)?))?;
+            writeln!(text, "{title} {}", printable_json(&json!(part))?)?;
         }
     }
-    for (name, moment) in moments(unproven) {
-        writeln!(text, "{name:>4}  {moment}, {}", since(moment, now))?;
+    for (name, time) in token.times() {
+        writeln!(text, "{name:>4}  {time}, {}", distance(time, now))?;
     }
     if !text.is_empty() {
         text.push('\n');
     }
-    let standing = match verdict.standing {
-        Standing::Accepted => "accepted",
-        Standing::Refused => "refused",
-        Standing::Unknown => "cannot be judged",
+    let result = match verdict.is_accepted {
+        Some(true) => "accepted",
+        Some(false) => "refused",
+        None => "cannot be judged",
     };
-    writeln!(text, "{standing}: {}", verdict.reason)?;
+    writeln!(text, "{result}: {}", verdict.reason)?;
     for note in &verdict.notes {
         writeln!(text, "note: {note}")?;
     }
     Ok(text)
 }
 
-fn for_programs(unproven: &Unproven, verdict: &Verdict) -> anyhow::Result<String> {
-    let times =
-        moments(unproven).map(|(name, moment)| (name.to_owned(), moment.to_string().into()));
-    let accepted = match verdict.standing {
-        Standing::Accepted => Value::Bool(true),
-        Standing::Refused => Value::Bool(false),
-        Standing::Unknown => Value::Null,
-    };
+fn to_json(token: &DecodedToken, verdict: &Verdict) -> anyhow::Result<String> {
+    let times = token.times().map(|(name, time)| (name.to_owned(), time.to_string().into()));
     let described = json!({
-        "header": unproven.header,
-        "claims": unproven.claims,
-        "times": times.collect::<serde_json::Map<String, Value>>(),
-        "accepted": accepted,
+        "header": token.header,
+        "claims": token.claims,
+        "times": times.collect::<Map<String, Value>>(),
+        "accepted": verdict.is_accepted,
         "reason": verdict.reason,
         "notes": verdict.notes,
     });
-    Ok(format!("{}\n", printable_lines(&serde_json::to_string_pretty(&described)?)))
+    Ok(printable_json(&described)? + "\n")
 }
 
-/// Indented JSON of a token that may come from anyone.
-fn printable_lines(json: &str) -> String {
-    json.lines().map(printable).collect::<Vec<_>>().join("\n")
+/// Indented JSON of a token that anyone may have written.
+fn printable_json(json: &Value) -> anyhow::Result<String> {
+    let json = serde_json::to_string_pretty(json)?;
+    Ok(json.lines().map(printable).collect::<Vec<_>>().join("\n"))
 }

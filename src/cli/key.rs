@@ -1,23 +1,21 @@
 //! `hallpass key`: makes, lists, rotates and revokes API keys.
-//!
-//! Must not know how the roster file is written or how a key is hashed.
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
-
-use super::hand_over::hand_over;
-use super::key_list;
-use super::key_values::WholeKeyOrId;
-use super::key_values::lifetime;
-use super::key_values::overlap;
-use super::key_values::spoken;
-use super::terminal::headed;
+use secrecy::ExposeSecret;
 
 use crate::{
+    cli::{
+        key_list,
+        terminal::with_bold_head,
+        value_parsers::{KeyIdParser, format_duration, lifetime, overlap},
+    },
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
+        api_key::ApiKey,
         edit::{self, Entitlements},
         roster::Roster,
         secret_hash::DEFAULT_COST,
@@ -29,10 +27,10 @@ Examples:
   hallpass key add billing --role reader --scope invoices:read --expires 90d
   API_KEY=$(hallpass key add billing)     one more key of a client that exists";
 
-/// What is to be done with API keys.
+/// The commands for API keys.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Make a key for a client, and the client where it is new
+    /// Make a key for a client, and the client if it is new
     ///
     /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is made.
     #[command(after_help = ADD_EXAMPLES)]
@@ -46,7 +44,7 @@ pub(crate) enum KeyCommand {
         /// A scope of the new client; may be repeated
         #[arg(long = "scope", value_name = "SCOPE", value_parser = Scope::parse)]
         scopes: Vec<Scope>,
-        /// How long the key is good, as 90d or 12h; without it, until it is revoked
+        /// How long the key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
     },
@@ -63,22 +61,22 @@ pub(crate) enum KeyCommand {
         /// Name of the client
         #[arg(value_parser = Subject::parse)]
         client: Subject,
-        /// How long the older keys are still good; 0s ends them at once
+        /// How long the older keys stay valid; 0s ends them at once
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = overlap)]
         overlap: Duration,
-        /// How long the new key is good, as 90d or 12h; without it, until it is revoked
+        /// How long the new key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
     },
-    /// Remove a key; tokens made from it end at once
+    /// Remove a key; the tokens issued for it end at once
     Revoke {
         /// The key id, which `hallpass key list` shows, or the whole key
-        #[arg(value_parser = WholeKeyOrId)]
+        #[arg(value_parser = KeyIdParser)]
         key_id: KeyId,
     },
 }
 
-/// Where a command finds the roster, and where the service is that takes the keys.
+/// The roster file, and the service that accepts the keys.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyContext {
     /// The roster file.
@@ -89,32 +87,31 @@ pub(crate) struct KeyContext {
     pub is_styled: bool,
 }
 
-/// Runs a command on the roster file. Keys and lists go to `out`, what a person should know to `err`.
+/// Runs a command on the roster file. Keys and lists go to `out`, explanations to `err`.
 ///
 /// # Errors
-/// Why the command was refused; the roster is then as before. One exception says so itself: a key that
-/// was made and could not be shown.
+/// Why the command was refused; the roster is then unchanged, except where a key was made and could not be shown.
 pub(crate) fn run(
     command: KeyCommand,
-    at: &KeyContext,
+    context: &KeyContext,
     now: Timestamp,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let roster = at.roster.as_path();
+    let roster = context.roster.as_path();
     match command {
         KeyCommand::Add { client, roles, scopes, expires } => {
-            let grants = Entitlements {
+            let entitlements = Entitlements {
                 roles: roles.into_iter().collect(),
                 scopes: scopes.into_iter().collect(),
             };
-            let key = edit::add_key(roster, &client, &grants, expires, DEFAULT_COST, now)?;
-            hand_over(&key, expires, &at.base_url, out, err)?;
+            let key = edit::add_key(roster, &client, &entitlements, expires, DEFAULT_COST, now)?;
+            print_key(&key, expires, &context.base_url, out, err)?;
         }
         KeyCommand::Rotate { client, overlap, expires } => {
             let key = edit::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
-            hand_over(&key, expires, &at.base_url, out, err)?;
-            let overlap = spoken(overlap);
+            print_key(&key, expires, &context.base_url, out, err)?;
+            let overlap = format_duration(overlap);
             writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
         }
         KeyCommand::Revoke { key_id } => {
@@ -122,19 +119,47 @@ pub(crate) fn run(
             writeln!(err, "Revoked the key {key_id} of {client}; its tokens end with it.")?;
         }
         KeyCommand::List { json } => {
-            let checked = Roster::load(roster)?;
-            for warning in checked.warnings.iter() {
+            let loaded = Roster::load(roster)?;
+            for warning in loaded.warnings.iter() {
                 writeln!(err, "warning: {warning}")?;
             }
             if json {
-                key_list::json(&checked.roster, now, out)?;
+                key_list::json(&loaded.roster, now, out)?;
             } else {
-                let table = key_list::table(&checked.roster, now);
-                write!(out, "{}", headed(table, at.is_styled))?;
+                let table = key_list::table(&loaded.roster, now);
+                write!(out, "{}", with_bold_head(table, context.is_styled))?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a key, which cannot be done again, and says what to do with it.
+fn print_key(
+    key: &ApiKey,
+    lifetime: Option<Duration>,
+    base_url: &str,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let id = key.id();
+    writeln!(out, "{}", key.expose().expose_secret()).and_then(|()| out.flush()).with_context(
+        || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
+    )?;
+    let until = match lifetime {
+        Some(lifetime) => format!("is valid for {}", format_duration(lifetime)),
+        None => "is valid until it is revoked".to_owned(),
+    };
+    writeln!(
+        err,
+        "Keep the key in a safe place now, it is not shown again. Its id is {id}; it {until}."
+    )?;
+    writeln!(
+        err,
+        "A running `hallpass serve` accepts it within 2 seconds. To try it, put it into API_KEY:\n  \
+         curl -X POST -H \"X-API-Key: $API_KEY\" {base_url}/login"
+    )?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -144,7 +169,6 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::roster::api_key::ApiKey;
 
     #[derive(Parser)]
     struct Line {
@@ -157,12 +181,12 @@ mod tests {
         let command = Line::try_parse_from(std::iter::once("key").chain(line.split(' ')))?.command;
         let now = "2026-11-23T10:00:00Z".parse()?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let at = KeyContext {
+        let context = KeyContext {
             roster: roster.into(),
             base_url: "http://[::1]:81".to_owned(),
             is_styled: false,
         };
-        run(command, &at, now, &mut out, &mut err)?;
+        run(command, &context, now, &mut out, &mut err)?;
         Ok((String::from_utf8(out)?, String::from_utf8(err)?))
     }
 

@@ -1,6 +1,4 @@
-//! The roster's clients and keys for the eye and for programs.
-//!
-//! Must not know where the roster comes from.
+//! The roster's clients and keys, as a table for people and as JSON for programs.
 
 use std::io::{self, Write};
 
@@ -38,10 +36,10 @@ pub(super) fn table(roster: &Roster, now: Timestamp) -> String {
     text
 }
 
-/// Writes an array of clients, each with an array of keys; what is not there is `null`.
+/// Writes an array of clients, each with an array of keys; absent values are `null`.
 ///
 /// # Errors
-/// What writing to `out` says.
+/// Those of `out`.
 pub(super) fn json(roster: &Roster, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let clients: Vec<Value> = roster.clients().map(|client| described(client, now)).collect();
     serde_json::to_writer_pretty(&mut *out, &clients)?;
@@ -80,7 +78,7 @@ fn row(client: &Client, key: Option<&KeyRecord>, now: Timestamp) -> [String; HEA
     ]
 }
 
-/// Whether the key opens anything at present.
+/// Whether the key is accepted at `now`.
 fn state(client: &Client, key: Option<&KeyRecord>, now: Timestamp) -> &'static str {
     match key {
         _ if client.disabled => "disabled",

@@ -1,33 +1,30 @@
-//! The hand: commands, printing, exit codes. `hallpass` is this room and a match.
+//! The command line: commands, printing, exit codes.
 //!
-//! Must not know how anything is done: everything is called from here.
+//! Must not know how anything is done: it calls the rooms that do.
 
 mod banner;
 mod check;
 mod explain;
-mod hand_over;
 mod init;
 mod inspect;
-pub(crate) mod key;
+mod key;
 mod key_list;
-mod key_values;
 mod logging;
 mod openapi;
 mod reference;
 mod serve;
+mod settings_flags;
 mod terminal;
-pub(crate) mod user;
+mod user;
+mod value_parsers;
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
 use crate::{
+    cli::settings_flags::RosterFlag,
     config::{raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
 };
@@ -60,7 +57,7 @@ enum Command {
         #[command(flatten)]
         roster: RosterFlag,
     },
-    /// Show what a token says, and whether it would be accepted
+    /// Show what a token claims, and whether it would be accepted
     Token {
         #[command(subcommand)]
         command: inspect::TokenCommand,
@@ -76,30 +73,16 @@ enum Command {
     Reference,
 }
 
-#[derive(Debug, Args)]
-struct RosterFlag {
-    /// The roster file; beats HALLPASS_ROSTER
-    #[arg(long, global = true, value_name = "FILE")]
-    roster: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct BindFlag {
-    /// Address and port; beats HALLPASS_BIND
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    bind: Option<String>,
-}
-
-/// Runs the command that the arguments name: 0 done, 1 found problems or refused, 2 wrong usage.
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 found problems or refused, 2 wrong usage.
 pub fn main() -> ExitCode {
     let outcome = run(Arguments::parse().command);
     logging::flush();
     match outcome {
         Ok(code) => code,
-        // Whoever read our output has seen enough: `hallpass openapi | head`.
+        // The reader of the output has stopped reading: `hallpass openapi | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            print_error(&error);
             ExitCode::FAILURE
         }
     }
@@ -110,9 +93,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
-            let at = place(&roster.apply(RawSettings::from_env()?).complete()?);
+            let context = key_context(&roster.apply(RawSettings::from_env()?).complete()?);
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-            key::run(command, &at, Timestamp::now(), &mut out, &mut err)
+            key::run(command, &context, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {
             let path = roster.apply(RawSettings::from_env()?).complete()?.roster();
@@ -126,8 +109,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Keys can be made whatever the address is; `serve` and `check` report a wrong one.
-fn place(raw: &RawSettings) -> key::KeyContext {
+/// Keys can be made even if the address is wrong; `serve` and `check` report it.
+fn key_context(raw: &RawSettings) -> key::KeyContext {
     let base_url = Settings::expected_base_url(raw);
     key::KeyContext {
         roster: raw.roster(),
@@ -136,39 +119,19 @@ fn place(raw: &RawSettings) -> key::KeyContext {
     }
 }
 
-/// Whether that is all. An error that says more, as of a key that nobody has seen, must be told.
+/// Whether the error is nothing but a broken pipe. One with more context, as of a key that was not shown, is printed.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let outermost = error.chain().next();
     let io = outermost.and_then(|error| error.downcast_ref::<std::io::Error>());
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Diagnostics are lines of their own; other errors say whose they are.
-fn complain(error: &anyhow::Error) {
+/// Diagnostics are complete lines; other errors get the name of the program.
+fn print_error(error: &anyhow::Error) {
     let mut err = std::io::stderr().lock();
-    // If nobody listens, the exit code must do.
+    // A closed stderr leaves the exit code.
     let _ = match error.downcast_ref::<Diagnostics>() {
         Some(diagnostics) => writeln!(err, "{diagnostics}"),
         None => writeln!(err, "hallpass: {error:#}"),
     };
-}
-
-impl RosterFlag {
-    fn apply(&self, mut raw: RawSettings) -> RawSettings {
-        match self.roster.as_deref().map(Path::to_str) {
-            Some(Some(roster)) => raw.set("HALLPASS_ROSTER", roster, "--roster"),
-            Some(None) => raw.report("--roster", "is not UTF-8: give the file another name"),
-            None => {}
-        }
-        raw
-    }
-}
-
-impl BindFlag {
-    fn apply(&self, mut raw: RawSettings) -> RawSettings {
-        if let Some(bind) = &self.bind {
-            raw.set("HALLPASS_BIND", bind, "--bind");
-        }
-        raw
-    }
 }

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
-use super::BindFlag;
-use super::RosterFlag;
-use super::banner::Banner;
-use super::logging;
-
 use crate::{
+    cli::{
+        banner::Banner,
+        logging,
+        settings_flags::{BindFlag, RosterFlag},
+    },
     config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
     oauth::{Role, Scopes, Subject},

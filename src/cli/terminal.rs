@@ -11,7 +11,7 @@ pub(super) fn is_styled(out: &impl IsTerminal) -> bool {
 }
 
 /// The text, with a bold first line where it is shown with styles.
-pub(super) fn headed(text: String, is_styled: bool) -> String {
+pub(super) fn with_bold_head(text: String, is_styled: bool) -> String {
     if is_styled { bold_head(&text) } else { text }
 }
 
@@ -30,7 +30,7 @@ fn bold_head(text: &str) -> String {
 }
 
 /// `1 client`, `2 clients`.
-pub(super) fn counted(count: usize, word: &str) -> String {
+pub(super) fn plural(count: usize, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {word}{plural}")
 }
@@ -56,11 +56,11 @@ mod tests {
         assert!(!shows_styles(true, None, None));
         let file = tempfile::tempfile().unwrap();
         assert!(!is_styled(&file));
-        assert_eq!(headed("A\n".to_owned(), false), "A\n");
+        assert_eq!(with_bold_head("A\n".to_owned(), false), "A\n");
     }
 
     #[test]
     fn one_is_no_plural() {
-        assert_eq!([0, 1, 2].map(|n| counted(n, "client")), ["0 clients", "1 client", "2 clients"]);
+        assert_eq!([0, 1, 2].map(|n| plural(n, "client")), ["0 clients", "1 client", "2 clients"]);
     }
 }

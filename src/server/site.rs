@@ -89,8 +89,9 @@ impl Site {
         let ours = own_operations();
         let settings = &context.settings.document;
         let mut pages = pages::paths(settings);
-        // The one path that an application may have instead.
-        pages.retain(|page| *page != "/" || !theirs.contains(&operation("get", "/")));
+        pages.retain(|page| {
+            *page != pages::START || !theirs.contains(&operation("get", pages::START))
+        });
         refuse_reserved(&theirs, &paths(&to_json(&ours)?), &pages)?;
         document.merge(ours);
         let mut document = to_json(&document)?;
@@ -164,11 +165,11 @@ impl Site {
     fn register(&self, config: &mut web::ServiceConfig) {
         config
             .app_data(web::Data::from(Arc::clone(&self.context)))
-            .app_data(self.published.clone())
-            .configure(|config| pages::register(config, &self.pages));
+            .app_data(self.published.clone());
         // Ours come first: no template of the application may match a concrete path of ours.
+        routes::register(&mut ServiceConfig::new(config));
+        pages::register(config, &self.pages);
         let mut config = ServiceConfig::new(config);
-        routes::register(&mut config);
         extractors::configure(&mut config);
         (self.operations)(&mut config);
     }

@@ -44,7 +44,7 @@ impl Outlet {
     }
 
     /// Has a line written within [`DELAY`], without waiting for that. While too much waits already, it is dropped and
-    /// counted.
+    /// plural.
     pub(super) fn write_soon(&self, line: &[u8]) {
         let mut waiting = locked(&self.waiting);
         let (before, after) = (waiting.lines.len(), waiting.lines.len() + line.len());

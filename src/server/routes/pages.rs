@@ -5,7 +5,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use actix_web::{
-    HttpRequest, HttpResponse, Route,
+    HttpRequest, HttpResponse,
     body::MessageBody,
     http::header,
     web::{self, Bytes, Data, ServiceConfig},
@@ -46,32 +46,31 @@ impl Published {
     }
 }
 
-/// A page: its path, whether it belongs to Swagger UI, and what answers `GET`.
-struct Page {
-    path: &'static str,
-    is_docs: bool,
-    route: fn() -> Route,
-}
+/// The pages that are always there.
+const DOCUMENT_PAGES: [&str; 3] = [DOCUMENT, "/openapi.yaml", START];
+/// The pages of Swagger UI.
+const SWAGGER_UI_PAGES: [&str; 3] = ["/docs", "/docs/", "/docs/{name}"];
+/// The one page that an application may have instead.
+pub(crate) const START: &str = "/";
 
-const PAGES: &[Page] = &[
-    Page { path: DOCUMENT, is_docs: false, route: || web::get().to(json) },
-    Page { path: "/openapi.yaml", is_docs: false, route: || web::get().to(yaml) },
-    Page { path: "/", is_docs: false, route: || web::get().to(start) },
-    Page { path: "/docs", is_docs: true, route: || web::get().to(docs_without_slash) },
-    Page { path: "/docs/", is_docs: true, route: || web::get().to(docs) },
-    Page { path: "/docs/{name}", is_docs: true, route: || web::get().to(docs_file) },
-];
-
-/// The paths of all pages that these settings allow.
+/// The paths of all pages that these settings allow; each is served to `GET`.
 pub(crate) fn paths(settings: &DocumentSettings) -> Vec<&'static str> {
-    let allowed = |page: &&Page| settings.docs || !page.is_docs;
-    PAGES.iter().filter(allowed).map(|page| page.path).collect()
+    let swagger_ui = SWAGGER_UI_PAGES.into_iter().filter(|_| settings.docs);
+    DOCUMENT_PAGES.into_iter().chain(swagger_ui).collect()
 }
 
 /// Registers the pages of these paths.
 pub(crate) fn register(config: &mut ServiceConfig, paths: &[&str]) {
-    for page in PAGES.iter().filter(|page| paths.contains(&page.path)) {
-        config.route(page.path, (page.route)());
+    config.route(DOCUMENT, web::get().to(json)).route("/openapi.yaml", web::get().to(yaml));
+    if paths.contains(&START) {
+        config.route(START, web::get().to(start));
+    }
+    if paths.contains(&"/docs/") {
+        let pages = web::scope("/docs")
+            .route("", web::get().to(docs_without_slash))
+            .route("/", web::get().to(docs))
+            .route("/{name}", web::get().to(docs_file));
+        config.service(pages);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{HttpServer, dev::ServerHandle};
+use actix_web::{HttpServer, dev::ServerHandle, rt::time};
 use socket2::SockRef;
 
 use crate::{
@@ -85,8 +85,10 @@ async fn stop(
     connections: &Connections,
 ) {
     context.stop();
-    // actix-web keeps accepting until it is paused, and keeps the socket open until the workers have stopped.
+    // actix-web keeps accepting until it is paused, and keeps the socket open until the workers have stopped. Its answer
+    // comes before its accepting thread has paused, which would log an error for a socket that is closed.
     handle.pause().await;
+    time::sleep(limits::PAUSE_TIME).await;
     if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
         log::warn!("the listener cannot be closed before the workers stop: {error}");
     }

@@ -65,7 +65,7 @@ fn a_key_expires_after_the_requested_lifetime() {
     let folder = Folder::new();
     let before = Timestamp::now();
     let line = "key add billing --expires 90d";
-    let key = key_of(&folder.run(line).success().stderr_contains(&["good for 90d"]));
+    let key = key_of(&folder.run(line).success().stderr_contains(&["valid for 90d"]));
     let after = Timestamp::now();
     let roster = roster(&folder);
     let expires = roster.key(&key).expires.unwrap();

@@ -1,6 +1,4 @@
-//! How durations and keys are written on a command line, and how durations are said.
-//!
-//! Must not know what is done with them.
+//! Parsers of command line values: durations and key ids.
 
 use std::{ffi::OsStr, time::Duration};
 
@@ -13,26 +11,26 @@ use clap::{
 use crate::{oauth::KeyId, roster::api_key::ApiKey};
 
 const DAY: u64 = 24 * 60 * 60;
-/// A hundred years: whoever means for ever can say so.
+/// A hundred years; a key without an end needs no duration.
 const LONGEST: Duration = Duration::from_secs(36_525 * DAY);
 
-/// A duration as people write it: 90d rather than months that are 30.44 days long.
-pub(super) fn spoken(duration: Duration) -> String {
+/// A duration as people write it: 90d rather than months of 30.44 days.
+pub(super) fn format_duration(duration: Duration) -> String {
     match duration.as_secs() {
         seconds if seconds >= DAY && seconds % DAY == 0 => format!("{}d", seconds / DAY),
         _ => humantime::format_duration(duration).to_string(),
     }
 }
 
-/// The roster knows whole seconds; less would be a key that is never good.
+/// The roster holds whole seconds.
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if lifetime < Duration::from_secs(1) {
-        return Err("a key must be good for a second at least".to_owned());
+        return Err("a key must be valid for at least a second".to_owned());
     }
     if lifetime > LONGEST {
         return Err(
-            "that is more than 100 years: leave --expires out, and the key is good until it \
+            "that is more than 100 years: leave --expires out, and the key is valid until it \
                     is revoked"
                 .to_owned(),
         );
@@ -40,7 +38,7 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     Ok(lifetime)
 }
 
-/// How long older keys may go on.
+/// How long older keys stay valid.
 pub(super) fn overlap(text: &str) -> Result<Duration, String> {
     let overlap = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if overlap > LONGEST {
@@ -51,12 +49,12 @@ pub(super) fn overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
-/// Whoever finds a leaked key has the whole key, and should not have to take it apart. What is neither is not
-/// repeated, as clap would: it may be a key that still opens something, but for a typing error.
+/// Takes a key id or a whole API key, as the finder of a leaked key has it. A value that is neither is not repeated, as
+/// clap would: it may be a key with a typing error.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WholeKeyOrId;
+pub(super) struct KeyIdParser;
 
-impl TypedValueParser for WholeKeyOrId {
+impl TypedValueParser for KeyIdParser {
     type Value = KeyId;
 
     fn parse_ref(
@@ -70,10 +68,10 @@ impl TypedValueParser for WholeKeyOrId {
             Ok(key) => Ok(key.id().clone()),
             Err(_) => KeyId::parse(text).map_err(|_| {
                 let what = if text.starts_with("hp_") {
-                    "this is no API key: its checksum is wrong, so a character was lost or mistyped; the 12 \
-                     characters behind hp_ are its key id, which is enough\n"
+                    "this is not an API key: its checksum is wrong, so a character was lost or mistyped; the 12 \
+                     characters after hp_ are its key id, which is enough\n"
                 } else {
-                    "this is no key id, which is 12 of 0-9 A-Z a-z; `hallpass key list` shows all\n"
+                    "this is not a key id, which is 12 of 0-9 A-Z a-z; `hallpass key list` shows all\n"
                 };
                 Error::raw(ErrorKind::ValueValidation, what).with_cmd(command)
             }),
