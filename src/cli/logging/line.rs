@@ -110,6 +110,10 @@ impl<W: Write> VisitValue<'_> for Text<'_, W> {
         Ok(self.0.write_all(b"-")?)
     }
 
+    fn visit_u64(&mut self, value: u64) -> Result<(), Error> {
+        Ok(write!(self.0, "{value}")?)
+    }
+
     fn visit_f64(&mut self, value: f64) -> Result<(), Error> {
         Ok(write_float(self.0, value)?)
     }
@@ -171,7 +175,8 @@ impl<W: Write> VisitValue<'_> for JsonMember<'_, W> {
     }
 }
 
-/// To the thousandth: they are all durations. Infinities and NaN, which JSON does not have, become zero.
+/// To the thousandth: they are all durations. Infinities and NaN, which JSON does not have, are cut off.
 fn write_float(line: &mut impl Write, value: f64) -> io::Result<()> {
-    write!(line, "{:.3}", if value.is_finite() { value } else { 0.0 })
+    let thousandths = (value * 1000.0 + 0.5) as u64;
+    write!(line, "{}.{:03}", thousandths / 1000, thousandths % 1000)
 }
