@@ -51,7 +51,7 @@
 //!
 //! `hallpass serve` is the same as a service. The repository's `docs/` describe both.
 
-// The rooms. A room names only rooms above it; `hallpass::server` is the wire, `hallpass::cli` the hand.
+// The rooms. A room names only rooms above it: `hallpass::server` is the HTTP service, `hallpass::cli` the program.
 // A credential becomes a proof, a proof becomes a principal, a principal meets a requirement, the requirement
 // gives a decision. What is hidden from the documentation is for the program and its tests, and may change.
 pub mod diagnostics;

@@ -1,6 +1,4 @@
 //! The authority's part for other issuers' tokens: the roster says whom to trust, at every single token.
-//!
-//! Must not know when the server fetches, or OpenAPI.
 
 use std::sync::Arc;
 

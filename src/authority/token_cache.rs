@@ -1,7 +1,4 @@
 //! Tokens whose signature and claims were proven before, with whom they speak for.
-//!
-//! Must not know what may have changed since: whoever takes a token from here asks the time, the revocations and
-//! the roster anew.
 
 use std::{
     fmt,

@@ -1,6 +1,4 @@
-//! What `serve` says on stdout: the first line for programs, the rest for people.
-//!
-//! Must not know how anything is served.
+//! What `serve` prints on stdout: the first line for programs, the rest for people.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -12,21 +10,25 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{cli::terminal::plural, config::settings::Settings, roster::roster::Roster};
 
-/// What there is to say once the service listens.
+/// What is printed once the service listens.
 pub(super) struct Banner {
     docs: bool,
     /// The key of `--dev`.
     key: Option<SecretString>,
-    /// What is served from where, for people who set it up.
-    house: String,
+    /// Which files are in use.
+    summary: String,
 }
 
 impl Banner {
-    pub(super) fn of(settings: &Settings, roster: &Roster, key: Option<SecretString>) -> Self {
-        Self { docs: settings.document.docs, key, house: house(settings, roster, Timestamp::now()) }
+    pub(super) fn new(settings: &Settings, roster: &Roster, key: Option<SecretString>) -> Self {
+        Self {
+            docs: settings.document.docs,
+            key,
+            summary: summary(settings, roster, Timestamp::now()),
+        }
     }
 
-    /// Says it. A closed stdout is no reason to stop.
+    /// Prints it. A closed stdout does not stop the service.
     pub(super) fn show(&self, base_url: &str) {
         let out = io::stdout().lock();
         let is_terminal = out.is_terminal();
@@ -43,14 +45,14 @@ impl Banner {
         }
         match &self.key {
             Some(key) => write!(out, "{}", first_steps(base_url, key.expose_secret()))?,
-            None if is_terminal => writeln!(out, "{}stop: ctrl-c", self.house)?,
+            None if is_terminal => writeln!(out, "{}stop: ctrl-c", self.summary)?,
             None => {}
         }
         out.flush()
     }
 }
 
-fn house(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
+fn summary(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
     let clients = plural(roster.clients().count(), "client");
     let enabled = roster.clients().filter(|client| !client.disabled);
     let usable = enabled.flat_map(|client| &client.keys).filter(|key| !key.has_expired(now));
@@ -93,7 +95,7 @@ mod tests {
         let settings = Settings::resolve(&raw).unwrap();
         let roster = Roster::parse(ROSTER, "roster.toml").unwrap().roster;
         let mut out = Vec::new();
-        let banner = Banner::of(&settings, &roster, key.map(Into::into));
+        let banner = Banner::new(&settings, &roster, key.map(Into::into));
         banner.write("http://h:1", is_terminal, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

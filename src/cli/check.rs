@@ -1,6 +1,4 @@
 //! `hallpass check`: everything that `serve` checks, without a socket.
-//!
-//! Must not know what is checked: `prepare` does.
 
 use std::{io::Write, process::ExitCode};
 

@@ -1,6 +1,4 @@
 //! `hallpass explain`: the policy as a table, or the requirement of one request.
-//!
-//! Must not know how requirements are read: `policy` does.
 
 use std::{io::Write, process::ExitCode};
 

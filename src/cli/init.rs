@@ -1,6 +1,4 @@
 //! `hallpass init`: a first `.env` with a fresh secret, and an empty roster.
-//!
-//! Must not know what either file means.
 
 use std::{
     fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode,
@@ -52,13 +50,13 @@ impl Init {
             text.context("the name of the roster must not hold \\, ' or control characters")?;
         roster::edit::create(&roster)?;
         if let Err(error) = write_env(env, &text) {
-            // Half a start is no start: take the roster back, so that init can be run again.
+            // Without .env the roster is removed, so that init can be run again.
             let _ = std::fs::remove_file(&roster);
             return Err(error);
         }
         writeln!(
             out,
-            "Made .env with a fresh secret key, and {} without clients. Both are for your eyes only.\n\
+            "Made .env with a fresh secret key, and {} without clients. Both are readable by you alone.\n\
              Next:\n  hallpass key add CLIENT --role reader   makes a client and prints its API key, once\n  \
              hallpass serve                          serves at the address in .env",
             roster.display()

@@ -1,6 +1,4 @@
 //! `hallpass openapi`: prints the document that is served and enforced.
-//!
-//! Must not know what it says.
 
 use std::{io::Write, process::ExitCode};
 

@@ -1,6 +1,4 @@
-//! `hallpass serve`: binds, says where, serves until SIGTERM or ctrl-c.
-//!
-//! Must not know how requests are answered.
+//! `hallpass serve`: listens, prints the address, serves until SIGTERM or ctrl-c.
 
 use std::{io, net::TcpListener, process::ExitCode};
 
@@ -59,13 +57,13 @@ impl Serve {
             format!("cannot listen on {bind}; take another address, as in --bind 127.0.0.1:0 for any free port")
         })?;
         let base_url = prepared.settings.base_url(listener.local_addr()?);
-        let banner = Banner::of(&prepared.settings, &prepared.loaded.roster, key);
+        let banner = Banner::new(&prepared.settings, &prepared.loaded.roster, key);
         let gate = Gate::open(prepared, &base_url)?;
         let announce = || banner.show(&base_url);
         actix_web::rt::System::new().block_on(async {
-            let told_to_stop = told_to_stop()?;
-            reload_on_hang_up(gate.clone());
-            run(listener, gate, announce, told_to_stop).await
+            let stop = stop_signal()?;
+            reload_on_sighup(gate.clone());
+            run(listener, gate, announce, stop).await
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -75,10 +73,10 @@ impl Serve {
 fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
     raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
-    for forgotten in
+    for ignored in
         ["HALLPASS_SIGNING_KEY", "HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"]
     {
-        raw.set(forgotten, "", "--dev");
+        raw.set(ignored, "", "--dev");
     }
     raw.set("HALLPASS_STATE", "memory", "--dev");
     if raw.text("HALLPASS_COOKIE_SECURE").is_none() {
@@ -93,24 +91,24 @@ fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)>
     Ok((prepare_with_roster(&raw, Ok(checked))?, Some(key.expose())))
 }
 
-/// SIGHUP has the roster read again. It is listened for under --dev too, since it ends a process otherwise.
-fn reload_on_hang_up(gate: Gate) {
+/// Reads the roster again at every SIGHUP. Under --dev too, since an unhandled SIGHUP ends the process.
+fn reload_on_sighup(gate: Gate) {
     use actix_web::rt::signal::unix::{SignalKind, signal};
     match signal(SignalKind::hangup()) {
-        Ok(mut hang_ups) => {
+        Ok(mut hangups) => {
             actix_web::rt::spawn(async move {
-                while hang_ups.recv().await.is_some() {
+                while hangups.recv().await.is_some() {
                     gate.reload();
                 }
             });
         }
-        Err(error) => log::error!("SIGHUP cannot be listened for: {error}"),
+        Err(error) => log::error!("cannot handle SIGHUP: {error}"),
     }
 }
 
-/// Ready once the program is told to stop. Signals count from the call on and not from the first poll, so
-/// that whoever has read where it listens can stop it.
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+/// Ready at the first SIGTERM or SIGINT. Signals count from the call on and not from the first poll, so that
+/// the process can be stopped as soon as it has printed its address.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use actix_web::rt::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -119,6 +117,6 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        log::info!("told to stop: finishing the requests in hand");
+        log::info!("told to stop: finishing the open requests");
     })
 }

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, io::IsTerminal};
 
 use clap::builder::styling::Style;
 
-/// Whether `out` is a terminal that shows styles to somebody who likes them.
+/// Whether `out` is a terminal that shows styles, and NO_COLOR is not set.
 pub(super) fn is_styled(out: &impl IsTerminal) -> bool {
     let variable = |name| std::env::var_os(name);
     shows_styles(out.is_terminal(), variable("NO_COLOR").as_deref(), variable("TERM").as_deref())

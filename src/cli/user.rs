@@ -1,6 +1,4 @@
 //! `hallpass user`: adds and removes users, and asks for their passwords.
-//!
-//! Must not know how the roster file is written or how a password is hashed.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},

@@ -1,6 +1,4 @@
 //! Principals out of nothing, for the tests of the rooms to the right.
-//!
-//! Must not know any proof; outside of tests it does not exist.
 
 use jiff::Timestamp;
 

@@ -1,6 +1,4 @@
 //! From each proof to its principal: there is no other way to one.
-//!
-//! Must not know what makes a proof.
 
 use crate::{
     oauth::Scope,

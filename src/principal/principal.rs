@@ -54,7 +54,7 @@ pub(super) enum Names {
     Foreign { issuer: Subject, subject: ExternalName, client_id: Option<ExternalName> },
 }
 
-/// Whoever a proven request speaks for; it can only be made from a proof.
+/// The client or user that an authenticated request is from; it can only be made from a proof.
 ///
 /// ```compile_fail
 /// # use hallpass::principal::Principal;

@@ -22,7 +22,7 @@ pub(crate) struct Context {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) counters: Counters,
     pub(crate) tls: Option<Arc<Tls>>,
-    /// Set once the process was told to stop.
+    /// Set once the service is stopping.
     stopping: AtomicBool,
 }
 

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Who may come in, and what signs their tokens: made once per process, from its settings.
+/// The principals, the signing keys and the state of one service: opened once per process, from its settings.
 ///
 /// Clones share everything.
 #[derive(Debug, Clone)]

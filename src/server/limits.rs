@@ -21,7 +21,7 @@ pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection without activity is kept, at least; twice as long at most.
 pub(crate) const STUCK_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long connections may take to end once the service was told to stop.
+/// How long connections may take to end once the service is stopping.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the accepting thread may take to pause.
 pub(crate) const PAUSE_TIME: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! The wire: actix-web and utoipa. `docs/architecture.md` draws its sub-rooms, and a test holds their order.
+//! HTTP: actix-web and utoipa. `docs/architecture.md` draws its sub-rooms, and a test holds their order.
 //!
 //! Must not know bcrypt or JWT: `authority` authenticates, `policy` decides.
 

@@ -55,7 +55,7 @@ impl ResolvesServerCert for CertifiedPair {
 }
 
 impl Tls {
-    /// Reads the files for the first time. Their [`Tls::reload`] is called by whoever follows them.
+    /// Reads the files for the first time. The caller follows them and calls [`Tls::reload`].
     ///
     /// # Errors
     /// All diagnostics of both files.

@@ -1,6 +1,4 @@
 //! The claims of an access token (RFC 9068 §2.2), strict about what it reads.
-//!
-//! Must not know signatures or keys.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

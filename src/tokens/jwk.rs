@@ -1,6 +1,4 @@
 //! Public keys as others read them: JWK and JWK Set (RFC 7517), thumbprints (RFC 7638).
-//!
-//! Must not know private or symmetric keys: no type here can hold one, so none can be published.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,6 +1,4 @@
 //! The signing keys: one signs, all verify, each found by its `kid`.
-//!
-//! Must not know claims.
 
 use std::collections::{HashMap, hash_map::Entry};
 

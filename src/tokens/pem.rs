@@ -1,6 +1,4 @@
 //! Takes the one private key out of a PEM (RFC 7468 §10), and knows what else people put there by mistake.
-//!
-//! Must not know what a key is made of.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
@@ -53,7 +51,7 @@ fn decode(text: &str) -> Option<SecretBox<Vec<u8>>> {
     let begin = text.find("-----BEGIN PRIVATE KEY-----")?;
     let (_, rest) = text.get(begin..)?.split_once('\n')?;
     let (body, _) = rest.split_once(END)?;
-    // Both are as long as they will ever be before the key comes in: growing would leave copies behind.
+    // Both have their final capacity before the key is written: growing would leave copies behind.
     let mut plain = SecretBox::new(Box::new(String::with_capacity(body.len())));
     plain.expose_secret_mut().extend(body.split_ascii_whitespace());
     let mut der = SecretBox::new(Box::new(Vec::with_capacity(body.len())));

@@ -1,6 +1,4 @@
 //! Reads as much of a PKCS#8 private key (RFC 5958 §2) as it takes to say of what sort it is.
-//!
-//! Must not know whether a key is sound: the cryptographic library checks it.
 
 /// The algorithm of an Ed25519 key (RFC 8410 §3).
 pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];

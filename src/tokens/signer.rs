@@ -1,6 +1,4 @@
 //! The private half of a signing key: signs bytes with exactly one algorithm.
-//!
-//! Must not know tokens, or where the key came from.
 
 use aws_lc_rs::{
     error::Unspecified,

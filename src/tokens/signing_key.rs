@@ -1,6 +1,4 @@
 //! One signing key: its algorithm, its name, and its halves that sign and verify.
-//!
-//! Must not know tokens.
 
 use aws_lc_rs::{
     hmac,

@@ -1,6 +1,4 @@
 //! Why a signing key is refused, and how to mend it.
-//!
-//! Must not know where the key was written: whoever read it names the place.
 
 /// Why a signing key cannot be used. It reads as the end of "the file X, which ..." and shows nothing of the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -37,6 +37,6 @@ pub(crate) enum TokenError {
     #[error("was revoked")]
     Revoked,
     /// The key is revoked or expired, the client disabled or the user removed since it was issued.
-    #[error("was issued to somebody who may no longer come in")]
+    #[error("was issued to a key, client or user that is no longer accepted")]
     Withdrawn,
 }

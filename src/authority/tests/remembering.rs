@@ -1,6 +1,4 @@
 //! Every way in which a remembered yes must become a no, at the very next question.
-//!
-//! Must not know how long anything is remembered.
 
 use std::time::Duration;
 

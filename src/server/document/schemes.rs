@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::document_settings::DocumentSettings;
 
-/// The schemes, in the order in which somebody new would try them.
+/// The schemes, the simplest first.
 pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {
     let session = &settings.cookie_name;
     let schemes = [

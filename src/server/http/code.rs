@@ -1,6 +1,4 @@
 //! The code of a refusal, as one word, its status and its meaning.
-//!
-//! Must not know how the answer is written.
 
 use actix_web::http::StatusCode;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The one error type on the wire: it owns status, code, headers and body (RFC 9457).
+//! The one type of error responses: it owns status, code, headers and body (RFC 9457).
 
 use std::{borrow::Cow, fmt, time::Duration};
 

@@ -92,7 +92,7 @@ async fn stop(
     if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
         log::warn!("the listener cannot be closed before the workers stop: {error}");
     }
-    // A worker that is told to stop does not answer what it has not begun, so everything must have begun.
+    // A stopping worker does not answer what it has not begun, so everything must have begun.
     connections.settle().await;
     handle.stop(true).await;
 }

@@ -1,6 +1,4 @@
 //! The claims of another issuer's token, read with patience for what providers write (RFC 7519, RFC 9068).
-//!
-//! Must not know signatures or keys.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};

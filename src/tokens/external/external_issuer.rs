@@ -1,6 +1,4 @@
 //! One trusted issuer: its keys as they were fetched last, and when they may be fetched again.
-//!
-//! Must not know how a fetch goes, or what a clock is: it is told the time.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -46,7 +44,7 @@ pub(crate) enum IssuerStatus {
 pub(crate) enum Refresh {
     /// They are here.
     Done,
-    /// Somebody else fetches them now, or did so a moment ago.
+    /// Another request fetches them now, or did so a moment ago.
     NotNow,
 }
 

@@ -1,6 +1,4 @@
 //! Fetches an issuer's keys: its discovery document (OpenID Connect Discovery 1.0 §4), then its JWK Set (RFC 7517).
-//!
-//! Must not know tokens: nothing in a token leads to a fetch of anything but a configured issuer.
 
 use std::{
     sync::Arc,

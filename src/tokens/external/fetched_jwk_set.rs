@@ -1,6 +1,4 @@
 //! The public keys of an issuer, read from its JWK Set (RFC 7517) and found by `kid` and algorithm.
-//!
-//! Must not know where the set comes from.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey,

@@ -1,6 +1,4 @@
 //! JSON in which no name stands twice: two readers of such a text can never disagree about it.
-//!
-//! Must not know what the names mean.
 
 use std::fmt;
 

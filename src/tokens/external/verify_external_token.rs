@@ -1,6 +1,4 @@
 //! Whether another issuer's token is good: a function of the token, the issuer's keys and the time (RFC 8725).
-//!
-//! Must not know where keys come from.
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, crypto};

@@ -1,6 +1,4 @@
 //! Every algorithm: what each key signs and verifies, and tokens forged with the help of public keys.
-//!
-//! Must not know how keys are read.
 
 use aws_lc_rs::{
     rand::SystemRandom,

@@ -1,6 +1,4 @@
 //! Tokens with one thing wrong: each is refused.
-//!
-//! Must not know how keys are read.
 
 use super::*;
 

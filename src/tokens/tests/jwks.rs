@@ -1,6 +1,4 @@
 //! What is published: thumbprints as the RFCs print them, and nothing private.
-//!
-//! Must not know HTTP.
 
 use super::*;
 

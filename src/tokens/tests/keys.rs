@@ -1,6 +1,4 @@
 //! Keys that are made when the tests run, so that no private key sits in the repository.
-//!
-//! Must not know what is tested with them.
 
 use std::sync::LazyLock;
 

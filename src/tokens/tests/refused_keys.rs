@@ -1,6 +1,4 @@
 //! Keys and PEMs that are refused, each with the way to mend it.
-//!
-//! Must not know tokens.
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, Ed25519KeyPair};
 use secrecy::{ExposeSecret, SecretString};

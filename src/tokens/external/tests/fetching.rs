@@ -1,6 +1,4 @@
 //! What is fetched and what is not, against a provider on loopback.
-//!
-//! Must not know tokens.
 
 use std::{
     io::{Read, Write},

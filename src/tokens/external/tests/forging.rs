@@ -1,6 +1,4 @@
 //! Tables of forgeries: each is a good token but for one thing.
-//!
-//! Must not know where keys come from.
 
 use super::*;
 

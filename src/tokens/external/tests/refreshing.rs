@@ -1,6 +1,4 @@
 //! When keys are fetched, with a chosen `now` and a fetch that the test performs.
-//!
-//! Must not know how a fetch goes.
 
 use std::{sync::mpsc, thread};
 

@@ -1,6 +1,4 @@
 //! What is accepted from another issuer, and from which key.
-//!
-//! Must not know where keys come from.
 
 use super::*;
 
