@@ -59,7 +59,7 @@ fn summary(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
     let usable = plural(usable.count(), "usable API key");
     let state = match &settings.state {
         Some(path) => path.display().to_string(),
-        None => "memory: a restart forgets who logged out".to_owned(),
+        None => "memory: a restart forgets revoked tokens".to_owned(),
     };
     let roster = settings.roster.as_path();
     format!("roster: {} ({clients}, {usable})\nstate: {state}\n", Path::display(roster))
@@ -72,7 +72,7 @@ fn first_steps(base_url: &str, key: &str) -> String {
          \x20 curl -s {base_url}/request -H \"Authorization: Bearer $TOKEN\"\n\
          \x20 curl -s {base_url}/clients -H \"Authorization: Bearer $TOKEN\"\n\
          \x20 curl -s -X POST {base_url}/logout -H \"Authorization: Bearer $TOKEN\"\n\
-         Everything lives in memory: ctrl-c leaves nothing behind.\n"
+         Everything is kept in memory; stop with ctrl-c.\n"
     )
 }
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_see_one_line_and_people_what_they_need() {
+    fn programs_get_one_line_and_terminals_the_details() {
         assert_eq!(shown(None, false), "listening on http://h:1\n");
         assert_eq!(
             shown(None, true),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn trying_out_shows_the_same_to_programs_and_people() {
+    fn dev_mode_prints_the_same_to_programs_and_terminals() {
         assert_eq!(shown(Some("hp_x"), true), shown(Some("hp_x"), false));
         let start = "listening on http://h:1\napi key: hp_x\nswagger ui: http://h:1/docs/\n";
         assert!(shown(Some("hp_x"), false).starts_with(start));

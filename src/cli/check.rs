@@ -28,14 +28,14 @@ impl Check {
         match prepare(&raw) {
             Ok(prepared) => {
                 for warning in prepared.loaded.warnings.iter() {
-                    writeln!(out, "{} (a warning)", warning)?;
+                    writeln!(out, "{warning} (a warning)")?;
                 }
                 let clients = plural(prepared.loaded.roster.clients().count(), "client");
-                writeln!(out, "All is well: {} holds {clients}.", raw.roster().display())?;
+                writeln!(out, "No problems found: {} holds {clients}.", raw.roster().display())?;
                 Ok(ExitCode::SUCCESS)
             }
             Err(diagnostics) => {
-                // Diagnostics that nobody reads to the end are problems all the same.
+                // If stdout is closed, the exit code still tells.
                 let _ = writeln!(out, "{diagnostics}");
                 Ok(ExitCode::FAILURE)
             }

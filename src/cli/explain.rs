@@ -17,7 +17,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  hallpass explain                  all operations, and who may
+  hallpass explain                  all operations and what they require
   hallpass explain GET /clients     one request: its credentials, and a curl line
   hallpass explain POST /token";
 
@@ -61,7 +61,7 @@ impl Explain {
                     .to_owned()
             }
         };
-        // The exit code says it too, to those who have stopped reading.
+        // If stdout is closed, the exit code still tells.
         let _ = writeln!(out, "{method} {path} is refused with {refusal}");
         Ok(ExitCode::FAILURE)
     }

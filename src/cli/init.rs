@@ -38,7 +38,7 @@ impl Init {
         for path in [env, &roster] {
             if path.symlink_metadata().is_ok() {
                 bail!(
-                    "{} is there already, and init overwrites nothing; nothing was changed",
+                    "{} already exists, and init overwrites nothing; nothing was changed",
                     path.display()
                 );
             }
@@ -47,7 +47,7 @@ impl Init {
         let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
         let text = first_env(&secret, &roster.to_string_lossy());
         let text =
-            text.context("the name of the roster must not hold \\, ' or control characters")?;
+            text.context("the path of the roster must not contain \\, ' or control characters")?;
         roster::edit::create(&roster)?;
         if let Err(error) = write_env(env, &text) {
             // Without .env the roster is removed, so that init can be run again.
@@ -56,8 +56,8 @@ impl Init {
         }
         writeln!(
             out,
-            "Made .env with a fresh secret key, and {} without clients. Both are readable by you alone.\n\
-             Next:\n  hallpass key add CLIENT --role reader   makes a client and prints its API key, once\n  \
+            "Made .env with a fresh secret key, and {} without clients. Both files are readable by you alone (mode 0600).\n\
+             Next:\n  hallpass key add CLIENT --role reader   creates a client and prints its API key, once\n  \
              hallpass serve                          serves at the address in .env",
             roster.display()
         )?;
@@ -67,7 +67,7 @@ impl Init {
 
 fn write_env(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
+    let mut file = file.with_context(|| format!("cannot create {}", path.display()))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .with_context(|| format!("cannot write {}", path.display()))

@@ -27,12 +27,11 @@ Examples:
   hallpass key add billing --role reader --scope invoices:read --expires 90d
   API_KEY=$(hallpass key add billing)     one more key of a client that exists";
 
-/// The commands for API keys.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make a key for a client, and the client if it is new
     ///
-    /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is made.
+    /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is created.
     #[command(after_help = ADD_EXAMPLES)]
     Add {
         /// Name of the client: 1 to 64 of A-Z a-z 0-9 . _ -
@@ -68,7 +67,7 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
     },
-    /// Remove a key; the tokens issued for it end at once
+    /// Remove a key; the tokens issued for it are refused at once
     Revoke {
         /// The key id, which `hallpass key list` shows, or the whole key
         #[arg(value_parser = KeyIdParser)]
@@ -76,12 +75,10 @@ pub(crate) enum KeyCommand {
     },
 }
 
-/// The roster file, and the service that accepts the keys.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyContext {
-    /// The roster file.
     pub roster: PathBuf,
-    /// What the curl line names.
+    /// The address in the curl line.
     pub base_url: String,
     /// Whether stdout is a terminal that shows styles.
     pub is_styled: bool,
@@ -112,11 +109,14 @@ pub(crate) fn run(
             let key = edit::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
             print_key(&key, expires, &context.base_url, out, err)?;
             let overlap = format_duration(overlap);
-            writeln!(err, "The older keys of {client} expire in {overlap}, if not before.")?;
+            writeln!(err, "The older keys of {client} expire in {overlap} or earlier.")?;
         }
         KeyCommand::Revoke { key_id } => {
             let client = edit::revoke(roster, &key_id)?;
-            writeln!(err, "Revoked the key {key_id} of {client}; its tokens end with it.")?;
+            writeln!(
+                err,
+                "Revoked the key {key_id} of {client}; its tokens are refused from now on."
+            )?;
         }
         KeyCommand::List { json } => {
             let loaded = Roster::load(roster)?;
@@ -134,7 +134,7 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a key, which cannot be done again, and says what to do with it.
+/// Prints a key, the only time that it is shown, and how to use it.
 fn print_key(
     key: &ApiKey,
     lifetime: Option<Duration>,
@@ -152,7 +152,7 @@ fn print_key(
     };
     writeln!(
         err,
-        "Keep the key in a safe place now, it is not shown again. Its id is {id}; it {until}."
+        "Store the key in a safe place now: it is not shown again. Its id is {id}; it {until}."
     )?;
     writeln!(
         err,
@@ -245,7 +245,7 @@ billing  admin reader  -       4fQz81LmXc0a  2026-01-01T00:00:00Z  2026-02-01T00
     }
 
     #[test]
-    fn wrong_usage_is_told_apart_from_refusals() {
+    fn wrong_usage_differs_from_refusals() {
         let path = Path::new("no/such/roster.toml");
         for line in
             ["add a/b", "add a --role é", "add a --expires 0s", "add a --expires soon", "revoke x"]

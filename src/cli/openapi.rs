@@ -17,7 +17,7 @@ enum Format {
 
 #[derive(Debug, Args)]
 pub(super) struct Openapi {
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum, default_value = "json")]
     format: Format,
 }

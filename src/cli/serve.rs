@@ -30,7 +30,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Try it out: signing key, roster (client `demo`) and state live in memory only
+    /// Try it without set-up: signing key, roster (client `demo`) and state are kept in memory
     #[arg(long)]
     dev: bool,
     #[command(flatten)]
@@ -41,20 +41,20 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let unread = self.roster.roster.clone().filter(|_| self.dev);
+        let ignored_roster = self.roster.roster.clone().filter(|_| self.dev);
         let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
         let (prepared, key) = if self.dev { dev(raw)? } else { (prepare(&raw)?, None) };
         logging::start(&prepared.settings.log, prepared.settings.log_format);
         prepared.warn();
-        if let Some(roster) = unread {
+        if let Some(roster) = ignored_roster {
             let roster = roster.display();
             log::warn!(
-                "--roster {roster} is not read, since --dev keeps a roster in memory: leave out one of them"
+                "--roster {roster} is not read, because --dev keeps its roster in memory: leave out one of them"
             );
         }
         let bind = prepared.settings.bind;
         let listener = TcpListener::bind(bind).with_context(|| {
-            format!("cannot listen on {bind}; take another address, as in --bind 127.0.0.1:0 for any free port")
+            format!("cannot listen on {bind}; choose another address, for instance --bind 127.0.0.1:0 for any free port")
         })?;
         let base_url = prepared.settings.base_url(listener.local_addr()?);
         let banner = Banner::new(&prepared.settings, &prepared.loaded.roster, key);
@@ -69,7 +69,7 @@ impl Serve {
     }
 }
 
-/// Settings for trying out: what is set stays, but key, roster and cookie need nothing.
+/// The settings of `--dev`: a fresh secret, a roster and a state in memory; other settings keep their values.
 fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
     raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
@@ -87,8 +87,8 @@ fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)>
     let (cost, now) = (DEFAULT_COST, Timestamp::now());
     let (roster, key) =
         Roster::default().with_client(&client, roles, Scopes::default(), cost, now)?;
-    let checked = LoadedRoster { roster, warnings: Diagnostics::default() };
-    Ok((prepare_with_roster(&raw, Ok(checked))?, Some(key.expose())))
+    let loaded = LoadedRoster { roster, warnings: Diagnostics::default() };
+    Ok((prepare_with_roster(&raw, Ok(loaded))?, Some(key.expose())))
 }
 
 /// Reads the roster again at every SIGHUP. Under --dev too, since an unhandled SIGHUP ends the process.

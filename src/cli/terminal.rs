@@ -1,4 +1,4 @@
-//! What people at a terminal get beyond what programs get: a bold first line.
+//! Output for people at a terminal: a bold first line, plurals.
 
 use std::{ffi::OsStr, io::IsTerminal};
 
@@ -46,13 +46,13 @@ mod tests {
     }
 
     #[test]
-    fn styles_are_for_terminals_whose_owner_likes_them() {
-        let of = |text: &'static str| Some(OsStr::new(text));
-        assert!(shows_styles(true, None, of("xterm")));
-        assert!(shows_styles(true, of(""), of("xterm")));
-        assert!(!shows_styles(false, None, of("xterm")));
-        assert!(!shows_styles(true, of("1"), of("xterm")));
-        assert!(!shows_styles(true, None, of("dumb")));
+    fn styles_are_used_on_terminals_without_no_color() {
+        let some = |text: &'static str| Some(OsStr::new(text));
+        assert!(shows_styles(true, None, some("xterm")));
+        assert!(shows_styles(true, some(""), some("xterm")));
+        assert!(!shows_styles(false, None, some("xterm")));
+        assert!(!shows_styles(true, some("1"), some("xterm")));
+        assert!(!shows_styles(true, None, some("dumb")));
         assert!(!shows_styles(true, None, None));
         let file = tempfile::tempfile().unwrap();
         assert!(!is_styled(&file));
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_no_plural() {
+    fn only_one_is_singular() {
         assert_eq!([0, 1, 2].map(|n| plural(n, "client")), ["0 clients", "1 client", "2 clients"]);
     }
 }

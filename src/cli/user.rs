@@ -21,16 +21,15 @@ use crate::{
     },
 };
 
-/// Passwords end long before; a file that was piped in by mistake should not be read whole.
-const LONGEST_LINE: u64 = 4096;
+/// Upper bound on the bytes read from stdin: a file may have been piped in by mistake.
+const MAX_LINE_BYTES: u64 = 4096;
 
-/// What is to be done with users.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum UserCommand {
     /// Add a user; asks for the password
     ///
     /// On a terminal the password is asked for twice and not shown; elsewhere it is the first line of stdin.
-    /// The roster keeps only its hash. A missing roster is made.
+    /// The roster keeps only its hash. A missing roster is created.
     Add {
         /// Name of the user: 1 to 64 of A-Z a-z 0-9 . _ -
         #[arg(value_parser = Subject::parse)]
@@ -42,7 +41,7 @@ pub(crate) enum UserCommand {
         #[arg(long = "scope", value_name = "SCOPE", value_parser = Scope::parse)]
         scopes: Vec<Scope>,
     },
-    /// Remove a user, whose tokens end at once
+    /// Remove a user; their tokens are refused at once
     Remove {
         /// Name of the user
         #[arg(value_parser = Subject::parse)]
@@ -50,8 +49,8 @@ pub(crate) enum UserCommand {
     },
 }
 
-/// Runs a command on the roster file. `ask` gives the password of a user, whose name it takes; what a person
-/// should know goes to `err`.
+/// Runs a command on the roster file. `ask` returns the password of the user that it is given; messages go
+/// to `err`.
 ///
 /// # Errors
 /// Why the command was refused; the roster is then as before.
@@ -64,29 +63,29 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         UserCommand::Add { name, roles, scopes } => {
-            // Nobody should type a password twice to be told this.
-            if Roster::load(roster).is_ok_and(|checked| checked.roster.user(&name).is_some()) {
+            // Checked before the password is asked for, not only by `add_user`.
+            if Roster::load(roster).is_ok_and(|loaded| loaded.roster.user(&name).is_some()) {
                 return Err(EditError::UserExists(name).into());
             }
-            let grants = Entitlements {
+            let entitlements = Entitlements {
                 roles: roles.into_iter().collect(),
                 scopes: scopes.into_iter().collect(),
             };
-            edit::add_user(roster, &name, &grants, &ask(&name)?, PASSWORD_COST, now)?;
+            edit::add_user(roster, &name, &entitlements, &ask(&name)?, PASSWORD_COST, now)?;
             writeln!(err, "Added the user {name} to {}.", roster.display())?;
         }
         UserCommand::Remove { name } => {
             edit::remove_user(roster, &name)?;
-            writeln!(err, "Removed the user {name}, whose tokens end with this.")?;
+            writeln!(err, "Removed the user {name}, whose tokens are refused from now on.")?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks a person twice for the password of `name`, without echo; where stdin is no terminal, reads one line.
+/// Asks twice for the password of `name`, without echo; if stdin is not a terminal, reads its first line.
 ///
 /// # Errors
-/// When there is nothing to read, or the person typed two different passwords.
+/// If stdin cannot be read, or the two passwords differ.
 pub(crate) fn ask(name: &Subject) -> anyhow::Result<SecretString> {
     if !io::stdin().is_terminal() {
         return first_line(io::stdin().lock());
@@ -96,9 +95,9 @@ pub(crate) fn ask(name: &Subject) -> anyhow::Result<SecretString> {
         anyhow::Ok(SecretString::from(typed))
     };
     let password = typed(&format!("Password of {name}: "))?;
-    let again = typed("The same again: ")?;
+    let again = typed("Repeat the password: ")?;
     if password.expose_secret() != again.expose_secret() {
-        bail!("these were two different passwords; nothing was changed");
+        bail!("the two passwords differ; nothing was changed");
     }
     Ok(password)
 }
@@ -106,7 +105,10 @@ pub(crate) fn ask(name: &Subject) -> anyhow::Result<SecretString> {
 /// The first line, without its end.
 fn first_line(input: impl BufRead) -> anyhow::Result<SecretString> {
     let mut line = String::new();
-    input.take(LONGEST_LINE).read_line(&mut line).context("cannot read the password from stdin")?;
+    input
+        .take(MAX_LINE_BYTES)
+        .read_line(&mut line)
+        .context("cannot read the password from stdin")?;
     let length = line.trim_end_matches(['\n', '\r']).len();
     line.truncate(length);
     Ok(line.into())
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_added_with_a_dear_hash_and_removed() {
+    fn a_user_is_added_with_a_cost_12_hash_and_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
         let err = run_line(&path, "add alice --role admin --scope a:b", "open sesame").unwrap();
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn who_exists_already_is_not_asked_for_a_password() {
+    fn no_password_is_asked_for_when_the_user_exists() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
         run_line(&path, "add alice", "open sesame").unwrap();
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_of_stdin_is_the_password_to_its_last_space() {
+    fn the_first_line_of_stdin_is_the_password_with_its_spaces() {
         let read = |text: &str| first_line(text.as_bytes()).unwrap().expose_secret().to_owned();
         assert_eq!(read(" open sesame \nmore\n"), " open sesame ");
         assert_eq!(read("windows\r\n"), "windows");
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_usage_is_told_apart_from_refusals() {
+    fn wrong_usage_differs_from_refusals() {
         let path = Path::new("no/such/roster.toml");
         for line in ["add a/b", "add a --role é", "remove", "list"] {
             assert!(run_line(path, line, "x").unwrap_err().is::<clap::Error>(), "{line}");

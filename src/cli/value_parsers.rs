@@ -49,8 +49,8 @@ pub(super) fn overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
-/// Takes a key id or a whole API key, as the finder of a leaked key has it. A value that is neither is not repeated, as
-/// clap would: it may be a key with a typing error.
+/// Takes a key id or a whole API key, as the finder of a leaked key has it. An error does not repeat the
+/// value, as clap would, because it may be a key with a typing error.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyIdParser;
 

@@ -79,27 +79,27 @@ fn not_three_parts(token: &str, parts: usize) -> String {
         "stdin is empty: pipe the token in, as in `echo \"$TOKEN\" | hallpass token inspect`"
             .to_owned()
     } else if ApiKey::parse(token).is_ok() || token.starts_with("hp_") {
-        "this is an API key and no token: POST /login issues a token for it".to_owned()
+        "this is an API key, not a token: POST /login issues a token for it".to_owned()
     } else if parts == 5 {
         "it is encrypted (JWE, five parts): only its audience can read it".to_owned()
     } else if parts == 1 {
-        format!("this is no JWT, which has three parts with dots between them: {copy}")
+        format!("this is not a JWT, which has three parts separated by dots: {copy}")
     } else {
-        format!("this is no JWT: it has {parts} parts, and a JWT has three: {copy}")
+        format!("this is not a JWT: it has {parts} parts instead of three: {copy}")
     }
 }
 
 fn base64url(what: &str, part: &str) -> Result<Vec<u8>, String> {
     let decoded = URL_SAFE_NO_PAD.decode(part);
     decoded.map_err(|_| {
-        format!("its {what} is no base64url: a character was lost or changed, so copy it again")
+        format!("its {what} is not base64url: a character was lost or changed, so copy it again")
     })
 }
 
 fn object(what: &str, part: &str) -> Result<Map<String, Value>, String> {
     let object = serde_json::from_slice(&base64url(what, part)?);
     object.map_err(|_| {
-        format!("its {what} is no JSON object: a part was lost or changed, so copy it again")
+        format!("its {what} is not a JSON object: a part was lost or changed, so copy it again")
     })
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_found_in_whatever_is_pasted() {
+    fn a_token_is_found_in_pasted_text() {
         for pasted in [
             "a.b.c",
             "  a.b.c\r\n",
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_no_calendar_holds_are_left_out() {
+    fn times_out_of_range_are_left_out() {
         let claims = serde_json::json!({"iat": 1.9, "nbf": "soon", "exp": 1e300});
         let token = DecodedToken { claims: claims.as_object().cloned(), header: None };
         let found: Vec<_> = token.times().collect();

@@ -1,6 +1,5 @@
 //! Whether `serve` in this directory would accept a token, and if not, why, and what to do.
 
-use crate::roster::roster_entries::Issuer;
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use jiff::Timestamp;
@@ -11,13 +10,12 @@ use crate::{
     config::raw_settings::RawSettings,
     oauth::KeyId,
     principal::Principal,
-    roster::{roster::Roster, verified_key::ApiKeyError},
+    roster::{roster::Roster, roster_entries::Issuer, verified_key::ApiKeyError},
     server::prepare::prepare,
     store::{revocations::Revocations, state_error::StateErrorKind},
     tokens::token_error::TokenError,
 };
 
-/// What would become of the token.
 #[derive(Debug)]
 pub(super) struct Verdict {
     /// None where that cannot be judged.
@@ -224,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_near_or_far_and_before_or_after() {
+    fn distances_are_shown_in_the_two_largest_units() {
         let second = |second| Timestamp::from_second(second).unwrap();
         assert_eq!(distance(second(10), second(10)), "now");
         assert_eq!(distance(second(10), second(3_700)), "1h 1m ago");

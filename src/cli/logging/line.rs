@@ -49,7 +49,7 @@ fn write_text(line: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         Level::Trace => b" TRACE ",
     })?;
     line.write_all(record.target().as_bytes())?;
-    // It would be the same in all of these lines.
+    // Access lines all have the same message.
     if record.target() != ACCESS {
         line.write_all(b" ")?;
         write_escaped(line, record.args())?;
@@ -85,7 +85,7 @@ impl<'v, W: Write> VisitSource<'v> for Text<'_, W> {
     fn visit_pair(&mut self, name: Key<'v>, value: Value<'v>) -> Result<(), Error> {
         match name.as_str() {
             DEFERRED => return Ok(()),
-            // Everybody knows these: `GET /login 200`.
+            // Without names: `GET /login 200`.
             "method" | "path" | "status" => self.0.write_all(b" ")?,
             name => write!(self.0, " {name}=")?,
         }

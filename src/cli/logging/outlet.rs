@@ -43,8 +43,8 @@ impl Outlet {
         Self { format, ..Self::default() }
     }
 
-    /// Has a line written within [`DELAY`], without waiting for that. While too much waits already, it is dropped and
-    /// plural.
+    /// Has a line written within [`DELAY`], without waiting for that. If too much waits already, the line is
+    /// dropped and counted.
     pub(super) fn write_soon(&self, line: &[u8]) {
         let mut waiting = locked(&self.waiting);
         let (before, after) = (waiting.lines.len(), waiting.lines.len() + line.len());

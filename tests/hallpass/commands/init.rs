@@ -101,7 +101,7 @@ fn a_roster_path_with_spaces_and_symbols_is_quoted_in_env() {
     assert_eq!(folder.names(), [".env", name]);
     folder.run("check").success().stdout_contains(&[name]);
     let folder = Folder::new();
-    folder.run("init --roster o'clock.toml").failure().stderr_contains(&["must not hold"]);
+    folder.run("init --roster o'clock.toml").failure().stderr_contains(&["must not contain"]);
     assert!(folder.names().is_empty(), "nothing is written for a name that .env cannot hold");
 }
 

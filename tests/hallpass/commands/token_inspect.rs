@@ -176,7 +176,7 @@ fn json_output_holds_header_claims_and_verdict() {
     assert_eq!(json["notes"], json!([]));
     let json = read(inspect(&folder, &[SECRET], &line, "x").exit_code(1));
     assert_eq!((&json["accepted"], &json["claims"]), (&json!(false), &Value::Null));
-    assert!(json["reason"].as_str().unwrap().contains("no JWT"));
+    assert!(json["reason"].as_str().unwrap().contains("not a JWT"));
 }
 
 #[test]
@@ -221,17 +221,17 @@ fn garbage_is_described_and_not_repeated() {
     let long = "x".repeat(1_000_000);
     for (garbage, part) in [
         ("", "stdin is empty"),
-        ("hush", "no JWT"),
+        ("hush", "not a JWT"),
         (key.trim(), "is an API key"),
         ("a.b", "2 parts"),
         ("a.b.c.d.e", "encrypted"),
-        ("!.b.c", "header is no base64url"),
-        ("bnVsbA.e30.AA", "header is no JSON object"),
-        ("e30.!.AA", "payload is no base64url"),
-        ("e30.bnVsbA.AA", "payload is no JSON object"),
-        ("e30.e30.!", "signature is no base64url"),
+        ("!.b.c", "header is not base64url"),
+        ("bnVsbA.e30.AA", "header is not a JSON object"),
+        ("e30.!.AA", "payload is not base64url"),
+        ("e30.bnVsbA.AA", "payload is not a JSON object"),
+        ("e30.e30.!", "signature is not base64url"),
         ("e30.e30.AA", "no issuer"),
-        (&long, "no JWT"),
+        (&long, "not a JWT"),
     ] {
         let outcome = judged(&folder, garbage).exit_code(1).stdout_contains(&["refused: ", part]);
         assert!(garbage.len() < 4 || !outcome.out.contains(garbage), "{outcome:#?}");
