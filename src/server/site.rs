@@ -112,7 +112,9 @@ impl Site {
     }
 
     /// The same operations under another document, which is published and enforced instead: one that was written
-    /// by hand, or [`Site::document`] with changes. Operations that it leaves out answer 404.
+    /// by hand, or [`Site::document`] with changes. Operations that it leaves out answer 404. The document's own pages
+    /// (`/openapi.json`, `/openapi.yaml`, `/docs/`, and `/` where no operation has it) are public, as they are no
+    /// operations; a document that declares `GET` of such a path decides about it instead.
     ///
     /// `document` is anything that serialises as an OpenAPI 3.x document; hallpass' security schemes are added
     /// where it lacks them.

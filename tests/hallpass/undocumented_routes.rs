@@ -108,3 +108,38 @@ async fn no_handler_runs_under_the_requirement_of_another() {
         }
     }
 }
+
+#[actix_web::test]
+async fn an_application_may_have_operations_beside_the_pages() {
+    let (gate, site) = own_site();
+    let mut document = site.document().clone();
+    let operation = json!({ "security": [{ "bearer": ["admin"] }], "responses": {} });
+    document["paths"]["/docs/{name}"] = json!({ "post": operation });
+    document["paths"]["/docs/a/b"] = json!({ "get": operation });
+    document["paths"]["/openapi.yaml"] = json!({ "get": operation });
+    let site = site.with_document(&document).unwrap();
+    let ours = || async { HttpResponse::Ok().body("ours") };
+    let app = site
+        .app()
+        .route("/docs/{name}", web::post().to(ours))
+        .route("/docs/a/b", web::get().to(ours));
+    let app = actix_test::init_service(app).await;
+    let table = [
+        ("POST", "/docs/x", 401, 200),
+        ("GET", "/docs/a/b", 401, 200),
+        ("GET", "/openapi.yaml", 401, 200),
+        ("GET", "/docs/index.html", 200, 200),
+    ];
+    for (method, path, anonymous, admin) in table {
+        let token = gate.token("admin", &["admin"], &[]);
+        for (token, status) in [(None, anonymous), (Some(token), admin)] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let mut request = actix_test::TestRequest::with_uri(path).method(method);
+            if let Some(token) = token {
+                request = request.insert_header(("Authorization", format!("Bearer {token}")));
+            }
+            let response = actix_test::call_service(&app, request.to_request()).await;
+            assert_eq!(response.status().as_u16(), status, "{path}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
+    http::header::HeaderValue,
     middleware::Next,
 };
 
@@ -69,16 +70,16 @@ fn shape_error(error: Error, info: &RequestInfo, path: &str) -> Error {
 
 /// The answer with its request id. A refusal also gets its body and its line in the audit log, and so does an error of
 /// actix-web or of CORS; every other answer of a handler is left as it is.
+/// Another id that an inner layer set is replaced: it would not be the one in the log.
 pub(crate) fn shape(context: &Context, response: ServiceResponse) -> ServiceResponse {
-    if response.headers().contains_key(REQUEST_ID) {
+    let Some(info) = RequestInfo::find(response.request()) else { return response };
+    let is_shaped = |id: &HeaderValue| id.as_bytes() == info.id.as_str().as_bytes();
+    if response.headers().get(REQUEST_ID).is_some_and(is_shaped) {
         return response;
     }
     match response.response().error().and_then(refusal_for) {
         Some(refusal) => refuse(context, response.into_parts().0, &refusal),
-        None => match RequestInfo::find(response.request()) {
-            Some(info) => identified(response, &info),
-            None => response,
-        },
+        None => identified(response, &info),
     }
 }
 

@@ -66,11 +66,10 @@ pub(crate) fn register(config: &mut ServiceConfig, paths: &[&str]) {
         config.route(START, web::get().to(start));
     }
     if paths.contains(&"/docs/") {
-        let pages = web::scope("/docs")
-            .route("", web::get().to(docs_without_slash))
-            .route("/", web::get().to(docs))
-            .route("/{name}", web::get().to(docs_file));
-        config.service(pages);
+        config
+            .route("/docs", web::get().to(docs_without_slash))
+            .route("/docs/", web::get().to(docs))
+            .route("/docs/{name}", web::get().to(docs_file));
     }
 }
 

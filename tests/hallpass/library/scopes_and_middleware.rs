@@ -6,7 +6,7 @@ use actix_web::{
     middleware::{DefaultHeaders, Logger, Next, NormalizePath, TrailingSlash, from_fn},
     test as actix_test, web,
 };
-use hallpass::{Authenticated, Site, testing::TestGate};
+use hallpass::{Authenticated, Principal, Site, testing::TestGate};
 use utoipa::openapi::OpenApi;
 
 #[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
@@ -50,6 +50,33 @@ async fn operations_in_scopes_are_enforced_under_their_full_path() {
     for (path, token, status) in table {
         let request = get(path, token.map(String::as_str)).to_request();
         assert_eq!(actix_test::call_service(&app, request).await.status(), status, "{path}");
+    }
+}
+
+#[utoipa::path(responses((status = 200)), security(()))]
+#[get("/needs")]
+async fn needs(principal: Principal) -> String {
+    principal.subject().to_string()
+}
+
+#[actix_web::test]
+async fn the_request_id_of_an_inner_layer_is_replaced_and_hides_no_refusal() {
+    let upstream = || DefaultHeaders::new().add(("x-request-id", "upstream"));
+    let gate = TestGate::new();
+    let site = gate.protect(OpenApi::default(), move |config| {
+        let scope = utoipa_actix_web::scope("/v1").service(list).service(needs);
+        config.service(scope.wrap(upstream()));
+    });
+    let app = actix_test::init_service(site.unwrap().app()).await;
+    let reader = gate.token("a", &["reader"], &[]);
+    for (path, token, status) in [("/v1/list", Some(&*reader), 200), ("/v1/needs", None, 401)] {
+        let response = actix_test::call_service(&app, get(path, token).to_request()).await;
+        assert_eq!(response.status(), status, "{path}");
+        let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+        assert_ne!(id, "upstream", "{path}");
+        let body = actix_test::read_body(response).await;
+        let body = std::str::from_utf8(&body).unwrap();
+        assert!(status == 200 || body.contains(&id), "{body}");
     }
 }
 
