@@ -51,7 +51,7 @@ struct Section {
 
 const COMMANDS: Section = Section {
     title: "Commands",
-    notes: "`hallpass help COMMAND` says the same with examples. `hallpass serve` writes `listening on http://ADDRESS:PORT` \
+    notes: "`hallpass help COMMAND` prints the same, for many commands with examples. `hallpass serve` writes `listening on http://ADDRESS:PORT` \
             as the first line\nto stdout, also with port 0, and its log to stderr.",
     head: &["command", "argument", "meaning"],
 };

@@ -1,6 +1,6 @@
-//! The table of contents of the API: one file and one line an operation.
+//! hallpass' operations: one file and one line each.
 //!
-//! Must not know who may do what: every operation's `security` says so.
+//! Must not know who is allowed to do what: the `security` of the operations decides.
 
 mod access_token;
 mod clients;
