@@ -86,7 +86,7 @@ impl Text {
 /// A token that is looked for.
 struct Presented<'t>(&'t str);
 
-/// The end of a signature: nobody can choose it for a token that is verified.
+/// The end of a signature: it cannot be chosen for a token that is verified.
 const END: usize = 16;
 
 fn hash_end(text: &str, state: &mut impl Hasher) {
@@ -115,7 +115,7 @@ impl PartialEq for Text {
 impl Eq for Text {}
 
 impl Equivalent<Text> for Presented<'_> {
-    /// Every byte counts; the signature, which is what nobody can guess, is compared in constant time.
+    /// Every byte counts; the signature, which is what cannot be guessed, is compared in constant time.
     fn equivalent(&self, known: &Text) -> bool {
         let cut = |text| str::as_bytes(text).split_at_checked(known.signature);
         let halves = (cut(self.0), cut(known.whole.expose_secret()));

@@ -178,7 +178,7 @@ impl Principal {
     }
 
     /// The same user, speaking through a client that was proven as well (RFC 6749 §4.3). A client speaks for
-    /// itself, and users do not speak through each other: those are left as they are, as is whoever another
+    /// itself, and users do not speak through each other: those are left as they are, as is one whom another
     /// issuer names.
     #[must_use]
     pub fn through(mut self, client: &Principal) -> Self {

@@ -20,7 +20,7 @@ pub(crate) enum SigningKeyError {
     OldForm(&'static str),
     /// A private key under a password (RFC 5958 §3).
     #[error(
-        "is encrypted, and nobody is there to type its password: \
+        "is encrypted, and a service cannot ask for its password: \
          `openssl pkcs8 -in OLD.pem -out signing.pem` decrypts it; give the new file the mode 0600"
     )]
     Encrypted,

@@ -31,7 +31,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// How it stands with an issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IssuerStatus {
-    /// Nobody has needed them yet.
+    /// They were not needed yet.
     Unasked,
     /// The last fetch went well.
     Fetched,
@@ -169,7 +169,7 @@ impl ExternalIssuer {
     }
 }
 
-/// Ends with the fetch, even if that panics: nobody would ever fetch again otherwise.
+/// Ends with the fetch, even if that panics: otherwise they would never be fetched again.
 struct Flight<'i>(&'i ExternalIssuer);
 
 impl Drop for Flight<'_> {
