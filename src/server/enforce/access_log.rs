@@ -4,11 +4,11 @@
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpRequest,
+    Error, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::header::HeaderValue,
+    http::{Method, header::HeaderValue},
     middleware::Next,
 };
 
@@ -39,7 +39,7 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = match next.call(request).await {
         Ok(response) => Ok(shape(&context, response.map_into_boxed_body())),
-        Err(error) => Err(shape_error(error, &info, uri.path())),
+        Err(error) => Err(shape_error(&context, error, &info, &method, uri.path())),
     };
     if log::log_enabled!(target: "access", log::Level::Info) {
         let status = match &answer {
@@ -62,16 +62,24 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
 }
 
 /// What is answered to an error of a middleware inside of the application: its status, in the shape of a refusal.
-fn shape_error(error: Error, info: &RequestInfo, path: &str) -> Error {
+fn shape_error(
+    context: &Context,
+    error: Error,
+    info: &RequestInfo,
+    method: &Method,
+    path: &str,
+) -> Error {
     let Some(refusal) = refusal_for(&error) else { return error };
-    let response = refusal.respond(Shape::for_path(path), info.id.as_str());
+    record(context, info, method, path, &refusal);
+    let mut response = refusal.respond(Shape::for_path(path), info.id.as_str());
+    identify(&mut response, info);
     InternalError::from_response(error, response).into()
 }
 
 /// The answer with its request id. A refusal also gets its body and its line in the audit log, and so does an error of
 /// actix-web or of CORS; every other answer of a handler is left as it is.
 /// Another id that an inner layer set is replaced: it would not be the one in the log.
-pub(crate) fn shape(context: &Context, response: ServiceResponse) -> ServiceResponse {
+pub(crate) fn shape(context: &Context, mut response: ServiceResponse) -> ServiceResponse {
     let Some(info) = RequestInfo::find(response.request()) else { return response };
     let is_shaped = |id: &HeaderValue| id.as_bytes() == info.id.as_str().as_bytes();
     if response.headers().get(REQUEST_ID).is_some_and(is_shaped) {
@@ -79,7 +87,10 @@ pub(crate) fn shape(context: &Context, response: ServiceResponse) -> ServiceResp
     }
     match response.response().error().and_then(refusal_for) {
         Some(refusal) => refuse(context, response.into_parts().0, &refusal),
-        None => identified(response, &info),
+        None => {
+            identify(response.response_mut(), &info);
+            response
+        }
     }
 }
 
@@ -97,16 +108,21 @@ pub(crate) fn refuse(
 ) -> ServiceResponse {
     let info = RequestInfo::find(&request)
         .unwrap_or_else(|| RequestInfo::attach(&request, &context.settings.trusted_proxies));
-    audit::refused(&request, &info, refusal);
-    context.counters.refused(&refusal.told_code());
+    record(context, &info, request.method(), request.path(), refusal);
     let shape = Shape::for_path(request.match_info().get_ref().path());
-    let response = refusal.respond(shape, info.id.as_str());
-    identified(ServiceResponse::new(request, response), &info)
+    let mut response = refusal.respond(shape, info.id.as_str());
+    identify(&mut response, &info);
+    ServiceResponse::new(request, response)
 }
 
-fn identified(mut response: ServiceResponse, info: &RequestInfo) -> ServiceResponse {
+/// Writes the audit line of a refusal, and counts it.
+fn record(context: &Context, info: &RequestInfo, method: &Method, path: &str, refusal: &Refusal) {
+    audit::refused(method, path, info, refusal);
+    context.counters.refused(&refusal.told_code());
+}
+
+fn identify(response: &mut HttpResponse, info: &RequestInfo) {
     if let Some(id) = info.id.to_header() {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
 }

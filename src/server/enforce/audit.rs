@@ -1,6 +1,6 @@
 //! The audit log: what was done with credentials and tokens, one line an event.
 
-use actix_web::HttpRequest;
+use actix_web::http::Method;
 use log::{
     Level, Record,
     kv::{Error, Key, Source, Value, VisitSource},
@@ -20,11 +20,11 @@ pub(crate) fn record(event: &'static str, info: &RequestInfo, fields: Fields<'_>
 }
 
 /// Logs that a request was refused, and why. Strangers can cause these lines, so their writing may be deferred.
-pub(crate) fn refused(request: &HttpRequest, info: &RequestInfo, refusal: &Refusal) {
+pub(crate) fn refused(method: &Method, path: &str, info: &RequestInfo, refusal: &Refusal) {
     let code = refusal.told_code();
     let fields = [
-        ("method", Some(request.method().as_str())),
-        ("path", Some(request.path())),
+        ("method", Some(method.as_str())),
+        ("path", Some(path)),
         ("code", Some(code.as_str())),
         ("reason", refusal.reason.as_deref()),
         ("key_id", refusal.key_id.as_deref()),

@@ -72,6 +72,7 @@ async fn judge<'g>(context: &Context, guard: &'g Guard, request: &ServiceRequest
     match judgement.operation {
         Some(operation) if !is_routed(operation, request, path) => {
             log::error!(
+                deferred = true;
                 "{} is not served: the router takes {path} for another route; register concrete paths first",
                 operation.operation.path
             );

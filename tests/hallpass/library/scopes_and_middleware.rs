@@ -81,6 +81,30 @@ async fn the_request_id_of_an_inner_layer_is_replaced_and_hides_no_refusal() {
 }
 
 #[actix_web::test]
+async fn an_error_of_an_inner_layer_is_answered_like_a_refusal() {
+    let site = TestGate::new().protect(OpenApi::default(), |config| {
+        let scope =
+                utoipa_actix_web::scope("/v1").service(needs).wrap(from_fn(
+                    |principal: Principal,
+                     request: actix_web::dev::ServiceRequest,
+                     next: Next<_>| async move {
+                        drop(principal);
+                        next.call(request).await
+                    },
+                ));
+        config.service(scope);
+    });
+    let app = actix_test::init_service(site.unwrap().app()).await;
+    let error = actix_test::try_call_service(&app, get("/v1/needs", None).to_request()).await;
+    let response = error.unwrap_err().error_response();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
+    let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+    let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+    assert!(std::str::from_utf8(&body).unwrap().contains(&id), "{body:?}");
+}
+
+#[actix_web::test]
 async fn cors_middleware_around_the_site_applies_to_refusals() {
     let (_, site) = nested();
     let cors = Cors::default().allowed_origin("https://app.example.com").allow_any_method();
