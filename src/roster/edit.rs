@@ -4,7 +4,7 @@ use std::{io, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use toml_edit::DocumentMut;
+use toml_edit::{DocumentMut, Table};
 
 use crate::{
     oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
@@ -14,7 +14,7 @@ use crate::{
         locked_file::{self, LockedFile},
         roster::Roster,
         roster_entries::Client,
-        secret_hash::{HashError, SecretHash},
+        secret_hash::SecretHash,
         toml_edits, verified_password,
     },
 };
@@ -56,9 +56,7 @@ pub(crate) fn add_key(
     cost: u32,
     now: Timestamp,
 ) -> Result<ApiKey, EditError> {
-    let (key, hash) = generate_key(cost)?;
-    let expires = expires.map(|lifetime| later(now, lifetime));
-    let entry = toml_edits::key_entry(&key, &hash, now, expires)?;
+    let (key, entry) = generate_key(expires, cost, now)?;
     change(path, MissingFile::IsEmpty, |roster, text| {
         if roster.user(client).is_some() {
             return Err(EditError::NameTaken { name: client.clone(), taken_by: "user" });
@@ -90,9 +88,7 @@ pub(crate) fn rotate(
     cost: u32,
     now: Timestamp,
 ) -> Result<ApiKey, EditError> {
-    let (key, hash) = generate_key(cost)?;
-    let expires = expires.map(|lifetime| later(now, lifetime));
-    let entry = toml_edits::key_entry(&key, &hash, now, expires)?;
+    let (key, entry) = generate_key(expires, cost, now)?;
     let end = toml_edits::whole_seconds(later(now, overlap));
     change(path, MissingFile::IsError, |roster, text| {
         let found =
@@ -188,10 +184,17 @@ fn change<T>(
     Ok(done)
 }
 
-fn generate_key(cost: u32) -> Result<(ApiKey, SecretHash), HashError> {
+/// A new key with the lifetime `expires`, and its entry in the roster.
+fn generate_key(
+    expires: Option<Duration>,
+    cost: u32,
+    now: Timestamp,
+) -> Result<(ApiKey, Table), EditError> {
     let key = ApiKey::generate();
     let hash = SecretHash::new(key.secret(), cost)?;
-    Ok((key, hash))
+    let expires = expires.map(|lifetime| later(now, lifetime));
+    let entry = toml_edits::key_entry(&key, &hash, now, expires)?;
+    Ok((key, entry))
 }
 
 /// `now + after`, or the last timestamp that can be written.
