@@ -16,7 +16,7 @@ use crate::{
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
         api_key::ApiKey,
-        edit::{self, Entitlements},
+        edit::{self, Entitlements, StagedKey},
         roster::Roster,
         secret_hash::DEFAULT_COST,
     },
@@ -87,7 +87,7 @@ pub(crate) struct KeyContext {
 /// Runs a command on the roster file. Keys and lists go to `out`, explanations to `err`.
 ///
 /// # Errors
-/// Why the command was refused; the roster is then unchanged, except where a key was made and could not be shown.
+/// Why the command was refused; the roster is then unchanged.
 pub(crate) fn run(
     command: KeyCommand,
     context: &KeyContext,
@@ -103,25 +103,27 @@ pub(crate) fn run(
                 scopes: scopes.into_iter().collect(),
             };
             let key = edit::add_key(roster, &client, &entitlements, expires, DEFAULT_COST, now)?;
-            print_key(&key, expires, &context.base_url, out, err)?;
+            let key = commit_shown(key, out)?;
+            explain_key(&key, expires, &context.base_url, err);
         }
         KeyCommand::Rotate { client, overlap, expires } => {
             let key = edit::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
-            print_key(&key, expires, &context.base_url, out, err)?;
+            let key = commit_shown(key, out)?;
+            explain_key(&key, expires, &context.base_url, err);
             let overlap = format_duration(overlap);
-            writeln!(err, "The older keys of {client} expire in {overlap} or earlier.")?;
+            let _ = writeln!(err, "The older keys of {client} expire in {overlap} or earlier.");
         }
         KeyCommand::Revoke { key_id } => {
             let client = edit::revoke(roster, &key_id)?;
-            writeln!(
+            let _ = writeln!(
                 err,
                 "Revoked the key {key_id} of {client}; its tokens are refused from now on."
-            )?;
+            );
         }
         KeyCommand::List { json } => {
             let loaded = Roster::load(roster)?;
             for warning in loaded.warnings.iter() {
-                writeln!(err, "warning: {warning}")?;
+                let _ = writeln!(err, "warning: {warning}");
             }
             if json {
                 key_list::json(&loaded.roster, now, out)?;
@@ -134,32 +136,28 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a key, the only time that it is shown, and how to use it.
-fn print_key(
-    key: &ApiKey,
-    lifetime: Option<Duration>,
-    base_url: &str,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<()> {
+/// Prints a key, the only time that it is shown, and then puts it in force: a kill in between leaves a key that
+/// opens nothing, and never a client whose only key nobody has seen.
+fn commit_shown(staged: StagedKey, out: &mut dyn Write) -> anyhow::Result<ApiKey> {
+    writeln!(out, "{}", staged.key().expose().expose_secret())
+        .and_then(|()| out.flush())
+        .context("the new key could not be written to stdout; nothing was changed")?;
+    staged.commit().context("the key that was printed is not in force")
+}
+
+/// Says how to use a key that is in force. That stderr is closed changes nothing about it.
+fn explain_key(key: &ApiKey, lifetime: Option<Duration>, base_url: &str, err: &mut dyn Write) {
     let id = key.id();
-    writeln!(out, "{}", key.expose().expose_secret()).and_then(|()| out.flush()).with_context(
-        || format!("the key {id} was made but not shown: `hallpass key revoke {id}` removes it"),
-    )?;
     let until = match lifetime {
         Some(lifetime) => format!("is valid for {}", format_duration(lifetime)),
         None => "is valid until it is revoked".to_owned(),
     };
-    writeln!(
+    let _ = writeln!(
         err,
-        "Store the key in a safe place now: it is not shown again. Its id is {id}; it {until}."
-    )?;
-    writeln!(
-        err,
-        "A running `hallpass serve` accepts it within 2 seconds. To try it, put it into API_KEY:\n  \
+        "Store the key in a safe place now: it is not shown again. Its id is {id}; it {until}.\n\
+         A running `hallpass serve` accepts it within 2 seconds. To try it, put it into API_KEY:\n  \
          curl -X POST -H \"X-API-Key: $API_KEY\" {base_url}/login"
-    )?;
-    Ok(())
+    );
 }
 
 #[cfg(test)]

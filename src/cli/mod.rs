@@ -94,7 +94,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
             let context = key_context(&roster.apply(RawSettings::from_env()?).complete()?);
-            let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+            let (mut out, mut err) = (terminal::stdout(), std::io::stderr().lock());
             key::run(command, &context, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {

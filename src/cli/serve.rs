@@ -14,7 +14,7 @@ use crate::{
         logging,
         settings_flags::{BindFlag, RosterFlag},
     },
-    config::raw_settings::RawSettings,
+    config::{raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
     oauth::{Role, Scopes, Subject},
     roster::{
@@ -33,6 +33,9 @@ pub(super) struct Serve {
     /// Try it without set-up: signing key, roster (client `demo`) and state are kept in memory
     #[arg(long)]
     dev: bool,
+    /// Let --dev listen on addresses that other machines reach
+    #[arg(long, requires = "dev")]
+    dev_anywhere: bool,
     #[command(flatten)]
     roster: RosterFlag,
     #[command(flatten)]
@@ -42,7 +45,10 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let ignored_roster = self.roster.roster.clone().filter(|_| self.dev);
-        let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        let mut raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        if self.dev && !self.dev_anywhere {
+            demand_loopback(&mut raw);
+        }
         let (prepared, key) = if self.dev { dev(raw)? } else { (prepare(&raw)?, None) };
         logging::start(&prepared.settings.log, prepared.settings.log_format);
         prepared.warn();
@@ -66,6 +72,19 @@ impl Serve {
             run(listener, gate, announce, stop).await
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Reports an address that is not loopback: --dev prints the key of an admin.
+fn demand_loopback(raw: &mut RawSettings) {
+    let Ok(address) = Settings::address(raw) else { return };
+    if !address.ip().to_canonical().is_loopback() {
+        let location = raw.location("HALLPASS_BIND").to_owned();
+        let what = format!(
+            "HALLPASS_BIND is {address}, which others may reach, and --dev prints the key of an admin: \
+             bind to 127.0.0.1:8080, or add --dev-anywhere"
+        );
+        raw.report(location, what);
     }
 }
 

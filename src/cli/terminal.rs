@@ -1,8 +1,44 @@
-//! Output for people at a terminal: a bold first line, plurals.
+//! Standard output, and what people at a terminal see: a bold first line, plurals.
 
-use std::{ffi::OsStr, io::IsTerminal};
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, IsTerminal, Write},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
+};
 
 use clap::builder::styling::Style;
+use rustix::fs::{OFlags, fcntl_getfl};
+
+/// Stdout; a closed one is a broken pipe.
+pub(super) fn stdout() -> Box<dyn Write> {
+    let stdout = io::stdout().lock();
+    if is_closed(&stdout).unwrap_or(false) { Box::new(Closed) } else { Box::new(stdout) }
+}
+
+/// Whether the file was closed when the program started: Rust's runtime then opens /dev/null in its place, for
+/// reading and writing. Shells open it for writing only.
+fn is_closed(file: impl AsFd) -> io::Result<bool> {
+    let found = File::from(file.as_fd().try_clone_to_owned()?).metadata()?;
+    let is_null =
+        found.file_type().is_char_device() && found.rdev() == fs::metadata("/dev/null")?.rdev();
+    Ok(is_null && fcntl_getfl(file)?.contains(OFlags::RDWR))
+}
+
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::new(io::ErrorKind::BrokenPipe, "it is closed"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Whether `out` is a terminal that shows styles, and NO_COLOR is not set.
 pub(super) fn is_styled(out: &impl IsTerminal) -> bool {

@@ -72,11 +72,11 @@ pub(crate) fn run(
                 scopes: scopes.into_iter().collect(),
             };
             edit::add_user(roster, &name, &entitlements, &ask(&name)?, PASSWORD_COST, now)?;
-            writeln!(err, "Added the user {name} to {}.", roster.display())?;
+            let _ = writeln!(err, "Added the user {name} to {}.", roster.display());
         }
         UserCommand::Remove { name } => {
             edit::remove_user(roster, &name)?;
-            writeln!(err, "Removed the user {name}, whose tokens are refused from now on.")?;
+            let _ = writeln!(err, "Removed the user {name}, whose tokens are refused from now on.");
         }
     }
     Ok(ExitCode::SUCCESS)

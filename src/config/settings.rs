@@ -113,6 +113,16 @@ impl Settings {
         reader.diagnostics.or(keys)
     }
 
+    /// Reads only the address to listen on.
+    ///
+    /// # Errors
+    /// It is malformed.
+    pub(crate) fn address(raw: &RawSettings) -> Result<SocketAddr, Diagnostics> {
+        let mut reader = SettingsReader::values_only(raw);
+        let address = reader.bind();
+        reader.diagnostics.or(address)
+    }
+
     /// The URL of a service that listens at `address`, without a trailing slash.
     pub(crate) fn base_url(&self, address: SocketAddr) -> String {
         base_url(self.tls.is_some(), address)
@@ -124,19 +134,13 @@ impl Settings {
     /// A setting that it depends on is invalid.
     pub(crate) fn expected_base_url(raw: &RawSettings) -> Result<String, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let address = diagnostics.keep(address(raw));
+        let address = diagnostics.keep(Self::address(raw));
         let tls = diagnostics.keep(TlsFiles::resolve(raw));
         match (address, tls) {
             (Some(address), Some(tls)) => Ok(base_url(tls.is_some(), address)),
             _ => Err(diagnostics),
         }
     }
-}
-
-fn address(raw: &RawSettings) -> Result<SocketAddr, Diagnostics> {
-    let mut reader = SettingsReader::values_only(raw);
-    let address = reader.bind();
-    reader.diagnostics.or(address)
 }
 
 fn base_url(has_tls: bool, address: SocketAddr) -> String {

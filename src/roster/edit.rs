@@ -1,6 +1,10 @@
 //! Changes of the roster file.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -11,7 +15,7 @@ use crate::{
     roster::{
         api_key::ApiKey,
         edit_error::EditError,
-        locked_file::{self, LockedFile},
+        locked_file::{self, LockedFile, StagedFile},
         roster::Roster,
         roster_entries::Client,
         secret_hash::SecretHash,
@@ -42,8 +46,31 @@ pub(crate) fn create(path: &Path) -> Result<(), EditError> {
     })
 }
 
-/// Adds a key to a client. Creates the client, and the file, if they do not exist.
-/// Returns the key after the file was synced to disk; the key is stored nowhere else.
+/// A new key, and the roster that holds it, written beside the old one: nothing is changed before
+/// [`commit`](Self::commit), so that a key that cannot be shown is never in force. Holds the lock of the roster.
+#[must_use]
+pub(crate) struct StagedKey {
+    key: ApiKey,
+    edit: StagedEdit,
+}
+
+impl StagedKey {
+    /// The key, which is stored nowhere else.
+    pub(crate) fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
+    /// Puts the key in force and returns it after the roster was synced to disk.
+    ///
+    /// # Errors
+    /// [`EditError::Io`] if the file cannot be replaced.
+    pub(crate) fn commit(self) -> Result<ApiKey, EditError> {
+        self.edit.commit()?;
+        Ok(self.key)
+    }
+}
+
+/// Prepares a new key of a client. The change creates the client, and the file, if they do not exist.
 ///
 /// # Errors
 /// [`EditError`] if the roster is broken, the client exists and `new_client` is not empty, or the file
@@ -55,9 +82,9 @@ pub(crate) fn add_key(
     expires: Option<Duration>,
     cost: u32,
     now: Timestamp,
-) -> Result<ApiKey, EditError> {
+) -> Result<StagedKey, EditError> {
     let (key, entry) = generate_key(expires, cost, now)?;
-    change(path, MissingFile::IsEmpty, |roster, text| {
+    let ((), edit) = stage(path, MissingFile::IsEmpty, |roster, text| {
         if roster.user(client).is_some() {
             return Err(EditError::NameTaken { name: client.clone(), taken_by: "user" });
         }
@@ -71,11 +98,11 @@ pub(crate) fn add_key(
         toml_edits::add_key(text, client, entry);
         Ok(())
     })?;
-    Ok(key)
+    Ok(StagedKey { key, edit })
 }
 
-/// Adds a key with the lifetime `expires` to a client, and makes its older keys expire after `overlap` if they do
-/// not expire earlier. Returns the new key after the file was synced to disk; the key is stored nowhere else.
+/// Prepares a new key with the lifetime `expires` of a client. The change makes its older keys expire after
+/// `overlap` if they do not expire earlier.
 ///
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the client is unknown or has no keys, or the file
@@ -87,10 +114,10 @@ pub(crate) fn rotate(
     expires: Option<Duration>,
     cost: u32,
     now: Timestamp,
-) -> Result<ApiKey, EditError> {
+) -> Result<StagedKey, EditError> {
     let (key, entry) = generate_key(expires, cost, now)?;
     let end = toml_edits::whole_seconds(later(now, overlap));
-    change(path, MissingFile::IsError, |roster, text| {
+    let ((), edit) = stage(path, MissingFile::IsError, |roster, text| {
         let found =
             roster.client(client).ok_or_else(|| EditError::UnknownClient(client.clone()))?;
         if found.keys.is_empty() {
@@ -100,7 +127,7 @@ pub(crate) fn rotate(
         toml_edits::add_key(text, client, entry);
         Ok(())
     })?;
-    Ok(key)
+    Ok(StagedKey { key, edit })
 }
 
 /// Removes a key and returns its client.
@@ -163,12 +190,35 @@ enum MissingFile {
     IsError,
 }
 
+/// A changed roster beside the old one, with the path that errors name.
+struct StagedEdit {
+    file: StagedFile,
+    path: PathBuf,
+}
+
+impl StagedEdit {
+    fn commit(self) -> Result<(), EditError> {
+        self.file.commit().map_err(io_error(&self.path))
+    }
+}
+
 /// Reads, changes and writes under the lock, so that concurrent changes are not lost.
 fn change<T>(
     path: &Path,
     missing: MissingFile,
     apply: impl FnOnce(&Roster, &mut DocumentMut) -> Result<T, EditError>,
 ) -> Result<T, EditError> {
+    let (done, edit) = stage(path, missing, apply)?;
+    edit.commit()?;
+    Ok(done)
+}
+
+/// Everything of a change but the replacement of the file.
+fn stage<T>(
+    path: &Path,
+    missing: MissingFile,
+    apply: impl FnOnce(&Roster, &mut DocumentMut) -> Result<T, EditError>,
+) -> Result<(T, StagedEdit), EditError> {
     if matches!(missing, MissingFile::IsError) && !path.exists() {
         return Err(EditError::NoRoster(path.to_owned()));
     }
@@ -180,8 +230,8 @@ fn change<T>(
     let done = apply(&before.roster, &mut document)?;
     let text = document.to_string();
     Roster::parse(&text, &file).map_err(EditError::WouldBreak)?;
-    locked.replace(&text).map_err(io_error(path))?;
-    Ok(done)
+    let file = locked.stage(&text).map_err(io_error(path))?;
+    Ok((done, StagedEdit { file, path: path.to_owned() }))
 }
 
 /// A new key with the lifetime `expires`, and its entry in the roster.

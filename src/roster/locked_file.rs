@@ -55,8 +55,9 @@ impl LockedFile {
         }
     }
 
-    /// Replaces the file by a new one with mode 0600 and syncs it to disk.
-    pub(super) fn replace(&self, text: &str) -> io::Result<()> {
+    /// Writes a new file with mode 0600 beside this one and syncs it to disk. Readers see it from
+    /// [`StagedFile::commit`] on.
+    pub(super) fn stage(self, text: &str) -> io::Result<StagedFile> {
         let mut name = OsString::from(".");
         name.push(self.target.file_name().unwrap_or_default());
         name.push(".new");
@@ -73,8 +74,24 @@ impl LockedFile {
         if let Ok(found) = fs::metadata(&self.target) {
             give_to_owner(new.as_file(), &found)?;
         }
-        new.persist(&self.target)?;
-        flush_directory(&self.target)
+        Ok(StagedFile { new, locked: self })
+    }
+}
+
+/// The next content of a locked file, written beside it; dropping this changes nothing.
+#[must_use]
+pub(super) struct StagedFile {
+    // Dropped first, so that the file is removed under the lock.
+    new: NamedTempFile,
+    locked: LockedFile,
+}
+
+impl StagedFile {
+    /// Replaces the file and syncs the directory to disk.
+    pub(super) fn commit(self) -> io::Result<()> {
+        let Self { new, locked } = self;
+        new.persist(&locked.target)?;
+        flush_directory(&locked.target)
     }
 }
 

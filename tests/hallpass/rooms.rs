@@ -74,7 +74,7 @@ const CRATES: &[(&str, &str)] = &[
 ];
 
 /// What a room may name of a crate that belongs to another one.
-const EXCEPTIONS: &[(&str, &str)] = &[("cli", "actix_web::rt")];
+const EXCEPTIONS: &[(&str, &str)] = &[("cli", "actix_web::rt"), ("cli", "rustix::fs")];
 
 /// A path as its segments: `crate::a::B` is `a`, `B`.
 type Segments = Vec<String>;

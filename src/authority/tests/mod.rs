@@ -52,7 +52,8 @@ impl Case {
         let name = |text: &str| crate::oauth::Subject::parse(text).unwrap();
         let grants =
             edit::Entitlements { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
-        let key = edit::add_key(&path, &name("billing"), &grants, None, 4, START).unwrap();
+        let key = edit::add_key(&path, &name("billing"), &grants, None, 4, START);
+        let key = key.and_then(edit::StagedKey::commit).unwrap();
         for user in ["alice", "bob"] {
             edit::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
         }

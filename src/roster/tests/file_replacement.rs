@@ -13,7 +13,9 @@ use crate::roster::{
 };
 
 fn add(path: &Path, client: &str) -> Result<(), EditError> {
-    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now()).map(drop)
+    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now())?
+        .commit()
+        .map(drop)
 }
 
 #[test]

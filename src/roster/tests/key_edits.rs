@@ -19,7 +19,7 @@ use crate::{
     oauth::key_id::KeyId,
     roster::{
         api_key::ApiKey,
-        edit::{self, Entitlements},
+        edit::{self, Entitlements, StagedKey},
         edit_error::EditError,
         roster::Roster,
         verified_key::ApiKeyError,
@@ -39,7 +39,12 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, client: &str) -> Result<ApiKey, EditError> {
-    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now())
+    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now())?.commit()
+}
+
+/// Rotates the keys of the client `a`.
+fn rotate(path: &Path, overlap: Duration) -> Result<ApiKey, EditError> {
+    edit::rotate(path, &name("a"), overlap, None, COST, now())?.commit()
 }
 
 fn load(path: &Path) -> Roster {
@@ -58,10 +63,28 @@ fn an_empty_roster_is_created_only_once() {
 }
 
 #[test]
+fn a_staged_key_that_is_not_committed_changes_nothing() {
+    let (directory, path) = roster(None);
+    let grants = Entitlements::default();
+    drop(edit::add_key(&path, &name("a"), &grants, None, COST, now()).unwrap());
+    assert!(!path.exists());
+    let key = add(&path, "a").unwrap();
+    let before = fs::read_to_string(&path).unwrap();
+    let staged = edit::rotate(&path, &name("a"), Duration::ZERO, None, COST, now()).unwrap();
+    assert_ne!(staged.key().id(), key.id());
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    drop(staged);
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    assert!(!directory.path().join(".roster.toml.new").exists());
+    rotate(&path, Duration::ZERO).expect("the lock was released");
+}
+
+#[test]
 fn the_first_key_creates_the_roster_and_the_client() {
     let (_directory, path) = roster(None);
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
-    let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now()).unwrap();
+    let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now());
+    let key = key.and_then(StagedKey::commit).unwrap();
     let proof = load(&path).verify(&key, now()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     assert_eq!(proof.expires(), Some(later(3600)));
@@ -110,7 +133,7 @@ fn every_style_of_roster_can_be_edited() {
         let (_directory, path) = roster(Some(&text));
         let added =
             [add(&path, "a").unwrap(), add(&path, "new").unwrap(), add(&path, "new").unwrap()];
-        let rotated = edit::rotate(&path, &name("a"), HOUR, None, COST, now()).unwrap();
+        let rotated = rotate(&path, HOUR).unwrap();
         let old = KeyId::parse("4fQz81LmXc0a").unwrap();
         let found = load(&path);
         for id in [&old, added[0].id()] {
@@ -133,15 +156,15 @@ fn every_style_of_roster_can_be_edited() {
 #[test]
 fn rotation_keeps_the_overlap_and_earlier_expiries() {
     let (_directory, path) = roster(None);
-    let short = edit::add_key(&path, &name("a"), &Entitlements::default(), Some(HOUR), COST, now())
-        .unwrap();
-    let long =
-        edit::add_key(&path, &name("a"), &Entitlements::default(), Some(100 * HOUR), COST, now())
-            .unwrap();
+    let add_for = |expires| {
+        let none = Entitlements::default();
+        edit::add_key(&path, &name("a"), &none, Some(expires), COST, now())?.commit()
+    };
+    let (short, long) = (add_for(HOUR).unwrap(), add_for(100 * HOUR).unwrap());
     let other = add(&path, "b").unwrap();
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("2026-11-27T14:00:00Z", "2026-11-27T14:00:00Z # soon")).unwrap();
-    let fresh = edit::rotate(&path, &name("a"), 2 * HOUR, None, COST, now()).unwrap();
+    let fresh = rotate(&path, 2 * HOUR).unwrap();
     let found = load(&path);
     let expires = |key: &ApiKey| found.key(key.id()).unwrap().1.expires;
     assert_eq!(expires(&short), Some(later(3600)));
@@ -157,11 +180,8 @@ fn an_impossible_edit_is_refused_and_changes_nothing() {
     let grants = Entitlements { roles: roles(&["x"]), ..Entitlements::default() };
     let unknown = KeyId::parse("000000000000").unwrap();
     let given = edit::add_key(&path, &name("a"), &grants, None, COST, now());
-    assert!(given.unwrap_err().to_string().contains("leave out --role"));
-    assert!(matches!(
-        edit::rotate(&path, &name("a"), HOUR, None, COST, now()),
-        Err(EditError::NoKeys(_))
-    ));
+    assert!(given.err().unwrap().to_string().contains("leave out --role"));
+    assert!(matches!(rotate(&path, HOUR), Err(EditError::NoKeys(_))));
     let stranger = edit::rotate(&path, &name("b"), HOUR, None, COST, now());
     assert!(matches!(stranger, Err(EditError::UnknownClient(_))));
     assert!(matches!(edit::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
@@ -173,10 +193,7 @@ fn an_impossible_edit_is_refused_and_changes_nothing() {
 #[test]
 fn only_adding_a_key_creates_a_missing_roster() {
     let (directory, path) = roster(None);
-    assert!(matches!(
-        edit::rotate(&path, &name("a"), HOUR, None, COST, now()),
-        Err(EditError::NoRoster(_))
-    ));
+    assert!(matches!(rotate(&path, HOUR), Err(EditError::NoRoster(_))));
     let id = KeyId::parse("000000000000").unwrap();
     assert!(matches!(edit::revoke(&path, &id), Err(EditError::NoRoster(_))));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -194,9 +211,10 @@ fn a_broken_roster_is_not_touched() {
 #[test]
 fn lifetimes_beyond_the_calendar_are_cut() {
     let (_directory, path) = roster(None);
-    edit::add_key(&path, &name("a"), &Entitlements::default(), Some(Duration::MAX), COST, now())
-        .unwrap();
-    edit::rotate(&path, &name("a"), Duration::MAX, None, COST, now()).unwrap();
+    let none = Entitlements::default();
+    let added = edit::add_key(&path, &name("a"), &none, Some(Duration::MAX), COST, now());
+    added.and_then(StagedKey::commit).unwrap();
+    rotate(&path, Duration::MAX).unwrap();
     let found = load(&path);
     let expires: Vec<_> =
         found.client(&name("a")).unwrap().keys.iter().map(|key| key.expires).collect();

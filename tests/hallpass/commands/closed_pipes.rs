@@ -41,13 +41,48 @@ fn errors_keep_their_exit_code_when_stdout_is_closed() {
     }
 }
 
+/// Runs the command in a shell that redirects its stdout.
+fn redirected(folder: &Folder, line: &str, to: &str) -> CommandOutput {
+    let program = env!("CARGO_BIN_EXE_hallpass");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec '{program}' {line} {to}")]);
+    let shell = shell.env_clear().current_dir(folder.path("."));
+    CommandOutput::new(&format!("{line} {to}"), shell.output().unwrap())
+}
+
 #[test]
-fn a_key_that_could_not_be_printed_is_named_on_stderr() {
+fn a_key_that_cannot_be_written_to_stdout_changes_nothing() {
     let folder = Folder::new();
-    let outcome = unread(folder.command("key add billing"), "key add").exit_code(1);
-    let id = outcome.err.split("key revoke ").nth(1).expect("how to remove it");
-    let id = id.split('`').next().unwrap();
-    folder.run(&format!("key revoke {id}")).success();
+    for line in ["key add billing --role reader", "key rotate billing --overlap 0s", "key add new"]
+    {
+        let before = folder.path("roster.toml").exists().then(|| folder.read("roster.toml"));
+        let unread = unread(folder.command(line), line);
+        let no_space = redirected(&folder, line, "> /dev/full");
+        let closed = redirected(&folder, line, ">&-");
+        for outcome in [unread, no_space, closed] {
+            let outcome = outcome.failure();
+            let outcome = outcome.stderr_contains(&["could not be written", "nothing was changed"]);
+            assert!(!outcome.err.contains("revoke"), "{}", outcome.err);
+            let after = folder.path("roster.toml").exists().then(|| folder.read("roster.toml"));
+            assert_eq!(after, before, "{line}");
+            assert!(!folder.path(".roster.toml.new").exists());
+        }
+        folder.run(line).success();
+    }
+}
+
+#[test]
+fn a_key_may_be_discarded_on_purpose_and_its_explanation_may_be_unread() {
+    let folder = Folder::new();
+    for to in ["> /dev/null", "2> /dev/full", "2>&-"] {
+        redirected(&folder, "key add billing", to).success();
+    }
+    for to in ["2> /dev/full", "2>&-"] {
+        redirected(&folder, "key rotate billing", to).success();
+    }
+    let listed = folder.run("key list --json").success().out;
+    assert_eq!(listed.matches("\"key_id\"").count(), 5, "{listed}");
+    redirected(&folder, "key list", ">&-").success();
 }
 
 #[test]

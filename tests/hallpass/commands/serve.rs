@@ -75,6 +75,34 @@ fn two_dev_services_have_different_keys() {
 }
 
 #[test]
+fn dev_listens_on_loopback_only_unless_told_otherwise() {
+    let flag = |bind: &str| format!("serve --dev --bind {bind}");
+    for bind in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0", "192.0.2.1:8080", "10.0.0.1:0"] {
+        let environment = [("HALLPASS_BIND", bind)];
+        let env = format!("HALLPASS_BIND={bind}\n");
+        for (env, environment, line, location) in [
+            ("", &[][..], &*flag(bind), "--bind: "),
+            ("", &environment, "serve --dev", "environment: "),
+            (&*env, &[], "serve --dev", ".env:1: "),
+        ] {
+            let folder = Folder::new();
+            folder.write(".env", env);
+            let outcome = folder.run_with(environment, line).failure();
+            outcome.stderr_contains(&[location, "HALLPASS_BIND", "--dev-anywhere"]);
+        }
+    }
+    let folder = Folder::new();
+    for bind in ["127.0.0.1:0", "127.9.9.9:0", "[::ffff:127.0.0.1]:0"] {
+        RunningService::start(&folder, &flag(bind));
+    }
+    RunningService::start(&folder, "serve --dev --dev-anywhere --bind 0.0.0.0:0");
+    let both = folder.run_with(&[("HALLPASS_DOCS", "maybe")], &flag("0.0.0.0:0")).failure();
+    both.stderr_contains(&["--dev-anywhere", "HALLPASS_DOCS"]);
+    let folder = Folder::with_roster("");
+    folder.run_with(&[SECRET], "serve --dev-anywhere --bind 127.0.0.1:0").usage_error();
+}
+
+#[test]
 fn a_port_in_use_is_refused_with_a_hint() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

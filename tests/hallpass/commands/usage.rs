@@ -30,7 +30,7 @@ fn every_command_lists_its_flags_in_its_help() {
     let folder = Folder::new();
     for (line, parts) in [
         ("", &["serve", "init", "key", "check", "openapi", "explain", "--version"][..]),
-        ("serve", &["--dev", "--roster", "--bind"]),
+        ("serve", &["--dev", "--dev-anywhere", "--roster", "--bind"]),
         ("init", &["--example", "--roster"]),
         ("check", &["--roster", "--bind"]),
         ("key", &["add", "list", "rotate", "revoke", "--roster"]),
