@@ -123,6 +123,11 @@ impl Settings {
         reader.diagnostics.or(address)
     }
 
+    /// The scheme of the issuer, if one is set.
+    pub(crate) fn issuer_scheme(&self) -> Option<&str> {
+        self.issuer.as_deref()?.split_once(':').map(|(scheme, _)| scheme)
+    }
+
     /// The URL of a service that listens at `address`, without a trailing slash.
     pub(crate) fn base_url(&self, address: SocketAddr) -> String {
         base_url(self.tls.is_some(), address)

@@ -41,6 +41,11 @@ impl Authentications {
     pub(crate) fn get(&self, scheme: &Scheme) -> Option<&Authentication> {
         self.0.get(scheme.index)?.as_ref()
     }
+
+    /// Whether one of them is valid.
+    pub(crate) fn has_valid(&self) -> bool {
+        self.0.iter().flatten().any(|one| matches!(one, Authentication::Valid(_)))
+    }
 }
 
 /// The next step for a request.

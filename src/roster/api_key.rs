@@ -50,6 +50,11 @@ impl ApiKey {
         Ok(Self { id, secret: secret.into() })
     }
 
+    /// Whether `text` is an API key or a mistyped one, and nothing else.
+    pub(crate) fn has_shape(text: &str) -> bool {
+        !matches!(Self::parse(text), Err(ApiKeySyntaxError::Shape))
+    }
+
     /// Generates a key with 256 random bits, which are 43 characters.
     ///
     /// # Panics

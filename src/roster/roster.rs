@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use crate::{
     diagnostics::Diagnostics,
@@ -89,6 +90,26 @@ impl Roster {
         self.clients.push(Client { name: name.clone(), roles, scopes, disabled: false, keys });
         let Self { clients, users, issuers, .. } = self;
         Ok((Self::new(RosterEntries { clients, users, issuers }), key))
+    }
+
+    /// Adds a user, or replaces the one of this name.
+    ///
+    /// # Errors
+    /// [`HashError`] if `cost` is out of bounds or the system provides no randomness.
+    pub(crate) fn with_user(
+        mut self,
+        name: &Subject,
+        password: &SecretString,
+        roles: Roles,
+        scopes: Scopes,
+        cost: u32,
+    ) -> Result<Self, HashError> {
+        let password = SecretHash::new(password, cost)?;
+        self.users.retain(|user| user.name != *name);
+        let (name, disabled, created) = (name.clone(), false, None);
+        self.users.push(User { name, roles, scopes, disabled, created, password });
+        let Self { clients, users, issuers, .. } = self;
+        Ok(Self::new(RosterEntries { clients, users, issuers }))
     }
 
     /// Whether every name, key id and issuer's address occurs once.

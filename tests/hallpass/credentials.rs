@@ -51,13 +51,6 @@ fn the_same_key_in_two_locations_is_accepted_and_two_keys_are_refused() {
         .key("reader")
         .post(&format!("/login?api_key={other}"))
         .refused(400, "ambiguous_credentials");
-    server
-        .key("admin")
-        .post("/login")
-        .header("Cookie", &cookie)
-        .refused(400, "ambiguous_credentials");
-    let two = server.anonymous().post(&format!("/login?api_key={other}"));
-    two.header("Cookie", &cookie).refused(400, "ambiguous_credentials");
     // Only the locations that the operation names are read.
     server.key("reader").get(&format!("/request?api_key={other}")).expect(200);
 }
@@ -76,6 +69,64 @@ fn explicit_credentials_take_precedence_over_the_session_cookie() {
         .header("Cookie", &cookie)
         .refused(403, "insufficient_scope");
     server.bearer("x").get("/clients").header("Cookie", &cookie).refused(401, "invalid_token");
+}
+
+#[test]
+fn no_cookie_spoils_a_credential_in_a_header_or_in_the_query() {
+    let server = Server::start();
+    let (key, other) = (server.accounts.key("reader"), server.accounts.key("admin"));
+    let cookies = |name: &str| {
+        let stray = format!("{name}=x");
+        let doubled = format!("{name}=x; {name}=y");
+        [stray, doubled, format!("{name}={other}"), format!("{name}={other}; {name}={key}")]
+    };
+    for cookie in cookies("api_key").into_iter().chain(cookies("access_token")) {
+        let with = |request: crate::support::client::RequestBuilder<'_>| {
+            request.header("Cookie", &cookie).expect(200)
+        };
+        let token = server.login("reader");
+        let me = with(server.key("reader").post("/login")).json();
+        assert_eq!(me["roles"], serde_json::json!(["reader"]), "{cookie}");
+        with(server.anonymous().post(&format!("/login?api_key={key}")));
+        with(server.key("reader").get("/request"));
+        with(server.bearer(&token).get("/request"));
+        with(server.token("admin").get("/clients"));
+        with(server.bearer(&token).post("/logout"));
+    }
+    // By themselves doubled cookies are as ambiguous as ever.
+    for (path, name) in [("/login", "api_key"), ("/logout", "access_token")] {
+        let request = server.anonymous().post(path).header("Cookie", &cookies(name)[1]);
+        request.refused(400, "ambiguous_credentials");
+    }
+    let bad = server.bearer("x").get("/request").header("Cookie", &cookies("access_token")[1]);
+    bad.refused(401, "invalid_token");
+}
+
+#[test]
+fn an_authorization_of_a_scheme_that_the_operation_does_not_take_is_ignored() {
+    let server = Server::start();
+    let basic = format!("Basic {}", STANDARD.encode("proxy:secret"));
+    for other in [basic.as_str(), "Digest username=\"x\"", "Negotiate x", "ApiKey x"] {
+        let cookie = format!("access_token={}", server.login("reader"));
+        let request = |method: &str, path: &str| {
+            server.anonymous().request(method, path).header("Authorization", other)
+        };
+        let me = request("GET", "/request").header("Cookie", &cookie).expect(200).json();
+        assert_eq!(me["scheme"], "session", "{other}");
+        let me = request("GET", "/request").header("X-API-Key", server.accounts.key("reader"));
+        assert_eq!(me.expect(200).json()["scheme"], "apiKey", "{other}");
+        // Nor is a doubled one this operation's business.
+        let doubled = request("GET", "/request").header("Authorization", other);
+        doubled.header("Cookie", &cookie).expect(200);
+        request("POST", "/logout").header("Cookie", &cookie).expect(200);
+        request("GET", "/request").refused(401, "missing_credentials");
+    }
+    let bearer = format!("Bearer {}", server.login("reader"));
+    let introspect = server.anonymous().post("/introspect").header("Authorization", &bearer);
+    introspect
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body("token=x")
+        .expect(401);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn an_expired_token_is_refused_as_expired() {
     let server = Server::start();
     let token = ForgedToken::from(&server.login("admin")).expired().sign();
     let answer = server.bearer(&token).get("/request").refused(401, "invalid_token");
-    let challenge = "Bearer error=\"invalid_token\", error_description=\"The token has expired\"";
+    let challenge = "Bearer error=\"invalid_token\", error_description=\"The token has expired.\"";
     assert_eq!(answer.challenges()[0], challenge);
 }
 

@@ -86,7 +86,7 @@ fn logout_revokes_only_the_presented_token() {
     assert!(answer.json()["message"].is_string());
     assert_deletes_cookie(&answer);
     let refused = ended.get("/request").refused(401, "invalid_token");
-    assert_eq!(refused.json()["detail"], "The token was revoked");
+    assert_eq!(refused.json()["detail"], "The token was revoked.");
     ended.post("/logout").refused(401, "invalid_token");
     other.get("/request").expect(200);
     server.key("reader").post("/login").expect(200);

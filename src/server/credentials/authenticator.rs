@@ -10,6 +10,7 @@ use crate::{
         decision::Authentication,
         scheme::{CredentialKind, Scheme},
     },
+    roster::api_key::ApiKey,
     server::{
         credentials::{
             request_credentials::{Credential, RequestCredentials, SchemeCredential},
@@ -28,6 +29,8 @@ pub(crate) struct Authenticator<'r> {
     issuers: &'r SchemeIssuers,
     credentials: &'r RequestCredentials<'r>,
     peer: Option<IpAddr>,
+    /// Whether Basic may carry a user's password.
+    takes_passwords: bool,
     api_key: Option<Authentication>,
     token: Option<Authentication>,
     errors: Vec<AuthenticationError>,
@@ -47,13 +50,14 @@ pub(crate) struct AuthenticationError {
 }
 
 const INVALID_KEY: &str = "The API key is not valid.";
-const INVALID_TOKEN: &str = "The token is not valid";
+const INVALID_BASIC: &str = "The name, or the API key or password, is not valid.";
+const INVALID_TOKEN: &str = "The token is not valid.";
 
 /// What the caller is told of an invalid token.
 fn detail(error: TokenError) -> &'static str {
     match error {
-        TokenError::Expired => "The token has expired",
-        TokenError::Revoked | TokenError::Withdrawn => "The token was revoked",
+        TokenError::Expired => "The token has expired.",
+        TokenError::Revoked | TokenError::Withdrawn => "The token was revoked.",
         _ => INVALID_TOKEN,
     }
 }
@@ -65,6 +69,7 @@ impl<'r> Authenticator<'r> {
         issuers: &'r SchemeIssuers,
         credentials: &'r RequestCredentials<'r>,
         peer: Option<IpAddr>,
+        takes_passwords: bool,
     ) -> Self {
         Self {
             authority,
@@ -72,6 +77,7 @@ impl<'r> Authenticator<'r> {
             issuers,
             credentials,
             peer,
+            takes_passwords,
             api_key: None,
             token: None,
             errors: Vec::new(),
@@ -104,7 +110,14 @@ impl<'r> Authenticator<'r> {
                     self.api_key.insert(authentication).clone()
                 }
             },
-            (Credential::Basic { name, secret }, _) => self.key(scheme, secret, Some(name)).await,
+            (Credential::Basic { name, password, secret }, _)
+                if self.takes_passwords && !ApiKey::has_shape(secret) =>
+            {
+                self.password(scheme, name, password).await
+            }
+            (Credential::Basic { name, secret, .. }, _) => {
+                self.key(scheme, secret, Some(name)).await
+            }
         }
     }
 
@@ -140,14 +153,30 @@ impl<'r> Authenticator<'r> {
     async fn key(&mut self, scheme: &Scheme, text: &str, name: Option<&str>) -> Authentication {
         match self.secrets.verify_key(text, name, self.peer).await {
             Ok(principal) => Authentication::Valid(principal),
-            Err(SecretError::Invalid { reason, key_id }) => {
-                let invalid = self.invalid(scheme, INVALID_KEY, reason);
+            Err(error) => self.invalid_secret(scheme, error),
+        }
+    }
+
+    async fn password(&mut self, scheme: &Scheme, name: &str, password: &str) -> Authentication {
+        match self.secrets.verify_password(name, password.into(), self.peer).await {
+            Ok(principal) => Authentication::Valid(Arc::new(principal)),
+            Err(error) => self.invalid_secret(scheme, error),
+        }
+    }
+
+    fn invalid_secret(&mut self, scheme: &Scheme, error: SecretError) -> Authentication {
+        match error {
+            SecretError::Invalid { reason, key_id } => {
+                let is_basic = scheme.credential == CredentialKind::Basic;
+                let detail =
+                    if is_basic && self.takes_passwords { INVALID_BASIC } else { INVALID_KEY };
+                let invalid = self.invalid(scheme, detail, reason);
                 if let Some(last) = self.errors.last_mut() {
                     last.key_id = key_id;
                 }
                 invalid
             }
-            Err(SecretError::Unavailable(refusal)) => {
+            SecretError::Unavailable(refusal) => {
                 self.unavailable = Some(refusal);
                 Authentication::Invalid
             }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use actix_web::http::{
     Method,
     header::{self, HeaderMap},
+    uri::Authority,
 };
 
 /// What a request presents. The caller says what the original request is: the one at hand, or the one that a proxy
@@ -17,6 +18,8 @@ pub(crate) struct Presented<'r> {
     /// The query, still encoded.
     pub(crate) query: &'r str,
     pub(crate) headers: &'r HeaderMap,
+    /// The scheme of the service's own pages: `http` or `https`.
+    pub(crate) scheme: &'r str,
     /// The host that the request was sent to, with its port.
     pub(crate) host: Option<&'r [u8]>,
     pub(crate) peer: Option<IpAddr>,
@@ -25,9 +28,9 @@ pub(crate) struct Presented<'r> {
 impl Presented<'_> {
     /// Whether a page of another site caused the request, so that its cookies do not count.
     ///
-    /// Safe methods change nothing. A request with neither `Sec-Fetch-Site` nor `Origin` is not a browser's.
+    /// Safe requests change nothing. A request with neither `Sec-Fetch-Site` nor `Origin` is not a browser's.
     pub(crate) fn is_cross_site(&self) -> bool {
-        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(self.method) {
+        if self.is_safe() {
             return false;
         }
         let mut sites = self.headers.get_all("sec-fetch-site").peekable();
@@ -38,10 +41,119 @@ impl Presented<'_> {
         !origins.all(|origin| self.is_own_origin(origin.as_bytes()))
     }
 
+    /// Whether the request only reads. One that upgrades opens a connection over which a page can send whatever it
+    /// likes, and browsers let any page open it (RFC 6455 §10.2); over HTTP/2 its method is CONNECT (RFC 8441 §4).
+    fn is_safe(&self) -> bool {
+        [Method::GET, Method::HEAD, Method::OPTIONS].contains(self.method)
+            && !self.headers.contains_key(header::UPGRADE)
+    }
+
+    /// Whether an origin is that of the service: scheme, host and port (RFC 6454 §5).
     fn is_own_origin(&self, origin: &[u8]) -> bool {
         let origin = std::str::from_utf8(origin).ok().and_then(|text| text.split_once("://"));
-        origin
-            .zip(self.host)
-            .is_some_and(|((_, authority), host)| authority.as_bytes().eq_ignore_ascii_case(host))
+        let (Some((scheme, authority)), Some(host)) = (origin, self.host) else { return false };
+        let own = host_and_port(host, self.scheme);
+        scheme.eq_ignore_ascii_case(self.scheme)
+            && own.is_some()
+            && own == host_and_port(authority.as_bytes(), scheme)
+    }
+}
+
+/// The host in lower case, and the port, by default that of the scheme; none if there is more or less.
+fn host_and_port(authority: &[u8], scheme: &str) -> Option<(String, u16)> {
+    let authority = Authority::try_from(authority).ok()?;
+    let host = authority.host();
+    // A user name would be in front of the host.
+    let port = authority.as_str().strip_prefix(host)?;
+    let port = match port.strip_prefix(':') {
+        Some(port) => port.parse().ok()?,
+        None if scheme.eq_ignore_ascii_case("https") => 443,
+        None => 80,
+    };
+    Some((host.to_ascii_lowercase(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    /// Whether a request to `host` is another site's.
+    fn is_cross_site(
+        method: &str,
+        scheme: &str,
+        host: Option<&str>,
+        lines: &[(&str, &str)],
+    ) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let name: HeaderName = name.parse().unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        let method = method.parse().unwrap();
+        let host = host.map(str::as_bytes);
+        let (path, query, headers) = ("/", "", &headers);
+        Presented { method: &method, path, query, headers, scheme, host, peer: None }
+            .is_cross_site()
+    }
+
+    #[test]
+    fn an_origin_is_own_if_scheme_host_and_port_are() {
+        for (scheme, host, origin, own) in [
+            ("http", "a.test", "http://a.test", true),
+            ("http", "a.test", "http://a.test:80", true),
+            ("http", "a.test:80", "http://a.test", true),
+            ("https", "a.test", "https://a.test:443", true),
+            ("https", "a.test:443", "https://a.test", true),
+            ("HTTPS", "A.test", "https://a.TEST", true),
+            ("http", "[::1]:8080", "http://[::1]:8080", true),
+            ("https", "a.test", "http://a.test", false),
+            ("http", "a.test", "https://a.test", false),
+            ("https", "a.test:80", "https://a.test", false),
+            ("http", "a.test:443", "https://a.test", false),
+            ("http", "a.test", "http://a.test:443", false),
+            ("https", "a.test", "http://a.test:443", false),
+            ("http", "a.test:8080", "http://a.test:8081", false),
+            ("http", "a.test", "http://b.test", false),
+            ("http", "a.test", "http://a.test.", false),
+            ("http", "a.test", "http://x.a.test", false),
+            ("http", "a.test", "http://u@a.test", false),
+            ("http", "u@a.test", "http://u@a.test", false),
+            ("http", "a.test", "http://a.test/", false),
+            ("http", "a.test", "http://a.test?", false),
+            ("http", "a.test", "http://a.test:99999", false),
+            ("http", "a.test", "http://a.test:", false),
+            ("http", "a.test", "ws://a.test", false),
+            ("http", "a.test", "null", false),
+            ("http", "", "http://", false),
+        ] {
+            let origin_line = [("Origin", origin)];
+            let found = !is_cross_site("POST", scheme, Some(host), &origin_line);
+            assert_eq!(found, own, "{scheme} {host}: {origin}");
+        }
+        assert!(is_cross_site("POST", "http", None, &[("Origin", "http://a.test")]));
+    }
+
+    #[test]
+    fn methods_that_read_are_safe_unless_they_upgrade() {
+        let origin = ("Origin", "https://evil.test");
+        for (method, upgrades, safe) in [
+            ("GET", false, true),
+            ("HEAD", false, true),
+            ("OPTIONS", false, true),
+            ("GET", true, false),
+            ("HEAD", true, false),
+            ("OPTIONS", true, false),
+            ("POST", false, false),
+            ("CONNECT", false, false),
+            ("QUERY", false, false),
+        ] {
+            let lines = [origin, ("Upgrade", "websocket")];
+            let lines = if upgrades { &lines[..] } else { &lines[..1] };
+            let cross_site = is_cross_site(method, "https", Some("a.test"), lines);
+            assert_eq!(cross_site, !safe, "{method} {upgrades}");
+            assert!(!is_cross_site(method, "https", Some("a.test"), &lines[1..]));
+        }
     }
 }

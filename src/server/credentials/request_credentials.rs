@@ -45,7 +45,13 @@ impl CredentialText<'_> {
 pub(crate) enum Credential<'c> {
     ApiKey(&'c str),
     Token(&'c str),
-    Basic { name: &'c str, secret: &'c str },
+    /// The secret is an API key or a password. A password is what follows the colon as it is (RFC 7617 §2); OAuth2
+    /// clients percent-encode name and secret (RFC 6749 §2.3.1).
+    Basic {
+        name: &'c str,
+        secret: &'c str,
+        password: &'c str,
+    },
 }
 
 /// What was presented at the locations of an operation.
@@ -62,10 +68,10 @@ enum Authorization<'r> {
     Basic {
         name: String,
         secret: SecretString,
+        password: SecretString,
     },
     /// Basic that cannot be decoded: it counts as a wrong one.
     MalformedBasic,
-    Other,
 }
 
 /// What is there for a scheme.
@@ -79,41 +85,53 @@ pub(crate) enum SchemeCredential<'c> {
 impl<'r> RequestCredentials<'r> {
     /// Reads these locations.
     ///
+    /// Explicit beats ambient: beside a credential in a header or in the query no cookie is read, since browsers send
+    /// cookies whether the page means it or not, and other sites can add to them.
+    ///
     /// # Errors
     /// `ambiguous_credentials` when a location is filled twice, or two locations hold different API keys.
     pub(crate) fn read(
         presented: &Presented<'r>,
         locations: &'r Locations,
     ) -> Result<Self, Refusal> {
-        let mut read = Self { cross_site: presented.is_cross_site(), ..Self::default() };
-        for location in &locations.api_keys {
-            if let Some(key) = value(presented, location)? {
-                read.api_keys.push((location, key));
+        let mut read = Self::default();
+        read.add_api_keys(presented, &locations.api_keys)?;
+        if locations.bearer || locations.basic {
+            read.authorization = authorization(presented, locations)?;
+        }
+        let is_explicit = read.authorization.is_some() || !read.api_keys.is_empty();
+        if !is_explicit || locations.cookies_beside_others {
+            read.add_api_keys(presented, &locations.api_key_cookies)?;
+            if let Some(cookie) = &locations.session {
+                read.session = value(presented, cookie)?;
             }
+            read.cross_site = presented.is_cross_site();
         }
-        let session = match &locations.session {
-            Some(cookie) => value(presented, cookie)?,
-            None => None,
-        };
-        if locations.authorization {
-            read.authorization = authorization(presented)?;
-        }
-        read.refuse_different_keys(locations.basic)?;
-        // Explicit beats ambient: browsers send the cookie whether the page means it or not.
-        if read.authorization.is_none() && read.api_keys.is_empty() {
-            read.session = session;
-        }
+        read.refuse_different_keys()?;
         Ok(read)
     }
 
-    /// With `basic` the secret of Basic may be an API key too. It may also be a password, so it is compared only if
-    /// both look like API keys.
-    fn refuse_different_keys(&self, basic: bool) -> Result<(), Refusal> {
+    fn add_api_keys(
+        &mut self,
+        presented: &Presented<'r>,
+        locations: &'r [NamedLocation],
+    ) -> Result<(), Refusal> {
+        for location in locations {
+            if let Some(key) = value(presented, location)? {
+                self.api_keys.push((location, key));
+            }
+        }
+        Ok(())
+    }
+
+    /// The secret of Basic may be an API key too. It may also be a password, so it is compared only if both look like
+    /// API keys.
+    fn refuse_different_keys(&self) -> Result<(), Refusal> {
         let mut keys = self.api_keys.iter().map(|(_, key)| key.expose());
         let Some(first) = keys.next() else { return Ok(()) };
         let is_key = |text: &str| ApiKey::parse(text).is_ok();
         let by_basic = match &self.authorization {
-            Some(Authorization::Basic { secret, .. }) if basic => Some(secret.expose_secret()),
+            Some(Authorization::Basic { secret, .. }) => Some(secret.expose_secret()),
             _ => None,
         };
         let by_basic = by_basic.filter(|secret| is_key(secret));
@@ -138,11 +156,12 @@ impl<'r> RequestCredentials<'r> {
                     |(at, _): &&(&NamedLocation, _)| at.location == *location && at.name == *name;
                 self.api_keys.iter().find(is_there).map(|(_, key)| Credential::ApiKey(key.expose()))
             }
-            (SchemeKind::Basic, Some(Authorization::Basic { name, secret })) => {
-                Some(Credential::Basic { name, secret: secret.expose_secret() })
+            (SchemeKind::Basic, Some(Authorization::Basic { name, secret, password })) => {
+                let (secret, password) = (secret.expose_secret(), password.expose_secret());
+                Some(Credential::Basic { name, secret, password })
             }
             (SchemeKind::Basic, Some(Authorization::MalformedBasic)) => {
-                Some(Credential::Basic { name: "", secret: "" })
+                Some(Credential::Basic { name: "", secret: "", password: "" })
             }
             (
                 SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. },
@@ -152,14 +171,10 @@ impl<'r> RequestCredentials<'r> {
         };
         match credential {
             None => SchemeCredential::Missing,
-            Some(_) if self.cross_site && is_cookie(scheme) => SchemeCredential::CrossSite,
+            Some(_) if self.cross_site && scheme.is_cookie() => SchemeCredential::CrossSite,
             Some(credential) => SchemeCredential::Present(credential),
         }
     }
-}
-
-fn is_cookie(scheme: &Scheme) -> bool {
-    matches!(scheme.kind, SchemeKind::ApiKey { location: Location::Cookie, .. })
 }
 
 /// The one value of a location, if it is filled.
@@ -221,19 +236,36 @@ fn at_most_one<'r>(
     }
 }
 
-fn authorization<'r>(presented: &Presented<'r>) -> Result<Option<Authorization<'r>>, Refusal> {
-    let values = presented.headers.get_all(header::AUTHORIZATION);
-    let values = values.map(|value| text(value.as_bytes()));
-    let Some(value) = at_most_one(values, "header", "Authorization")? else { return Ok(None) };
+/// `Authorization`, if it is of a scheme that the operation takes; another one is none of its credentials.
+fn authorization<'r>(
+    presented: &Presented<'r>,
+    locations: &Locations,
+) -> Result<Option<Authorization<'r>>, Refusal> {
+    let is_bearer = |scheme: &str| locations.bearer && scheme.eq_ignore_ascii_case("bearer");
+    let is_basic = |scheme: &str| locations.basic && scheme.eq_ignore_ascii_case("basic");
+    let is_taken = |value: CredentialText<'_>| {
+        let (scheme, _) = halves(value.expose());
+        is_bearer(scheme) || is_basic(scheme)
+    };
+    let lines = || presented.headers.get_all(header::AUTHORIZATION);
+    let Some(first) = lines().next() else { return Ok(None) };
+    match lines().count() {
+        1 => {}
+        count if lines().any(|line| is_taken(text(line.as_bytes()))) => {
+            return Err(Refusal::filled_repeatedly("header", "Authorization", count));
+        }
+        _ => return Ok(None),
+    }
+    let value = text(first.as_bytes());
     let (scheme, rest) = halves(value.expose());
     Ok(if rest.is_empty() {
         None
-    } else if scheme.eq_ignore_ascii_case("bearer") {
+    } else if is_bearer(scheme) {
         Some(Authorization::Bearer(value.map(|value| halves(value).1)))
-    } else if scheme.eq_ignore_ascii_case("basic") {
+    } else if is_basic(scheme) {
         basic(rest)
     } else {
-        Some(Authorization::Other)
+        None
     })
 }
 
@@ -244,8 +276,7 @@ fn halves(value: &str) -> (&str, &str) {
     (scheme, rest.trim())
 }
 
-/// `name:secret`, each percent-encoded (RFC 7617 §2, RFC 6749 §2.3.1). Swagger UI sends an empty pair
-/// for an empty form: that is no credential.
+/// `name:secret` (RFC 7617 §2). Swagger UI sends an empty pair for an empty form: that is no credential.
 fn basic(encoded: &str) -> Option<Authorization<'static>> {
     let decoded = STANDARD.decode(encoded).unwrap_or_default();
     let pair = String::from_utf8_lossy(&decoded);
@@ -256,5 +287,6 @@ fn basic(encoded: &str) -> Option<Authorization<'static>> {
         return None;
     }
     let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
-    Some(Authorization::Basic { name: decode(name), secret: decode(secret).into() })
+    let password = secret.into();
+    Some(Authorization::Basic { name: decode(name), secret: decode(secret).into(), password })
 }

@@ -55,7 +55,9 @@ const POSSIBLE: &[PossibleRefusal] = &[
             Shape::Problem => "No credential, or an invalid one.",
             Shape::OAuth => "The client did not authenticate, or could not be authenticated.",
         },
-        example: |_| Refusal::missing_credentials("Authorization: Bearer"),
+        example: |_| {
+            Refusal::missing_credentials("No credential was presented.", "Authorization: Bearer")
+        },
     },
     PossibleRefusal {
         name: "Forbidden",

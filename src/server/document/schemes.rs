@@ -34,7 +34,8 @@ pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {
             "basic",
             json!({
                 "type": "http", "scheme": "basic",
-                "description": "A client's name and API key (RFC 6749 §2.3.1).",
+                "description": "A client's name and API key. Operations of an application take a user's name and password too, \
+                                OAuth2 endpoints clients only (RFC 6749 §2.3.1).",
             }),
         ),
         (

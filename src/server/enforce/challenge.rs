@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Challenges {
     /// The answer to a request without a credential.
     missing: Refusal,
+    /// The answer to a request with one credential of several that are demanded together.
+    incomplete: Refusal,
     /// One for each scheme that would do.
     all: Vec<HeaderValue>,
 }
@@ -28,35 +30,40 @@ pub(crate) struct Challenges {
 impl Challenges {
     /// The challenges of an operation with this requirement.
     pub(crate) fn new(requirement: &Requirement) -> Self {
-        let mut wanted: Vec<String> = Vec::new();
-        let mut all = Vec::new();
+        let mut all: Vec<HeaderValue> = Vec::new();
         for scheme in requirement.schemes() {
-            let location = describe(scheme);
-            if !wanted.contains(&location) {
-                wanted.push(location);
-            }
-            if let Ok(challenge) = HeaderValue::from_str(&challenge(scheme))
-                && !all.contains(&challenge)
-            {
-                all.push(challenge);
+            if let Ok(challenge) = HeaderValue::from_str(&challenge(scheme)) {
+                push_new(&mut all, challenge);
             }
         }
-        let missing = Refusal::missing_credentials(&wanted.join(", or "));
-        Self { missing: missing.headers(WWW_AUTHENTICATE, all.iter().cloned()), all }
+        let wanted = wanted(requirement);
+        let refusal = |what: &str| {
+            Refusal::missing_credentials(what, &wanted)
+                .headers(WWW_AUTHENTICATE, all.iter().cloned())
+        };
+        Self {
+            missing: refusal("No credential was presented."),
+            incomplete: refusal("No credential was presented beside the valid one."),
+            all,
+        }
     }
 
-    /// 401: the credential of the scheme `invalid` is, or none was presented.
+    /// 401: the credential of the scheme `invalid` is, or one is missing.
     pub(crate) fn refuse(
         &self,
         invalid: Option<&Scheme>,
+        authentications: &Authentications,
         authenticator: &Authenticator<'_>,
     ) -> Refusal {
         if let Some(unavailable) = authenticator.unavailable() {
             return unavailable.clone();
         }
-        let Some(scheme) = invalid else { return self.missing.clone() };
+        let Some(scheme) = invalid else {
+            let is_incomplete = authentications.has_valid();
+            return if is_incomplete { self.incomplete.clone() } else { self.missing.clone() };
+        };
         let error = authenticator.error(scheme);
-        let detail = error.map_or("The credential is not valid", |error| error.detail);
+        let detail = error.map_or("The credential is not valid.", |error| error.detail);
         let refusal = match scheme.credential {
             CredentialKind::Token => self.invalid_token(detail),
             CredentialKind::ApiKey | CredentialKind::Basic => {
@@ -141,6 +148,25 @@ fn challenge(scheme: &Scheme) -> String {
         SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
             BEARER.to_owned()
         }
+    }
+}
+
+/// What would do: *or* between alternatives, *and* inside of one.
+fn wanted(requirement: &Requirement) -> String {
+    let mut alternatives: Vec<String> = Vec::new();
+    for alternative in requirement.alternatives().iter().filter(|one| !one.is_anonymous()) {
+        let mut all: Vec<String> = Vec::new();
+        for demand in &alternative.demands {
+            push_new(&mut all, describe(&demand.scheme));
+        }
+        push_new(&mut alternatives, all.join(" and "));
+    }
+    alternatives.join(", or ")
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, one: T) {
+    if !list.contains(&one) {
+        list.push(one);
     }
 }
 

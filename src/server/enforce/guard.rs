@@ -24,7 +24,11 @@ use crate::{
             authenticated::Authenticated,
             challenge::{self, Challenges},
         },
-        http::{code::Code, endpoints, refusal::Refusal},
+        http::{
+            code::Code,
+            endpoints,
+            refusal::{Refusal, Shape},
+        },
     },
 };
 
@@ -47,6 +51,8 @@ pub(crate) struct GuardedOperation {
     pub(crate) is_routed: Option<OnceLock<bool>>,
     locations: Locations,
     challenges: Challenges,
+    /// Whether users' passwords are accepted as Basic. OAuth2 endpoints authenticate clients (RFC 6749 §2.3.1).
+    takes_passwords: bool,
 }
 
 /// What becomes of a request.
@@ -77,6 +83,7 @@ impl Guard {
                 is_routed: (!operation.path.contains('{')).then(OnceLock::new),
                 locations: Locations::new(&operation.requirement),
                 challenges: Challenges::new(&operation.requirement),
+                takes_passwords: Shape::for_path(&operation.path) != Shape::OAuth,
                 operation: operation.clone(),
             })
         };
@@ -139,6 +146,7 @@ impl Guard {
             &self.issuers,
             &credentials,
             presented.peer,
+            guarded.takes_passwords,
         );
         let mut authentications = Authentications::default();
         let decision = loop {
@@ -159,7 +167,7 @@ impl Guard {
                 Ok(Verdict::Protected(authenticated))
             }
             Decision::Challenge { invalid } => {
-                Err(guarded.challenges.refuse(invalid, &authenticator))
+                Err(guarded.challenges.refuse(invalid, &authentications, &authenticator))
             }
             Decision::Forbid(forbidden) => {
                 Err(challenge::forbid(forbidden, requirement, &authentications))

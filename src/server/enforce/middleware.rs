@@ -60,12 +60,16 @@ async fn judge<'g>(context: &Context, guard: &'g Guard, request: &ServiceRequest
         return Judgement { operation: None, verdict };
     }
     let path = request.match_info().get_ref().path();
+    let listener = if request.app_config().secure() { "https" } else { "http" };
+    let host = request.headers().get(HOST).map(HeaderValue::as_bytes);
     let presented = Presented {
         method: request.method(),
         path,
         query: request.query_string(),
         headers: request.headers(),
-        host: request.headers().get(HOST).map(HeaderValue::as_bytes),
+        scheme: context.settings.issuer_scheme().unwrap_or(listener),
+        // HTTP/2 has no `Host` (RFC 9113 §8.3.1).
+        host: host.or_else(|| request.uri().authority().map(|host| host.as_str().as_bytes())),
         peer: RequestInfo::find(request.request()).and_then(|info| info.peer),
     };
     let judgement = guard.judge(context, &presented).await;

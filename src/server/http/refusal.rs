@@ -169,9 +169,9 @@ impl Refusal {
         Self::new(code, detail)
     }
 
-    /// 401: nothing was presented. `wanted` says what would do.
-    pub(crate) fn missing_credentials(wanted: &str) -> Self {
-        let detail = format!("No credential was presented. Send {wanted}.");
+    /// 401: nothing was presented, or not everything. `wanted` says what would do.
+    pub(crate) fn missing_credentials(what: &str, wanted: &str) -> Self {
+        let detail = format!("{what} Send {wanted}.");
         Self::new(Code::MissingCredentials, detail)
     }
 

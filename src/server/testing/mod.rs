@@ -17,7 +17,7 @@ use crate::{
     authority::issue_request::IssueRequest,
     config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
-    oauth::{Role, Scope, Subject},
+    oauth::{Role, Roles, Scope, Scopes, Subject},
     roster::{
         api_key::ApiKey,
         roster::{LoadedRoster, Roster},
@@ -108,18 +108,42 @@ impl TestGate {
         issued.expect("it asks for what was granted").token.expose_secret().to_owned()
     }
 
+    /// Makes `user` have this password, and these roles and scopes, for operations with `basic` and for `/token`.
+    ///
+    /// # Panics
+    /// When a name, a role or a scope has a character that it must not have.
+    pub fn user(&self, user: &str, password: &str, roles: &[&str], scopes: &[&str]) {
+        let name = Subject::parse(user).expect("a user's name");
+        let (roles, scopes) = entitlements(roles, scopes);
+        self.change(|roster| {
+            let grown = roster.with_user(&name, &password.into(), roles, scopes, COST);
+            (grown.expect("the system provides randomness"), ())
+        });
+    }
+
     fn add_key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
         let name = Subject::parse(client).expect("a client's name");
-        let roles = roles.iter().map(|role| Role::parse(role).expect("a role")).collect();
-        let scopes = scopes.iter().map(|scope| Scope::parse(scope).expect("a scope")).collect();
-        let now = Timestamp::now();
-        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        let grown = roster.clone().with_client(&name, roles, scopes, COST, now);
-        let (grown, key) = grown.expect("the system provides randomness");
-        *roster = grown.clone();
-        self.gate.context().authority.reload(Ok(loaded(grown)), now).expect("the roster is valid");
-        key
+        let (roles, scopes) = entitlements(roles, scopes);
+        self.change(|roster| {
+            let grown = roster.with_client(&name, roles, scopes, COST, Timestamp::now());
+            grown.expect("the system provides randomness")
+        })
     }
+
+    fn change<T>(&self, change: impl FnOnce(Roster) -> (Roster, T)) -> T {
+        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        let (changed, result) = change(roster.clone());
+        *roster = changed.clone();
+        let authority = &self.gate.context().authority;
+        authority.reload(Ok(loaded(changed)), Timestamp::now()).expect("the roster is valid");
+        result
+    }
+}
+
+fn entitlements(roles: &[&str], scopes: &[&str]) -> (Roles, Scopes) {
+    let roles = roles.iter().map(|role| Role::parse(role).expect("a role")).collect();
+    let scopes = scopes.iter().map(|scope| Scope::parse(scope).expect("a scope")).collect();
+    (roles, scopes)
 }
 
 impl Deref for TestGate {

@@ -1,7 +1,9 @@
 //! The library in applications: their operations, documents and middleware.
 
+mod combined_credentials;
 mod invoices;
 mod metrics;
+mod passwords;
 mod principals;
 mod protect;
 mod scopes_and_middleware;
