@@ -2,6 +2,10 @@
 
 use std::{fmt::Write, sync::LazyLock, thread};
 
+use aws_lc_rs::digest::{SHA256, digest};
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// The bcrypt cost that `hallpass key add` uses.
 pub(crate) const COST: u32 = 10;
 
@@ -57,17 +61,18 @@ impl KeyHashes {
 pub(crate) fn key(client: usize) -> String {
     let body = format!("hp_{}_{}", id(client), secret(client));
     let mut rest = crc32fast::hash(body.as_bytes()) as usize;
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut checksum = [0; 6];
     for digit in checksum.iter_mut().rev() {
-        *digit = digits[rest % 62];
+        *digit = DIGITS[rest % 62];
         rest /= 62;
     }
     body + std::str::from_utf8(&checksum).expect("digits are ASCII")
 }
 
+/// The first bytes of the secret's SHA-256, each modulo 62.
 fn id(client: usize) -> String {
-    format!("{client:0>12}")
+    let digest = digest(&SHA256, secret(client).as_bytes());
+    digest.as_ref()[..12].iter().map(|byte| char::from(DIGITS[usize::from(*byte) % 62])).collect()
 }
 
 fn secret(client: usize) -> String {

@@ -19,8 +19,8 @@ use crate::{
     principal::{Principal, Proof},
     roster::{
         api_key::ApiKey,
-        api_key_cache::ApiKeyCache,
         roster::{LoadedRoster, Roster},
+        secret_cache::SecretCache,
         verified_key::{ApiKeyError, VerifiedKey},
         verified_password::PasswordError,
     },
@@ -43,7 +43,8 @@ pub(crate) struct Authority {
     revocations: Revocations,
     pub(super) token_cache: TokenCache,
     pub(super) issuers: ExternalIssuers,
-    api_key_cache: ApiKeyCache,
+    api_keys: SecretCache,
+    passwords: SecretCache,
     key_usage: KeyUsageTable,
 }
 
@@ -56,7 +57,8 @@ impl Authority {
             revocations,
             token_cache: TokenCache::default(),
             issuers: ExternalIssuers::default(),
-            api_key_cache: ApiKeyCache::default(),
+            api_keys: SecretCache::default(),
+            passwords: SecretCache::default(),
             key_usage: KeyUsageTable::default(),
         }
     }
@@ -86,7 +88,7 @@ impl Authority {
         self.tokens.keyring.jwks()
     }
 
-    /// Authenticates an API key with exactly one bcrypt: call it where blocking is fine.
+    /// Authenticates an API key, with at most one bcrypt: call it where blocking is fine.
     ///
     /// # Errors
     /// Why it is refused; only the log may tell the reasons apart.
@@ -95,17 +97,17 @@ impl Authority {
         key: &ApiKey,
         now: Timestamp,
     ) -> Result<Arc<Principal>, ApiKeyError> {
-        let verified = self.api_key_cache.verify(&self.roster.load(), key, now)?;
+        let verified = self.roster.load().verify(&self.api_keys, key, now)?;
         Ok(self.used(verified, now))
     }
 
-    /// Authenticates an API key that [`Self::authenticate_key`] verified before, without bcrypt; none if it has not.
+    /// The same without bcrypt; none for a key that [`Self::authenticate_key`] has to verify first.
     pub(crate) fn authenticate_known_key(
         &self,
         key: &ApiKey,
         now: Timestamp,
     ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
-        let verified = self.api_key_cache.recall(&self.roster.load(), key, now)?;
+        let verified = self.roster.load().recall(&self.api_keys, key, now)?;
         Some(verified.map(|verified| self.used(verified, now)))
     }
 
@@ -123,7 +125,18 @@ impl Authority {
         name: &str,
         password: &SecretString,
     ) -> Result<Principal, PasswordError> {
-        Ok(self.roster.load().verify_password(name, password)?.into())
+        Ok(self.roster.load().verify_password(&self.passwords, name, password)?.into())
+    }
+
+    /// Authenticates a user by a password that [`Self::authenticate_password`] verified before, without bcrypt; none
+    /// if it has not.
+    pub(crate) fn authenticate_known_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+    ) -> Option<Result<Principal, PasswordError>> {
+        let verified = self.roster.load().recall_password(&self.passwords, name, password)?;
+        Some(verified.map(Principal::from))
     }
 
     /// Authenticates an access token: first the token itself, then that its subject may still have one.
@@ -261,8 +274,12 @@ impl Authority {
 
     /// The usage of the cache of verified API keys.
     pub(crate) fn key_cache(&self) -> CacheUsage {
-        let (hits, misses, bytes) = self.api_key_cache.usage();
-        CacheUsage { hits, misses, bytes }
+        self.api_keys.usage().into()
+    }
+
+    /// The usage of the cache of verified passwords.
+    pub(crate) fn password_cache(&self) -> CacheUsage {
+        self.passwords.usage().into()
     }
 
     /// How many revoked tokens are remembered.

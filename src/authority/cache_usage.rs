@@ -10,3 +10,10 @@ pub(crate) struct CacheUsage {
     /// The approximate memory in use.
     pub(crate) bytes: u64,
 }
+
+/// Hits, misses, bytes.
+impl From<(u64, u64, u64)> for CacheUsage {
+    fn from((hits, misses, bytes): (u64, u64, u64)) -> Self {
+        Self { hits, misses, bytes }
+    }
+}

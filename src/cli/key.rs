@@ -11,7 +11,7 @@ use crate::{
     cli::{
         key_list,
         terminal::with_bold_head,
-        value_parsers::{KeyIdParser, format_duration, lifetime, overlap},
+        value_parsers::{KeyIdParser, cost, format_duration, lifetime, overlap},
     },
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
@@ -46,6 +46,9 @@ pub(crate) enum KeyCommand {
         /// How long the key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
+        /// The bcrypt cost of the hash, 4 to 14; a key is random, so the lowest protects it as well
+        #[arg(long, value_name = "COST", default_value_t = DEFAULT_COST, value_parser = cost)]
+        cost: u32,
     },
     /// Show all clients and their keys
     List {
@@ -66,6 +69,9 @@ pub(crate) enum KeyCommand {
         /// How long the new key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
+        /// The bcrypt cost of the hash, 4 to 14; a key is random, so the lowest protects it as well
+        #[arg(long, value_name = "COST", default_value_t = DEFAULT_COST, value_parser = cost)]
+        cost: u32,
     },
     /// Remove a key; the tokens issued for it are refused at once
     Revoke {
@@ -97,17 +103,17 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let roster = context.roster.as_path();
     match command {
-        KeyCommand::Add { client, roles, scopes, expires } => {
+        KeyCommand::Add { client, roles, scopes, expires, cost } => {
             let entitlements = Entitlements {
                 roles: roles.into_iter().collect(),
                 scopes: scopes.into_iter().collect(),
             };
-            let key = edit::add_key(roster, &client, &entitlements, expires, DEFAULT_COST, now)?;
+            let key = edit::add_key(roster, &client, &entitlements, expires, cost, now)?;
             let key = commit_shown(key, out)?;
             explain_key(&key, expires, &context.base_url, err);
         }
-        KeyCommand::Rotate { client, overlap, expires } => {
-            let key = edit::rotate(roster, &client, overlap, expires, DEFAULT_COST, now)?;
+        KeyCommand::Rotate { client, overlap, expires, cost } => {
+            let key = edit::rotate(roster, &client, overlap, expires, cost, now)?;
             let key = commit_shown(key, out)?;
             explain_key(&key, expires, &context.base_url, err);
             let overlap = format_duration(overlap);
@@ -167,6 +173,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::roster::secret_cache::SecretCache;
 
     #[derive(Parser)]
     struct Line {
@@ -199,7 +206,7 @@ mod tests {
             assert!(err.contains(key.id().as_str()) && err.contains("http://[::1]:81/login"));
             assert!(!err.contains(&text[16..]));
             let roster = Roster::load(&path).unwrap().roster;
-            assert!(roster.verify(&key, Timestamp::UNIX_EPOCH).is_ok());
+            assert!(roster.verify(&SecretCache::default(), &key, Timestamp::UNIX_EPOCH).is_ok());
         }
     }
 

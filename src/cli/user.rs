@@ -119,6 +119,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::roster::secret_cache::SecretCache;
 
     #[derive(Parser)]
     struct Line {
@@ -142,7 +143,9 @@ mod tests {
         assert!(err.contains("alice") && !err.contains("sesame"));
         assert!(std::fs::read_to_string(&path).unwrap().contains("$2b$12$"));
         let roster = Roster::load(&path).unwrap().roster;
-        let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
+        let proof = roster
+            .verify_password(&SecretCache::default(), "alice", &"open sesame".into())
+            .unwrap();
         assert_eq!(proof.roles().len(), 1);
         assert_eq!(proof.scopes().to_string(), "a:b");
         run_line(&path, "remove alice", "").unwrap();

@@ -8,7 +8,13 @@ use clap::{
     error::{Error, ErrorKind},
 };
 
-use crate::{oauth::KeyId, roster::api_key::ApiKey};
+use crate::{
+    oauth::KeyId,
+    roster::{
+        api_key::{ApiKey, ApiKeySyntaxError},
+        secret_hash::COSTS,
+    },
+};
 
 const DAY: u64 = 24 * 60 * 60;
 /// A hundred years; a key without an end needs no duration.
@@ -49,6 +55,15 @@ pub(super) fn overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
+/// A bcrypt cost that the roster takes.
+pub(super) fn cost(text: &str) -> Result<u32, String> {
+    let (least, most) = (COSTS.start(), COSTS.end());
+    text.parse()
+        .ok()
+        .filter(|cost| COSTS.contains(cost))
+        .ok_or_else(|| format!("a bcrypt cost is a number from {least} to {most}"))
+}
+
 /// Takes a key id or a whole API key, as the finder of a leaked key has it. An error does not repeat the
 /// value, as clap would, because it may be a key with a typing error.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +81,9 @@ impl TypedValueParser for KeyIdParser {
         let text = value.to_str().unwrap_or_default();
         match ApiKey::parse(text) {
             Ok(key) => Ok(key.id().clone()),
-            Err(_) => KeyId::parse(text).map_err(|_| {
+            // A key of an older hallpass may leak too.
+            Err(ApiKeySyntaxError::WrongSecret(id)) => Ok(id),
+            Err(ApiKeySyntaxError::Shape | ApiKeySyntaxError::Checksum) => KeyId::parse(text).map_err(|_| {
                 let what = if text.starts_with("hp_") {
                     "this is not an API key: its checksum is wrong, so a character was lost or mistyped; the 12 \
                      characters after hp_ are its key id, which is enough\n"

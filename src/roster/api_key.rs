@@ -1,7 +1,10 @@
 //! The text of an API key: `hp_`, 12 characters key id, `_`, 43 characters secret, 6 of checksum.
+//!
+//! The key id is made from the secret, so that a secret that does not belong to a known id is told without its hash.
 
 use std::fmt;
 
+use aws_lc_rs::digest;
 use rand::{RngExt, distr::Alphanumeric};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,12 +17,15 @@ const SECRET: usize = 43;
 const CHECKSUM: usize = 6;
 
 /// Why a text is not an API key. It does not contain the text, which may be a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiKeySyntaxError {
-    #[error("is no API key: expected `hp_`, 12 characters, `_`, and 49 characters of 0-9 A-Z a-z")]
+    #[error("expected `hp_`, 12 characters, `_`, and 49 characters of 0-9 A-Z a-z")]
     Shape,
-    #[error("is mistyped or cut: the checksum at its end does not fit")]
+    #[error("mistyped or cut, the checksum at its end does not fit")]
     Checksum,
+    /// Made up, or made before key ids belonged to secrets.
+    #[error("a wrong secret for the key id")]
+    WrongSecret(KeyId),
 }
 
 /// A complete API key. It is wiped from memory when dropped, and `Debug` shows only its id.
@@ -30,10 +36,10 @@ pub(crate) struct ApiKey {
 }
 
 impl ApiKey {
-    /// Parses a key and verifies its checksum, without bcrypt.
+    /// Parses a key, and verifies without bcrypt that its checksum fits and that its id is that of its secret.
     ///
     /// # Errors
-    /// [`ApiKeySyntaxError`] when `text` has another shape or the checksum does not fit.
+    /// [`ApiKeySyntaxError`] when `text` has another shape, or the checksum or the id does not fit.
     pub(crate) fn parse(text: &str) -> Result<Self, ApiKeySyntaxError> {
         let (id, rest) = text
             .strip_prefix(PREFIX)
@@ -46,6 +52,9 @@ impl ApiKey {
         let (secret, sum) = rest.split_at(SECRET);
         if checksum(&id, secret).as_slice() != sum.as_bytes() {
             return Err(ApiKeySyntaxError::Checksum);
+        }
+        if id_of(secret).as_slice() != id.as_str().as_bytes() {
+            return Err(ApiKeySyntaxError::WrongSecret(id));
         }
         Ok(Self { id, secret: secret.into() })
     }
@@ -60,13 +69,14 @@ impl ApiKey {
     /// # Panics
     /// If the system provides no randomness.
     pub(crate) fn generate() -> Self {
-        // Every such text is a key id, so the loop ends at once; it replaces an `expect`.
-        let id = loop {
-            if let Ok(id) = KeyId::parse(&random_text(KeyId::LENGTH)) {
-                break id;
+        // Every secret has an id, so the loop ends at once; it replaces an `expect`.
+        loop {
+            let secret = random_text(SECRET);
+            let id = id_of(&secret);
+            if let Ok(id) = KeyId::parse(&String::from_utf8_lossy(&id)) {
+                break Self { id, secret: secret.into() };
             }
-        };
-        Self { id, secret: random_text(SECRET).into() }
+        }
     }
 
     pub(crate) fn id(&self) -> &KeyId {
@@ -105,6 +115,21 @@ fn random_text(length: usize) -> String {
     text
 }
 
+/// The key id of a secret: the first bytes of its SHA-256, each modulo 62 as a digit.
+fn id_of(secret: &str) -> [u8; KeyId::LENGTH] {
+    let digest = digest::digest(&digest::SHA256, secret.as_bytes());
+    let mut id = [b'0'; KeyId::LENGTH];
+    for (character, byte) in id.iter_mut().zip(digest.as_ref()) {
+        *character = digit(usize::from(*byte));
+    }
+    id
+}
+
+/// The digit of `value` modulo 62.
+fn digit(value: usize) -> u8 {
+    DIGITS.get(value % DIGITS.len()).copied().unwrap_or(b'0')
+}
+
 /// The CRC-32 of everything before it, in base62, big-endian, padded with zeros.
 fn checksum(id: &KeyId, secret: &str) -> [u8; CHECKSUM] {
     let mut hasher = crc32fast::Hasher::new();
@@ -113,8 +138,8 @@ fn checksum(id: &KeyId, secret: &str) -> [u8; CHECKSUM] {
     }
     let mut rest = hasher.finalize() as usize;
     let mut digits = [b'0'; CHECKSUM];
-    for digit in digits.iter_mut().rev() {
-        *digit = DIGITS.get(rest % DIGITS.len()).copied().unwrap_or(b'0');
+    for character in digits.iter_mut().rev() {
+        *character = digit(rest);
         rest /= DIGITS.len();
     }
     digits
@@ -129,18 +154,30 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_the_crc_32_that_others_compute() {
-        // Computed with Python's zlib.crc32; the last has leading zeros.
+    fn id_and_checksum_are_those_that_others_compute() {
+        // Computed with Python's hashlib.sha256 and zlib.crc32; the checksum of the last has leading zeros.
         for vector in [
-            "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4",
-            "hp_000000000000_00000000000000000000000000000000000000000002wY8uD",
-            "hp_zzzzzzzzzzzz_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz17O9eP",
-            "hp_000000000098_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00PEdS",
+            "hp_pUDOR0NQ2tbV_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg3cOljD",
+            "hp_zOsgL56Zv54d_00000000000000000000000000000000000000000002OQ3Z6",
+            "hp_o22vL7X3WDAL_zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz1zROXi",
+            "hp_kJAFZQP0gcYP_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00016700j1az",
         ] {
             let key = ApiKey::parse(vector).unwrap();
             assert_eq!(text(&key), vector);
             assert_eq!(key.id().as_str(), &vector[3..15]);
             assert_eq!(key.secret().expose_secret(), &vector[16..59]);
+        }
+    }
+
+    #[test]
+    fn a_secret_under_another_key_id_is_malformed_and_the_id_is_told() {
+        // The checksums fit.
+        for (vector, id) in [
+            ("hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4", "4fQz81LmXc0a"),
+            ("hp_000000000000_00000000000000000000000000000000000000000002wY8uD", "000000000000"),
+        ] {
+            let wrong = ApiKeySyntaxError::WrongSecret(KeyId::parse(id).unwrap());
+            assert_eq!(ApiKey::parse(vector).unwrap_err(), wrong);
         }
     }
 

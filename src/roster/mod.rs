@@ -3,7 +3,6 @@
 //! Must not know JWT or HTTP.
 
 pub(crate) mod api_key;
-pub(crate) mod api_key_cache;
 pub(crate) mod edit;
 pub(crate) mod edit_error;
 mod locked_file;
@@ -12,6 +11,7 @@ pub(crate) mod parse;
 #[expect(clippy::module_inception, reason = "the room is named after its type")]
 pub(crate) mod roster;
 pub(crate) mod roster_entries;
+pub(crate) mod secret_cache;
 pub(crate) mod secret_hash;
 mod table_reader;
 #[cfg(test)]

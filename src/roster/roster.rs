@@ -11,7 +11,7 @@ use crate::{
     roster::{
         api_key::ApiKey,
         roster_entries::{Client, Issuer, KeyRecord, RosterEntries, User},
-        secret_hash::{DEFAULT_COST, HashError, PASSWORD_COST, SecretHash},
+        secret_hash::{HashError, PASSWORD_COST, SecretHash},
     },
 };
 
@@ -24,9 +24,7 @@ pub(crate) struct Roster {
     pub(super) issuers: Vec<Issuer>,
     /// The index of the client, and of the key in it.
     pub(super) keys: HashMap<KeyId, (usize, usize)>,
-    /// The cost of rejecting an unknown key, so that it takes as long as a known one.
-    pub(super) highest_cost: u32,
-    /// The cost of rejecting an unknown user.
+    /// The cost of rejecting an unknown user, so that it takes as long as a known one.
     pub(super) highest_password_cost: u32,
 }
 
@@ -132,17 +130,14 @@ impl Roster {
         users.sort_by(|a, b| a.name.cmp(&b.name));
         issuers.sort_by(|a, b| a.name.cmp(&b.name));
         let mut keys = HashMap::with_capacity(clients.iter().map(|client| client.keys.len()).sum());
-        let mut highest_cost = None;
         for (client_at, client) in clients.iter().enumerate() {
             for (key_at, key) in client.keys.iter().enumerate() {
                 keys.insert(key.id.clone(), (client_at, key_at));
-                highest_cost = highest_cost.max(Some(key.hash.cost()));
             }
         }
-        let highest_cost = highest_cost.unwrap_or(DEFAULT_COST);
         let password_costs = users.iter().map(|user| user.password.cost());
         let highest_password_cost = password_costs.max().unwrap_or(PASSWORD_COST);
-        Self { clients, users, issuers, keys, highest_cost, highest_password_cost }
+        Self { clients, users, issuers, keys, highest_password_cost }
     }
 }
 

@@ -8,12 +8,12 @@ use crate::{
         api_key::ApiKey,
         roster::Roster,
         roster_entries::{Client, KeyRecord},
-        secret_hash::SecretHash,
+        secret_cache::SecretCache,
     },
 };
 
-/// Proof that the caller holds a valid API key of an enabled client. Only [`Roster::verify`] makes one, and
-/// [`ApiKeyCache`](super::api_key_cache::ApiKeyCache) recalls it.
+/// Proof that the caller holds a valid API key of an enabled client. Only [`Roster::verify`] and [`Roster::recall`]
+/// make one.
 #[derive(Debug, Clone)]
 pub struct VerifiedKey {
     client: Subject,
@@ -24,20 +24,15 @@ pub struct VerifiedKey {
 }
 
 impl VerifiedKey {
-    /// Called only after the secret was compared. Fails if the key has expired or its client is disabled.
-    pub(super) fn new(
-        client: &Client,
-        key: &KeyRecord,
-        now: Timestamp,
-    ) -> Result<Self, ApiKeyError> {
-        check_usable(client, key, now)?;
-        Ok(Self {
+    /// Called only after the secret was compared.
+    fn new(client: &Client, key: &KeyRecord) -> Self {
+        Self {
             client: client.name.clone(),
             roles: client.roles.clone(),
             scopes: client.scopes.clone(),
             key_id: key.id.clone(),
             expires: key.expires,
-        })
+        }
     }
 
     pub fn client(&self) -> &Subject {
@@ -67,8 +62,8 @@ impl VerifiedKey {
 pub(crate) enum ApiKeyError {
     #[error("no such key id in the roster")]
     UnknownKey,
-    #[error("wrong secret")]
-    WrongSecret,
+    #[error("the hash in the roster is that of another secret")]
+    OtherHash,
     #[error("the key has expired")]
     Expired,
     #[error("the client is disabled")]
@@ -76,41 +71,56 @@ pub(crate) enum ApiKeyError {
 }
 
 impl Roster {
-    /// Verifies an API key. Runs exactly one bcrypt whatever the result. Only a caller with the right secret learns
-    /// that the key has expired or that its client is disabled.
+    /// Decides about an API key without bcrypt; none if that takes one. Since its id is that of its secret, only a key
+    /// that was never verified is left, and nobody but its holder can present it.
+    pub(crate) fn recall(
+        &self,
+        cache: &SecretCache,
+        presented: &ApiKey,
+        now: Timestamp,
+    ) -> Option<Result<VerifiedKey, ApiKeyError>> {
+        match self.usable_key(presented.id(), now) {
+            Ok((client, key)) => cache
+                .recalls(Some(&key.hash), presented.secret())
+                .then(|| Ok(VerifiedKey::new(client, key))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Verifies an API key by one bcrypt, if it may be used at all.
+    ///
+    /// # Errors
+    /// Why it is refused.
     pub(crate) fn verify(
         &self,
+        cache: &SecretCache,
         presented: &ApiKey,
         now: Timestamp,
     ) -> Result<VerifiedKey, ApiKeyError> {
-        let Some((client, key)) = self.key(presented.id()) else {
-            let _never = SecretHash::unmatchable(self.highest_cost).matches(presented.secret());
-            return Err(ApiKeyError::UnknownKey);
-        };
-        if !key.hash.matches(presented.secret()) {
-            return Err(ApiKeyError::WrongSecret);
+        let (client, key) = self.usable_key(presented.id(), now)?;
+        match cache.matches(&key.hash, presented.secret()) {
+            true => Ok(VerifiedKey::new(client, key)),
+            false => Err(ApiKeyError::OtherHash),
         }
-        VerifiedKey::new(client, key, now)
     }
 
     /// Checks without bcrypt that a key still exists and has not expired, and that its client is enabled. Tokens
     /// issued for the key depend on this. Returns the client.
     ///
     /// # Errors
-    /// [`ApiKeyError`], never [`ApiKeyError::WrongSecret`].
+    /// [`ApiKeyError`], never [`ApiKeyError::OtherHash`].
     pub(crate) fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, ApiKeyError> {
-        let (client, key) = self.key(id).ok_or(ApiKeyError::UnknownKey)?;
-        check_usable(client, key, now)?;
-        Ok(client)
+        Ok(self.usable_key(id, now)?.0)
     }
-}
 
-fn check_usable(client: &Client, key: &KeyRecord, now: Timestamp) -> Result<(), ApiKeyError> {
-    if client.disabled {
-        Err(ApiKeyError::Disabled)
-    } else if key.has_expired(now) {
-        Err(ApiKeyError::Expired)
-    } else {
-        Ok(())
+    fn usable_key(&self, id: &KeyId, now: Timestamp) -> Result<(&Client, &KeyRecord), ApiKeyError> {
+        let (client, key) = self.key(id).ok_or(ApiKeyError::UnknownKey)?;
+        if client.disabled {
+            Err(ApiKeyError::Disabled)
+        } else if key.has_expired(now) {
+            Err(ApiKeyError::Expired)
+        } else {
+            Ok((client, key))
+        }
     }
 }

@@ -5,7 +5,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     oauth::{role::Roles, scope::Scopes, subject::Subject},
-    roster::{roster::Roster, roster_entries::User, secret_hash::SecretHash},
+    roster::{
+        roster::Roster, roster_entries::User, secret_cache::SecretCache, secret_hash::SecretHash,
+    },
 };
 
 /// bcrypt reads 72 bytes, of which the last is the terminating NUL.
@@ -24,7 +26,8 @@ pub(crate) enum NewPasswordError {
     Nul,
 }
 
-/// Proof that the caller knows the password of an enabled user. Only [`Roster::verify_password`] makes one.
+/// Proof that the caller knows the password of an enabled user. Only [`Roster::verify_password`] and
+/// [`Roster::recall_password`] make one.
 #[derive(Debug, Clone)]
 pub struct VerifiedPassword {
     user: Subject,
@@ -33,6 +36,14 @@ pub struct VerifiedPassword {
 }
 
 impl VerifiedPassword {
+    /// Called only after the password was compared. Fails if the user is disabled.
+    fn new(user: &User) -> Result<Self, PasswordError> {
+        if user.disabled {
+            return Err(PasswordError::Disabled);
+        }
+        Ok(Self { user: user.name.clone(), roles: user.roles.clone(), scopes: user.scopes.clone() })
+    }
+
     pub fn user(&self) -> &Subject {
         &self.user
     }
@@ -60,14 +71,27 @@ pub(crate) enum PasswordError {
 }
 
 impl Roster {
+    /// Recognizes the right password of a user without bcrypt; none if it was never verified or is wrong.
+    pub(crate) fn recall_password(
+        &self,
+        cache: &SecretCache,
+        name: &str,
+        password: &SecretString,
+    ) -> Option<Result<VerifiedPassword, PasswordError>> {
+        let user = self.user_named(name);
+        let is_right = cache.recalls(user.map(|user| &user.password), password);
+        user.filter(|_| is_right).map(VerifiedPassword::new)
+    }
+
     /// Verifies a user's password. Runs exactly one bcrypt whatever the result. Only a caller with the right
     /// password learns that the user is disabled.
     pub(crate) fn verify_password(
         &self,
+        cache: &SecretCache,
         name: &str,
         password: &SecretString,
     ) -> Result<VerifiedPassword, PasswordError> {
-        let user = Subject::parse(name).ok().and_then(|name| self.user(&name));
+        let user = self.user_named(name);
         let (Some(user), Ok(())) = (user, check(password)) else {
             // bcrypt refuses a long password immediately, so hash a short one instead.
             let _never = SecretHash::unmatchable(self.highest_password_cost).matches(&"-".into());
@@ -76,17 +100,14 @@ impl Roster {
                 None => PasswordError::UnknownUser,
             });
         };
-        if !user.password.matches(password) {
+        if !cache.matches(&user.password, password) {
             return Err(PasswordError::WrongPassword);
         }
-        if user.disabled {
-            return Err(PasswordError::Disabled);
-        }
-        Ok(VerifiedPassword {
-            user: user.name.clone(),
-            roles: user.roles.clone(),
-            scopes: user.scopes.clone(),
-        })
+        VerifiedPassword::new(user)
+    }
+
+    fn user_named(&self, name: &str) -> Option<&User> {
+        self.user(&Subject::parse(name).ok()?)
     }
 
     /// Checks without bcrypt that a token issued to a user at `issued_at` is still valid: the user exists and is

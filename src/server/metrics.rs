@@ -142,7 +142,11 @@ fn caches(state: &Registry, authority: &Authority) -> Result<()> {
     let misses = counter_vec("hallpass_cache_misses_total", help, &labels)?;
     let help = "Approximate memory of a cache.";
     let bytes = gauges("hallpass_cache_bytes", help, &labels)?;
-    for (cache, usage) in [("tokens", authority.token_cache()), ("keys", authority.key_cache())] {
+    for (cache, usage) in [
+        ("tokens", authority.token_cache()),
+        ("keys", authority.key_cache()),
+        ("passwords", authority.password_cache()),
+    ] {
         hits.get_metric_with_label_values(&[cache])?.inc_by(usage.hits);
         misses.get_metric_with_label_values(&[cache])?.inc_by(usage.misses);
         let used = usage.bytes.try_into().unwrap_or(i64::MAX);

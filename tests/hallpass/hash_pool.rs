@@ -5,7 +5,8 @@ use std::{fs::OpenOptions, io::Write, net::TcpStream, thread};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::support::{
-    accounts::{key_id, unknown_key},
+    accounts::unknown_key,
+    api_key::ApiKey,
     raw_http::read_response,
     server::{Server, eventually},
 };
@@ -25,26 +26,30 @@ fn two_cores(settings: &[(&str, &str)]) -> Server {
     server
 }
 
-/// As `two_cores`, with a key of cost 12 in the roster, so that an unknown key costs a quarter of a second.
-fn slow_hashes() -> Server {
+/// As `two_cores`, with more keys than can wait, whose hashes take a quarter of a second and are of other secrets.
+fn slow_hashes() -> (Server, Vec<ApiKey>) {
     let server = two_cores(&[]);
-    let roster = OpenOptions::new().append(true).open(server.dir.path().join("roster.toml"));
-    let (id, nothing) = (key_id(&unknown_key()).to_owned(), ".".repeat(53));
-    writeln!(
-        roster.unwrap(),
-        "[clients.expensive]\n[[clients.expensive.keys]]\nid = '{id}'\nhash = '$2b$12${nothing}'\n\
-         created = 2020-01-01T00:00:00Z"
-    )
-    .unwrap();
+    let keys: Vec<_> = (0..QUEUE_LENGTH + 10).map(|_| ApiKey::generate()).collect();
+    let mut roster =
+        OpenOptions::new().append(true).open(server.dir.path().join("roster.toml")).unwrap();
+    for (number, key) in keys.iter().enumerate() {
+        let (id, nothing) = (key.id(), ".".repeat(53));
+        writeln!(
+            roster,
+            "[[clients.slow{number}.keys]]\nid = '{id}'\nhash = '$2b$12${nothing}'\n\
+             created = 2020-01-01T00:00:00Z"
+        )
+        .unwrap();
+    }
     server.signal("HUP");
     server.log_until("the roster is reloaded", |log| log.contains("reloaded the roster"));
-    server
+    (server, keys)
 }
 
-/// Begins more logins with unknown keys than can wait.
-fn logins(server: &Server) -> Vec<TcpStream> {
-    let caller = |_| server.anonymous().post("/login").header("X-API-Key", unknown_key()).begin();
-    (0..QUEUE_LENGTH + 10).map(caller).collect()
+/// Begins a login with each key.
+fn logins(server: &Server, keys: &[ApiKey]) -> Vec<TcpStream> {
+    let login = |key: &ApiKey| server.anonymous().post("/login").header("X-API-Key", key.as_str());
+    keys.iter().map(|key| login(key).begin()).collect()
 }
 
 /// Waits for the first login that has an answer.
@@ -63,11 +68,11 @@ fn answered(logins: &mut [TcpStream]) -> &mut TcpStream {
 
 #[test]
 fn a_full_queue_answers_503_with_retry_after_and_does_not_affect_tokens() {
-    let server = slow_hashes();
+    let (server, keys) = slow_hashes();
     let known = server.key("scoped");
     let token = server.token("reader");
     known.post("/login").expect(200);
-    let mut logins = logins(&server);
+    let mut logins = logins(&server, &keys);
     let refused = read_response(answered(&mut logins)).unwrap();
     assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
@@ -83,8 +88,8 @@ fn a_full_queue_answers_503_with_retry_after_and_does_not_affect_tokens() {
 
 #[test]
 fn a_closed_connection_frees_its_place_in_the_queue() {
-    let server = slow_hashes();
-    let mut logins = logins(&server);
+    let (server, keys) = slow_hashes();
+    let mut logins = logins(&server, &keys);
     answered(&mut logins);
     drop(logins);
     let login = || server.key("reader").post("/login").answer();

@@ -36,6 +36,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("Authorization", "Basic YTpi"),
     ("Authorization", "Basic !!!"),
     ("Authorization", "\u{e9}"),
+    ("X-API-Key", "hp_zOsgL56Zv54d_00000000000000000000000000000000000000000002OQ3Z6"),
     ("X-API-Key", "hp_000000000000_00000000000000000000000000000000000000000002wY8uD"),
     ("X-API-Key", "hp__"),
     ("Cookie", "access_token=x"),

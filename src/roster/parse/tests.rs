@@ -14,14 +14,13 @@ const TAIL: &str = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
 
 /// All that a roster says, hashes included, and the warnings.
 fn told(checked: &LoadedRoster) -> String {
-    let Roster { clients, users, issuers, highest_cost, highest_password_cost, .. } =
-        &checked.roster;
+    let Roster { clients, users, issuers, highest_password_cost, .. } = &checked.roster;
     let keys = clients.iter().flat_map(|client| &client.keys);
     let hashes: Vec<_> = keys.map(|key| (key.hash.as_str(), checked.roster.key(&key.id))).collect();
     let passwords: Vec<_> = users.iter().map(|user| user.password.as_str()).collect();
     let warnings = &checked.warnings;
     format!(
-        "{clients:?} {users:?} {issuers:?} {hashes:?} {passwords:?} {} {highest_cost} {highest_password_cost} {warnings}",
+        "{clients:?} {users:?} {issuers:?} {hashes:?} {passwords:?} {} {highest_password_cost} {warnings}",
         checked.roster.keys.len()
     )
 }

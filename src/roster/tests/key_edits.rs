@@ -22,6 +22,7 @@ use crate::{
         edit::{self, Entitlements, StagedKey},
         edit_error::EditError,
         roster::Roster,
+        secret_cache::SecretCache,
         verified_key::ApiKeyError,
     },
 };
@@ -85,7 +86,7 @@ fn the_first_key_creates_the_roster_and_the_client() {
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
     let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now());
     let key = key.and_then(StagedKey::commit).unwrap();
-    let proof = load(&path).verify(&key, now()).unwrap();
+    let proof = load(&path).verify(&SecretCache::default(), &key, now()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     assert_eq!(proof.expires(), Some(later(3600)));
     let text = fs::read_to_string(&path).unwrap();
@@ -115,7 +116,7 @@ fn comments_and_order_are_kept() {
     let place = |part: &str| text.find(part).unwrap();
     assert!(place(first.id().as_str()) < place("[users.alice]"));
     for key in [first, second] {
-        assert!(load(&path).verify(&key, now()).is_ok());
+        assert!(load(&path).verify(&SecretCache::default(), &key, now()).is_ok());
     }
 }
 
@@ -140,7 +141,10 @@ fn every_style_of_roster_can_be_edited() {
             assert_eq!(found.key(id).unwrap().1.expires, Some(later(3600)), "{text}");
         }
         assert!(
-            added.iter().chain([&rotated]).all(|key| found.verify(key, now()).is_ok()),
+            added
+                .iter()
+                .chain([&rotated])
+                .all(|key| found.verify(&SecretCache::default(), key, now()).is_ok()),
             "{text}"
         );
         for id in [&old, added[0].id(), rotated.id()] {
@@ -148,8 +152,11 @@ fn every_style_of_roster_can_be_edited() {
         }
         let found = load(&path);
         assert_eq!(found.client(&name("a")).unwrap().keys.len(), 0, "{text}");
-        assert_eq!(found.verify(&rotated, now()).unwrap_err(), ApiKeyError::UnknownKey);
-        assert!(found.verify(&added[2], now()).is_ok());
+        assert_eq!(
+            found.verify(&SecretCache::default(), &rotated, now()).unwrap_err(),
+            ApiKeyError::UnknownKey
+        );
+        assert!(found.verify(&SecretCache::default(), &added[2], now()).is_ok());
     }
 }
 

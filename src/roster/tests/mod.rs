@@ -1,11 +1,11 @@
 //! Tests of the roster, and what they share.
 
-mod api_key_cache;
 mod api_keys;
 mod file_replacement;
 mod key_edits;
 mod parsing;
 mod passwords;
+mod secret_cache;
 mod user_edits;
 
 use jiff::Timestamp;
@@ -51,17 +51,11 @@ fn demo() -> (Roster, ApiKey) {
     Roster::default().with_client(&name("billing"), roles, scopes, COST, now()).unwrap()
 }
 
-/// A key of the same id and another secret, with a good checksum.
-fn with_wrong_secret(key: &ApiKey) -> ApiKey {
-    let text = format!("hp_{}_{}", key.id(), "0".repeat(43));
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut sum = crc32fast::hash(text.as_bytes()) as usize;
-    let mut tail = [b'0'; 6];
-    for digit in tail.iter_mut().rev() {
-        *digit = digits[sum % 62];
-        sum /= 62;
-    }
-    ApiKey::parse(&(text + std::str::from_utf8(&tail).unwrap())).unwrap()
+/// The roster of `demo` with the hash of another key's secret.
+fn with_other_hash(mut roster: Roster) -> Roster {
+    let (other, _) = demo();
+    roster.clients[0].keys[0].hash = other.clients[0].keys[0].hash.clone();
+    roster
 }
 
 fn exposed(key: &ApiKey) -> String {

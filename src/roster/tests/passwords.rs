@@ -13,6 +13,7 @@ use crate::roster::roster_entries::RosterEntries;
 
 use crate::roster::{
     roster_entries::User,
+    secret_cache::SecretCache,
     secret_hash::{HASHED, PASSWORD_COST, SecretHash},
     verified_password::PasswordError,
 };
@@ -28,13 +29,14 @@ fn roster(users: Vec<User>) -> Roster {
 }
 
 fn refused(roster: &Roster, name: &str, password: &str) -> PasswordError {
-    roster.verify_password(name, &password.into()).unwrap_err()
+    roster.verify_password(&SecretCache::default(), name, &password.into()).unwrap_err()
 }
 
 #[test]
 fn the_right_password_authenticates_its_user() {
     let roster = roster(vec![user("alice", "open sesame", COST), user("bob", "x", COST)]);
-    let proof = roster.verify_password("alice", &"open sesame".into()).unwrap();
+    let proof =
+        roster.verify_password(&SecretCache::default(), "alice", &"open sesame".into()).unwrap();
     assert_eq!(proof.user(), &name("alice"));
     assert_eq!((proof.roles(), proof.scopes()), (&roles(&["admin"]), &scopes(&["a:b"])));
     assert!(!format!("{roster:?} {proof:?}").contains("$2b$"));
@@ -56,7 +58,9 @@ fn wrong_passwords_and_unknown_or_malformed_names_are_refused() {
 fn a_part_of_a_password_is_wrong() {
     let longest = "é".repeat(35) + "x";
     let roster = roster(vec![user("alice", &longest, COST)]);
-    assert!(roster.verify_password("alice", &longest.clone().into()).is_ok());
+    assert!(
+        roster.verify_password(&SecretCache::default(), "alice", &longest.clone().into()).is_ok()
+    );
     for wrong in [longest.clone() + "y", longest.repeat(2), longest[..70].to_owned()] {
         assert_eq!(refused(&roster, "alice", &wrong), PasswordError::WrongPassword);
     }
@@ -116,11 +120,11 @@ fn every_result_takes_one_bcrypt_of_the_highest_cost() {
     ];
     for (name, password) in attempts {
         HASHED.take();
-        let _answer = roster.verify_password(name, &password.into());
+        let _answer = roster.verify_password(&SecretCache::default(), name, &password.into());
         assert_eq!(HASHED.take(), [9], "{name:?} {password:?}");
     }
     HASHED.take();
-    let _answer = roster.verify_password("cheap", &"wrong".into());
+    let _answer = roster.verify_password(&SecretCache::default(), "cheap", &"wrong".into());
     assert_eq!(HASHED.take(), [COST]);
 }
 

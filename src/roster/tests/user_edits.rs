@@ -16,6 +16,7 @@ use crate::roster::{
     edit::{self, Entitlements},
     edit_error::EditError,
     roster::Roster,
+    secret_cache::SecretCache,
     verified_password::NewPasswordError,
 };
 
@@ -46,7 +47,8 @@ fn the_first_user_creates_the_roster() {
     let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
     edit::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
     let found = Roster::load(&path).unwrap().roster;
-    let proof = found.verify_password("alice", &"open sesame".into()).unwrap();
+    let proof =
+        found.verify_password(&SecretCache::default(), "alice", &"open sesame".into()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("# The roster"), "{text}");
@@ -80,7 +82,10 @@ fn adding_keeps_comments_and_order_and_removal_reverts_it() {
             rest = &rest[at..];
         }
         let found = Roster::load(&path).unwrap().roster;
-        assert!(found.verify_password("bob", &"x".into()).is_ok(), "{changed}");
+        assert!(
+            found.verify_password(&SecretCache::default(), "bob", &"x".into()).is_ok(),
+            "{changed}"
+        );
         edit::remove_user(&path, &name("bob")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().trim_end(), text.trim_end());
     }

@@ -1,7 +1,12 @@
 //! Verifies API keys and passwords: known keys at once, other secrets in the hash pool, for peers that have not failed
 //! too often.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -9,8 +14,9 @@ use secrecy::SecretString;
 use crate::{
     authority::authority::Authority,
     config::rate_limit::RateLimit,
+    oauth::KeyId,
     principal::Principal,
-    roster::api_key::ApiKey,
+    roster::api_key::{ApiKey, ApiKeySyntaxError},
     server::{credentials::hash_pool::HashPool, http::refusal::Refusal},
     store::attempts::Attempts,
 };
@@ -21,6 +27,8 @@ pub(crate) struct SecretVerifier {
     authority: Arc<Authority>,
     pool: Arc<HashPool>,
     attempts: Arc<Attempts>,
+    /// The key ids that were presented with a secret to which they do not belong.
+    old_keys: Mutex<HashSet<KeyId>>,
 }
 
 /// Why a secret was not accepted.
@@ -45,6 +53,7 @@ impl SecretVerifier {
             authority,
             pool,
             attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
+            old_keys: Mutex::default(),
         }
     }
 
@@ -66,14 +75,22 @@ impl SecretVerifier {
         name: Option<&str>,
         peer: Option<IpAddr>,
     ) -> Result<Arc<Principal>, SecretError> {
-        let Ok(key) = ApiKey::parse(text) else {
-            self.admit(peer)?;
-            self.attempts.failed(peer, Instant::now());
-            return Err(SecretError::invalid("the API key is malformed", None));
+        let key = match ApiKey::parse(text) {
+            Ok(key) => key,
+            Err(error) => {
+                self.admit(peer)?;
+                self.attempts.failed(peer, Instant::now());
+                return Err(self.malformed(error));
+            }
         };
         let known = || self.authority.authenticate_known_key(&key, Timestamp::now());
         let verified = match known() {
-            Some(known) => known,
+            Some(Ok(known)) => Ok(known),
+            Some(Err(error)) => {
+                self.admit(peer)?;
+                self.attempts.failed(peer, Instant::now());
+                Err(error)
+            }
             None => {
                 let (authority, own) = (Arc::clone(&self.authority), key.clone());
                 let hash = move || authority.authenticate_key(&own, Timestamp::now());
@@ -84,10 +101,37 @@ impl SecretVerifier {
             Ok(principal) if name.is_some_and(|name| name != principal.subject()) => {
                 self.attempts.failed(peer, Instant::now());
                 let reason = "the API key belongs to another client than the one named";
-                Err(SecretError::invalid(reason, Some(&key)))
+                Err(SecretError::invalid(reason, Some(key.id())))
             }
             Ok(principal) => Ok(principal),
-            Err(error) => Err(SecretError::invalid(error.to_string(), Some(&key))),
+            Err(error) => Err(SecretError::invalid(error.to_string(), Some(key.id()))),
+        }
+    }
+
+    fn malformed(&self, error: ApiKeySyntaxError) -> SecretError {
+        let reason = format!("the API key is malformed: {error}");
+        match error {
+            ApiKeySyntaxError::Shape | ApiKeySyntaxError::Checksum => {
+                SecretError::invalid(reason, None)
+            }
+            ApiKeySyntaxError::WrongSecret(id) => {
+                self.warn_of_old_key(&id);
+                SecretError::invalid(reason, Some(&id))
+            }
+        }
+    }
+
+    /// Logs once per key id of the roster that its key may be an old one.
+    fn warn_of_old_key(&self, id: &KeyId) {
+        let roster = self.authority.roster();
+        let Some((client, _)) = roster.key(id) else { return };
+        let mut reported = self.old_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.insert(id.clone()) {
+            let client = &client.name;
+            log::warn!(
+                "an API key of {client} with the id {id} is refused, because the id does not belong to the secret: if \
+                 it was made by an older hallpass, rotate it with `hallpass key rotate {client}`"
+            );
         }
     }
 
@@ -146,9 +190,8 @@ impl SecretVerifier {
 }
 
 impl SecretError {
-    fn invalid(reason: impl Into<String>, key: Option<&ApiKey>) -> Self {
-        let key_id = key.map(|key| key.id().to_string());
-        Self::Invalid { reason: reason.into(), key_id }
+    fn invalid(reason: impl Into<String>, key_id: Option<&KeyId>) -> Self {
+        Self::Invalid { reason: reason.into(), key_id: key_id.map(ToString::to_string) }
     }
 
     /// The same about this API key, for the log.
@@ -213,15 +256,15 @@ mod tests {
     #[actix_web::test]
     async fn a_peer_that_hangs_up_while_its_secret_is_hashed_has_made_an_attempt() {
         let (verifier, _) = verifier();
-        let unknown = text(&ApiKey::generate());
-        let _ = Box::pin(verifier.verify_key(&unknown, None, PEER)).now_or_never();
+        let wrong = || verifier.verify_password("nobody", "guess".into(), PEER);
+        let _ = Box::pin(wrong()).now_or_never();
         let hashed = async {
             while verifier.pool().done().0 == 0 {
                 sleep(Duration::from_millis(1)).await;
             }
         };
         timeout(Duration::from_secs(20), hashed).await.expect("it is hashed to the end");
-        let again = verifier.verify_key(&unknown, None, PEER).await;
+        let again = wrong().await;
         assert!(
             matches!(again, Err(SecretError::Unavailable(refusal)) if refusal.code == Code::TooManyRequests)
         );

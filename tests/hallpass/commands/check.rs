@@ -107,12 +107,13 @@ fn unreadable_lines_of_env_are_reported_with_their_numbers() {
 fn warnings_do_not_fail_the_check() {
     let folder = Folder::with_roster(&format!(
         "[clients.billing]\n[[clients.billing.keys]]\nid = '4fQz81LmXc0a'\n\
-         hash = '$2b$09${TAIL}'\ncreated = 2026-11-23T00:00:00Z\n"
+         hash = '$2b$04${TAIL}'\ncreated = 2026-11-23T00:00:00Z\n\
+         [users.alice]\npassword = '$2b$09${TAIL}'\n"
     ));
     folder.write(".env", "HALLPASS_DCOS=off\n");
     let environment = [SECRET, ("HALLPASS_PORT", "1")];
     folder.run_with(&environment, "check").success().stdout_contains(&[
-        "roster.toml:4: ",
+        "roster.toml:7: ",
         "cost 9",
         ".env:1: HALLPASS_DCOS",
         "environment: HALLPASS_PORT",

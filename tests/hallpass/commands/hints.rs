@@ -4,7 +4,7 @@ use super::SECRET;
 use crate::support::{folder::Folder, running_service::RunningService};
 
 /// Well-formed except for its last character.
-const MISTYPED: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt5";
+const MISTYPED: &str = "hp_pUDOR0NQ2tbV_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg3cOljE";
 
 #[test]
 fn explain_shows_curl_commands_with_the_required_body() {

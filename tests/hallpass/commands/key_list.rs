@@ -60,9 +60,10 @@ fn the_json_output_matches_the_table() {
 }
 
 #[test]
-fn hashes_are_not_listed_and_low_costs_are_warned_about() {
+fn hashes_are_not_listed_and_low_costs_of_keys_are_fine() {
     for line in ["key list", "key list --json"] {
-        let outcome = folder().run(line).success().stderr_contains(&["roster.toml:9: ", "cost 4"]);
+        let outcome = folder().run(line).success();
+        assert!(outcome.err.is_empty(), "{outcome:?}");
         for secret in ["$2b$", &TAIL[..10]] {
             assert!(!outcome.out.contains(secret) && !outcome.err.contains(secret), "{line}");
         }

@@ -3,7 +3,7 @@
 use super::{SECRET, TAIL};
 use crate::support::folder::Folder;
 
-const KEY: &str = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
+const KEY: &str = "hp_pUDOR0NQ2tbV_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg3cOljD";
 
 /// Runs `check` and `serve`, which must fail, and searches their output for the secret.
 fn refused_without(folder: &Folder, environment: &[(&str, &str)], secret: &str) {

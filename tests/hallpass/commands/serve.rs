@@ -127,20 +127,17 @@ fn a_metrics_port_in_use_is_refused_before_serving() {
 fn repeated_warnings_are_cut_and_counted() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let line = format!("serve --bind {}", taken.local_addr().unwrap());
-    for (keys, more) in [(20, None), (25, Some("and 5 more warnings: `hallpass check` shows all"))]
+    for (users, more) in [(20, None), (25, Some("and 5 more warnings: `hallpass check` shows all"))]
     {
-        let key = |n: usize| {
-            let name = format!("[clients.c{n}]\n[[clients.c{n}.keys]]\nid = \"{n:012}\"\n");
-            format!("{name}hash = \"$2b$04${TAIL}\"\ncreated = 2026-11-23T00:00:00Z\n")
-        };
-        let folder = Folder::with_roster(&(0..keys).map(key).collect::<String>());
+        let user = |n: usize| format!("[users.u{n}]\npassword = '$2b$04${TAIL}'\n");
+        let folder = Folder::with_roster(&(0..users).map(user).collect::<String>());
         let outcome = folder.run_with(&[SECRET], &line).failure();
         let warnings = outcome.err.lines().filter(|line| line.contains("has the bcrypt cost 4"));
         assert_eq!(warnings.count(), 20, "{outcome:?}");
         let last = outcome.err.lines().find(|line| line.contains("more warnings"));
         assert_eq!(last.map(|line| line.ends_with(more.unwrap_or("-"))), more.map(|_| true));
         let shown = folder.run_with(&[SECRET], "check").success().out;
-        assert_eq!(shown.lines().filter(|line| line.contains("(a warning)")).count(), keys);
+        assert_eq!(shown.lines().filter(|line| line.contains("(a warning)")).count(), users);
     }
 }
 
