@@ -39,6 +39,28 @@ fn a_logout_writes_one_audit_line() {
 }
 
 #[test]
+fn a_key_of_an_older_hallpass_is_named_once_and_costs_no_hash() {
+    let server = Server::start();
+    // Its id is in the roster, and is not that of its secret.
+    let old = with_wrong_secret(server.accounts.key("reader"));
+    let login = || server.anonymous().post("/login").header("X-API-Key", &old);
+    for _ in 0..3 {
+        login().refused(401, "invalid_api_key");
+    }
+    // Nobody has it.
+    let made_up = with_wrong_secret(&unknown_key());
+    server.anonymous().post("/login").header("X-API-Key", &made_up).expect(401);
+    let log =
+        server.log_until("the refusals", |log| log.matches("code=invalid_api_key").count() == 4);
+    let told: Vec<_> =
+        log.lines().filter(|line| line.contains("made by an older hallpass")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    for word in ["WARN", "rotate it", "hallpass key rotate reader", key_id(&old)] {
+        assert!(told[0].contains(word), "{word} is missing in {}", told[0]);
+    }
+}
+
+#[test]
 fn a_refusal_writes_one_audit_line_with_the_reason() {
     let server = Server::start();
     let anonymous = server.anonymous();

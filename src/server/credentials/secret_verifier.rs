@@ -145,9 +145,16 @@ impl SecretVerifier {
         password: SecretString,
         peer: Option<IpAddr>,
     ) -> Result<Principal, SecretError> {
-        let (authority, name) = (Arc::clone(&self.authority), name.to_owned());
-        let hash = move || authority.authenticate_password(&name, &password);
-        let verified = self.hash(peer, || None, hash).await?;
+        let known = || self.authority.authenticate_known_password(name, &password);
+        let verified = match known() {
+            Some(known) => known,
+            None => {
+                let (authority, name, password) =
+                    (Arc::clone(&self.authority), name.to_owned(), password.clone());
+                let hash = move || authority.authenticate_password(&name, &password);
+                self.hash(peer, known, hash).await?
+            }
+        };
         verified.map_err(|error| SecretError::invalid(error.to_string(), None))
     }
 

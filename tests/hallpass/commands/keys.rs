@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::{SECRET, TAIL};
 use crate::support::{
     api_key::ApiKey,
     folder::{CommandOutput, Folder},
@@ -98,6 +99,36 @@ fn rotate_without_overlap_makes_older_keys_expire_at_once() {
     assert!(!roster.key(&old).is_good_at(Timestamp::now()));
     assert!(roster.key(&new).is_good_at(Timestamp::now()));
     folder.run("key list").success().stdout_contains(&["expired", "active"]);
+}
+
+#[test]
+fn the_cost_of_the_hash_may_be_chosen() {
+    let folder = Folder::with_roster("");
+    for (line, cost) in [
+        ("key add billing", "$2b$10$"),
+        ("key add billing --cost 4", "$2b$04$"),
+        ("key rotate billing --cost 11", "$2b$11$"),
+    ] {
+        let key = key_of(&folder.run(line).success());
+        assert!(roster(&folder).key(&key).hash.starts_with(cost), "{line}");
+    }
+    let outcome = folder.run_with(&[SECRET], "check").success();
+    assert_eq!(outcome.out.lines().count(), 1, "a low cost is fine for keys: {outcome:?}");
+    for cost in ["3", "15", "-4", "x", ""] {
+        folder.run(&format!("key add billing --cost={cost}")).usage_error();
+    }
+}
+
+#[test]
+fn a_key_of_an_older_hallpass_is_revoked_by_its_text_too() {
+    // Its id is not that of its secret.
+    let key = "hp_4fQz81LmXc0a_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2fLbt4";
+    let folder = Folder::with_roster(&format!(
+        "[[clients.billing.keys]]\nid = '4fQz81LmXc0a'\nhash = '$2b$10${TAIL}'\n\
+         created = 2020-01-01T00:00:00Z\n"
+    ));
+    folder.run(&format!("key revoke {key}")).success().stderr_contains(&["4fQz81LmXc0a"]);
+    assert!(roster(&folder).keys().is_empty());
 }
 
 #[test]

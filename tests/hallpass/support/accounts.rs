@@ -70,7 +70,7 @@ pub(crate) fn unknown_key() -> String {
     ApiKey::generate().as_str().to_owned()
 }
 
-/// The id of one key and the secret of another, with the checksum that fits: only bcrypt can tell.
+/// The id of one key and the secret of another, with the checksum that fits.
 pub(crate) fn with_wrong_secret(key: &str) -> String {
     ApiKey::parse(key).with_wrong_secret().as_str().to_owned()
 }

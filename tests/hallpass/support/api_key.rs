@@ -18,8 +18,7 @@ impl ApiKey {
         let mut random = [0; 43];
         rand::fill(&mut random).unwrap();
         let secret = base62(&random);
-        let digest = digest::digest(&digest::SHA256, secret.as_bytes());
-        Self::from_parts(&base62(&digest.as_ref()[..12]), &secret)
+        Self::from_parts(&id_of(&secret), &secret)
     }
 
     /// A key with the checksum that fits.
@@ -29,15 +28,16 @@ impl ApiKey {
         Self(body + &checksum)
     }
 
-    /// Parses a key; fails the test unless shape and checksum are right.
+    /// Parses a key; fails the test unless shape, checksum and id are right.
     pub(crate) fn parse(text: &str) -> Self {
         let key = Self(text.to_owned());
         assert_eq!((text.len(), &text[..3], &text[15..16]), (65, "hp_", "_"), "{text}");
         assert_eq!(text[59..], checksum(&text[..59]), "the checksum of {text}");
+        assert_eq!(key.id(), id_of(key.secret()), "the id of {text}");
         key
     }
 
-    /// The id of this key with the secret of another, and the checksum that fits: only bcrypt can tell.
+    /// The id of this key with the secret of another, and the checksum that fits.
     pub(crate) fn with_wrong_secret(&self) -> Self {
         Self::from_parts(self.id(), Self::generate().secret())
     }
@@ -75,6 +75,11 @@ impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApiKey({})", self.id())
     }
+}
+
+/// The key id of a secret.
+fn id_of(secret: &str) -> String {
+    base62(&digest::digest(&digest::SHA256, secret.as_bytes()).as_ref()[..12])
 }
 
 fn base62(bytes: &[u8]) -> String {

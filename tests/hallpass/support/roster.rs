@@ -14,7 +14,7 @@ pub(crate) struct Roster(DocumentMut);
 pub(crate) struct Key {
     pub(crate) client: String,
     pub(crate) id: String,
-    hash: String,
+    pub(crate) hash: String,
     pub(crate) expires: Option<Timestamp>,
 }
 
