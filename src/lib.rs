@@ -57,6 +57,8 @@
 pub mod diagnostics;
 pub mod oauth;
 
+pub(crate) mod files;
+
 pub(crate) mod config;
 pub(crate) mod roster;
 pub(crate) mod store;

@@ -1,12 +1,18 @@
 //! The keys that sign and verify tokens, as they are configured.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use secrecy::SecretString;
 
-use crate::config::{
-    settings_reader::SettingsReader,
-    values::{list, secret},
+use crate::{
+    config::{
+        settings_reader::SettingsReader,
+        values::{list, secret},
+    },
+    files::file_content::FileContent,
 };
 
 const SECRET_KEY: &str = "HALLPASS_SECRET_KEY";
@@ -80,8 +86,8 @@ impl SettingsReader<'_> {
             self.diagnostic(name, "is a PEM: save it in a file, and give the path of the file");
             return None;
         }
-        match std::fs::read_to_string(path) {
-            Ok(pem) => Some(KeySource::Pem { path: path.into(), pem: pem.into() }),
+        match self.read_pem(path.as_ref()) {
+            Ok(pem) => Some(KeySource::Pem { path: path.into(), pem }),
             Err(error) => {
                 // Repeated only if it looks like a path: it may be a secret in the wrong variable.
                 let file = if path.ends_with(".pem") { path } else { "a file" };
@@ -89,5 +95,14 @@ impl SettingsReader<'_> {
                 None
             }
         }
+    }
+
+    /// Reads a key, and reports who else may read or write it.
+    fn read_pem(&mut self, path: &Path) -> io::Result<SecretString> {
+        let content = FileContent::read_once(path)?;
+        let exposed = self.diagnostics.keep(content.check_permissions(path)).flatten();
+        exposed.into_iter().for_each(|warning| self.warnings.push(warning));
+        let text = std::str::from_utf8(content.bytes());
+        Ok(text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no PEM"))?.into())
     }
 }

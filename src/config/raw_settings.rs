@@ -9,6 +9,7 @@ use std::{
 use crate::{
     config::variables::VARIABLES,
     diagnostics::{Diagnostic, Diagnostics},
+    files::file_content::FileContent,
 };
 
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct RawSettings {
     values: BTreeMap<String, RawValue>,
     /// What could not be read. Resolving reports it together with invalid values.
     diagnostics: Diagnostics,
+    /// What works and should be changed.
+    warnings: Diagnostics,
 }
 
 impl std::fmt::Debug for RawSettings {
@@ -68,12 +71,19 @@ impl RawSettings {
 
     fn read_file(&mut self, file: &Path) {
         let shown = file.display().to_string();
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
+        let content = match FileContent::read_once(file) {
+            Ok(content) => content,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return self.report(shown, format!("cannot be read: {error}")),
         };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        match content.check_permissions(file) {
+            Ok(exposed) => exposed.into_iter().for_each(|warning| self.warnings.push(warning)),
+            Err(diagnostic) => self.diagnostics.push(diagnostic),
+        }
+        let Ok(text) = std::str::from_utf8(content.bytes()) else {
+            return self.report(shown, "not UTF-8: save the file as UTF-8");
+        };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut last = 0;
         for entry in dotenvy::Iter::new(text.as_bytes()) {
             match entry {
@@ -133,9 +143,9 @@ impl RawSettings {
         self.values.get(name).map_or("environment", |value| &value.location)
     }
 
-    /// A warning for every unknown `HALLPASS_` variable.
-    pub(crate) fn unknown(&self) -> Diagnostics {
-        let mut diagnostics = Diagnostics::default();
+    /// What works and should be changed; among it is every unknown `HALLPASS_` variable.
+    pub(super) fn warnings(&self) -> Diagnostics {
+        let mut diagnostics = self.warnings.clone();
         for (name, value) in &self.values {
             if !VARIABLES.iter().any(|variable| variable.name == name) {
                 let what = format!("{name} is not a setting of this version and is ignored");

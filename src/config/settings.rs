@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     /// The log filter, in env_logger's syntax.
     pub log: String,
     pub log_format: LogFormat,
+    /// What works and should be changed.
+    pub warnings: Diagnostics,
 }
 
 impl Settings {
@@ -96,9 +98,11 @@ impl Settings {
             metrics_bind: reader.value("HALLPASS_METRICS_BIND", None, |text| bind(text).map(Some)),
             log: reader.value("HALLPASS_LOG", "info".into(), log_filter),
             log_format: reader.value("HALLPASS_LOG_FORMAT", LogFormat::Text, log_format),
+            warnings: Diagnostics::default(),
         };
         check_cookie_prefix(&mut reader, &settings);
-        reader.diagnostics.or(settings)
+        let SettingsReader { diagnostics, warnings, .. } = reader;
+        diagnostics.or(Self { warnings, ..settings })
     }
 
     /// Reads only the current and the previous signing keys.

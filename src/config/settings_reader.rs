@@ -10,17 +10,18 @@ use crate::{
 pub(super) struct SettingsReader<'r> {
     pub(super) raw: &'r RawSettings,
     pub(super) diagnostics: Diagnostics,
+    pub(super) warnings: Diagnostics,
 }
 
 impl<'r> SettingsReader<'r> {
     /// Reports what could not be read together with the values that are wrong.
     pub(super) fn new(raw: &'r RawSettings) -> Self {
-        Self { raw, diagnostics: raw.diagnostics().clone() }
+        Self { raw, diagnostics: raw.diagnostics().clone(), warnings: raw.warnings() }
     }
 
     /// Reports only values that are wrong.
     pub(super) fn values_only(raw: &'r RawSettings) -> Self {
-        Self { raw, diagnostics: Diagnostics::default() }
+        Self { raw, diagnostics: Diagnostics::default(), warnings: Diagnostics::default() }
     }
 
     pub(super) fn diagnostic(&mut self, name: &str, message: &str) {

@@ -11,6 +11,7 @@ pub(crate) mod parse;
 #[expect(clippy::module_inception, reason = "the room is named after its type")]
 pub(crate) mod roster;
 pub(crate) mod roster_entries;
+pub(crate) mod roster_file;
 pub(crate) mod secret_cache;
 pub(crate) mod secret_hash;
 mod table_reader;

@@ -1,22 +1,17 @@
 //! What one process works with: plain data, shared by everything that answers requests.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use crate::{
     authority::authority::Authority,
     config::settings::Settings,
-    oauth::Subject,
     roster::roster_entries::Issuer,
     server::{
-        counters::Counters,
-        credentials::secret_verifier::SecretVerifier,
-        limits::{TOKEN_INTERVAL, TOKENS_AT_ONCE},
-        tls::Tls,
+        counters::Counters, credentials::secret_verifier::SecretVerifier, tls::Tls, watch::Watcher,
     },
-    store::cell_rate::CellRate,
 };
 
 /// Everything that requests share: made once, before the first document is published.
@@ -24,13 +19,13 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) authority: Arc<Authority>,
     pub(crate) secrets: SecretVerifier,
-    /// The tokens of each client and user.
-    pub(crate) issued: CellRate<Subject>,
     pub(crate) settings: Settings,
     /// The roster's external issuers at start: every worker must serve the same document.
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) counters: Counters,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What follows the files, where there are any: started once the rest is there.
+    pub(crate) watchers: OnceLock<Vec<Watcher>>,
     /// Set once the service is stopping.
     stopping: AtomicBool,
 }
@@ -46,11 +41,11 @@ impl Context {
         Self {
             issuers: authority.roster().issuers().cloned().collect(),
             secrets: SecretVerifier::new(Arc::clone(&authority), settings.rate_limit),
-            issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,
             settings,
             counters,
             tls,
+            watchers: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -65,10 +60,12 @@ impl Context {
     }
 
     /// Whether something works only because of what was read earlier: the roster file, the TLS files or the keys of
-    /// an external issuer are broken or out of reach.
+    /// an external issuer are broken or out of reach, or files are not followed any more.
     pub(crate) fn is_degraded(&self) -> bool {
+        let mut watchers = self.watchers.get().into_iter().flatten();
         self.authority.roster_status().broken.is_some()
             || self.authority.has_failing_issuer()
             || self.tls.as_ref().is_some_and(|tls| tls.is_broken())
+            || watchers.any(|watcher| !watcher.is_following())
     }
 }

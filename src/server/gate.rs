@@ -1,14 +1,9 @@
 //! The public handle: from the settings of a process to a protected application.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, OnceLock},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -16,13 +11,14 @@ use crate::{
     authority::authority::Authority,
     config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
-    roster::roster::Roster,
+    roster::roster_file::RosterFile,
     server::{
         context::Context,
         metrics,
-        prepare::{Prepared, log_warnings, prepare},
+        prepare::{Prepared, log_warnings, prepare, warn_without_keys},
         site::Site,
-        watch::{FileContent, Watcher},
+        tls::Tls,
+        watch::{FileRead, Watcher},
     },
 };
 
@@ -32,14 +28,6 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Gate {
     context: Arc<Context>,
-    watchers: Arc<Watchers>,
-}
-
-/// The threads that follow the roster file and the TLS files, where there are such files.
-#[derive(Debug, Default)]
-struct Watchers {
-    roster: OnceLock<Watcher>,
-    tls: OnceLock<Watcher>,
 }
 
 impl Gate {
@@ -62,21 +50,20 @@ impl Gate {
     pub(crate) fn open(mut prepared: Prepared, base_url: &str) -> Result<Self, Diagnostics> {
         let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
         let context = Arc::new(prepared.into_context(base_url)?);
-        let watchers = Arc::new(Watchers::default());
-        if let Some(files) = roster {
-            let (authority, path) =
-                (Arc::downgrade(&context.authority), context.settings.roster.clone());
-            let watcher = Watcher::start("roster", files, authority, move |authority, read| {
-                reload_roster(authority, &path, &read);
-            });
-            keep(&watchers.roster, watcher, "roster");
+        let mut watchers = Vec::new();
+        if let Some((files, mut file)) = roster {
+            let authority = Arc::downgrade(&context.authority);
+            let apply = move |authority: &Authority, read: Vec<FileRead>| {
+                read.first().into_iter().for_each(|read| reload_roster(authority, &mut file, read));
+            };
+            watchers.push(Watcher::start("roster", files, authority, apply));
         }
         if let (Some(files), Some(tls)) = (tls, &context.tls) {
-            let watcher =
-                Watcher::start("tls", files, Arc::downgrade(tls), |tls, read| tls.reload(&read));
-            keep(&watchers.tls, watcher, "TLS files");
+            let apply = |tls: &Tls, read: Vec<FileRead>| tls.reload(&read);
+            watchers.push(Watcher::start("TLS certificate", files, Arc::downgrade(tls), apply));
         }
-        Ok(Self { context, watchers })
+        context.watchers.get_or_init(|| watchers);
+        Ok(Self { context })
     }
 
     /// Puts an application's operations under protection, beside those of hallpass (`/login`, `/token`, ...).
@@ -125,9 +112,7 @@ impl Gate {
 
     /// Has the roster file and the TLS files read at once, as on SIGHUP; returns before that is done.
     pub fn reload(&self) {
-        for watcher in [&self.watchers.roster, &self.watchers.tls] {
-            watcher.get().into_iter().for_each(Watcher::read_now);
-        }
+        self.context.watchers.get().into_iter().flatten().for_each(Watcher::read_now);
     }
 
     /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
@@ -141,22 +126,15 @@ impl Gate {
     }
 }
 
-fn keep(place: &OnceLock<Watcher>, started: std::io::Result<Watcher>, what: &str) {
-    match started {
-        Ok(watcher) => drop(place.set(watcher)),
-        Err(error) => log::error!("the {what} cannot be followed, changes need a restart: {error}"),
-    }
-}
-
-fn reload_roster(authority: &Authority, path: &Path, read: &[FileContent]) {
-    let Some(read) = read.first() else { return };
-    let bytes = read.as_ref().map(|content| content.expose_secret().as_slice());
-    match authority.reload(Roster::from_file(bytes, path), Timestamp::now()) {
+fn reload_roster(authority: &Authority, file: &mut RosterFile, read: &FileRead) {
+    let now = Timestamp::now();
+    match authority.reload(file.reread(read, &authority.roster()), now) {
         Ok(warnings) => {
             let roster = authority.roster();
             let (clients, users) = (roster.clients().count(), roster.users().count());
             log::info!(clients, users; "reloaded the roster");
             log_warnings(&warnings);
+            warn_without_keys(&roster, now);
         }
         Err(diagnostics) => {
             for diagnostic in diagnostics.iter() {

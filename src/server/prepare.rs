@@ -3,7 +3,6 @@
 use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 
 use crate::{
     authority::authority::Authority,
@@ -14,6 +13,7 @@ use crate::{
     roster::{
         roster::{LoadedRoster, Roster},
         roster_entries::KeyRecord,
+        roster_file::RosterFile,
     },
     server::{
         context::Context,
@@ -37,7 +37,7 @@ pub(crate) struct Prepared {
     keyring: Keyring,
     tls: Option<Tls>,
     /// The roster file, unless the roster came from elsewhere.
-    pub(crate) roster_file: Option<FollowedFiles>,
+    pub(crate) roster_file: Option<(FollowedFiles, RosterFile)>,
     pub(crate) tls_files: Option<FollowedFiles>,
 }
 
@@ -47,14 +47,17 @@ pub(crate) struct Prepared {
 /// All diagnostics of all of them, and of the document.
 pub(crate) fn prepare(raw: &RawSettings) -> Result<Prepared, Diagnostics> {
     let path = raw.roster();
-    let (file, read) = FollowedFiles::open(vec![path.clone()]);
-    let roster = read.first().map(|read| {
-        let bytes = read.as_ref().map(|content| content.expose_secret().as_slice());
-        Roster::from_file(bytes, &path)
-    });
-    let roster = roster.unwrap_or_else(|| Roster::load(&path));
+    let (followed, read) = FollowedFiles::open(vec![path.clone()]);
+    let opened = match read.first() {
+        Some(read) => RosterFile::open(&path, read),
+        None => Err(Diagnostics::default()),
+    };
+    let (file, roster) = match opened {
+        Ok((file, loaded)) => (Some(file), Ok(loaded)),
+        Err(diagnostics) => (None, Err(diagnostics)),
+    };
     let prepared = prepare_with_roster(raw, roster)?;
-    Ok(Prepared { roster_file: Some(file), ..prepared })
+    Ok(Prepared { roster_file: file.map(|file| (followed, file)), ..prepared })
 }
 
 /// The same with a roster from elsewhere, so that there is no file to follow.
@@ -83,11 +86,17 @@ pub(crate) fn prepare_with_roster(
     };
     let tls = TlsFiles::resolve(raw).ok().flatten();
     let tls = tls.and_then(|files| diagnostics.keep(Tls::open(&files)));
-    let (tls, tls_files) = tls.unzip();
     let loaded = diagnostics.keep(roster);
     match (settings, keyring, loaded) {
         (Some(settings), Some(keyring), Some(mut loaded)) if diagnostics.is_empty() => {
-            loaded.warnings.extend(raw.unknown());
+            loaded.warnings.extend(settings.warnings.clone());
+            let (tls, tls_files) = match tls {
+                Some((tls, files, warnings)) => {
+                    loaded.warnings.extend(warnings);
+                    (Some(tls), Some(files))
+                }
+                None => (None, None),
+            };
             Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files })
         }
         _ => Err(diagnostics),
@@ -173,12 +182,16 @@ impl Prepared {
     /// Logs the warnings.
     pub(crate) fn warn(&self) {
         log_warnings(&self.loaded.warnings);
-        let now = Timestamp::now();
-        let is_usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
-        let mut clients = self.loaded.roster.clients().filter(|client| !client.disabled);
-        if !clients.any(|client| client.keys.iter().any(is_usable)) {
-            log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
-        }
+        warn_without_keys(&self.loaded.roster, Timestamp::now());
+    }
+}
+
+/// Logs that no client can log in.
+pub(crate) fn warn_without_keys(roster: &Roster, now: Timestamp) {
+    let is_usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
+    let mut clients = roster.clients().filter(|client| !client.disabled);
+    if !clients.any(|client| client.keys.iter().any(is_usable)) {
+        log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
     }
 }
 

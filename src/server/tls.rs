@@ -23,7 +23,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     server::{
         tls::pem_files::certified_key,
-        watch::{FileContent, FollowedFiles},
+        watch::{FileRead, FollowedFiles},
     },
 };
 
@@ -55,21 +55,25 @@ impl ResolvesServerCert for CertifiedPair {
 }
 
 impl Tls {
-    /// Reads the files for the first time. The caller follows them and calls [`Tls::reload`].
+    /// Reads the files for the first time, and returns the warnings about them. The caller follows them and calls
+    /// [`Tls::reload`].
     ///
     /// # Errors
     /// All diagnostics of both files.
-    pub(crate) fn open(files: &TlsFiles) -> Result<(Self, FollowedFiles), Diagnostics> {
+    pub(crate) fn open(
+        files: &TlsFiles,
+    ) -> Result<(Self, FollowedFiles, Diagnostics), Diagnostics> {
         let (followed, read) =
             FollowedFiles::open(vec![files.certificate.clone(), files.key.clone()]);
-        let current = ArcSwap::from_pointee(certified_key(files, &read)?);
+        let (key, warnings) = certified_key(files, &read)?;
+        let current = ArcSwap::from_pointee(key);
         let pair = Arc::new(CertifiedPair { current, is_broken: AtomicBool::new(false) });
         let config = ServerConfig::builder_with_provider(default_provider().into())
             .with_safe_default_protocol_versions()
             .map_err(|error| Diagnostic::new("TLS", error.to_string()))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&pair) as _);
-        Ok((Self { files: files.clone(), pair, config }, followed))
+        Ok((Self { files: files.clone(), pair, config }, followed, warnings))
     }
 
     /// The configuration of a listener; it follows every reload.
@@ -83,13 +87,16 @@ impl Tls {
     }
 
     /// Takes over what the files hold now; with faults in it, the last good pair stays in use.
-    pub(crate) fn reload(&self, read: &[FileContent]) {
+    pub(crate) fn reload(&self, read: &[FileRead]) {
         let read = certified_key(&self.files, read);
         self.pair.is_broken.store(read.is_err(), Ordering::Relaxed);
         match read {
-            Ok(key) => {
+            Ok((key, warnings)) => {
                 self.pair.current.store(Arc::new(key));
                 log::info!("reloaded the TLS certificate");
+                for warning in warnings.iter() {
+                    log::warn!("{warning}");
+                }
             }
             Err(diagnostics) => {
                 for diagnostic in diagnostics.iter() {

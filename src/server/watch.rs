@@ -4,106 +4,126 @@
 mod tests;
 
 use std::{
-    fs,
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
+    fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread::{self, Thread},
-    time::Duration,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
-use secrecy::{ExposeSecret, SecretBox};
+use crate::files::file_content::FileContent;
 
 /// Time between two looks at files that do not change.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// Time between two looks at files that are being written.
-const SHORT_INTERVAL: Duration = Duration::from_millis(100);
-/// Files that differ at every look are read after so many looks.
-const UNSETTLED_LOOKS_AT_MOST: u8 = 5;
+/// Time between two looks at files that have changed.
+const SHORT_INTERVAL: Duration = Duration::from_millis(200);
+/// A change counts once the files have been the same for so long: a file that is written in place is empty and then
+/// half there, and two files are never replaced at the same time.
+const SETTLED: Duration = Duration::from_secs(1);
+/// Files that do not settle for so long are reported.
+const UNSETTLED: Duration = Duration::from_secs(10);
 /// Two changes within one tick of the file system's clock have the same times. A tick is two seconds at most, so
-/// the content itself is compared for this many looks after a change.
-const LOOKS_AT_CONTENT: u8 = 5;
+/// the content itself is compared for so long after a change.
+const CONTENT_COMPARED: Duration = Duration::from_secs(3);
+/// A thread that has not looked for so long is stuck, for instance in a network file system that is gone.
+const STUCK: Duration = Duration::from_secs(30);
 
-/// What was read from one file; wiped when dropped, since it may be a private key.
-pub(crate) type FileContent = io::Result<SecretBox<Vec<u8>>>;
+/// What a read gave.
+pub(crate) type FileRead = io::Result<FileContent>;
 
 /// Files that belong together, and what was last seen of them.
 #[derive(Debug)]
 pub(crate) struct FollowedFiles {
     paths: Vec<PathBuf>,
     metadata: Vec<Option<FileMetadata>>,
-    content: Vec<ContentHash>,
-    /// How many looks in a row found other metadata.
-    unsettled: u8,
-    /// How many more looks compare the content although the metadata is the same.
-    distrusted: u8,
+    seen: Vec<Fingerprint>,
+    /// When something else was last seen than before.
+    changed: Instant,
+    /// What was last handed over.
+    applied: Vec<Fingerprint>,
+    unsettled: Option<Unsettled>,
 }
 
-/// The hash of a file's content, or why it could not be read.
-type ContentHash = Result<u64, io::ErrorKind>;
+/// Files that differ from what was handed over.
+#[derive(Debug, Clone, Copy)]
+struct Unsettled {
+    since: Instant,
+    is_reported: bool,
+}
+
+/// That of the file's content, or why it could not be read.
+type Fingerprint = Result<u64, String>;
 
 impl FollowedFiles {
     /// Reads the files for the first time.
-    pub(crate) fn open(paths: Vec<PathBuf>) -> (Self, Vec<FileContent>) {
-        let mut files =
-            Self { paths, metadata: Vec::new(), content: Vec::new(), unsettled: 0, distrusted: 0 };
-        let read = files.read();
+    pub(crate) fn open(paths: Vec<PathBuf>) -> (Self, Vec<FileRead>) {
+        let mut files = Self {
+            paths,
+            metadata: Vec::new(),
+            seen: Vec::new(),
+            changed: Instant::now(),
+            applied: Vec::new(),
+            unsettled: None,
+        };
+        let read = files.read(files.changed);
         (files, read)
     }
 
     /// How long to wait before the next look.
     fn interval(&self) -> Duration {
-        if self.unsettled > 0 { SHORT_INTERVAL } else { INTERVAL }
+        if self.unsettled.is_some() { SHORT_INTERVAL } else { INTERVAL }
     }
 
-    /// The contents, if they changed since they were last read and are not being written right now.
-    fn look(&mut self) -> Option<Vec<FileContent>> {
+    /// What the files hold, if that has changed since it was last handed over and is settled.
+    fn look(&mut self, now: Instant) -> Option<Vec<FileRead>> {
         let metadata = self.current_metadata();
-        if metadata != self.metadata {
-            self.metadata = metadata;
-            self.unsettled += 1;
-            // A file that is written in place is empty first, and two files are never replaced at the same time.
-            if self.unsettled < UNSETTLED_LOOKS_AT_MOST {
-                return None;
-            }
-        } else if self.unsettled == 0 {
-            self.distrusted = self.distrusted.checked_sub(1)?;
-            return self.read_if_changed();
+        let is_same = metadata == self.metadata;
+        let same_for = now.saturating_duration_since(self.changed);
+        if is_same && self.unsettled.is_none() && same_for > CONTENT_COMPARED {
+            return None;
         }
-        self.unsettled = 0;
-        self.distrusted = LOOKS_AT_CONTENT;
-        self.read_if_changed()
+        let read = self.read_all();
+        let seen = fingerprints(&read);
+        if !is_same || seen != self.seen {
+            (self.metadata, self.seen, self.changed) = (metadata, seen, now);
+        }
+        if self.seen == self.applied {
+            self.unsettled = None;
+            return None;
+        }
+        let since = Unsettled { since: now, is_reported: false };
+        let unsettled = self.unsettled.get_or_insert(since);
+        if now.saturating_duration_since(self.changed) >= SETTLED {
+            self.unsettled = None;
+            self.applied.clone_from(&self.seen);
+            return Some(read);
+        }
+        let is_late = now.saturating_duration_since(unsettled.since) >= UNSETTLED;
+        if !is_late || std::mem::replace(&mut unsettled.is_reported, true) {
+            return None;
+        }
+        self.applied.clear();
+        Some(self.paths.iter().map(|_| Err(restless())).collect())
     }
 
     /// Reads the files whether they changed or not.
-    fn read(&mut self) -> Vec<FileContent> {
+    fn read(&mut self, now: Instant) -> Vec<FileRead> {
         // Before the content: a change in between is seen at the next look.
         self.metadata = self.current_metadata();
-        self.unsettled = 0;
-        self.distrusted = LOOKS_AT_CONTENT;
         let read = self.read_all();
-        self.content = read.iter().map(hash).collect();
+        self.seen = fingerprints(&read);
+        self.applied.clone_from(&self.seen);
+        self.changed = now;
+        self.unsettled = None;
         read
     }
 
-    fn read_if_changed(&mut self) -> Option<Vec<FileContent>> {
-        let read = self.read_all();
-        let content: Vec<_> = read.iter().map(hash).collect();
-        if content == self.content {
-            return None;
-        }
-        self.content = content;
-        Some(read)
-    }
-
-    fn read_all(&self) -> Vec<FileContent> {
-        let read = |path| Ok(SecretBox::new(Box::new(fs::read(path)?)));
-        self.paths.iter().map(read).collect()
+    fn read_all(&self) -> Vec<FileRead> {
+        self.paths.iter().map(|path| FileContent::read(path)).collect()
     }
 
     fn current_metadata(&self) -> Vec<Option<FileMetadata>> {
@@ -111,13 +131,17 @@ impl FollowedFiles {
     }
 }
 
-fn hash(read: &FileContent) -> ContentHash {
-    let hash = |content: &SecretBox<Vec<u8>>| {
-        let mut hasher = DefaultHasher::new();
-        content.expose_secret().hash(&mut hasher);
-        hasher.finish()
-    };
-    read.as_ref().map(hash).map_err(io::Error::kind)
+fn fingerprints(read: &[FileRead]) -> Vec<Fingerprint> {
+    let fingerprint =
+        |read: &FileRead| read.as_ref().map(FileContent::fingerprint).map_err(io::Error::to_string);
+    read.iter().map(fingerprint).collect()
+}
+
+fn restless() -> io::Error {
+    let seconds = UNSETTLED.as_secs();
+    io::Error::other(format!(
+        "it has been changing for {seconds} seconds, and is read once it stays the same for one"
+    ))
 }
 
 /// Tells one state of a file from another without reading it; symbolic links are followed.
@@ -143,30 +167,50 @@ impl FileMetadata {
 /// A thread that follows files for as long as their user lives.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    thread: Thread,
-    requested: Arc<AtomicBool>,
+    /// None if the system provides no thread.
+    thread: Option<JoinHandle<()>>,
+    signals: Arc<Signals>,
+}
+
+/// What a watcher and its thread tell each other.
+#[derive(Debug)]
+struct Signals {
+    read_now: AtomicBool,
+    started: Instant,
+    /// When the thread began its last look, in milliseconds since it was started.
+    last_look: AtomicU64,
+}
+
+impl Signals {
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Watcher {
-    /// Starts a thread of this name that calls `apply` with the contents after each change, until `user` is dropped.
+    /// Starts a thread that calls `apply` with what the files hold after each change, until `user` is dropped. `what`
+    /// names them in the log.
     ///
     /// Polling costs microseconds, follows every kind of link, and works on network file systems.
-    ///
-    /// # Errors
-    /// The system provides no thread.
     pub(crate) fn start<T: Send + Sync + 'static>(
-        name: &str,
+        what: &'static str,
         mut files: FollowedFiles,
         user: Weak<T>,
-        apply: impl Fn(&T, Vec<FileContent>) + Send + 'static,
-    ) -> io::Result<Self> {
-        let requested = Arc::new(AtomicBool::new(false));
-        let request = Arc::clone(&requested);
-        let handle = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        mut apply: impl FnMut(&T, Vec<FileRead>) + Send + 'static,
+    ) -> Self {
+        let signals = Arc::new(Signals {
+            read_now: AtomicBool::new(false),
+            started: Instant::now(),
+            last_look: AtomicU64::new(0),
+        });
+        let shared = Arc::clone(&signals);
+        let follow = move || {
+            let _reports_a_panic = ReportsPanic(what);
             loop {
-                let read = match request.swap(false, Ordering::Acquire) {
-                    true => Some(files.read()),
-                    false => files.look(),
+                shared.last_look.store(shared.milliseconds(), Ordering::Relaxed);
+                let read = match shared.read_now.swap(false, Ordering::Acquire) {
+                    true => Some(files.read(Instant::now())),
+                    false => files.look(Instant::now()),
                 };
                 let Some(user) = user.upgrade() else { break };
                 if let Some(read) = read {
@@ -176,13 +220,36 @@ impl Watcher {
                 // A request between the swap and here is not lost: `unpark` leaves a token.
                 thread::park_timeout(files.interval());
             }
-        })?;
-        Ok(Self { thread: handle.thread().clone(), requested })
+        };
+        let thread = thread::Builder::new().name(format!("watch {what}")).spawn(follow);
+        let thread = thread.inspect_err(|error| {
+            log::error!("the {what} cannot be followed, changes need a restart: {error}");
+        });
+        Self { thread: thread.ok(), signals }
     }
 
     /// Has the files read and applied at once, whether they changed or not; returns before that is done.
     pub(crate) fn read_now(&self) {
-        self.requested.store(true, Ordering::Release);
-        self.thread.unpark();
+        self.signals.read_now.store(true, Ordering::Release);
+        self.thread.iter().for_each(|thread| thread.thread().unpark());
+    }
+
+    /// Whether changes are noticed: the thread runs and is not stuck.
+    pub(crate) fn is_following(&self) -> bool {
+        let last_look = self.signals.last_look.load(Ordering::Relaxed);
+        let silence = Duration::from_millis(self.signals.milliseconds().saturating_sub(last_look));
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && silence < STUCK
+    }
+}
+
+/// Logs that a thread has ended by a panic.
+struct ReportsPanic(&'static str);
+
+impl Drop for ReportsPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let what = self.0;
+            log::error!("the {what} is not followed any more, changes need a restart");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The document, the example settings and Swagger UI, as served, printed and committed.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use serde_json::Value;
 
@@ -62,8 +62,10 @@ fn the_example_settings_are_valid() {
             ),
         })
         .collect();
-    fs::write(dir.path().join(".env"), filled).unwrap();
-    fs::write(dir.path().join("roster.toml"), "").unwrap();
+    for (name, text) in [(".env", &*filled), ("roster.toml", "")] {
+        fs::write(dir.path().join(name), text).unwrap();
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let output = program(dir.path(), &["check"]).output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));

@@ -9,6 +9,7 @@ use std::{
 /// From left to right: a room names only rooms to its left, and rooms in one column never name each other.
 const ROOMS: &[&[&str]] = &[
     &["oauth", "diagnostics"],
+    &["files"],
     &["config", "roster", "tokens", "store"],
     &["principal"],
     &["authority", "policy"],
@@ -18,8 +19,8 @@ const ROOMS: &[&[&str]] = &[
 
 /// The same for the rooms inside `server`, each with the other rooms that it may name.
 const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
-    &[("limits", &[]), ("watch", &[])],
-    &[("http", &["config", "oauth"]), ("tls", &["config", "diagnostics"])],
+    &[("limits", &[]), ("watch", &["files"])],
+    &[("http", &["config", "oauth"]), ("tls", &["config", "diagnostics", "files"])],
     &[
         (
             "credentials",
@@ -41,7 +42,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ),
         ("counters", &["diagnostics", "oauth", "policy"]),
     ],
-    &[("context", &["authority", "config", "oauth", "roster", "store"])],
+    &[("context", &["authority", "config", "roster"])],
     &[("enforce", &["diagnostics", "policy", "principal"]), ("metrics", &["authority"])],
     &[("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"])],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
@@ -74,7 +75,8 @@ const CRATES: &[(&str, &str)] = &[
 ];
 
 /// What a room may name of a crate that belongs to another one.
-const EXCEPTIONS: &[(&str, &str)] = &[("cli", "actix_web::rt"), ("cli", "rustix::fs")];
+const EXCEPTIONS: &[(&str, &str)] =
+    &[("cli", "actix_web::rt"), ("cli", "rustix::fs"), ("files", "rustix::fs")];
 
 /// A path as its segments: `crate::a::B` is `a`, `B`.
 type Segments = Vec<String>;

@@ -1,6 +1,7 @@
 //! A running service follows its roster file, also while `hallpass user` edits it.
 
 mod service;
+mod unfinished_edits;
 
 use std::{fs, thread, time::Duration};
 
@@ -14,7 +15,7 @@ use service::{Service, program, user};
 fn a_renamed_or_rewritten_roster_takes_effect() {
     let service = Service::start();
     let full = service.text();
-    service.rename("# empty\n");
+    service.rename("[clients.other]\n");
     service.eventually("renamed", |service| service.logged_in().is_none());
     assert_eq!(service.with_token(), 401);
     fs::write(service.roster(), &full).unwrap();
@@ -30,7 +31,7 @@ fn a_swapped_symbolic_link_takes_effect() {
     fs::create_dir(at("1")).unwrap();
     fs::create_dir(at("2")).unwrap();
     fs::write(at("1/roster.toml"), "").unwrap();
-    fs::write(at("2/roster.toml"), "# empty\n").unwrap();
+    fs::write(at("2/roster.toml"), "[clients.other]\n").unwrap();
     symlink("1", at("..data")).unwrap();
     symlink("..data/roster.toml", at("roster.toml")).unwrap();
     let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
@@ -49,7 +50,7 @@ fn sighup_reloads_the_roster() {
         service.hang_up();
         service.eventually("reloaded", |service| reloads(service) == times);
     }
-    service.rename("# empty\n");
+    service.rename("[clients.other]\n");
     service.hang_up();
     service.eventually("reloaded", |service| service.with_token() == 401);
 }

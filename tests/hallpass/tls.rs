@@ -31,14 +31,14 @@ use crate::support::{
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A self-signed certificate for `localhost` and its key.
-struct Pair {
+pub(crate) struct Pair {
     der: CertificateDer<'static>,
-    certificate: String,
-    key: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let key = BASE64_STANDARD.encode(pair.to_pkcs8v1().unwrap());
         let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");

@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
+use crate::{
+    config::tls_files::TlsFiles,
+    diagnostics::{Diagnostic, Diagnostics},
+    server::watch::FileRead,
+};
 use rustls::{
     Error,
     crypto::aws_lc_rs::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::CertifiedKey,
-};
-use secrecy::ExposeSecret;
-
-use crate::{
-    config::tls_files::TlsFiles,
-    diagnostics::{Diagnostic, Diagnostics},
-    server::watch::FileContent,
 };
 
 const CERTIFICATE: &str = "HALLPASS_TLS_CERT";
@@ -25,26 +23,36 @@ const NO_KEY: &str = "holds no private key: HALLPASS_TLS_KEY takes one as PEM, w
 const UNUSABLE_KEY: &str = "holds a key that TLS cannot use: take P-256, P-384, Ed25519, \
     or RSA of 2048 bits and more";
 
-/// The pair that was read from the certificate file and the key file, in this order.
+/// The pair that was read from the certificate file and the key file, in this order, and warnings about these.
 ///
 /// # Errors
 /// All diagnostics of both; nothing of the key is in them.
 pub(crate) fn certified_key(
     files: &TlsFiles,
-    read: &[FileContent],
-) -> Result<CertifiedKey, Diagnostics> {
+    read: &[FileRead],
+) -> Result<(CertifiedKey, Diagnostics), Diagnostics> {
     let [certificate, key] = read else {
         return Err(Diagnostic::new("TLS", "expected a certificate file and a key file").into());
     };
     let mut diagnostics = Diagnostics::default();
+    let mut warnings = Diagnostics::default();
+    for (path, read) in [(&files.certificate, certificate), (&files.key, key)] {
+        let warning = read.as_ref().ok().and_then(|content| content.mount_warning(path));
+        warning.into_iter().for_each(|warning| warnings.push(warning));
+    }
+    if let Ok(content) = key {
+        let exposed = diagnostics.keep(content.check_permissions(&files.key)).flatten();
+        exposed.into_iter().for_each(|warning| warnings.push(warning));
+    }
     let chain = diagnostics.keep(chain(&files.certificate, certificate));
     let key = diagnostics.keep(private_key(&files.key, key));
     let (Some(chain), Some(key)) = (chain, key) else { return Err(diagnostics) };
-    CertifiedKey::from_der(chain, key, &default_provider())
-        .map_err(|error| mismatch(&error, files).into())
+    let pair = CertifiedKey::from_der(chain, key, &default_provider())
+        .map_err(|error| mismatch(&error, files))?;
+    diagnostics.or((pair, warnings))
 }
 
-fn chain(path: &Path, read: &FileContent) -> Result<Vec<CertificateDer<'static>>, Diagnostics> {
+fn chain(path: &Path, read: &FileRead) -> Result<Vec<CertificateDer<'static>>, Diagnostics> {
     let pem = pem(path, CERTIFICATE, read)?;
     let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match chain {
@@ -56,7 +64,7 @@ fn chain(path: &Path, read: &FileContent) -> Result<Vec<CertificateDer<'static>>
     }
 }
 
-fn private_key(path: &Path, read: &FileContent) -> Result<PrivateKeyDer<'static>, Diagnostics> {
+fn private_key(path: &Path, read: &FileRead) -> Result<PrivateKeyDer<'static>, Diagnostics> {
     PrivateKeyDer::from_pem_slice(pem(path, KEY, read)?)
         .map_err(|_| diagnostic(path, NO_KEY).into())
 }
@@ -83,11 +91,11 @@ fn diagnostic(path: &Path, what: impl Into<String>) -> Diagnostic {
     Diagnostic::new(path.display().to_string(), what)
 }
 
-fn pem<'r>(path: &Path, variable: &str, read: &'r FileContent) -> Result<&'r [u8], Diagnostic> {
+fn pem<'r>(path: &Path, variable: &str, read: &'r FileRead) -> Result<&'r [u8], Diagnostic> {
     let content = read.as_ref().map_err(|error| {
         diagnostic(path, format!("cannot be read: {error}; {variable} names it"))
     })?;
-    let content = content.expose_secret().as_slice();
+    let content = content.bytes();
     match std::str::from_utf8(content) {
         Ok(_) => Ok(content),
         Err(_) => Err(diagnostic(path, format!("is no PEM, which {variable} takes: convert it"))),

@@ -3,6 +3,7 @@
 mod check;
 mod closed_pipes;
 mod explain;
+mod exposed_files;
 mod hints;
 mod init;
 mod key_list;

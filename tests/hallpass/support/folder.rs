@@ -1,8 +1,9 @@
 //! A working directory in which commands are run, and their output.
 
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -28,8 +29,15 @@ impl Folder {
         self.0.path().join(name)
     }
 
+    /// Writes a file with mode 0600; one that exists keeps its mode.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
