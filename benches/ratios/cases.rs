@@ -5,8 +5,8 @@ use crate::{
     hallpass::{self, Algorithm, OTHER_SECRET, SIGNING_SECRET},
     instrument::Instrument,
     load::RequestSource,
-    requests::{each, get, login, request, same},
-    roster::key,
+    requests::{each, get, logins as logins_of, request, same},
+    roster::LOGIN_KEYS,
     samples::Workload,
     server::Server,
     servers::Servers,
@@ -77,13 +77,18 @@ pub(crate) fn algorithms(servers: &Servers) -> Vec<Case<'_>> {
 
 /// `POST /login` with a key that hallpass has verified before.
 pub(crate) fn logins(servers: &Servers, instrument: Instrument) -> Vec<Case<'_>> {
-    let case = |name, server| Case::new(name, server, same(login(&key(0)), 200));
+    let clients = LOGIN_KEYS.count();
+    let case = |name, server| Case::new(name, server, logins_of(clients));
+    let hallpass = |algorithm| {
+        let server = servers.hallpass(algorithm);
+        hallpass::warm_up(server, clients);
+        server
+    };
     let limit = (instrument == Instrument::Instructions).then_some(4.0);
     vec![
         case(BARE_LOGIN, &servers.bare),
-        case("`POST /login`, warm, HS256", servers.hallpass(Algorithm::Hs256))
-            .to(BARE_LOGIN, limit),
-        case("`POST /login`, warm, EdDSA", servers.hallpass(Algorithm::EdDsa)).to(BARE_LOGIN, None),
+        case("`POST /login`, warm, HS256", hallpass(Algorithm::Hs256)).to(BARE_LOGIN, limit),
+        case("`POST /login`, warm, EdDSA", hallpass(Algorithm::EdDsa)).to(BARE_LOGIN, None),
     ]
 }
 

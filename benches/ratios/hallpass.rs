@@ -107,6 +107,14 @@ pub(crate) fn log_in(server: &Server, client: usize) -> String {
     body["access_token"].as_str().expect("the body has a token").to_owned()
 }
 
+/// Logs in the first `clients`, so that their keys are known.
+pub(crate) fn warm_up(server: &Server, clients: usize) {
+    let mut connection = Connection::open(server.address);
+    for client in 0..clients {
+        connection.ask(&requests::login(&key(client)), 200);
+    }
+}
+
 /// A revoked token.
 pub(crate) fn revoked(server: &Server) -> String {
     let token = log_in(server, 0);

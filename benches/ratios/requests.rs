@@ -1,6 +1,6 @@
 //! The requests that are sent, as bytes.
 
-use crate::load::RequestSource;
+use crate::{load::RequestSource, roster::key};
 
 /// `GET /request` with a token.
 pub(crate) fn request(token: &str) -> Vec<u8> {
@@ -30,6 +30,13 @@ pub(crate) fn login(key: &str) -> Vec<u8> {
 pub(crate) fn logout(token: &str) -> Vec<u8> {
     let head = "POST /logout HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
     format!("{head}Authorization: Bearer {token}\r\n\r\n").into()
+}
+
+/// `POST /login` with the key of each of the first `clients` in turn.
+pub(crate) fn logins(clients: usize) -> RequestSource {
+    let logins: Vec<_> = (0..clients).map(|client| login(&key(client))).collect();
+    let mut next = (0..clients).cycle();
+    each(move || logins[next.next().expect("it never ends")].clone(), 200)
 }
 
 /// The same request every time.

@@ -7,7 +7,7 @@ use crate::{
     hallpass::{self, Algorithm, Setup},
     load::Connection,
     requests::{login, request},
-    roster::key,
+    roster::{LOGIN_KEYS, key},
     server::Server,
 };
 
@@ -21,7 +21,16 @@ impl Servers {
     pub(crate) fn start(wrapper: Wrapper, algorithms: &[Algorithm]) -> Self {
         let start = |algorithm: &Algorithm| {
             let algorithm = *algorithm;
-            (algorithm, hallpass::start(&Setup { wrapper, algorithm, ..Setup::default() }))
+            (
+                algorithm,
+                hallpass::start(&Setup {
+                    wrapper,
+                    algorithm,
+                    keys: LOGIN_KEYS.clone(),
+                    clients: LOGIN_KEYS.count(),
+                    ..Setup::default()
+                }),
+            )
         };
         let hallpass: Vec<_> = algorithms.iter().map(start).collect();
         Self { bare: start_bare(wrapper, &hallpass[0].1), hallpass }

@@ -8,10 +8,16 @@ use std::sync::{
 use crate::{
     authority::authority::Authority,
     config::settings::Settings,
+    oauth::Subject,
     roster::roster_entries::Issuer,
     server::{
-        counters::Counters, credentials::secret_verifier::SecretVerifier, tls::Tls, watch::Watcher,
+        counters::Counters,
+        credentials::secret_verifier::SecretVerifier,
+        limits::{TOKEN_INTERVAL, TOKENS_AT_ONCE},
+        tls::Tls,
+        watch::Watcher,
     },
+    store::cell_rate::CellRate,
 };
 
 /// Everything that requests share: made once, before the first document is published.
@@ -19,6 +25,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) authority: Arc<Authority>,
     pub(crate) secrets: SecretVerifier,
+    /// The tokens of each client and user.
+    pub(crate) issued: CellRate<Subject>,
     pub(crate) settings: Settings,
     /// The roster's external issuers at start: every worker must serve the same document.
     pub(crate) issuers: Vec<Issuer>,
@@ -41,6 +49,7 @@ impl Context {
         Self {
             issuers: authority.roster().issuers().cloned().collect(),
             secrets: SecretVerifier::new(Arc::clone(&authority), settings.rate_limit),
+            issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,
             settings,
             counters,

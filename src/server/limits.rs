@@ -1,6 +1,10 @@
 //! How much of everything peers may use: connections, time, lengths. Limits of headers are the parser's.
 
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    thread,
+    time::Duration,
+};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -31,6 +35,12 @@ pub(crate) const URL_BYTES: usize = 8 * 1024;
 pub(crate) const BODY_BYTES: usize = 16 * 1024;
 /// How long a body may take to arrive.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many passwords of one address are hashed or wait for it at a time; its other callers wait behind them.
+pub(crate) const PASSWORDS_PER_ADDRESS: usize = 2;
+/// How many tokens one client or user gets at once.
+pub(crate) const TOKENS_AT_ONCE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+/// How soon it gets another one then.
+pub(crate) const TOKEN_INTERVAL: Duration = Duration::from_millis(20);
 /// The most bytes of a large answer that are copied for one peer at a time.
 pub(crate) const CHUNK_BYTES: usize = 16 * 1024;
 /// The most characters of a refusal's detail, which may quote what was sent.

@@ -1,75 +1,103 @@
-//! Failed attempts per address, and whether an address may try again.
+//! Failed attempts of each address and for each user name, and whether another one may be made.
 
 use std::{
-    collections::HashMap,
+    hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
-        Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-/// The most addresses that are remembered, in about 3 MB. Beyond that, the half that owes least is forgotten: an
-/// address at its limit stays, unless most of the others are at theirs.
-const ADDRESSES: usize = 50_000;
+use crate::store::cell_rate::CellRate;
 
-/// So many failures at once, and so many in `per`.
+/// Who fails, and with whose password: what is counted.
 #[derive(Debug, Clone, Copy)]
-struct Limit {
-    failures: NonZeroU32,
-    per: Duration,
+struct Counted {
+    address: Option<IpAddr>,
+    /// A keyed hash, so that long names take no memory.
+    name: Option<u64>,
 }
 
-/// The failures of every address, by the generic cell rate algorithm: one time per address.
-///
-/// Not by the crate `governor`, which counts whenever it is asked: here the question comes before the attempt, and only
-/// a failure counts.
+/// Limits failed attempts: an attempt counts from its beginning until it is known to have succeeded.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    limit: Option<Limit>,
-    /// When all failures of an address will have been paid off. Connections without an address share one.
-    paid_off: Mutex<HashMap<Option<IpAddr>, Instant>>,
+    limits: Option<Limits>,
     limited: AtomicU64,
 }
 
+#[derive(Debug)]
+struct Limits {
+    /// Connections without an address share one.
+    addresses: CellRate<Option<IpAddr>>,
+    /// Also names that nobody has: their limit must tell nothing.
+    names: CellRate<u64>,
+    hasher: RandomState,
+}
+
+/// An attempt that counts as failed only if [`Attempt::fail`] says so.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    attempts: Arc<Attempts>,
+    counted: Option<Counted>,
+}
+
 impl Attempts {
-    /// Allows one address so many failures in this time; without a limit every attempt is admitted.
+    /// Allows so many failures in this time; without a limit every attempt is admitted.
     pub(crate) fn new(limit: Option<(NonZeroU32, Duration)>) -> Self {
-        let limit = limit.map(|(failures, per)| Limit { failures, per });
-        Self { limit, paid_off: Mutex::default(), limited: AtomicU64::new(0) }
+        let limits = limit.map(|(failures, per)| Limits {
+            addresses: CellRate::new(failures, per / failures.get()),
+            names: CellRate::new(failures, per / failures.get()),
+            hasher: RandomState::new(),
+        });
+        Self { limits, limited: AtomicU64::new(0) }
     }
 
-    /// Whether `peer` may make an attempt; asking does not count.
+    /// Whether `peer` may make an attempt, with the password of the user `name` where one is given; asking does not
+    /// count.
     ///
     /// # Errors
     /// How long it has to wait.
-    pub(crate) fn admit(&self, peer: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
-        let Some(limit) = self.limit else { return Ok(()) };
-        let paid_off = self.paid_off.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(end) = paid_off.get(&counted(peer)) else { return Ok(()) };
-        let owed = end.saturating_duration_since(now);
-        // One more failure must fit.
-        let most = for_one(limit) * (limit.failures.get() - 1);
-        match owed.checked_sub(most) {
-            None | Some(Duration::ZERO) => Ok(()),
-            Some(wait) => {
-                self.limited.fetch_add(1, Ordering::Relaxed);
-                Err(wait)
-            }
-        }
+    pub(crate) fn admit(
+        &self,
+        peer: Option<IpAddr>,
+        name: Option<&str>,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        let Some(limits) = &self.limits else { return Ok(()) };
+        let Counted { address, name } = limits.counted(peer, name);
+        let admitted = limits.addresses.ask(&address, now);
+        self.count(admitted.and_then(|()| name.map_or(Ok(()), |name| limits.names.ask(&name, now))))
     }
 
-    /// Counts a failed attempt of `peer`.
-    pub(crate) fn failed(&self, peer: Option<IpAddr>, now: Instant) {
-        let Some(limit) = self.limit else { return };
-        let mut paid_off = self.paid_off.lock().unwrap_or_else(PoisonError::into_inner);
-        if paid_off.len() >= ADDRESSES {
-            forget_half(&mut paid_off);
+    /// Begins an attempt of `peer`, with the password of the user `name` where one is given.
+    ///
+    /// # Errors
+    /// How long it has to wait.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        peer: Option<IpAddr>,
+        name: Option<&str>,
+        now: Instant,
+    ) -> Result<Attempt, Duration> {
+        let attempts = Arc::clone(self);
+        let Some(limits) = &self.limits else { return Ok(Attempt { attempts, counted: None }) };
+        let counted = limits.counted(peer, name);
+        self.count(limits.addresses.take(counted.address, now))?;
+        if let Some(name) = counted.name
+            && let Err(wait) = self.count(limits.names.take(name, now))
+        {
+            limits.addresses.give_back(&counted.address, now);
+            return Err(wait);
         }
-        let end = paid_off.entry(counted(peer)).or_insert(now);
-        *end = (*end).max(now) + for_one(limit);
+        Ok(Attempt { attempts, counted: Some(counted) })
+    }
+
+    fn count(&self, admitted: Result<(), Duration>) -> Result<(), Duration> {
+        self.limited.fetch_add(admitted.is_err().into(), Ordering::Relaxed);
+        admitted
     }
 
     /// How many attempts were not authenticated, since the start.
@@ -78,85 +106,51 @@ impl Attempts {
     }
 }
 
-/// The time in which one failure is paid off.
-fn for_one(limit: Limit) -> Duration {
-    limit.per / limit.failures.get()
+impl Limits {
+    fn counted(&self, peer: Option<IpAddr>, name: Option<&str>) -> Counted {
+        Counted { address: network(peer), name: name.map(|name| self.hasher.hash_one(name)) }
+    }
 }
 
-/// The address under which failures are counted: of IPv6 the /64, since a host has a whole one to itself (RFC 4291
+impl Attempt {
+    /// It has failed.
+    pub(crate) fn fail(mut self) {
+        self.counted = None;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let (Some(limits), Some(Counted { address, name })) =
+            (&self.attempts.limits, self.counted)
+        {
+            let now = Instant::now();
+            limits.addresses.give_back(&address, now);
+            name.iter().for_each(|name| limits.names.give_back(name, now));
+        }
+    }
+}
+
+/// The address under which a peer is counted: of IPv6 the /64, since a host has a whole one to itself (RFC 4291
 /// §2.5.4).
-fn counted(peer: Option<IpAddr>) -> Option<IpAddr> {
+pub(crate) fn network(peer: Option<IpAddr>) -> Option<IpAddr> {
     peer.map(|address| match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         four => four,
     })
 }
 
-fn forget_half(paid_off: &mut HashMap<Option<IpAddr>, Instant>) {
-    let mut ends: Vec<Instant> = paid_off.values().copied().collect();
-    let half = ends.len() / 2;
-    let (_, middle, _) = ends.select_nth_unstable(half);
-    let middle = *middle;
-    paid_off.retain(|_, end| *end > middle);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn attempts(failures: u32, seconds: u64) -> Attempts {
+    fn attempts(failures: u32) -> Arc<Attempts> {
         let failures = NonZeroU32::new(failures).unwrap();
-        Attempts::new(Some((failures, Duration::from_secs(seconds))))
+        Arc::new(Attempts::new(Some((failures, Duration::from_secs(3600)))))
     }
 
     fn peer(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
-    }
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn as_many_may_fail_at_once_as_the_limit_says_and_then_one_per_interval() {
-        for failures in [1, 3, 60] {
-            let attempts = attempts(failures, 60);
-            let (one, now) = (peer("192.0.2.1"), Instant::now());
-            for _ in 0..failures {
-                assert_eq!(attempts.admit(one, now), Ok(()));
-                attempts.failed(one, now);
-            }
-            let wait = seconds(60 / u64::from(failures));
-            assert_eq!(attempts.admit(one, now), Err(wait));
-            assert_eq!(attempts.admit(one, now + wait / 2), Err(wait / 2));
-            assert_eq!(attempts.limited(), 2);
-            assert_eq!(attempts.admit(one, now + wait), Ok(()));
-            attempts.failed(one, now + wait);
-            assert_eq!(attempts.admit(one, now + wait), Err(wait));
-        }
-    }
-
-    #[test]
-    fn asking_does_not_count() {
-        let attempts = attempts(1, 60);
-        let now = Instant::now();
-        for _ in 0..100 {
-            assert_eq!(attempts.admit(peer("192.0.2.1"), now), Ok(()));
-        }
-        assert!(attempts.paid_off.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn old_failures_are_paid_off_and_no_credit_builds_up() {
-        let attempts = attempts(2, 60);
-        let (one, now) = (peer("192.0.2.1"), Instant::now());
-        for late in [0, 3600] {
-            let now = now + seconds(late);
-            attempts.failed(one, now);
-            assert_eq!(attempts.admit(one, now), Ok(()));
-            attempts.failed(one, now);
-            assert!(attempts.admit(one, now).is_err());
-        }
     }
 
     #[test]
@@ -167,39 +161,58 @@ mod tests {
             ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2"),
             ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
         ] {
-            let attempts = attempts(1, 60);
-            attempts.failed(peer(failing), now);
-            assert!(attempts.admit(peer(limited), now).is_err(), "{limited}");
-            assert_eq!(attempts.admit(peer(free), now), Ok(()), "{free}");
-            assert_eq!(attempts.admit(None, now), Ok(()));
+            let attempts = attempts(1);
+            attempts.begin(peer(failing), None, now).unwrap().fail();
+            assert!(attempts.admit(peer(limited), None, now).is_err(), "{limited}");
+            assert!(attempts.begin(peer(limited), None, now).is_err(), "{limited}");
+            assert_eq!(attempts.limited(), 2);
+            assert_eq!(attempts.admit(peer(free), None, now), Ok(()), "{free}");
+            assert_eq!(attempts.admit(None, None, now), Ok(()));
         }
-        let attempts = attempts(1, 60);
-        attempts.failed(None, now);
-        assert!(attempts.admit(None, now).is_err(), "those without an address are one");
+        let attempts = attempts(1);
+        attempts.begin(None, None, now).unwrap().fail();
+        assert!(attempts.admit(None, None, now).is_err(), "those without an address are one");
     }
 
     #[test]
-    fn memory_is_bounded_and_an_address_at_its_limit_is_not_forgotten() {
-        let attempts = attempts(60, 60);
-        let (one, now) = (peer("192.0.2.1"), Instant::now());
-        for _ in 0..60 {
-            attempts.failed(one, now);
+    fn names_are_counted_from_wherever_the_attempts_come() {
+        let (attempts, now) = (attempts(3), Instant::now());
+        for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+            attempts.begin(peer(address), Some("alice"), now).unwrap().fail();
         }
-        for other in 0..3 * ADDRESSES as u128 {
-            let network = Ipv6Addr::from_bits(other << 64);
-            attempts.failed(Some(network.into()), now + Duration::from_nanos(other as u64));
-            assert!(attempts.paid_off.lock().unwrap().len() <= ADDRESSES);
+        let other = peer("192.0.2.4");
+        assert!(attempts.begin(other, Some("alice"), now).is_err());
+        assert!(attempts.admit(other, Some("alice"), now).is_err());
+        assert_eq!(attempts.admit(other, Some("bob"), now), Ok(()));
+        for _ in 0..3 {
+            // What the name was refused does not count for the address.
+            attempts.begin(other, None, now).unwrap().fail();
         }
-        assert!(attempts.admit(one, now).is_err());
+        assert!(attempts.admit(other, None, now).is_err());
     }
 
     #[test]
-    fn without_a_limit_nothing_is_remembered() {
-        let attempts = Attempts::new(None);
+    fn an_attempt_counts_while_it_is_made_and_afterwards_only_if_it_failed() {
+        let (attempts, now) = (attempts(1), Instant::now());
+        let one = peer("192.0.2.1");
+        for _ in 0..10 {
+            let attempt = attempts.begin(one, Some("alice"), now).unwrap();
+            assert!(attempts.begin(one, None, now).is_err());
+            assert!(attempts.begin(None, Some("alice"), now).is_err());
+            drop(attempt);
+        }
+        attempts.begin(one, Some("alice"), now).unwrap().fail();
+        assert!(attempts.admit(one, None, now).is_err());
+        assert!(attempts.admit(None, Some("alice"), now).is_err());
+    }
+
+    #[test]
+    fn without_a_limit_everything_is_admitted() {
+        let (attempts, now) = (Arc::new(Attempts::new(None)), Instant::now());
         for _ in 0..1000 {
-            attempts.failed(peer("192.0.2.1"), Instant::now());
+            attempts.begin(peer("192.0.2.1"), Some("alice"), now).unwrap().fail();
         }
-        assert_eq!(attempts.admit(peer("192.0.2.1"), Instant::now()), Ok(()));
-        assert!(attempts.paid_off.lock().unwrap().is_empty());
+        assert_eq!(attempts.admit(peer("192.0.2.1"), Some("alice"), now), Ok(()));
+        assert_eq!(attempts.limited(), 0);
     }
 }

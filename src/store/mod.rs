@@ -3,6 +3,7 @@
 //! Must not know JWT, the roster, settings or HTTP.
 
 pub(crate) mod attempts;
+pub(crate) mod cell_rate;
 pub(crate) mod file_log;
 pub(crate) mod revocation_log;
 pub(crate) mod revocations;

@@ -4,11 +4,14 @@ use std::{fs::OpenOptions, io::Write, net::TcpStream, thread};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::support::{
-    accounts::unknown_key,
-    api_key::ApiKey,
-    raw_http::read_response,
-    server::{Server, eventually},
+use crate::{
+    oauth::form,
+    support::{
+        accounts::unknown_key,
+        api_key::ApiKey,
+        raw_http::{Response, read_response},
+        server::{Server, eventually},
+    },
 };
 
 /// How many secrets wait behind the one that is hashed, on two cores.
@@ -101,13 +104,45 @@ fn a_closed_connection_frees_its_place_in_the_queue() {
 }
 
 #[test]
+fn passwords_of_one_address_do_not_hold_up_those_of_another() {
+    let server = two_cores(&[("HALLPASS_TRUSTED_PROXIES", "127.0.0.1")]);
+    let path = server.dir.path().join("roster.toml");
+    let hash = bcrypt::hash("open sesame", 10).unwrap();
+    let mut roster = OpenOptions::new().append(true).open(path).unwrap();
+    writeln!(roster, "[users.alice]\npassword = '{hash}'").unwrap();
+    server.signal("HUP");
+    server.log_until("the roster is reloaded", |log| log.contains("reloaded the roster"));
+    let request = |address: &str, password: &str| {
+        let grant = [("grant_type", "password"), ("username", "alice"), ("password", password)];
+        form(server.anonymous().post("/token").header("X-Forwarded-For", address), &grant)
+    };
+    let mut guesses: Vec<_> = (0..20).map(|_| request("192.0.2.1", "guess").begin()).collect();
+    answered(&mut guesses);
+    request("192.0.2.2", "open sesame").expect(200);
+    let hashed = server.log().matches("code=invalid_grant").count();
+    assert!(hashed < 10, "{hashed} guesses of the other address came first");
+    // Those that wait are answered too.
+    for mut guess in guesses {
+        assert_eq!(read_response(&mut guess).unwrap().status, 400);
+    }
+}
+
+#[test]
 fn concurrent_attempts_are_limited_like_sequential_ones() {
     let server = two_cores(&[("HALLPASS_RATE_LIMIT", "3/h")]);
     let login = || server.anonymous().post("/login").header("X-API-Key", unknown_key()).answer();
-    let statuses: Vec<u16> = thread::scope(|scope| {
-        let callers: Vec<_> = (0..30).map(|_| scope.spawn(|| login().status)).collect();
-        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
-    });
-    let counted = |status| statuses.iter().filter(|one| **one == status).count();
-    assert_eq!((counted(401), counted(429)), (3, 27));
+    let grant = [("grant_type", "password"), ("username", "alice"), ("password", "guess")];
+    let at_once = |request: &(dyn Fn() -> Response + Sync)| -> Vec<u16> {
+        thread::scope(|scope| {
+            let callers: Vec<_> = (0..30).map(|_| scope.spawn(|| request().status)).collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        })
+    };
+    let counts = |statuses: Vec<u16>, wanted: [u16; 2]| {
+        wanted.map(|status| statuses.iter().filter(|one| **one == status).count())
+    };
+    assert_eq!(counts(at_once(&login), [401, 429]), [3, 27]);
+    let server = two_cores(&[("HALLPASS_RATE_LIMIT", "3/h")]);
+    let password = || form(server.anonymous().post("/token"), &grant).answer();
+    assert_eq!(counts(at_once(&password), [400, 429]), [3, 27]);
 }

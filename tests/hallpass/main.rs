@@ -20,6 +20,8 @@ mod credentials;
 mod cross_site;
 mod documents;
 mod enforcement;
+#[cfg(target_os = "linux")]
+mod first_logins;
 mod forged_tokens;
 #[cfg(target_os = "linux")]
 mod hash_pool;

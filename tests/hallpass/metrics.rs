@@ -13,7 +13,7 @@ use crate::support::{
     server::{Server, eventually},
 };
 
-const ON: (&str, &str) = ("HALLPASS_METRICS_BIND", "127.0.0.1:0");
+pub(crate) const ON: (&str, &str) = ("HALLPASS_METRICS_BIND", "127.0.0.1:0");
 const REQUESTS: &str = "hallpass_requests_total";
 const USES: &str = "hallpass_key_uses_total";
 const ENDS: &str = "hallpass_key_expires_timestamp_seconds";
@@ -30,7 +30,7 @@ fn request(address: SocketAddr, method: &str, target: &str) -> Response {
     Request { method, target, headers: Vec::new(), body: None }.send(address)
 }
 
-fn scrape(server: &Server) -> Scrape {
+pub(crate) fn scrape(server: &Server) -> Scrape {
     let answer = request(metrics_address(server), "GET", "/metrics");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));

@@ -1,6 +1,7 @@
-//! The limit on failed attempts: what is counted and who is refused.
+//! The limits on failed attempts and on tokens: what is counted and who is refused.
 
 use crate::{
+    metrics::{ON, scrape},
     oauth::{basic, form},
     support::{
         accounts::{unknown_key, with_wrong_secret},
@@ -33,6 +34,32 @@ fn exhaust(server: &Server, address: &str) {
 
 fn token<'s>(server: &'s Server, address: &str, pairs: &[(&str, &str)]) -> RequestBuilder<'s> {
     form(client_at(server, address).post("/token"), pairs)
+}
+
+/// Adds a user with the password `open sesame`.
+fn add_user(server: &Server, name: &str) {
+    let path = server.dir.path().join("roster.toml");
+    let hash = bcrypt::hash("open sesame", 4).unwrap();
+    let roster = std::fs::read_to_string(&path).unwrap();
+    let reloaded = server.log().matches("reloaded the roster").count();
+    std::fs::write(&path, format!("{roster}[users.{name}]\npassword = '{hash}'\n")).unwrap();
+    server.signal("HUP");
+    server.log_until("the roster is reloaded", |log| {
+        log.matches("reloaded the roster").count() > reloaded
+    });
+}
+
+fn password<'s>(
+    server: &'s Server,
+    address: &str,
+    name: &str,
+    password: &str,
+) -> RequestBuilder<'s> {
+    token(
+        server,
+        address,
+        &[("grant_type", "password"), ("username", name), ("password", password)],
+    )
 }
 
 fn retry_after(answer: &Response) -> u64 {
@@ -198,4 +225,97 @@ fn the_default_limit_is_sixty_a_minute() {
         (0..200).map(|_| request()).take_while(|answer| answer.status == 401).count();
     // One more for every second that has passed.
     assert!((60..120).contains(&until_limited), "{until_limited}");
+}
+
+#[test]
+fn a_good_key_under_another_name_is_counted_up_to_the_limit_and_no_further() {
+    let server = limited();
+    let key = server.accounts.key("reader");
+    login(&server, "192.0.2.1", key).expect(200);
+    let grant = [("grant_type", "client_credentials")];
+    let statuses: Vec<u16> = (0..50)
+        .map(|_| {
+            let request = token(&server, "192.0.2.1", &grant);
+            request.header("Authorization", basic("admin", key)).answer().status
+        })
+        .collect();
+    assert_eq!(statuses[..3], [401; 3]);
+    assert_eq!(statuses[3..], [429; 47]);
+    let answer = login(&server, "192.0.2.1", server.accounts.key("scoped")).expect(429);
+    assert!((1140..=1200).contains(&retry_after(&answer)), "one attempt in 20 minutes: {answer:?}");
+}
+
+#[test]
+fn passwords_are_limited_by_user_name_whether_anybody_has_it_or_not() {
+    let server = limited();
+    add_user(&server, "alice");
+    add_user(&server, "bob");
+    password(&server, "192.0.2.9", "bob", "open sesame").expect(200);
+    for name in ["alice", "bob", "nobody", "no/name"] {
+        for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+            password(&server, address, name, "guess").answer();
+        }
+    }
+    let fresh = limited();
+    add_user(&fresh, "alice");
+    for name in ["alice", "nobody", "no/name"] {
+        for number in 0..3 {
+            password(&fresh, &format!("198.51.100.{number}{}", name.len()), name, "guess")
+                .expect(400);
+        }
+        let limited = password(&fresh, "192.0.2.4", name, "open sesame").expect(429);
+        assert_eq!(limited.json()["error"], "invalid_request");
+        assert!((1140..=1200).contains(&retry_after(&limited)), "{limited:?}");
+    }
+    // Others at that address are not limited, and neither is a password that was right before.
+    login(&fresh, "192.0.2.4", &unknown_key()).refused(401, "invalid_api_key");
+    password(&server, "192.0.2.5", "bob", "open sesame").expect(200);
+}
+
+#[test]
+fn a_right_password_is_hashed_once() {
+    let server = Server::start_with(&[ON]);
+    add_user(&server, "alice");
+    for _ in 0..5 {
+        password(&server, "192.0.2.1", "alice", "open sesame").expect(200);
+    }
+    password(&server, "192.0.2.1", "alice", "guess").expect(400);
+    let hashed = scrape(&server).value("hallpass_hashing_total", &[("outcome", "done")]);
+    assert_eq!(hashed, Some(2.0));
+}
+
+#[test]
+fn one_client_or_user_gets_500_tokens_at_once_and_then_50_a_second() {
+    let server = Server::start();
+    add_user(&server, "alice");
+    let key = server.accounts.key("reader");
+    let by_key = |client: &str| login(&server, "192.0.2.1", server.accounts.key(client)).answer();
+    let by_token = || {
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", "reader"), ("client_secret", key)];
+        token(&server, "192.0.2.1", &form).answer()
+    };
+    let by_password = || password(&server, "192.0.2.1", "alice", "open sesame").answer();
+    let started = std::time::Instant::now();
+    let one = (0..2000).position(|_| by_key("reader").status == 429).expect("a limit");
+    let paid_off = started.elapsed().as_millis() as usize / 20 + 1;
+    assert!((500..=500 + paid_off).contains(&one), "{one}");
+    let refused =
+        std::iter::repeat_with(|| by_key("reader")).find(|one| one.status != 200).unwrap();
+    assert_eq!((refused.status, refused.code().as_str()), (429, "too_many_requests"));
+    assert_eq!(retry_after(&refused), 1);
+    let refused = std::iter::repeat_with(by_token).find(|one| one.status != 200).unwrap();
+    assert_eq!((refused.status, &refused.json()["error"]), (429, &"invalid_request".into()));
+    assert_eq!(retry_after(&refused), 1);
+    assert_eq!(
+        (by_key("admin").status, by_password().status),
+        (200, 200),
+        "others are not limited"
+    );
+    (0..2000).position(|_| by_password().status == 429).expect("a limit of the user");
+    assert_eq!(by_key("admin").status, 200);
+    // Neither is counted as a failure: the key is known.
+    server.key("reader").get("/request").expect(200);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(by_key("reader").status, 200);
 }

@@ -42,7 +42,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ),
         ("counters", &["diagnostics", "oauth", "policy"]),
     ],
-    &[("context", &["authority", "config", "roster"])],
+    &[("context", &["authority", "config", "oauth", "roster", "store"])],
     &[("enforce", &["diagnostics", "policy", "principal"]), ("metrics", &["authority"])],
     &[("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"])],
     &[("site", &["config", "diagnostics", "policy", "roster"])],

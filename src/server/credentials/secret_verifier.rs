@@ -5,7 +5,7 @@ use std::{
     collections::HashSet,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -16,17 +16,32 @@ use crate::{
     config::rate_limit::RateLimit,
     oauth::KeyId,
     principal::Principal,
-    roster::api_key::{ApiKey, ApiKeySyntaxError},
-    server::{credentials::hash_pool::HashPool, http::refusal::Refusal},
-    store::attempts::Attempts,
+    roster::{
+        api_key::{ApiKey, ApiKeySyntaxError},
+        verified_key::ApiKeyError,
+        verified_password::PasswordError,
+    },
+    server::{
+        credentials::{
+            hash_pool::{HashPool, Permit, SecretKind},
+            keyed_semaphore::KeyedSemaphore,
+        },
+        http::refusal::Refusal,
+        limits::PASSWORDS_PER_ADDRESS,
+    },
+    store::attempts::{self, Attempt, Attempts},
 };
 
-/// Verifies secrets, and counts the failed attempts of each peer.
+/// Verifies secrets, and counts the attempts that fail.
 #[derive(Debug)]
 pub(crate) struct SecretVerifier {
     authority: Arc<Authority>,
     pool: Arc<HashPool>,
     attempts: Arc<Attempts>,
+    /// One caller of each key that is not known yet.
+    hashed_keys: Arc<KeyedSemaphore<KeyId>>,
+    /// So many callers of each address.
+    hashed_passwords: Arc<KeyedSemaphore<Option<IpAddr>>>,
     /// The key ids that were presented with a secret to which they do not belong.
     old_keys: Mutex<HashSet<KeyId>>,
 }
@@ -46,13 +61,15 @@ pub(crate) enum SecretError {
 }
 
 impl SecretVerifier {
-    /// Verifies through `authority`, with at most `limit` failures per peer.
+    /// Verifies through `authority`, with at most `limit` failures of each address and for each user name.
     pub(crate) fn new(authority: Arc<Authority>, limit: Option<RateLimit>) -> Self {
         let pool = Arc::new(HashPool::beside_workers());
         Self {
             authority,
             pool,
             attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
+            hashed_keys: Arc::new(KeyedSemaphore::new(1)),
+            hashed_passwords: Arc::new(KeyedSemaphore::new(PASSWORDS_PER_ADDRESS)),
             old_keys: Mutex::default(),
         }
     }
@@ -78,34 +95,43 @@ impl SecretVerifier {
         let key = match ApiKey::parse(text) {
             Ok(key) => key,
             Err(error) => {
-                self.admit(peer)?;
-                self.attempts.failed(peer, Instant::now());
+                self.fail(peer)?;
                 return Err(self.malformed(error));
             }
         };
-        let known = || self.authority.authenticate_known_key(&key, Timestamp::now());
-        let verified = match known() {
-            Some(Ok(known)) => Ok(known),
-            Some(Err(error)) => {
-                self.admit(peer)?;
-                self.attempts.failed(peer, Instant::now());
-                Err(error)
-            }
-            None => {
-                let (authority, own) = (Arc::clone(&self.authority), key.clone());
-                let hash = move || authority.authenticate_key(&own, Timestamp::now());
-                self.hash(peer, known, hash).await.map_err(|error| error.about(&key))?
-            }
+        let verified = match self.authority.authenticate_known_key(&key, Timestamp::now()) {
+            Some(known) => known,
+            None => self.hash_key(&key, peer).await.map_err(|error| error.about(&key))?,
         };
-        match verified {
-            Ok(principal) if name.is_some_and(|name| name != principal.subject()) => {
-                self.attempts.failed(peer, Instant::now());
-                let reason = "the API key belongs to another client than the one named";
-                Err(SecretError::invalid(reason, Some(key.id())))
+        let reason = match verified {
+            Ok(principal) if name.is_none_or(|name| name == principal.subject()) => {
+                return Ok(principal);
             }
-            Ok(principal) => Ok(principal),
-            Err(error) => Err(SecretError::invalid(error.to_string(), Some(key.id()))),
+            Ok(_) => "the API key belongs to another client than the one named".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.fail(peer).map_err(|error| error.about(&key))?;
+        Err(SecretError::invalid(reason, Some(key.id())))
+    }
+
+    /// Hashes a key once, however many requests present it meanwhile.
+    async fn hash_key(
+        &self,
+        key: &ApiKey,
+        peer: Option<IpAddr>,
+    ) -> Result<Result<Arc<Principal>, ApiKeyError>, SecretError> {
+        self.admit(peer, None)?;
+        let alone = self.hashed_keys.acquire(key.id().clone()).await;
+        if let Some(known) = self.authority.authenticate_known_key(key, Timestamp::now()) {
+            return Ok(known);
         }
+        let permit = self.permit(SecretKind::ApiKey).await?;
+        let (authority, key) = (Arc::clone(&self.authority), key.clone());
+        run(permit, move || {
+            let _alone = alone;
+            authority.authenticate_key(&key, Timestamp::now())
+        })
+        .await
     }
 
     fn malformed(&self, error: ApiKeySyntaxError) -> SecretError {
@@ -147,53 +173,80 @@ impl SecretVerifier {
     ) -> Result<Principal, SecretError> {
         let known = || self.authority.authenticate_known_password(name, &password);
         let verified = match known() {
-            Some(known) => known,
-            None => {
-                let (authority, name, password) =
-                    (Arc::clone(&self.authority), name.to_owned(), password.clone());
-                let hash = move || authority.authenticate_password(&name, &password);
-                self.hash(peer, known, hash).await?
+            Some(Err(error)) => {
+                self.begin(peer, Some(name))?.fail();
+                Err(error)
             }
+            Some(Ok(user)) => Ok(user),
+            None => self.hash_password(name, &password, peer).await?,
         };
         verified.map_err(|error| SecretError::invalid(error.to_string(), None))
     }
 
-    /// Runs `hash` in the pool, unless `known` has the result by the time that a permit is free.
-    async fn hash<T: Send + 'static, E: Send + 'static>(
+    /// Hashes a password, unless it is known by the time that its turn comes.
+    async fn hash_password(
         &self,
+        name: &str,
+        password: &SecretString,
         peer: Option<IpAddr>,
-        known: impl Fn() -> Option<Result<T, E>>,
-        hash: impl FnOnce() -> Result<T, E> + Send + 'static,
-    ) -> Result<Result<T, E>, SecretError> {
-        self.admit(peer)?;
-        let permit = self.pool.acquire().await;
-        let permit = permit
-            .map_err(|full| SecretError::Unavailable(Refusal::overloaded(full.retry_after)))?;
-        // Meanwhile the same key may have been verified, or other attempts of the peer failed.
-        if permit.has_waited {
-            if let Some(known) = known() {
-                return Ok(known);
-            }
-            self.admit(peer)?;
+    ) -> Result<Result<Principal, PasswordError>, SecretError> {
+        let known = || self.authority.authenticate_known_password(name, password);
+        self.admit(peer, Some(name))?;
+        let slot = self.hashed_passwords.acquire(attempts::network(peer)).await;
+        if let Some(known) = known() {
+            return Ok(known);
         }
-        let attempts = Arc::clone(&self.attempts);
-        let counted = move || {
-            let verified = hash();
-            // Counted here, because a peer that has hung up in the meantime has tried all the same.
+        let attempt = self.begin(peer, Some(name))?;
+        let permit = self.permit(SecretKind::Password).await?;
+        if let Some(known) = known() {
+            return Ok(known);
+        }
+        let (authority, name, password) =
+            (Arc::clone(&self.authority), name.to_owned(), password.clone());
+        run(permit, move || {
+            let _slot = slot;
+            let verified = authority.authenticate_password(&name, &password);
+            // Here, because a peer that has hung up in the meantime has tried all the same.
             if verified.is_err() {
-                attempts.failed(peer, Instant::now());
+                attempt.fail();
             }
             verified
-        };
-        permit.run(counted).await.map_err(|error| {
-            SecretError::Unavailable(Refusal::internal(format!("cannot hash: {error}")))
         })
+        .await
     }
 
-    fn admit(&self, peer: Option<IpAddr>) -> Result<(), SecretError> {
-        let admitted = self.attempts.admit(peer, Instant::now());
-        admitted.map_err(|wait| SecretError::Unavailable(Refusal::too_many_requests(wait)))
+    /// Whether the peer may make an attempt.
+    fn admit(&self, peer: Option<IpAddr>, name: Option<&str>) -> Result<(), SecretError> {
+        self.attempts.admit(peer, name, Instant::now()).map_err(too_many)
     }
+
+    fn begin(&self, peer: Option<IpAddr>, name: Option<&str>) -> Result<Attempt, SecretError> {
+        self.attempts.begin(peer, name, Instant::now()).map_err(too_many)
+    }
+
+    /// Counts an API key that failed, if the peer could make the attempt at all.
+    fn fail(&self, peer: Option<IpAddr>) -> Result<(), SecretError> {
+        self.begin(peer, None).map(Attempt::fail)
+    }
+
+    async fn permit(&self, kind: SecretKind) -> Result<Permit, SecretError> {
+        let permit = self.pool.acquire(kind).await;
+        permit.map_err(|full| SecretError::Unavailable(Refusal::overloaded(full.retry_after)))
+    }
+}
+
+fn too_many(wait: Duration) -> SecretError {
+    SecretError::Unavailable(Refusal::too_many_requests(wait))
+}
+
+async fn run<T: Send + 'static>(
+    permit: Permit,
+    hash: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SecretError> {
+    let hashed = permit.run(hash).await;
+    hashed.map_err(|error| {
+        SecretError::Unavailable(Refusal::internal(format!("cannot hash: {error}")))
+    })
 }
 
 impl SecretError {

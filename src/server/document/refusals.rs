@@ -86,7 +86,7 @@ const POSSIBLE: &[PossibleRefusal] = &[
     PossibleRefusal {
         name: "TooManyRequests",
         is_possible: |operation| operation.requirement.hashes_secrets(),
-        description: |_| "Too many attempts from this address failed. An API key that was verified before is accepted all the same.",
+        description: |_| "Too many attempts from this address, or for this user name, failed; an API key or password that was verified before is accepted all the same. Or one client or user gets too many tokens.",
         example: |_| Refusal::too_many_requests(Duration::from_secs(2)),
     },
     PossibleRefusal {

@@ -77,7 +77,7 @@ codes! {
     UriTooLong: URI_TOO_LONG, InvalidRequest;
     /// The operation does not take bodies of this type.
     UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE, InvalidRequest;
-    /// Too many attempts from this address failed; `Retry-After` says when to try again.
+    /// Too many attempts from this address or for this user name failed, or one client or user gets too many tokens; `Retry-After` says when to try again.
     TooManyRequests: TOO_MANY_REQUESTS, InvalidRequest;
     /// The queue of secrets to hash is full; `Retry-After` says when to try again.
     Overloaded: SERVICE_UNAVAILABLE, ServerError;

@@ -192,13 +192,19 @@ impl Refusal {
         Self::new(Code::UnsupportedMediaType, format!("Send the body as {wanted}."))
     }
 
-    /// 429: too many attempts of the peer failed.
+    /// 429: too many attempts of the peer, or with the password of a user, failed.
     pub(crate) fn too_many_requests(wait: Duration) -> Self {
         Self::retry_after(
             Code::TooManyRequests,
-            "Too many attempts from this address failed.",
+            "Too many attempts from this address, or for this user name, failed.",
             wait,
         )
+    }
+
+    /// 429: the client or user gets tokens faster than one may.
+    pub(crate) fn too_many_tokens(wait: Duration) -> Self {
+        let what = "This client or user gets too many tokens: use one until it expires.";
+        Self::retry_after(Code::TooManyRequests, what, wait)
     }
 
     /// 503: the queue of the hash pool is full.

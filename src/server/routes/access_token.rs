@@ -1,6 +1,6 @@
 //! Issuing an access token, as `/login` and `/token` do, and the answer that hands it over (RFC 6749 §5.1).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::web;
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ impl TokenResponse {
     }
 }
 
-/// Issues a token. A slow signature is made on the blocking pool.
+/// Issues a token, if the client or user has not got too many just now. A slow signature is made on the blocking pool.
 ///
 /// # Errors
 /// The refusal for what was asked for.
@@ -55,7 +55,11 @@ pub(crate) async fn issue(
     request: IssueRequest,
     now: Timestamp,
 ) -> Result<IssuedToken, Refusal> {
-    let authority = &context.authority;
+    let (authority, subject) = (&context.authority, principal.ours().map(|(subject, _)| subject));
+    if let Some(subject) = subject {
+        let taken = context.issued.take(subject.clone(), Instant::now());
+        taken.map_err(Refusal::too_many_tokens)?;
+    }
     // RSA takes a millisecond and more, every other algorithm less than a switch of threads.
     let issued = if authority.signing_algorithm() == "RS256" {
         let (authority, principal) = (Arc::clone(authority), Arc::clone(principal));
@@ -65,6 +69,9 @@ pub(crate) async fn issue(
     } else {
         authority.issue(principal, request, now)
     };
+    if let (Err(_), Some(subject)) = (&issued, subject) {
+        context.issued.give_back(subject, Instant::now());
+    }
     issued.map_err(|error| match error {
         IssueError::Scope(_) | IssueError::TooLong(_) => not_possible(Code::InvalidScope, &error),
         IssueError::Lifetime(_) | IssueError::Foreign => not_possible(Code::InvalidRequest, &error),

@@ -75,7 +75,8 @@ pub(crate) fn requests(server: &Server, token: &str) -> Vec<Expectation> {
     let request = |line: &str, header: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
     vec![
         (request("GET /request", &format!("Authorization: Bearer {token}\r\n")), &[200]),
-        (request("POST /login", &format!("X-API-Key: {key}\r\n")), &[200]),
+        // One client gets 50 tokens a second.
+        (request("POST /login", &format!("X-API-Key: {key}\r\n")), &[200, 429]),
         (request("GET /clients", &format!("Authorization: Bearer {token}\r\n")), &[403]),
         (request("GET /health/ready", ""), &[200, 503]),
         (request("GET /openapi.json", ""), &[200]),

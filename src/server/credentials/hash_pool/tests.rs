@@ -17,7 +17,7 @@ type Task = JoinHandle<Result<io::Result<u64>, QueueFull>>;
 fn work(pool: &Arc<HashPool>) -> (Sender<u64>, Task) {
     let (pool, (end, told)) = (Arc::clone(pool), channel());
     let task = async move {
-        let permit = pool.acquire().await?;
+        let permit = pool.acquire(SecretKind::ApiKey).await?;
         Ok(permit.run(move || told.recv().unwrap_or(0)).await)
     };
     (end, spawn(task))
@@ -71,7 +71,7 @@ async fn a_full_queue_refuses_at_once_and_says_when_it_will_be_empty() {
     let (pool, _end, _waiting) = full().await;
     pool.done.store(10, Ordering::Relaxed);
     pool.busy.store(Duration::from_millis(500).as_nanos() as u64, Ordering::Relaxed);
-    let refused = pool.acquire().await.err();
+    let refused = pool.acquire(SecretKind::ApiKey).await.err();
     let (ahead, mean) = (QUEUE_PER_THREAD as u32 + 1, Duration::from_millis(50));
     assert_eq!(refused, Some(QueueFull { retry_after: mean * ahead }));
     assert_eq!((pool.refused(), pool.waiting()), (1, QUEUE_PER_THREAD));
@@ -108,25 +108,54 @@ async fn work_that_was_begun_finishes_even_if_its_caller_is_dropped() {
 }
 
 #[actix_web::test]
-async fn a_panic_costs_the_caller_its_answer_and_the_lane_nothing() {
+async fn a_panic_costs_the_caller_its_answer_and_the_pool_nothing() {
     let pool = Arc::new(HashPool::new(1));
     for _ in 0..2 {
-        let permit = pool.acquire().await.ok().unwrap();
+        let permit = pool.acquire(SecretKind::ApiKey).await.ok().unwrap();
         let panics = || -> u64 { panic!("on purpose") };
         assert!(permit.run(panics).await.is_err());
     }
     eventually(|| pool.running() == 0).await;
-    let permit = pool.acquire().await.ok().unwrap();
+    let permit = pool.acquire(SecretKind::ApiKey).await.ok().unwrap();
     assert_eq!(permit.run(|| 1).await.unwrap(), 1);
+}
+
+#[actix_web::test]
+async fn keys_come_before_passwords_whatever_came_first() {
+    let pool = Arc::new(HashPool::new(1));
+    let (end, _) = work(&pool);
+    eventually(|| pool.running() == 1).await;
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for kind in [SecretKind::Password, SecretKind::ApiKey, SecretKind::Password, SecretKind::ApiKey]
+    {
+        let (pool, order) = (Arc::clone(&pool), Arc::clone(&order));
+        let waiting = pool.waiting();
+        tasks.push(spawn({
+            let pool = Arc::clone(&pool);
+            async move {
+                let permit = pool.acquire(kind).await.ok().unwrap();
+                permit.run(move || order.lock().unwrap().push(kind)).await.unwrap();
+            }
+        }));
+        eventually(|| pool.waiting() == waiting + 1).await;
+    }
+    end.send(1).unwrap();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    use SecretKind::{ApiKey, Password};
+    assert_eq!(*order.lock().unwrap(), [ApiKey, ApiKey, Password, Password]);
 }
 
 #[cfg(target_os = "linux")]
 #[actix_web::test]
-async fn the_work_runs_at_low_priority_and_nothing_else_does() {
+async fn passwords_are_hashed_at_low_priority_and_nothing_else_is() {
     let niceness = || rustix::process::getpriority_process(None).unwrap();
-    let here = niceness();
-    let permit = Arc::new(HashPool::new(1)).acquire().await.ok().unwrap();
-    let there = permit.run(niceness).await.unwrap();
-    assert_eq!(there, (here + NICE).min(19));
-    assert_eq!(niceness(), here);
+    let (pool, here) = (Arc::new(HashPool::new(1)), niceness());
+    for (kind, nice) in [(SecretKind::Password, NICE), (SecretKind::ApiKey, 0)] {
+        let permit = pool.acquire(kind).await.ok().unwrap();
+        assert_eq!(permit.run(niceness).await.unwrap(), (here + nice).min(19));
+        assert_eq!(niceness(), here);
+    }
 }
