@@ -12,6 +12,27 @@ pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
     }
 }
 
+/// What stands for a parameter where any value will do.
+const EXAMPLE: &str = "example";
+
+/// The decoded path of a template with `value` for each parameter; none where the template is malformed.
+pub(crate) fn filled(template: &str, value: &str) -> Option<String> {
+    let template = Template::parse(template).ok()?;
+    let segments: Vec<_> = template.0.iter().map(|segment| segment.0.join(value)).collect();
+    Some(segments.join("/"))
+}
+
+/// A decoded path that both templates match; none where there is no such path, or a template is malformed.
+pub(crate) fn overlap(one: &str, other: &str) -> Option<String> {
+    let (one, other) = (Template::parse(one).ok()?, Template::parse(other).ok()?);
+    if one.0.len() != other.0.len() {
+        return None;
+    }
+    let pairs = one.0.iter().zip(&other.0);
+    let segments: Option<Vec<_>> = pairs.map(|(one, other)| one.overlap(other)).collect();
+    segments.map(|segments| segments.join("/"))
+}
+
 const UNBALANCED: &str = "has an unbalanced brace; a parameter is written `{name}`, a brace `%7B`";
 
 /// A path template without the names of its parameters, so that templates that differ only in names are equal.
@@ -102,6 +123,21 @@ impl Segment {
             rest = tail;
         }
         rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !is_dot_segment(text)
+    }
+
+    /// A text that both match. Of two patterns with several parameters in a segment, it can miss one.
+    fn overlap(&self, other: &Self) -> Option<String> {
+        let edges = |first: &Self, last: &Self| {
+            [
+                first.0.first().map_or("", |text| text),
+                EXAMPLE,
+                last.0.last().map_or("", |text| text),
+            ]
+            .concat()
+        };
+        let texts =
+            [self.0.join(EXAMPLE), other.0.join(EXAMPLE), edges(self, other), edges(other, self)];
+        texts.into_iter().find(|text| self.matches(text) && other.matches(text))
     }
 
     fn rank(&self) -> (bool, Reverse<usize>) {

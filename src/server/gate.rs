@@ -70,7 +70,7 @@ impl Gate {
     ///
     /// `about` is what the application says of itself: title, version, description, tags, usually
     /// `Api::openapi()` of a `#[derive(OpenApi)]`. `operations` registers handlers that carry `#[utoipa::path]`;
-    /// it is called once here and once in every worker, and what it passes to `app_data` reaches the handlers, as does
+    /// it is called twice here and once in every worker, and what it passes to `app_data` reaches the handlers, as does
     /// this gate (`web::Data<Gate>`).
     ///
     /// The document of all these operations is completed (security schemes, refusals), compiled and published here,
@@ -78,7 +78,8 @@ impl Gate {
     ///
     /// # Errors
     /// Every operation whose `security` is missing or cannot be enforced, and every operation whose path hallpass
-    /// serves itself; only `GET /` may be the application's own.
+    /// serves itself; only `GET /` may be the application's own. Every two handlers of which one could answer requests
+    /// that are judged as the other's.
     pub fn protect(
         &self,
         about: OpenApi,

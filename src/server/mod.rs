@@ -13,6 +13,7 @@ pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod prepare;
 pub(crate) mod routes;
+pub(crate) mod routing;
 pub(crate) mod serve;
 pub(crate) mod site;
 pub mod testing;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use actix_cors::Cors;
 use actix_web::{
-    App, Error,
+    App, Error, HttpResponse,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::header,
     middleware::{Condition, from_fn},
@@ -23,12 +23,17 @@ use crate::{
     server::{
         context::Context,
         document::{complete::complete, introduction},
-        enforce::{access_log::log_access, guard::Guard, middleware::enforce},
+        enforce::{
+            access_log::log_access,
+            guard::{Guard, not_found},
+            middleware::enforce,
+        },
         http::{extractors, request_info::REQUEST_ID},
         routes::{
             self,
             pages::{self, Published},
         },
+        routing::route_conflicts::check,
     },
 };
 
@@ -48,6 +53,8 @@ pub struct Site {
     document: Arc<Value>,
     published: web::Data<Published>,
     guard: Arc<Guard>,
+    /// The paths whose handlers do not take every request that the document has for them.
+    partial: Arc<[String]>,
 }
 
 /// The document of hallpass' own operations, as `hallpass openapi` prints it, and its policy.
@@ -107,8 +114,10 @@ impl Site {
         (document, policy): (Value, Policy),
     ) -> Result<Self, Diagnostics> {
         let published = web::Data::new(Published::new(&document).map_err(unserializable)?);
-        let guard = Arc::new(Guard::new(policy, &context)?);
-        Ok(Self { context, operations, pages, document: Arc::new(document), published, guard })
+        let routing = check(&policy, |config| register(config, &pages, &operations))?;
+        let guard = Arc::new(Guard::new(policy, &routing, &context)?);
+        let (document, partial) = (Arc::new(document), routing.partial.into_iter().collect());
+        Ok(Self { context, operations, pages, document, published, guard, partial })
     }
 
     /// The same operations under another document, which is published and enforced instead: one that was written
@@ -168,13 +177,22 @@ impl Site {
         config
             .app_data(web::Data::from(Arc::clone(&self.context)))
             .app_data(self.published.clone());
-        // Ours come first: no template of the application may match a concrete path of ours.
-        routes::register(&mut ServiceConfig::new(config));
-        pages::register(config, &self.pages);
-        let mut config = ServiceConfig::new(config);
-        extractors::configure(&mut config);
-        (self.operations)(&mut config);
+        register(config, &self.pages, &self.operations);
+        // What a guard or a regular expression leaves may not go on to a route that is added later.
+        for path in self.partial.iter() {
+            config.route(path, web::to(async || Err::<HttpResponse, _>(not_found())));
+        }
     }
+}
+
+/// Registers everything that a site serves.
+fn register(config: &mut web::ServiceConfig, pages: &[&str], operations: &Operations) {
+    // Ours come first: no template of the application may match a concrete path of ours.
+    routes::register(&mut ServiceConfig::new(config));
+    pages::register(config, pages);
+    let mut config = ServiceConfig::new(config);
+    extractors::configure(&mut config);
+    operations(&mut config);
 }
 
 impl fmt::Debug for Site {

@@ -41,6 +41,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
             &["config", "diagnostics", "oauth", "policy", "principal", "roster", "tokens"],
         ),
         ("counters", &["diagnostics", "oauth", "policy"]),
+        ("routing", &["diagnostics", "policy"]),
     ],
     &[("context", &["authority", "config", "oauth", "roster", "store"])],
     &[("enforce", &["diagnostics", "policy", "principal"]), ("metrics", &["authority"])],

@@ -29,6 +29,7 @@ use crate::{
             endpoints,
             refusal::{Refusal, Shape},
         },
+        routing::route_conflicts::Routing,
     },
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct Guard {
 pub(crate) struct GuardedOperation {
     pub(crate) operation: Operation,
     pub(crate) counters: OperationCounters,
+    /// Whether the site itself registers a handler for it, so that the router was compared with the policy at start.
+    pub(crate) is_registered: bool,
     /// Whether the router takes the path for this operation; known once asked, where the path has no parameters.
     pub(crate) is_routed: Option<OnceLock<bool>>,
     locations: Locations,
@@ -75,11 +78,16 @@ pub(crate) enum Verdict {
 impl Guard {
     /// # Errors
     /// A scheme of an issuer that is not in the roster.
-    pub(crate) fn new(policy: Policy, context: &Context) -> Result<Self, Diagnostics> {
+    pub(crate) fn new(
+        policy: Policy,
+        routing: &Routing,
+        context: &Context,
+    ) -> Result<Self, Diagnostics> {
         let guarded = |operation: &Operation| {
             let counters = OperationCounters::new(operation, &context.counters);
             Ok(GuardedOperation {
                 counters: counters.map_err(counters::diagnostic)?,
+                is_registered: routing.registered.contains(&operation.position),
                 is_routed: (!operation.path.contains('{')).then(OnceLock::new),
                 locations: Locations::new(&operation.requirement),
                 challenges: Challenges::new(&operation.requirement),
@@ -96,13 +104,18 @@ impl Guard {
         })
     }
 
-    /// Decides whether a request may pass.
+    /// Decides whether a request may pass. Without a handler, where `is_served` says so, the operation is not found and
+    /// no credential is read.
     pub(crate) async fn judge(
         &self,
         context: &Context,
         presented: &Presented<'_>,
+        is_served: impl FnOnce(&GuardedOperation) -> bool,
     ) -> Judgement<'_> {
         match self.find(presented) {
+            Ok(operation) if !is_served(operation) => {
+                Judgement { operation: None, verdict: Err(not_found()) }
+            }
             Ok(operation) => Judgement {
                 operation: Some(operation),
                 verdict: self.authorize(context, operation, presented).await,

@@ -1,9 +1,9 @@
 //! The middleware around every application: has each request judged, and lets those pass that may.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpMessage,
+    Error, HttpMessage, HttpRequest,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -22,6 +22,7 @@ use crate::server::{
     },
     http::{code::Code, refusal::Refusal, request_info::RequestInfo},
     limits::URL_BYTES,
+    routing::registered::template,
 };
 
 /// Lets a request pass to its handler if the document allows it. A refusal is an answer like any other: an `Err` would
@@ -72,28 +73,27 @@ async fn judge<'g>(context: &Context, guard: &'g Guard, request: &ServiceRequest
         host: host.or_else(|| request.uri().authority().map(|host| host.as_str().as_bytes())),
         peer: RequestInfo::find(request.request()).and_then(|info| info.peer),
     };
-    let judgement = guard.judge(context, &presented).await;
-    match judgement.operation {
-        Some(operation) if !is_routed(operation, request, path) => {
-            log::error!(
-                deferred = true;
-                "{} is not served: the router takes {path} for another route; register concrete paths first",
-                operation.operation.path
-            );
-            Judgement { operation: None, verdict: Err(not_found()) }
-        }
-        _ => judgement,
-    }
+    guard.judge(context, &presented, |operation| is_routed(operation, request, path)).await
 }
 
 /// Whether the router takes this path for the operation's. It takes what was registered first, documented or not, and
 /// the policy what is most specific: where they differ, a handler would run under the requirement of another operation.
 fn is_routed(guarded: &GuardedOperation, request: &ServiceRequest, path: &str) -> bool {
-    let ask = || {
-        let pattern = request.resource_map().match_pattern(path);
-        pattern.is_some_and(|pattern| template(&pattern) == guarded.operation.path)
-    };
-    guarded.is_routed.as_ref().map_or_else(ask, |known| *known.get_or_init(ask))
+    let ask = || is_of(guarded, request.resource_map().match_pattern(path).as_deref());
+    let is_routed = guarded.is_routed.as_ref().map_or_else(ask, |known| *known.get_or_init(ask));
+    if !is_routed {
+        log::error!(
+            deferred = true;
+            "{} is not served: the router takes {path} for another route; register concrete paths first",
+            guarded.operation.path
+        );
+    }
+    is_routed
+}
+
+/// Whether a pattern of the router is the path of the operation.
+fn is_of(guarded: &GuardedOperation, pattern: Option<&str>) -> bool {
+    pattern.is_some_and(|pattern| template(pattern) == guarded.operation.path)
 }
 
 async fn pass(
@@ -114,29 +114,26 @@ async fn pass(
         request.head_mut().method = Method::GET;
     }
     let mut response = shape(context, next.call(request).await?);
+    if let Some(guarded) = operation
+        && let Some(other) = foreign_pattern(guarded, response.request())
+    {
+        log::error!(
+            deferred = true;
+            "the answer of {other} to a request for {} is withheld: a guard of the router chose another handler than \
+             the one whose `security` was met",
+            guarded.operation.path
+        );
+        response = refuse(context, response.into_parts().0, &not_found());
+    }
     if is_protected && !response.headers().contains_key(CACHE_CONTROL) {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
 }
 
-/// A pattern of the router as the document writes it: `/x/{id:[0-9]{2}}` is `/x/{id}`.
-fn template(pattern: &str) -> Cow<'_, str> {
-    if !pattern.contains(':') {
-        return Cow::Borrowed(pattern);
-    }
-    let (mut template, mut depth, mut in_regex) = (String::new(), 0_usize, false);
-    for character in pattern.chars() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            ':' if depth == 1 => in_regex = true,
-            _ => {}
-        }
-        in_regex &= depth > 0;
-        if !in_regex {
-            template.push(character);
-        }
-    }
-    Cow::Owned(template)
+/// The pattern of the handler that answered, where it is not the one of the operation. Only routes that were added to
+/// the application of a site can be such: the others were compared with the policy at start.
+fn foreign_pattern(guarded: &GuardedOperation, request: &HttpRequest) -> Option<String> {
+    let pattern = if guarded.is_registered { None } else { request.match_pattern() };
+    pattern.filter(|pattern| !is_of(guarded, Some(pattern)))
 }

@@ -6,4 +6,5 @@ mod metrics;
 mod passwords;
 mod principals;
 mod protect;
+mod routing;
 mod scopes_and_middleware;

@@ -1,0 +1,213 @@
+//! Whether the router takes every request to the handler of the operation that the policy finds for it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use actix_web::web::ServiceConfig;
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    policy::{
+        compiled::{Lookup, Policy},
+        operation::Operation,
+        paths::{filled, overlap},
+    },
+    server::routing::registered::{Registered, Resource},
+};
+
+/// Stands for any value of a parameter.
+const ANY: &str = "example";
+
+/// Values of a parameter, one of which most regular expressions match.
+const VALUES: [&str; 5] = [ANY, "1", "A", "a1", "en"];
+
+/// What is known of the routes of an application.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    /// The operations that handlers are registered for, by position.
+    pub(crate) registered: HashSet<usize>,
+    /// The paths whose handlers do not take every request that the document has for them: nothing that is registered
+    /// later may take the rest.
+    pub(crate) partial: BTreeSet<String>,
+}
+
+/// Compares the router of the application that `register` makes with the policy.
+///
+/// # Errors
+/// Every two registrations of which one could answer requests that were judged as the other's, and every pattern that
+/// the router reads otherwise than the document.
+pub(crate) fn check(
+    policy: &Policy,
+    register: impl FnOnce(&mut ServiceConfig),
+) -> Result<Routing, Diagnostics> {
+    let checker = Checker { policy, app: Registered::read(register)? };
+    let (mut registered, mut partial) = (HashSet::new(), BTreeSet::new());
+    let mut found = Vec::new();
+    for operation in policy.operations() {
+        let mut at_path = checker.app.resources.iter().filter(|one| one.template == operation.path);
+        found.extend(checker.misplaced(operation));
+        let Some(first) = at_path.next() else { continue };
+        let own = checker.app.resources.iter().find(|one| is_of(operation, one));
+        if own.is_some() {
+            registered.insert(operation.position);
+        }
+        let resource = own.unwrap_or(first);
+        if resource.is_partial() {
+            partial.insert(operation.path.clone());
+        }
+        found.extend(checker.doubled(operation));
+        found.extend(wider(operation, resource));
+        found.extend(checker.hidden(operation, resource));
+        found.extend(checker.shared(operation, resource));
+    }
+    let mut diagnostics = Diagnostics::default();
+    for (at, diagnostic) in found.iter().enumerate() {
+        if !found.iter().take(at).any(|known| known == diagnostic) {
+            diagnostics.push(diagnostic.clone());
+        }
+    }
+    diagnostics.or(Routing { registered, partial })
+}
+
+struct Checker<'p> {
+    policy: &'p Policy,
+    app: Registered,
+}
+
+impl Checker<'_> {
+    /// The annotation has another path or method than the handler is registered with.
+    fn misplaced(&self, operation: &Operation) -> Option<Diagnostic> {
+        let name = operation.operation_id.as_deref()?;
+        let named = || self.app.resources.iter().filter(|one| one.name.as_deref() == Some(name));
+        let elsewhere = named().next().filter(|_| !named().any(|one| is_of(operation, one)))?;
+        let what = format!(
+            "is the operation of the handler `{name}`, which is registered as {} {}; give both the same method and path",
+            elsewhere.methods.join(", "),
+            elsewhere.pattern
+        );
+        Some(Diagnostic::new(label(operation), what))
+    }
+
+    /// More than one handler at the path of the operation takes its method.
+    fn doubled(&self, operation: &Operation) -> Option<Diagnostic> {
+        let at_path: Vec<_> =
+            self.app.resources.iter().filter(|one| one.template == operation.path).collect();
+        let methods: HashSet<_> = at_path.iter().flat_map(|one| &one.methods).collect();
+        let is_doubled = at_path.len() > methods.len()
+            || at_path.iter().any(|one| one.is_shadowed || !one.guards.is_empty());
+        if at_path.len() < 2 || !is_doubled {
+            return None;
+        }
+        let names: Vec<_> = at_path.iter().map(|one| name(one)).collect();
+        let guards: BTreeSet<_> = at_path.iter().flat_map(|one| &one.guards).collect();
+        let guards: Vec<_> = guards.into_iter().map(|guard| format!("`{guard}`")).collect();
+        let chosen = match guards.as_slice() {
+            [] => String::new(),
+            guards => format!(" by the guard {}", guards.join(", ")),
+        };
+        let what = format!(
+            "{} are registered at this path, and the router chooses between them{chosen}, so one could run under the \
+             `security` of another; give each a path of its own, or one handler to the method",
+            names.join(" and ")
+        );
+        Some(Diagnostic::new(format!("{} {}", operation.method, operation.path), what))
+    }
+
+    /// The router takes a path of the operation for something that was registered before it.
+    fn hidden(&self, operation: &Operation, resource: &Resource) -> Vec<Diagnostic> {
+        let overlaps = self.app.resources.iter().map(|one| overlap(&operation.path, &one.template));
+        let own = VALUES.iter().map(|value| filled(&operation.path, value));
+        let paths = own.chain(overlaps).flatten().filter(|path| resource.is_match(path));
+        let paths: BTreeSet<_> = paths.filter(|path| self.is_judged_as(operation, path)).collect();
+        let hidden = paths.iter().filter_map(|path| {
+            let what = match self.app.pattern_for(path) {
+                Some(pattern) => {
+                    let mut resources = self.app.resources.iter();
+                    let taker = resources.find(|one| one.pattern == pattern)?;
+                    if taker.template == operation.path {
+                        return None;
+                    }
+                    format!(
+                        "is registered after {} at `{pattern}`, and the router takes `{path}` for that one; register \
+                         the more specific path first",
+                        self.describe(taker)
+                    )
+                }
+                None => format!(
+                    "is registered after the scope `{}`, and the router looks for `{path}` only there; register it \
+                     before the scope, or in it",
+                    self.app.scope_for(path).unwrap_or("/")
+                ),
+            };
+            Some(Diagnostic::new(label(operation), what))
+        });
+        hidden.collect()
+    }
+
+    /// The handler leaves requests that were judged as its own to a handler of another path.
+    fn shared(&self, operation: &Operation, resource: &Resource) -> Vec<Diagnostic> {
+        let others = self.app.resources.iter();
+        let others =
+            others.filter(|one| one.template != operation.path && one.takes(&operation.method));
+        let shared = others.filter_map(|other| {
+            let because = match resource.takes(&operation.method) {
+                true => resource.leaves_to(other)?,
+                false => format!("no handler is registered for {}", operation.method),
+            };
+            let own = || filled(&operation.path, ANY).filter(|path| other.is_match(path));
+            let path = overlap(&operation.path, &other.template).or_else(own)?;
+            let what = format!(
+                "requests of `{path}` go on to {} at `{}` where {because}, and would be answered there under the `security` \
+                 of this operation; give them paths that do not overlap, and check the condition in the handler",
+                self.describe(other), other.pattern
+            );
+            self.is_judged_as(operation, &path)
+                .then(|| Diagnostic::new(label(operation), what))
+        });
+        shared.collect()
+    }
+
+    fn is_judged_as(&self, operation: &Operation, path: &str) -> bool {
+        matches!(
+            self.policy.find(&operation.method, path),
+            Lookup::Operation(found) if found.position == operation.position
+        )
+    }
+
+    /// The operations of a resource, or the name of its handler.
+    fn describe(&self, resource: &Resource) -> String {
+        let mut operations = self.policy.operations();
+        let operation = operations.find(|operation| is_of(operation, resource));
+        operation.map_or_else(|| name(resource), label)
+    }
+}
+
+fn is_of(operation: &Operation, resource: &Resource) -> bool {
+    resource.template == operation.path && resource.takes(&operation.method)
+}
+
+/// A parameter of the router takes more than one segment.
+fn wider(operation: &Operation, resource: &Resource) -> Option<Diagnostic> {
+    let is_wide = ["example/example", "a/b", "1/1", "/"].into_iter().any(|value| {
+        let path = filled(&operation.path, value);
+        path.is_some_and(|path| path != operation.path && resource.is_match(&path))
+    });
+    let what = format!(
+        "is registered as `{}`, which takes several segments, and a parameter of a document takes one; write a parameter \
+         for each segment",
+        resource.pattern
+    );
+    (is_wide && !resource.is_template()).then(|| Diagnostic::new(label(operation), what))
+}
+
+/// `GET /a (`list_invoices`)`.
+fn label(operation: &Operation) -> String {
+    let id = operation.operation_id.as_ref().map_or_else(String::new, |id| format!(" (`{id}`)"));
+    format!("{} {}{id}", operation.method, operation.path)
+}
+
+fn name(resource: &Resource) -> String {
+    match &resource.name {
+        Some(name) => format!("the handler `{name}`"),
+        None => "a handler without a name".to_owned(),
+    }
+}
