@@ -154,25 +154,28 @@ impl Authority {
     /// Verifies a token, or finds it among those that were verified before; whatever may have changed since is checked
     /// every time: the time, the revocations, the roster.
     fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<CachedToken>, TokenError> {
+        let roster = self.roster.load();
         let cached = match self.token_cache.find(token) {
             Some(cached) => {
                 self.tokens.check(&cached.token, now)?;
-                cached
+                match cached.is_limited_by(&roster) {
+                    true => cached,
+                    false => self.token_cache.add(token, cached.token.clone(), &roster),
+                }
             }
-            None => self.token_cache.add(token, self.tokens.verify(token, now)?),
+            None => self.token_cache.add(token, self.tokens.verify(token, now)?, &roster),
         };
         if self.revocations.contains(cached.token.id()) {
             return Err(TokenError::Revoked);
         }
-        if !self.is_still_granted(&cached.token, now) {
+        if !Self::is_still_granted(&roster, &cached.token, now) {
             return Err(TokenError::Withdrawn);
         }
         Ok(cached)
     }
 
     /// Whether the roster still has what the token was issued for.
-    fn is_still_granted(&self, token: &VerifiedToken, now: Timestamp) -> bool {
-        let roster = self.roster.load();
+    fn is_still_granted(roster: &Roster, token: &VerifiedToken, now: Timestamp) -> bool {
         match token.key_id() {
             Some(id) => {
                 roster.check_key(id, now).is_ok_and(|client| client.name == *token.subject())
@@ -184,9 +187,12 @@ impl Authority {
         }
     }
 
-    /// The claims of a token of ours that would be accepted now; none for every other token (RFC 7662).
+    /// The claims of a token of ours that would be accepted now, with the roles and scopes that the roster leaves it;
+    /// none for every other token (RFC 7662).
     pub(crate) fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
-        self.verify_token(token, now).ok().map(|cached| cached.token.clone())
+        let cached = self.verify_token(token, now).ok()?;
+        let (roles, scopes) = (cached.principal.roles(), cached.principal.scopes());
+        Some(cached.token.clone().limited_to(roles, scopes))
     }
 
     /// Revokes a token that was issued to `client` (RFC 7009). One that is invalid or expired is no error. Returns the

@@ -3,7 +3,8 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::Arc,
+    ptr,
+    sync::{Arc, Weak},
 };
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -11,7 +12,11 @@ use quick_cache::{Equivalent, Weighter, sync::Cache};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    authority::cache_usage::CacheUsage, principal::Principal, tokens::claims::VerifiedToken,
+    authority::cache_usage::CacheUsage,
+    oauth::{Roles, Scopes},
+    principal::Principal,
+    roster::roster::Roster,
+    tokens::claims::VerifiedToken,
 };
 
 /// The most memory that is spent on it: some 30,000 tokens. What is forgotten is verified again.
@@ -20,13 +25,30 @@ const BYTES: u64 = 64 * 1024 * 1024;
 /// A token that was good when it was verified.
 #[derive(Debug)]
 pub(super) struct CachedToken {
+    /// What the token says.
     pub(super) token: VerifiedToken,
+    /// What of it the roster allows.
     pub(super) principal: Arc<Principal>,
+    /// Which roster. As long as it is remembered, no other one can have its address.
+    roster: Weak<Roster>,
 }
 
-impl From<VerifiedToken> for CachedToken {
-    fn from(token: VerifiedToken) -> Self {
-        Self { principal: Arc::new(token.clone().into()), token }
+impl CachedToken {
+    fn new(token: VerifiedToken, roster: &Arc<Roster>) -> Self {
+        let allowed = match token.key_id() {
+            Some(id) => roster.key(id).map(|(client, _)| (&client.roles, &client.scopes)),
+            None => roster.user(token.subject()).map(|user| (&user.roles, &user.scopes)),
+        };
+        let limited = match allowed {
+            Some((roles, scopes)) => token.clone().limited_to(roles, scopes),
+            None => token.clone().limited_to(&Roles::new(), &Scopes::default()),
+        };
+        Self { principal: Arc::new(limited.into()), roster: Arc::downgrade(roster), token }
+    }
+
+    /// Whether it was this roster that limited the principal.
+    pub(super) fn is_limited_by(&self, roster: &Arc<Roster>) -> bool {
+        ptr::eq(self.roster.as_ptr(), Arc::as_ptr(roster))
     }
 }
 
@@ -51,9 +73,14 @@ impl TokenCache {
         self.0.get(&Presented(text))
     }
 
-    /// Remembers a token that was verified just now.
-    pub(super) fn add(&self, text: &str, token: VerifiedToken) -> Arc<CachedToken> {
-        let proven = Arc::new(CachedToken::from(token));
+    /// Remembers a verified token, with what this roster allows of it.
+    pub(super) fn add(
+        &self,
+        text: &str,
+        token: VerifiedToken,
+        roster: &Arc<Roster>,
+    ) -> Arc<CachedToken> {
+        let proven = Arc::new(CachedToken::new(token, roster));
         self.0.insert(Text::of(text), Arc::clone(&proven));
         proven
     }

@@ -48,6 +48,11 @@ impl Scopes {
         self.0.is_subset(&other.0)
     }
 
+    /// Keeps only the scopes for which `keep` holds.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Scope) -> bool) {
+        self.0.retain(keep);
+    }
+
     /// Whether there is no scope in the set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -64,6 +64,11 @@ impl ApiKey {
         !matches!(Self::parse(text), Err(ApiKeySyntaxError::Shape))
     }
 
+    /// Whether this can only be meant as an API key: no token begins so.
+    pub(crate) fn has_prefix(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
     /// Generates a key with 256 random bits, which are 43 characters.
     ///
     /// # Panics

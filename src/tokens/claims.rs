@@ -58,6 +58,14 @@ impl VerifiedToken {
         Some(Self { claims, issued_at, expires_at })
     }
 
+    /// The same token, which allows no more than these roles and scopes.
+    #[must_use]
+    pub(crate) fn limited_to(mut self, roles: &Roles, scopes: &Scopes) -> Self {
+        self.claims.roles.retain(|role| roles.contains(role));
+        self.claims.scope.retain(|scope| scopes.contains(scope));
+        self
+    }
+
     pub(super) fn claims(&self) -> &Claims {
         &self.claims
     }

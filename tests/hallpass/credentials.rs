@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::support::{
-    accounts::{unknown_key, with_wrong_secret},
+    accounts::{key_id, unknown_key, with_wrong_secret},
     server::Server,
 };
 
@@ -161,6 +161,27 @@ fn empty_credentials_and_other_schemes_are_ignored() {
     let cookie = format!("access_token={token}");
     let request = server.anonymous().get("/request").header("Authorization", "Basic Og==");
     request.header("Cookie", &cookie).expect(200);
+}
+
+#[test]
+fn an_api_key_that_is_sent_as_a_token_is_told_so() {
+    let server = Server::start();
+    let key = server.accounts.key("reader");
+    for key in [key, &unknown_key(), "hp_cut"] {
+        let answer = server.bearer(key).get("/request").refused(401, "invalid_token");
+        let challenge = answer.challenges()[0].to_owned();
+        for text in [answer.json()["detail"].as_str().unwrap(), challenge.as_str()] {
+            assert!(text.contains("API key") && text.contains("/login"), "{text}");
+        }
+        assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
+        let cookie = format!("access_token={key}");
+        let answer = server.anonymous().get("/request").header("Cookie", cookie).expect(401);
+        assert!(answer.text().contains("API key"), "{answer:?}");
+    }
+    // The key is good where keys are taken.
+    server.bearer(key).get("/request").header("X-API-Key", key).expect(200);
+    let log = server.log_until("the refusal", |log| log.contains("the token is an API key"));
+    assert!(log.contains(&format!("key_id={}", key_id(key))), "{log}");
 }
 
 #[test]

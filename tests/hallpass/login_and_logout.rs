@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::{accounts::key_id, raw_http::Response, server::Server};
+use crate::{
+    oauth::form,
+    support::{accounts::key_id, raw_http::Response, server::Server},
+};
 
 #[test]
 fn a_key_in_any_of_three_locations_logs_in() {
@@ -159,4 +162,44 @@ fn assert_deletes_cookie(answer: &Response) {
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.starts_with("access_token=;"), "{cookie}");
     assert!(cookie.contains("Max-Age=0") && cookie.contains("Path=/"), "{cookie}");
+}
+
+#[test]
+fn roles_that_the_roster_takes_away_are_gone_from_living_tokens() {
+    let server = Server::start();
+    let (token, other) = (server.login("admin"), server.login("scoped"));
+    let cookie = format!("access_token={token}");
+    let by_cookie = || server.anonymous().get("/clients").header("Cookie", &cookie);
+    let told = |token: &str| {
+        let request = server.key("reader").post("/introspect");
+        let answer = form(request, &[("token", token)]).expect(200).json();
+        let shown = server.bearer(token).get("/request").expect(200).json();
+        assert_eq!((&answer["roles"], &answer["scope"]), (&shown["roles"], &shown["scope"]));
+        (answer["roles"].clone(), answer["scope"].clone())
+    };
+    let reload = |roster: &str| {
+        let before = server.log().matches("reloaded the roster").count();
+        std::fs::write(server.dir.path().join("roster.toml"), roster).unwrap();
+        server.signal("HUP");
+        server.log_until("reload", |log| log.matches("reloaded the roster").count() > before);
+    };
+    let roster = &server.accounts.roster;
+    server.bearer(&token).get("/clients").expect(200);
+    by_cookie().expect(200);
+    let less = roster
+        .replacen("roles = ['admin', 'reader']", "roles = ['reader']", 1)
+        .replace("'invoices:read', 'invoices:write'", "'invoices:read'");
+    reload(&less);
+    server.bearer(&token).get("/clients").refused(403, "insufficient_scope");
+    by_cookie().refused(403, "insufficient_scope");
+    assert_eq!(told(&token), (json!(["reader"]), "".into()));
+    assert_eq!(told(&other), (json!([]), "invoices:read".into()));
+    reload(roster);
+    server.bearer(&token).get("/clients").expect(200);
+    by_cookie().expect(200);
+    // What is added reaches a client at its next login.
+    let older = server.login("reader");
+    reload(&roster.replace("roles = ['reader']", "roles = ['reader', 'admin']"));
+    server.bearer(&older).get("/clients").refused(403, "insufficient_scope");
+    server.token("reader").get("/clients").expect(200);
 }

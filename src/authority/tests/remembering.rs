@@ -71,6 +71,39 @@ fn the_roster_ends_remembered_tokens_and_a_later_one_brings_them_back() {
 }
 
 #[test]
+fn a_token_allows_no_more_than_the_roster_does_now() {
+    let mut case = Case::new();
+    let all = "roles = ['admin', 'reader']\nscopes = ['a:b', 'c:d']\n";
+    case.text = case.text.replace("roles = []\nscopes = [\"a:b\"]\n", all);
+    case.change("", "");
+    for name in ["billing", "alice"] {
+        let token = case.remembered(&if name == "billing" { case.client() } else { case.alice() });
+        let allowed = || {
+            let principal = case.authority.authenticate_token(&token, START).unwrap();
+            let told = case.authority.introspect(&token, START).unwrap();
+            assert_eq!((told.roles(), told.scopes()), (principal.roles(), principal.scopes()));
+            let roles: Vec<_> = principal.roles().iter().map(|role| role.as_str()).collect();
+            format!("{} {}", roles.join(","), principal.scopes())
+        };
+        let before = allowed();
+        assert_eq!(before, "admin,reader a:b c:d");
+        for (new, left) in [
+            ("roles = ['reader']\nscopes = ['a:b', 'c:d']\n", "reader a:b c:d"),
+            ("roles = ['admin', 'reader']\nscopes = ['c:d']\n", "admin,reader c:d"),
+            ("roles = ['other', 'reader']\nscopes = ['a:b', 'e:f']\n", "reader a:b"),
+            ("\n", " "),
+            (all, before.as_str()),
+        ] {
+            case.change(all, new);
+            assert_eq!(allowed(), left, "{name}: {new}");
+            // Unchanged as long as the roster is.
+            let principal = || case.authority.authenticate_token(&token, START).unwrap();
+            assert!(Arc::ptr_eq(&principal(), &principal()));
+        }
+    }
+}
+
+#[test]
 fn a_key_that_expires_ends_its_remembered_tokens_though_nothing_is_reloaded() {
     let case = Case::new();
     let token = case.remembered(&case.client());

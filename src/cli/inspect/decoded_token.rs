@@ -78,7 +78,7 @@ fn not_three_parts(token: &str, parts: usize) -> String {
     if token.is_empty() {
         "stdin is empty: pipe the token in, as in `echo \"$TOKEN\" | hallpass token inspect`"
             .to_owned()
-    } else if ApiKey::parse(token).is_ok() || token.starts_with("hp_") {
+    } else if ApiKey::has_prefix(token) {
         "this is an API key, not a token: POST /login issues a token for it".to_owned()
     } else if parts == 5 {
         "it is encrypted (JWE, five parts): only its audience can read it".to_owned()

@@ -51,6 +51,7 @@ pub(crate) struct AuthenticationError {
 
 const INVALID_KEY: &str = "The API key is not valid.";
 const INVALID_BASIC: &str = "The name, or the API key or password, is not valid.";
+const KEY_AS_TOKEN: &str = "This is an API key, not a token: POST /login issues a token for it.";
 const INVALID_TOKEN: &str = "The token is not valid.";
 
 /// What the caller is told of an invalid token.
@@ -93,6 +94,9 @@ impl<'r> Authenticator<'r> {
             SchemeCredential::Present(credential) => credential,
         };
         match (credential, self.issuers.find(scheme)) {
+            (Credential::Token(token), _) if ApiKey::has_prefix(token) => {
+                self.key_as_token(scheme, token)
+            }
             (Credential::Token(token), Some(issuer)) => {
                 self.external_token(scheme, issuer, token).await
             }
@@ -119,6 +123,15 @@ impl<'r> Authenticator<'r> {
                 self.key(scheme, secret, Some(name)).await
             }
         }
+    }
+
+    /// A frequent mistake, so the caller is told.
+    fn key_as_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {
+        let invalid = self.invalid(scheme, KEY_AS_TOKEN, "the token is an API key".to_owned());
+        if let Some(last) = self.errors.last_mut() {
+            last.key_id = ApiKey::parse(token).ok().map(|key| key.id().to_string());
+        }
+        invalid
     }
 
     fn own_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {

@@ -87,7 +87,7 @@ impl TestGate {
         Self { gate: gate.expect("these settings are valid"), roster: Mutex::default() }
     }
 
-    /// An API key of `client`, which has these roles and scopes from now on; earlier keys stay valid.
+    /// An API key of `client` with these roles and scopes; earlier keys and tokens keep theirs.
     ///
     /// # Panics
     /// When a name, a role or a scope has a character that it must not have.
@@ -95,7 +95,7 @@ impl TestGate {
         self.add_key(client, roles, scopes).expose().expose_secret().to_owned()
     }
 
-    /// An access token of `client`, which has these roles and scopes, as `/login` issues it for an API key.
+    /// An access token of `client` with these roles and scopes, as `/login` issues it for an API key.
     ///
     /// # Panics
     /// As [`TestGate::key`].
