@@ -11,8 +11,9 @@ use crate::{
     cli::{
         key_list,
         terminal::with_bold_head,
-        value_parsers::{KeyIdParser, cost, format_duration, lifetime, overlap},
+        value_parsers::{KeyIdParser, cost, lifetime, overlap},
     },
+    config::duration::format_duration,
     oauth::{KeyId, Role, Scope, Subject},
     roster::{
         api_key::ApiKey,

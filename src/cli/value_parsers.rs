@@ -1,4 +1,4 @@
-//! Parsers of command line values: durations and key ids.
+//! Parsers of command line values: durations, roles and scopes, key ids.
 
 use std::{ffi::OsStr, time::Duration};
 
@@ -9,6 +9,7 @@ use clap::{
 };
 
 use crate::{
+    config::duration::parse_duration,
     oauth::KeyId,
     roster::{
         api_key::{ApiKey, ApiKeySyntaxError},
@@ -20,17 +21,9 @@ const DAY: u64 = 24 * 60 * 60;
 /// A hundred years; a key without an end needs no duration.
 const LONGEST: Duration = Duration::from_secs(36_525 * DAY);
 
-/// A duration as people write it: 90d rather than months of 30.44 days.
-pub(super) fn format_duration(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds if seconds >= DAY && seconds % DAY == 0 => format!("{}d", seconds / DAY),
-        _ => humantime::format_duration(duration).to_string(),
-    }
-}
-
 /// The roster holds whole seconds.
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let lifetime = parse_duration(text)?;
     if lifetime < Duration::from_secs(1) {
         return Err("a key must be valid for at least a second".to_owned());
     }
@@ -46,7 +39,7 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
 
 /// How long older keys stay valid.
 pub(super) fn overlap(text: &str) -> Result<Duration, String> {
-    let overlap = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let overlap = parse_duration(text)?;
     if overlap > LONGEST {
         return Err("that is more than 100 years: `hallpass key add` makes a key and leaves the \
                     older ones as they are"

@@ -2,7 +2,9 @@
 //!
 //! Must not know HTTP, nor what the values are used for.
 
+mod cors_origins;
 pub(crate) mod document_settings;
+pub(crate) mod duration;
 pub(crate) mod key_source;
 pub(crate) mod log_format;
 pub(crate) mod rate_limit;

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::{
     config::{
+        cors_origins::origins,
         document_settings::DocumentSettings,
         key_source::KeySource,
         log_format::{LogFormat, log_format},
@@ -13,9 +14,7 @@ use crate::{
         raw_settings::RawSettings,
         settings_reader::SettingsReader,
         tls_files::TlsFiles,
-        values::{
-            bind, issuer, leeway, log_filter, networks, on_or_off, origins, redirect, workers,
-        },
+        values::{bind, issuer, leeway, log_filter, networks, on_or_off, redirect, workers},
     },
     diagnostics::Diagnostics,
 };

@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use url::Url;
 
-use crate::oauth::http_token::is_http_token;
+use crate::{config::duration::parse_duration, oauth::http_token::is_http_token};
 
 pub(crate) const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
@@ -44,15 +44,8 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(value) if value.subsec_nanos() == 0 => Ok(value),
-        _ => Err(format!("is {text:?}: write whole seconds with their unit, as in 90s, 30m or 8h")),
-    }
-}
-
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
+    match parse_duration(text)? {
         Duration::ZERO => Err("is zero: every token would be expired when issued".into()),
         value if value > MAX_TOKEN_LIFETIME => Err(format!("is {text:?}: more than 366 days")),
         value => Ok(value),
@@ -60,7 +53,7 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn leeway(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
+    match parse_duration(text)? {
         value if value > MAX_LEEWAY => {
             Err(format!("is {text:?}: at most 10m; synchronise the clocks instead"))
         }
@@ -95,16 +88,6 @@ pub(super) fn redirect(text: &str) -> Result<String, String> {
     } else {
         Err(format!("is {text:?}: write a path that begins with one /, or an http(s) address"))
     }
-}
-
-pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
-    let one = |origin: &str| match Url::parse(origin) {
-        Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
-        _ => Err(format!(
-            "holds {origin:?}: write scheme://host or scheme://host:port, without a path"
-        )),
-    };
-    list(text).map(one).collect()
 }
 
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {

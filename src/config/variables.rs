@@ -70,7 +70,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_TOKEN_LIFETIME",
         Some("30m"),
-        "The lifetime of a token, such as 90s, 30m or 8h.",
+        "The lifetime of a token, in the units s, m, h, d: 90s, 30m, 1h30m.",
     ),
     variable("HALLPASS_LEEWAY", Some("0s"), "The tolerated clock skew, at most 10m."),
     variable(
