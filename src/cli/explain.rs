@@ -19,7 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   hallpass explain                  all operations and what they require
   hallpass explain GET /clients     one request: its credentials, and a curl line
-  hallpass explain POST /token";
+  hallpass explain POST https://auth.example.com/token";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -27,7 +27,7 @@ pub(super) struct Explain {
     /// The method of one request, as in: explain GET /clients
     #[arg(requires = "path")]
     method: Option<String>,
-    /// The path of that request
+    /// The path of that request, or its URL
     path: Option<String>,
     #[command(flatten)]
     bind: BindFlag,
@@ -47,7 +47,7 @@ impl Explain {
             write!(out, "{table}")?;
             return Ok(ExitCode::SUCCESS);
         };
-        let method = method.to_ascii_uppercase();
+        let (method, path) = (method.to_ascii_uppercase(), path_of(&path));
         let refusal = match policy.look_up(&method, &path) {
             Lookup::Operation(operation) => {
                 write!(out, "{}", explanation::details(operation, &base_url))?;
@@ -64,5 +64,45 @@ impl Explain {
         // If stdout is closed, the exit code still tells.
         let _ = writeln!(out, "{method} {path} is refused with {refusal}");
         Ok(ExitCode::FAILURE)
+    }
+}
+
+/// The path in what people paste: a URL, a path with a query, or one without its slash.
+fn path_of(text: &str) -> String {
+    let host_and_path = match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => Some(rest),
+        // `localhost:8080/clients`
+        _ => text.split('/').next().filter(|host| host.contains(':')).map(|_| text),
+    };
+    let path = match host_and_path {
+        Some(rest) => rest.find(['/', '?', '#']).map_or("", |at| rest.split_at(at).1),
+        None => text,
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("/{}", path.strip_prefix('/').unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_pasted_url_is_looked_up() {
+        for (text, path) in [
+            ("/clients", "/clients"),
+            ("clients", "/clients"),
+            ("/clients?limit=1#x", "/clients"),
+            ("http://localhost:8080/clients?limit=1", "/clients"),
+            ("localhost:8080/clients", "/clients"),
+            ("/a:b/c", "/a:b/c"),
+            ("https://auth.example.com", "/"),
+            ("https://auth.example.com?x=/clients", "/"),
+            ("https://[::1]:8080/a/b/", "/a/b/"),
+            ("//clients", "//clients"),
+            ("", "/"),
+            ("/a?next=http://x/b", "/a"),
+        ] {
+            assert_eq!(path_of(text), path, "{text}");
+        }
     }
 }

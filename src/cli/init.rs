@@ -1,7 +1,11 @@
-//! `hallpass init`: a first `.env` with a fresh secret, and an empty roster.
+//! `hallpass init`: a first `.env` with a fresh secret, and an empty roster; whichever of them is missing.
 
 use std::{
-    fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode,
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::ExitCode,
 };
 
 use anyhow::{Context, bail};
@@ -12,6 +16,7 @@ use crate::{
     cli::settings_flags::RosterFlag,
     config::{
         raw_settings::RawSettings,
+        settings::Settings,
         variables::{example, first_env},
     },
     roster,
@@ -35,34 +40,93 @@ impl Init {
         }
         let roster = self.roster.apply(RawSettings::from_env()?).complete()?.roster();
         let env = Path::new(".env");
-        for path in [env, &roster] {
-            if path.symlink_metadata().is_ok() {
+        match (exists(env)?, exists(&roster)?) {
+            (false, false) => {
+                let text = env_text(&roster)?;
+                roster::edit::create(&roster)?;
+                // Without .env the roster is removed, so that init can be run again.
+                write_env(env, &text).inspect_err(|_| drop(std::fs::remove_file(&roster)))?;
+                writeln!(
+                    out,
+                    "Made .env with a fresh secret key, and {} without clients. Both files are readable by you alone (mode 0600).",
+                    roster.display()
+                )?;
+            }
+            (false, true) => {
+                write_env(env, &env_text(&roster)?)?;
+                writeln!(
+                    out,
+                    "Made .env with a fresh secret key (mode 0600), and left {} as it is.",
+                    roster.display()
+                )?;
+            }
+            (true, false) => {
+                roster::edit::create(&roster)?;
+                writeln!(
+                    out,
+                    "Made {} without clients (mode 0600), and left .env as it is.",
+                    roster.display()
+                )?;
+            }
+            (true, true) => {
+                let steps = steps(&roster)?;
+                let next = if steps.is_empty() { steps } else { format!(". Next:{steps}") };
                 bail!(
-                    "{} already exists, and init overwrites nothing; nothing was changed",
-                    path.display()
+                    ".env and {} already exist, and init overwrites nothing; nothing was changed{next}",
+                    roster.display()
                 );
             }
         }
-        // 62^64 secrets are 381 bits: more than HS256 can use.
-        let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
-        let text = first_env(&secret, &roster.to_string_lossy());
-        let text =
-            text.context("the path of the roster must not contain \\, ' or control characters")?;
-        roster::edit::create(&roster)?;
-        if let Err(error) = write_env(env, &text) {
-            // Without .env the roster is removed, so that init can be run again.
-            let _ = std::fs::remove_file(&roster);
-            return Err(error);
-        }
         writeln!(
             out,
-            "Made .env with a fresh secret key, and {} without clients. Both files are readable by you alone (mode 0600).\n\
-             Next:\n  hallpass key add CLIENT --role reader   creates a client and prints its API key, once\n  \
+            "Next:{}\n  hallpass key add CLIENT --role reader   creates a client and prints its API key, once\n  \
              hallpass serve                          serves at the address in .env",
-            roster.display()
+            steps(&roster)?
         )?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What a `.env` that init has left as it is still needs before other commands find their settings.
+fn steps(roster: &Path) -> anyhow::Result<String> {
+    let raw = RawSettings::from_env()?;
+    let mut steps = String::new();
+    if raw.roster() != roster {
+        steps = format!("\n  HALLPASS_ROSTER={} belongs into .env", roster.display());
+    }
+    if let Err(diagnostics) = Settings::signing_keys(&raw) {
+        for diagnostic in diagnostics.iter() {
+            steps = format!("{steps}\n  {diagnostic}");
+        }
+    }
+    Ok(steps)
+}
+
+/// Whether there is a file.
+///
+/// # Errors
+/// There is something else, which would be in the way.
+fn exists(path: &Path) -> anyhow::Result<bool> {
+    let shown = path.display();
+    match (path.symlink_metadata(), path.metadata()) {
+        (Err(error), _) if error.kind() == ErrorKind::NotFound => Ok(false),
+        (Err(error), _) => Err(error).with_context(|| format!("cannot look for {shown}")),
+        (Ok(_), Ok(found)) if found.is_dir() => {
+            bail!("{shown} is a directory; nothing was changed")
+        }
+        (Ok(_), Ok(_)) => Ok(true),
+        (Ok(_), Err(error)) => bail!(
+            "{shown} is a link, and what it names cannot be found ({error}): create that or remove the link; \
+             nothing was changed"
+        ),
+    }
+}
+
+fn env_text(roster: &Path) -> anyhow::Result<String> {
+    // 62^64 secrets are 381 bits: more than HS256 can use.
+    let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
+    first_env(&secret, &roster.to_string_lossy())
+        .context("the path of the roster must not contain \\, ' or control characters")
 }
 
 fn write_env(path: &Path, text: &str) -> anyhow::Result<()> {

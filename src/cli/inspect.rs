@@ -60,7 +60,8 @@ impl TokenCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self::Inspect(inspect) = self;
         let raw = inspect.bind.apply(inspect.roster.apply(RawSettings::gather()));
-        let (token, now) = (extract(&read_stdin()?), Timestamp::now());
+        let (token, now) =
+            (extract(read_stdin()?.trim_start_matches('\u{feff}')), Timestamp::now());
         let mut decoded = DecodedToken::default();
         let verdict = match decoded.decode(&token) {
             Ok(()) => Verdict::new(&token, &decoded, &raw, now),

@@ -11,7 +11,7 @@ use crate::{
     cli::{
         key_list,
         terminal::with_bold_head,
-        value_parsers::{KeyIdParser, cost, lifetime, overlap},
+        value_parsers::{KeyIdParser, cost, lifetime, overlap, role, scope},
     },
     config::duration::format_duration,
     oauth::{KeyId, Role, Scope, Subject},
@@ -35,14 +35,14 @@ pub(crate) enum KeyCommand {
     /// The key alone goes to stdout, once: the roster keeps only its hash. A missing roster is created.
     #[command(after_help = ADD_EXAMPLES)]
     Add {
-        /// Name of the client: 1 to 64 of A-Z a-z 0-9 . _ -
+        /// Name of the client: 1 to 64 of A-Z a-z 0-9 . _ @ -
         #[arg(value_parser = Subject::parse)]
         client: Subject,
         /// A role of the new client; may be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
+        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
         roles: Vec<Role>,
         /// A scope of the new client; may be repeated
-        #[arg(long = "scope", value_name = "SCOPE", value_parser = Scope::parse)]
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
         scopes: Vec<Scope>,
         /// How long the key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]

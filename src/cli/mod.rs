@@ -41,7 +41,7 @@ struct Arguments {
 enum Command {
     /// Serve; with --dev nothing needs to be set up
     Serve(serve::Serve),
-    /// Create a first .env and an empty roster; overwrites nothing
+    /// Create a first .env and an empty roster, where they are missing; overwrites nothing
     Init(init::Init),
     /// Make, list, rotate and revoke API keys
     Key {

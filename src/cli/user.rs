@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
+    cli::value_parsers::{role, scope},
     oauth::{Role, Scope, Subject},
     roster::{
         edit::{self, Entitlements},
@@ -23,6 +24,8 @@ use crate::{
 
 /// Upper bound on the bytes read from stdin: a file may have been piped in by mistake.
 const MAX_LINE_BYTES: u64 = 4096;
+/// Shorter passwords are warned about (NIST SP 800-63B §5.1.1.1).
+const SHORT_PASSWORD: usize = 8;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum UserCommand {
@@ -31,14 +34,14 @@ pub(crate) enum UserCommand {
     /// On a terminal the password is asked for twice and not shown; elsewhere it is the first line of stdin.
     /// The roster keeps only its hash. A missing roster is created.
     Add {
-        /// Name of the user: 1 to 64 of A-Z a-z 0-9 . _ -
+        /// Name of the user: 1 to 64 of A-Z a-z 0-9 . _ @ -; an e-mail address without + will do
         #[arg(value_parser = Subject::parse)]
         name: Subject,
         /// A role of the user; may be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = Role::parse)]
+        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
         roles: Vec<Role>,
         /// A scope of the user; may be repeated
-        #[arg(long = "scope", value_name = "SCOPE", value_parser = Scope::parse)]
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
         scopes: Vec<Scope>,
     },
     /// Remove a user; their tokens are refused at once
@@ -71,8 +74,16 @@ pub(crate) fn run(
                 roles: roles.into_iter().collect(),
                 scopes: scopes.into_iter().collect(),
             };
-            edit::add_user(roster, &name, &entitlements, &ask(&name)?, PASSWORD_COST, now)?;
+            let password = ask(&name)?;
+            edit::add_user(roster, &name, &entitlements, &password, PASSWORD_COST, now)?;
             let _ = writeln!(err, "Added the user {name} to {}.", roster.display());
+            if password.expose_secret().chars().count() < SHORT_PASSWORD {
+                let _ = writeln!(
+                    err,
+                    "warning: the password has less than {SHORT_PASSWORD} characters and is soon guessed: \
+                     `hallpass user remove {name}`, and add the user again with a longer one"
+                );
+            }
         }
         UserCommand::Remove { name } => {
             edit::remove_user(roster, &name)?;
@@ -109,9 +120,8 @@ fn first_line(input: impl BufRead) -> anyhow::Result<SecretString> {
         .take(MAX_LINE_BYTES)
         .read_line(&mut line)
         .context("cannot read the password from stdin")?;
-    let length = line.trim_end_matches(['\n', '\r']).len();
-    line.truncate(length);
-    Ok(line.into())
+    // PowerShell may put a byte order mark before what it pipes.
+    Ok(line.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']).into())
 }
 
 #[cfg(test)]
@@ -154,6 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn a_short_password_is_warned_about_and_names_may_be_e_mail_addresses() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        for (name, password, is_short) in [
+            ("a@example.com", "x", true),
+            ("b@example.com", "7 chärs", true),
+            ("c@example.com", "8 chars!", false),
+        ] {
+            let err = run_line(&path, &format!("add {name}"), password).unwrap();
+            assert_eq!(err.contains("warning: "), is_short, "{err}");
+            assert!(!err.contains(password) || password == "x");
+            let roster = Roster::load(&path).unwrap().roster;
+            assert!(roster.user(&Subject::parse(name).unwrap()).is_some());
+        }
+        run_line(&path, "remove a@example.com", "").unwrap();
+        let refused = run_line(&path, "add a+b@example.com", "8 chars!").unwrap_err().to_string();
+        assert!(refused.contains("A-Z a-z 0-9 . _ @ -"), "{refused}");
+    }
+
+    #[test]
     fn no_password_is_asked_for_when_the_user_exists() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("roster.toml");
@@ -170,6 +200,7 @@ mod tests {
         let read = |text: &str| first_line(text.as_bytes()).unwrap().expose_secret().to_owned();
         assert_eq!(read(" open sesame \nmore\n"), " open sesame ");
         assert_eq!(read("windows\r\n"), "windows");
+        assert_eq!(read("\u{feff}powershell\r\n"), "powershell");
         assert_eq!(read("no end"), "no end");
         assert_eq!(read(""), "");
         assert_eq!(read(&"x".repeat(10_000)).len(), 4096);

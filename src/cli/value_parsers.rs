@@ -10,7 +10,7 @@ use clap::{
 
 use crate::{
     config::duration::parse_duration,
-    oauth::KeyId,
+    oauth::{KeyId, Role, Scope},
     roster::{
         api_key::{ApiKey, ApiKeySyntaxError},
         secret_hash::COSTS,
@@ -55,6 +55,26 @@ pub(super) fn cost(text: &str) -> Result<u32, String> {
         .ok()
         .filter(|cost| COSTS.contains(cost))
         .ok_or_else(|| format!("a bcrypt cost is a number from {least} to {most}"))
+}
+
+/// One role. A list with commas would be a role of its own that no operation demands.
+pub(super) fn role(text: &str) -> Result<Role, String> {
+    let role = Role::parse(text).map_err(|error| error.to_string());
+    repeated(text, "--role").map_or(role, Err)
+}
+
+/// One scope, likewise.
+pub(super) fn scope(text: &str) -> Result<Scope, String> {
+    let scope = Scope::parse(text).map_err(|error| error.to_string());
+    repeated(text, "--scope").map_or(scope, Err)
+}
+
+/// What to write instead of a list.
+fn repeated(text: &str, flag: &str) -> Option<String> {
+    let parts = || text.split([',', ' ']).filter(|part| !part.is_empty());
+    let flags = || parts().map(|part| format!("{flag} {part}")).collect::<Vec<_>>().join(" ");
+    (parts().count() > 1 || text.contains(','))
+        .then(|| format!("repeat the flag for each: {}", flags()))
 }
 
 /// Takes a key id or a whole API key, as the finder of a leaked key has it. An error does not repeat the

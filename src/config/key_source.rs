@@ -43,8 +43,17 @@ impl SettingsReader<'_> {
             // It may be in a line that could not be read.
             (true, true) if !self.raw.diagnostics().is_empty() => None,
             (true, true) => {
-                let what = "is missing: run `hallpass init`, which makes one, \
-                            or set it or HALLPASS_SIGNING_KEY";
+                let what = match self.raw.has_env_file() {
+                    // init leaves a .env that is there as it is.
+                    true => {
+                        "is missing: add it to .env (`openssl rand -base64 48` makes one), \
+                             or set HALLPASS_SIGNING_KEY"
+                    }
+                    false => {
+                        "is missing: run `hallpass init`, which makes one, \
+                              or set it or HALLPASS_SIGNING_KEY"
+                    }
+                };
                 self.diagnostic(SECRET_KEY, what);
                 None
             }

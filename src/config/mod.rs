@@ -5,6 +5,7 @@
 mod cors_origins;
 pub(crate) mod document_settings;
 pub(crate) mod duration;
+mod env_file;
 pub(crate) mod key_source;
 pub(crate) mod log_format;
 pub(crate) mod rate_limit;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    config::variables::VARIABLES,
+    config::{env_file::EnvFile, variables::VARIABLES},
     diagnostics::{Diagnostic, Diagnostics},
     files::file_content::FileContent,
 };
@@ -28,6 +28,7 @@ pub(crate) struct RawSettings {
     diagnostics: Diagnostics,
     /// What works and should be changed.
     warnings: Diagnostics,
+    has_env_file: bool,
 }
 
 impl std::fmt::Debug for RawSettings {
@@ -76,31 +77,27 @@ impl RawSettings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return self.report(shown, format!("cannot be read: {error}")),
         };
+        self.has_env_file = true;
         match content.check_permissions(file) {
             Ok(exposed) => exposed.into_iter().for_each(|warning| self.warnings.push(warning)),
             Err(diagnostic) => self.diagnostics.push(diagnostic),
         }
-        let Ok(text) = std::str::from_utf8(content.bytes()) else {
-            return self.report(shown, "not UTF-8: save the file as UTF-8");
-        };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut last = 0;
-        for entry in dotenvy::Iter::new(text.as_bytes()) {
-            match entry {
-                Ok((name, value)) if name.starts_with("HALLPASS_") => {
-                    let line = line_of(text, &name);
-                    self.set(&name, &value, &format!("{shown}:{line}"));
-                }
-                Ok(_) => {}
-                Err(dotenvy::Error::LineParse(bad, _)) => {
-                    last = line_with(text, &bad, last);
-                    self.report(
-                        format!("{shown}:{last}"),
-                        "is not NAME=VALUE; put values with spaces, $, # or quotes into single quotes",
-                    );
-                }
-                Err(error) => self.report(shown.as_str(), error.to_string()),
-            }
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = content.bytes() {
+            return self.report(shown, "is UTF-16: save the file as UTF-8");
+        }
+        let file = EnvFile::parse(content.bytes());
+        for (name, value, line) in &file.values {
+            self.set(name, value, &format!("{shown}:{line}"));
+        }
+        for line in file.errors {
+            self.report(
+                format!("{shown}:{line}"),
+                "is not NAME=VALUE; put values with spaces, $, # or quotes into single quotes",
+            );
+        }
+        for line in file.ignored {
+            let what = "is not NAME=VALUE, and is ignored because it sets no HALLPASS_ variable";
+            self.warnings.push(Diagnostic::new(format!("{shown}:{line}"), what));
         }
     }
 
@@ -112,6 +109,11 @@ impl RawSettings {
     /// What could not be read.
     pub(crate) fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
+    }
+
+    /// Whether there is a `.env`.
+    pub(super) fn has_env_file(&self) -> bool {
+        self.has_env_file
     }
 
     /// Returns `self` if everything could be read.
@@ -154,23 +156,4 @@ impl RawSettings {
         }
         diagnostics
     }
-}
-
-fn line_of(text: &str, name: &str) -> usize {
-    let sets = |line: &str| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    let last = text.lines().enumerate().filter(|(_, line)| sets(line)).last();
-    last.map_or(0, |(index, _)| index + 1)
-}
-
-/// The line in which `bad` begins, a line or a value that dotenvy could not read.
-fn line_with(text: &str, bad: &str, after: usize) -> usize {
-    let begins = bad.lines().next().unwrap_or_default().trim();
-    let holds =
-        |line: &str| line.trim_end().ends_with(begins) && !line.trim_start().starts_with('#');
-    let mut lines = text.lines().enumerate().skip(after);
-    lines.find(|(_, line)| holds(line)).map_or(0, |(index, _)| index + 1)
 }

@@ -16,7 +16,7 @@ use crate::{
         tls_files::TlsFiles,
         values::{bind, issuer, leeway, log_filter, networks, on_or_off, redirect, workers},
     },
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostic, Diagnostics},
 };
 
 /// The state file; `None` for `memory`.
@@ -100,6 +100,7 @@ impl Settings {
             warnings: Diagnostics::default(),
         };
         check_cookie_prefix(&mut reader, &settings);
+        warn_of_wildcard(&mut reader, &settings);
         let SettingsReader { diagnostics, warnings, .. } = reader;
         diagnostics.or(Self { warnings, ..settings })
     }
@@ -153,6 +154,20 @@ impl Settings {
 
 fn base_url(has_tls: bool, address: SocketAddr) -> String {
     format!("{}://{address}", if has_tls { "https" } else { "http" })
+}
+
+/// A wildcard is no address that a client could reach, and is not the `iss` that other services expect.
+fn warn_of_wildcard(reader: &mut SettingsReader<'_>, settings: &Settings) {
+    let address = settings.bind.ip().to_canonical();
+    if address.is_unspecified() && settings.issuer.is_none() {
+        let what = format!(
+            "HALLPASS_BIND is a wildcard address, so that the issuer of tokens is {}: \
+             set HALLPASS_ISSUER to the address that clients use",
+            settings.base_url(settings.bind)
+        );
+        let location = reader.raw.location("HALLPASS_BIND");
+        reader.warnings.push(Diagnostic::new(location, what));
+    }
 }
 
 fn check_cookie_prefix(reader: &mut SettingsReader<'_>, settings: &Settings) {

@@ -17,7 +17,8 @@ const PARAMETERS: &str = "EC PARAMETERS";
 /// # Errors
 /// For anything but exactly one unencrypted PKCS#8 block.
 pub(super) fn private_key(text: &SecretString) -> Result<SecretBox<Vec<u8>>, SigningKeyError> {
-    let text = text.expose_secret();
+    // Editors on Windows put a byte order mark before the first line.
+    let text = text.expose_secret().trim_start_matches('\u{feff}');
     let labels = || text.lines().filter_map(label).filter(|label| *label != PARAMETERS);
     if let Some(refusal) = labels().find_map(refusal) {
         return Err(refusal);

@@ -8,7 +8,7 @@ const FOREIGN: &str = "https://evil.example";
 fn server() -> Server {
     Server::start_with(&[(
         "HALLPASS_CORS_ORIGINS",
-        "https://app.example.com, http://localhost:3000",
+        "https://app.example.com, http://localhost:3000, ionic://localhost",
     )])
 }
 
@@ -16,7 +16,7 @@ fn server() -> Server {
 fn a_preflight_is_answered_without_a_credential() {
     let server = server();
     for (method, path) in [("GET", "/clients"), ("POST", "/login"), ("POST", "/logout")] {
-        for origin in [OURS, "http://localhost:3000"] {
+        for origin in [OURS, "http://localhost:3000", "ionic://localhost"] {
             let answer = server
                 .anonymous()
                 .request("OPTIONS", path)

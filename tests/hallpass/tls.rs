@@ -221,9 +221,13 @@ fn certificate_errors_are_reported_before_listening() {
     let lines: Vec<&str> = pair.certificate.lines().collect();
     fs::write(at("short.pem"), [&lines[..2], &lines[3..]].concat().join("\n")).unwrap();
     fs::write(at("cert.der"), &pair.der).unwrap();
+    for (name, pem) in [("cert-bom.pem", &pair.certificate), ("key-bom.pem", &pair.key)] {
+        fs::write(at(name), format!("\u{feff}{pem}")).unwrap();
+    }
     fs::write(at("roster.toml"), "").unwrap();
     for (certificate, key, errors) in [
         ("cert.pem", "key.pem", &[][..]),
+        ("cert-bom.pem", "key-bom.pem", &[]),
         (
             "none.pem",
             "neither.pem",

@@ -115,7 +115,7 @@ pub(crate) fn roles() -> Array {
 /// The name of a client or user of the roster.
 pub(crate) fn subject() -> Object {
     string("The name of the client or user.")
-        .pattern(Some("^[A-Za-z0-9._-]+$"))
+        .pattern(Some("^[A-Za-z0-9._@-]+$"))
         .max_length(Some(Subject::MAX_LENGTH))
         .examples(["billing"])
         .build()

@@ -96,6 +96,8 @@ fn pem<'r>(path: &Path, variable: &str, read: &'r FileRead) -> Result<&'r [u8], 
         diagnostic(path, format!("cannot be read: {error}; {variable} names it"))
     })?;
     let content = content.bytes();
+    // Editors on Windows put a byte order mark before the first line.
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     match std::str::from_utf8(content) {
         Ok(_) => Ok(content),
         Err(_) => Err(diagnostic(path, format!("is no PEM, which {variable} takes: convert it"))),

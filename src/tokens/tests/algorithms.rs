@@ -46,6 +46,15 @@ fn hmac(secret: &[u8], message: &str) -> String {
 }
 
 #[test]
+fn a_byte_order_mark_before_a_pem_is_skipped() {
+    let der = ed25519();
+    let marked =
+        format!("\u{feff}{}", secrecy::ExposeSecret::expose_secret(&pem("PRIVATE KEY", &der)));
+    let key = SigningKey::from_pem(&marked.into()).unwrap();
+    assert_eq!(key.kid, signing_key(&der).kid);
+}
+
+#[test]
 fn every_key_signs_its_own_algorithm_under_its_own_name() {
     for (algorithm, make) in ALGORITHMS {
         let key = signing_key(&make());

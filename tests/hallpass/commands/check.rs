@@ -1,7 +1,10 @@
 //! `hallpass check` reports every error in one run, and `serve` refuses what `check` refuses.
 
 use super::{SECRET, TAIL};
-use crate::support::folder::{CommandOutput, Folder};
+use crate::support::{
+    folder::{CommandOutput, Folder},
+    running_service::RunningService,
+};
 
 /// A roster with errors of many kinds, and their lines.
 fn broken_roster() -> (String, Vec<usize>) {
@@ -78,17 +81,17 @@ fn check_reports_errors_of_settings_and_roster_in_one_run() {
 }
 
 #[test]
-fn unreadable_lines_of_env_are_reported_with_their_numbers() {
-    let error = "is not NAME=VALUE";
+fn our_lines_of_env_that_are_unreadable_are_errors_with_their_numbers() {
+    let error = "is not NAME=VALUE; ";
     for (env, line) in [
-        ("HALLPASS_DOCS=on\nfoo bar\n", 2),
-        ("\n# two words\ntwo words\n", 3),
+        ("HALLPASS_DOCS=on\nHALLPASS_DOCS\n", 2),
+        ("\n# two words\nHALLPASS_X two words\n", 3),
         ("HALLPASS_ISSUER=two words\n", 1),
         ("HALLPASS_ISSUER='never closed\nHALLPASS_DOCS=on\n", 1),
-        ("  indented words  \n", 1),
-        ("A='on\ntwo lines'\nfoo bar\n", 3),
-        ("HALLPASS_DOCS=on\r\nfoo bar\r\n", 2),
-        ("\u{feff}HALLPASS_DOCS=on\nfoo bar\n", 2),
+        ("  export HALLPASS_ISSUER=indented words  \n", 1),
+        ("A='on\ntwo lines'\nHALLPASS_X=foo bar\n", 3),
+        ("HALLPASS_DOCS=on\r\nHALLPASS_X=foo bar\r\n", 2),
+        ("\u{feff}HALLPASS_DOCS=on\nHALLPASS_X=foo bar\n", 2),
     ] {
         let folder = Folder::with_roster("rolls = 1\n");
         folder.write(".env", env);
@@ -99,8 +102,72 @@ fn unreadable_lines_of_env_are_reported_with_their_numbers() {
         assert_eq!(outcome.out.matches(error).count(), 1, "{env:?}: {}", outcome.out);
     }
     let folder = Folder::with_roster("");
-    folder.write(".env", "same words\nHALLPASS_DOCS=on\nsame words\n");
+    folder.write(".env", "HALLPASS_X same words\nHALLPASS_DOCS=on\nHALLPASS_X same words\n");
     folder.run_with(&[SECRET], "check").exit_code(1).stdout_contains(&[".env:1: ", ".env:3: "]);
+}
+
+#[test]
+fn somebody_elses_line_of_env_is_a_warning_and_stops_no_command() {
+    let folder = Folder::new();
+    folder.write(".env", "JAVA_OPTS=-Xmx1g -Xms1g\nGREETING=it's\nHALLPASS_DOCS=off\n");
+    folder.run("key add billing").success();
+    for line in ["check", "key list", "openapi", "explain"] {
+        folder.run_with(&[SECRET], line).success();
+    }
+    let check = folder.run_with(&[SECRET], "check").success();
+    let check = check.stdout_contains(&[".env:1: ", ".env:2: ", "(a warning)"]);
+    assert!(!check.out.contains("Xmx1g"), "{}", check.out);
+    assert!(!folder.run("explain").success().out.contains("/docs/"), "our own line counts");
+    let mut dev = RunningService::start(&folder, "serve --dev --bind 127.0.0.1:0");
+    assert_eq!(dev.stop_with("TERM").code(), Some(0));
+    std::fs::write(folder.path(".env"), b"\xff\xfeH\0").unwrap();
+    folder.run_with(&[SECRET], "check").exit_code(1).stdout_contains(&[".env: is UTF-16"]);
+}
+
+#[test]
+fn a_wildcard_address_without_an_issuer_is_a_warning_that_names_the_setting() {
+    let folder = Folder::with_roster("");
+    let issuer = ("HALLPASS_ISSUER", "https://auth.example.com");
+    for bind in ["0.0.0.0:8080", "[::]:8080"] {
+        let line = format!("check --bind {bind}");
+        let warned = folder.run_with(&[SECRET], &line).success();
+        warned.stdout_contains(&["--bind: ", &format!("http://{bind}"), "HALLPASS_ISSUER"]);
+        let out = folder.run_with(&[SECRET, issuer], &line).success().out;
+        assert_eq!(out.lines().count(), 1, "{out}");
+    }
+    let mut serve = folder.command("serve --bind 0.0.0.0:0");
+    let mut serve = RunningService::spawn(serve.envs([SECRET, ("HALLPASS_STATE", "memory")]));
+    serve.signal("TERM");
+    let log = std::io::read_to_string(serve.stderr()).unwrap();
+    let warning = log.lines().find(|line| line.contains("HALLPASS_ISSUER"));
+    assert!(warning.is_some_and(|line| line.contains(" WARN ")), "{log}");
+}
+
+#[test]
+fn origins_that_never_match_are_errors_with_their_fix() {
+    let folder = Folder::with_roster("");
+    let check =
+        |origins: &str| folder.run_with(&[SECRET, ("HALLPASS_CORS_ORIGINS", origins)], "check");
+    let refused = check("https://*.example.com,https://Good.example/,null").exit_code(1);
+    refused.stdout_contains(&["HALLPASS_CORS_ORIGINS", "wildcards", "write https://good.example"]);
+    check("https://good.example,ionic://localhost,chrome-extension://abcdefghijklmnop").success();
+}
+
+#[test]
+fn a_lifetime_in_other_units_is_refused_with_the_units() {
+    let folder = Folder::with_roster("");
+    for name in ["HALLPASS_TOKEN_LIFETIME", "HALLPASS_LEEWAY"] {
+        for bad in ["1M", "1w", "1y", "30min", "1000ms"] {
+            let refused = folder.run_with(&[SECRET, (name, bad)], "check").exit_code(1);
+            refused.stdout_contains(&[name, bad, "the units s, m, h, d"]);
+        }
+    }
+    let good = [SECRET, ("HALLPASS_TOKEN_LIFETIME", "1h30m")];
+    folder.run_with(&good, "check").success();
+    for flag in ["add a --expires", "rotate a --overlap"] {
+        let refused = folder.run(&format!("key {flag} 1M")).usage_error();
+        refused.stderr_contains(&["the units s, m, h, d"]);
+    }
 }
 
 #[test]
@@ -148,7 +215,7 @@ fn serve_refuses_what_check_refuses_before_it_listens() {
         (None, "", &[SECRET]),
         (Some(""), "", &[]),
         (Some(&*text), "HALLPASS_DOCS=maybe\n", &[("HALLPASS_SECRET_KEY", "short")]),
-        (Some(&*text), "no line\n", &[SECRET]),
+        (Some(&*text), "HALLPASS_DOCS no line\n", &[SECRET]),
         (Some(""), "HALLPASS_COOKIE_NAME=__Host-a\nHALLPASS_COOKIE_SECURE=off\n", &[SECRET]),
     ] {
         let folder = Folder::new();

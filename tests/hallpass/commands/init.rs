@@ -43,18 +43,53 @@ fn a_second_init_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn init_is_refused_if_either_file_exists() {
-    for there in [".env", "roster.toml"] {
+fn init_makes_the_file_that_is_missing_and_leaves_the_other() {
+    let folder = Folder::new();
+    folder.run("key add billing").success();
+    let roster = folder.read("roster.toml");
+    folder.run("check").exit_code(1).stdout_contains(&["`hallpass init`"]);
+    folder.run("init").success().stdout_contains(&["Made .env", "left roster.toml as it is"]);
+    assert_eq!((folder.read("roster.toml"), folder.mode(".env")), (roster, 0o600));
+    folder.run("check").success().stdout_contains(&["1 client"]);
+
+    let folder = Folder::new();
+    folder.write(".env", "JAVA_OPTS=-Xmx1g -Xms1g\nHALLPASS_ROSTER=who.toml");
+    let made = folder.run("init").success();
+    made.stdout_contains(&[
+        "Made who.toml",
+        "left .env as it is",
+        "HALLPASS_SECRET_KEY",
+        "openssl",
+    ]);
+    assert_eq!(folder.names(), [".env", "who.toml"]);
+    assert!(folder.read(".env").ends_with("who.toml"), "nothing was added");
+    // Neither command sends to the other one.
+    let check =
+        folder.run("check").exit_code(1).stdout_contains(&["HALLPASS_SECRET_KEY", "openssl"]);
+    assert!(!check.out.contains("hallpass init"), "{}", check.out);
+    folder.run("init").failure().stderr_contains(&["nothing was changed", "openssl"]);
+    let secret = format!("HALLPASS_SECRET_KEY={}\nHALLPASS_ROSTER=who.toml\n", "s".repeat(40));
+    folder.write(".env", &secret);
+    folder.run("check").success();
+
+    let folder = Folder::new();
+    folder.write(".env", &secret);
+    let other = folder.run("init --roster other.toml").success();
+    other.stdout_contains(&["Made other.toml", "HALLPASS_ROSTER=other.toml belongs into .env"]);
+}
+
+#[test]
+fn init_is_refused_where_something_else_is_in_the_way() {
+    for name in ["roster.toml", ".env"] {
         let folder = Folder::new();
-        folder.write(there, "# mine\n");
-        folder.run("init").failure().stderr_contains(&[there]);
-        assert_eq!(folder.read(there), "# mine\n");
-        assert_eq!(folder.names(), [there], "no second file was written");
+        std::os::unix::fs::symlink("nowhere", folder.path(name)).unwrap();
+        folder.run("init").failure().stderr_contains(&[name, "link", "nothing was changed"]);
+        assert_eq!(folder.names(), [name]);
     }
     let folder = Folder::new();
-    std::os::unix::fs::symlink("nowhere", folder.path("roster.toml")).unwrap();
-    folder.run("init").failure().stderr_contains(&["roster.toml"]);
-    assert_eq!(folder.names(), ["roster.toml"], "a dangling link counts as existing");
+    std::fs::create_dir(folder.path("roster.toml")).unwrap();
+    folder.run("init").failure().stderr_contains(&["roster.toml", "directory"]);
+    assert_eq!(folder.names(), ["roster.toml"]);
 }
 
 #[test]

@@ -163,6 +163,21 @@ fn unknown_clients_and_keys_are_refused_with_a_hint() {
 }
 
 #[test]
+fn a_list_of_roles_or_scopes_is_refused_with_the_flags_to_write() {
+    let folder = Folder::new();
+    for command in ["key add a", "user add a"] {
+        for (flag, list) in [("--role", "admin,reader"), ("--scope", "a:b,c"), ("--role", "a, b")] {
+            let mut refused = folder.command(command);
+            let refused = refused.args([flag, list]).output().unwrap();
+            let parts: Vec<_> = list.split(',').map(str::trim).collect();
+            let flags = format!("{flag} {} {flag} {}", parts[0], parts[1]);
+            CommandOutput::new(command, refused).usage_error().stderr_contains(&[&flags]);
+        }
+    }
+    assert!(folder.names().is_empty());
+}
+
+#[test]
 fn malformed_arguments_are_usage_errors() {
     let folder = Folder::new();
     let long = "a".repeat(65);
@@ -175,6 +190,7 @@ fn malformed_arguments_are_usage_errors() {
         "key add a --role \"",
         "key add a --scope \\",
         "key add a --role é",
+        "key add a --role admin,",
         "key add a --expires soon",
         "key add a --expires 0s",
         "key add a --expires -1d",
