@@ -8,6 +8,12 @@ pub(crate) struct CompileOptions {
     pub base: Option<String>,
     /// The cookie that holds an access token: an `apiKey` scheme in this cookie carries a token.
     pub session_cookie: Option<String>,
+    /// Paths that are served to `GET`, and public, where the document declares neither their `GET` nor their `HEAD`.
+    pub pages: Vec<String>,
+    /// Whether an error is what OpenAPI allows but its author cannot mean: an alternative that another one makes
+    /// superfluous, and an operation id that two operations have. The authors of other services' documents are not
+    /// here to correct them.
+    pub refuses_oversights: bool,
 }
 
 impl CompileOptions {
@@ -17,6 +23,8 @@ impl CompileOptions {
             undeclared: Undeclared::Refuse,
             base: Some(String::new()),
             session_cookie: Some(session_cookie.to_owned()),
+            pages: Vec::new(),
+            refuses_oversights: true,
         }
     }
 }

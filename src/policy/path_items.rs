@@ -51,11 +51,24 @@ pub(super) fn read(
         Undeclared::Deny => Some(Requirement::Denied),
         Undeclared::Public => Some(Requirement::Public),
     };
-    let mut reader = Reader { version, base, schemes, inherited, operations: 0, diagnostics };
+    let mut reader = Reader {
+        version,
+        base,
+        schemes,
+        inherited,
+        operation_ids: options.refuses_oversights.then(HashMap::new),
+        diagnostics,
+    };
     if let Some(security) = document.field("security") {
         reader.inherited = Some(reader.requirement(&security));
     }
-    let items = reader.path_items(&document);
+    let mut items = reader.path_items(&document);
+    for page in &options.pages {
+        let page = reader.page(page, &mut items);
+        reader.diagnostics.keep(page);
+    }
+    let operations = items.iter_mut().flat_map(|item| &mut item.operations);
+    operations.enumerate().for_each(|(position, operation)| operation.position = position);
     reader.diagnostics.or((items, reader.schemes.into_used()))
 }
 
@@ -65,8 +78,8 @@ struct Reader<'d> {
     schemes: SecuritySchemes<'d>,
     /// The requirement of operations without `security`.
     inherited: Option<Requirement>,
-    /// How many operations were read.
-    operations: usize,
+    /// The operation that has an id; none where an id may be there twice.
+    operation_ids: Option<HashMap<&'d str, String>>,
     diagnostics: Diagnostics,
 }
 
@@ -96,6 +109,32 @@ impl<'d> Reader<'d> {
             items.push(PathItem { template, operations });
         }
         items
+    }
+
+    /// Adds the public `GET` of a page, unless the document decides about it.
+    fn page(&mut self, page: &str, items: &mut Vec<PathItem>) -> Result<(), Diagnostic> {
+        let full = self.base.join(page);
+        let template = Template::parse(&full).map_err(|what| Diagnostic::new(page, what))?;
+        let operation = Operation {
+            position: 0,
+            method: "GET".to_owned(),
+            path: full,
+            operation_id: None,
+            summary: None,
+            requirement: Requirement::Public,
+            body: None,
+        };
+        match items.iter_mut().find(|item| item.template == template) {
+            Some(item) => {
+                let decides = |one: &Operation| ["GET", "HEAD"].contains(&one.method.as_str());
+                if item.operations.iter().any(decides) {
+                    return Ok(());
+                }
+                item.operations.push(operation);
+            }
+            None => items.push(PathItem { template, operations: vec![operation] }),
+        }
+        Ok(())
     }
 
     /// The operations of a path item, both those beside its `$ref` and those of the target (OpenAPI 3.1 §4.8.9.1).
@@ -146,15 +185,22 @@ impl<'d> Reader<'d> {
             return Err(reference.diagnostic(what).into());
         }
         let operation_id = self.diagnostics.keep(node.text_field("operationId")).flatten();
+        let ids = self.operation_ids.as_mut().zip(operation_id);
+        let known =
+            ids.and_then(|(ids, id)| Some((ids.insert(id, format!("{method} {path}"))?, id)));
+        if let Some((other, id)) = known {
+            let what =
+                format!("has the operation id `{id}` of {other}; give each an id of its own");
+            self.diagnostics.push(node.diagnostic(what));
+        }
         let summary = self.diagnostics.keep(node.text_field("summary")).flatten();
         let requirement = match (node.field("security"), &self.inherited) {
             (Some(security), _) => self.requirement(&security),
             (None, Some(inherited)) => inherited.clone(),
             (None, None) => return Err(node.diagnostic(UNDECLARED).into()),
         };
-        self.operations += 1;
         Ok(Operation {
-            position: self.operations - 1,
+            position: 0,
             method,
             path,
             operation_id: operation_id.map(str::to_owned),
@@ -167,7 +213,19 @@ impl<'d> Reader<'d> {
     /// The requirement; [`Requirement::Denied`] after an error, which refuses the whole document.
     fn requirement(&mut self, security: &Node<'d>) -> Requirement {
         let requirement = security::read(security, self.version, &mut self.schemes);
-        self.diagnostics.keep(requirement).unwrap_or(Requirement::Denied)
+        let requirement = self.diagnostics.keep(requirement).unwrap_or(Requirement::Denied);
+        let superfluous = requirement.superfluous().filter(|_| self.operation_ids.is_some());
+        let alternatives = requirement.alternatives();
+        if let Some((one, other)) =
+            superfluous.and_then(|(one, other)| alternatives.get(one).zip(alternatives.get(other)))
+        {
+            let what = format!(
+                "whoever meets the alternative `{one}` meets `{other}` too, so it keeps nobody out; remove one of the \
+                 two (merging two documents joins theirs)"
+            );
+            self.diagnostics.push(security.diagnostic(what));
+        }
+        requirement
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operation demands, and what follows from it for every request.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
     oauth::{Role, Scope},
@@ -78,6 +78,21 @@ impl Requirement {
         }
     }
 
+    /// The indexes of an alternative that nobody needs, and of the one that is met whenever it is met. `{}` beside others
+    /// is meant: it makes credentials optional.
+    pub(super) fn superfluous(&self) -> Option<(usize, usize)> {
+        let named =
+            || self.alternatives().iter().enumerate().filter(|(_, one)| !one.is_anonymous());
+        named().find_map(|(at, one)| {
+            let weaker = |(other_at, other): &(usize, &Alternative)| {
+                *other_at != at
+                    && one.implies(other)
+                    && (!other.implies(one) || *other_at < at && one == *other)
+            };
+            named().find(weaker).map(|(other_at, _)| (at, other_at))
+        })
+    }
+
     pub(super) fn demands(&self) -> impl Iterator<Item = &Demand> {
         self.alternatives().iter().flat_map(|alternative| &alternative.demands)
     }
@@ -87,5 +102,32 @@ impl Alternative {
     /// Whether it is `{}`.
     pub(crate) fn is_anonymous(&self) -> bool {
         self.demands.is_empty()
+    }
+
+    /// Whether everybody who meets this one meets `other`.
+    fn implies(&self, other: &Self) -> bool {
+        other.demands.iter().all(|other| self.demands.iter().any(|one| one.implies(other)))
+    }
+}
+
+impl Demand {
+    fn implies(&self, other: &Self) -> bool {
+        self.scheme.is_sent_as(&other.scheme)
+            && other.roles.iter().all(|role| self.roles.contains(role))
+            && other.scopes.iter().all(|scope| self.scopes.contains(scope))
+    }
+}
+
+/// As a document writes it in YAML.
+impl fmt::Display for Alternative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, demand) in self.demands.iter().enumerate() {
+            let words = demand.roles.iter().map(|role| role.as_str());
+            let words: Vec<_> =
+                words.chain(demand.scopes.iter().map(|scope| scope.as_str())).collect();
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{}: [{}]", demand.scheme.name, words.join(", "))?;
+        }
+        Ok(())
     }
 }

@@ -67,6 +67,14 @@ impl Location {
 }
 
 impl Scheme {
+    /// Whether a credential of this scheme is one of `other` too: it is the same, or both are
+    /// `Authorization: Bearer` with the same tokens.
+    pub(super) fn is_sent_as(&self, other: &Self) -> bool {
+        let is_bearer =
+            |scheme: &Self| matches!(scheme.kind, SchemeKind::Bearer | SchemeKind::OAuth2);
+        self.index == other.index || is_bearer(self) && is_bearer(other)
+    }
+
     /// Whether a browser sends the credential by itself.
     pub(crate) fn is_cookie(&self) -> bool {
         matches!(self.kind, SchemeKind::ApiKey { location: Location::Cookie, .. })

@@ -22,7 +22,10 @@ use crate::{
     roster::roster_entries::Issuer,
     server::{
         context::Context,
-        document::{complete::complete, introduction},
+        document::{
+            complete::{complete, refuse_others},
+            introduction,
+        },
         enforce::{
             access_log::log_access,
             guard::{Guard, not_found},
@@ -92,14 +95,16 @@ impl Site {
         operations: Operations,
     ) -> Result<Self, Diagnostics> {
         let mut document = collect(about, |config| operations(config));
-        let theirs = paths(&to_json(&document)?);
-        let ours = own_operations();
+        let (about, ours) = (to_json(&document)?, own_operations());
+        let own = to_json(&ours)?;
+        let theirs = paths(&about);
         let settings = &context.settings.document;
         let mut pages = pages::paths(settings);
         pages.retain(|page| {
             *page != pages::START || !theirs.contains(&operation("get", pages::START))
         });
-        refuse_reserved(&theirs, &paths(&to_json(&ours)?), &pages)?;
+        refuse_reserved(&theirs, &paths(&own), &pages)?;
+        refuse_others("schemas", &schemas(&about), &schemas(&own))?;
         document.merge(ours);
         let mut document = to_json(&document)?;
         introduction::introduce(&mut document);
@@ -123,7 +128,7 @@ impl Site {
     /// The same operations under another document, which is published and enforced instead: one that was written
     /// by hand, or [`Site::document`] with changes. Operations that it leaves out answer 404. The document's own pages
     /// (`/openapi.json`, `/openapi.yaml`, `/docs/`, and `/` where no operation has it) are public, as they are no
-    /// operations; a document that declares `GET` of such a path decides about it instead.
+    /// operations; a document that declares `GET` or `HEAD` of such a path decides about it instead.
     ///
     /// `document` is anything that serialises as an OpenAPI 3.x document; hallpass' security schemes are added
     /// where it lacks them.
@@ -241,6 +246,11 @@ fn paths(document: &Map<String, Value>) -> Vec<String> {
         item.as_object().into_iter().flat_map(Map::keys).map(move |method| operation(method, path))
     });
     operations.collect()
+}
+
+fn schemas(document: &Map<String, Value>) -> Map<String, Value> {
+    let schemas = document.get("components").and_then(|components| components.get("schemas"));
+    schemas.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 fn operation(method: &str, path: &str) -> String {

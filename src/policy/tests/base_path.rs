@@ -15,11 +15,7 @@ fn served(servers: Value) -> Value {
 }
 
 fn given(base: &str) -> CompileOptions {
-    CompileOptions {
-        undeclared: Undeclared::Deny,
-        base: Some(base.to_owned()),
-        session_cookie: None,
-    }
+    CompileOptions { base: Some(base.to_owned()), ..external(Undeclared::Deny) }
 }
 
 fn path(document: &Value, options: &CompileOptions) -> String {

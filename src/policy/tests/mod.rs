@@ -53,7 +53,13 @@ fn public(paths: &[&str]) -> Value {
 }
 
 fn external(undeclared: Undeclared) -> CompileOptions {
-    CompileOptions { undeclared, base: None, session_cookie: None }
+    CompileOptions {
+        undeclared,
+        base: None,
+        session_cookie: None,
+        pages: Vec::new(),
+        refuses_oversights: false,
+    }
 }
 
 fn own(document: &Value) -> Policy {

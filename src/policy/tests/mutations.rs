@@ -8,7 +8,7 @@ use crate::policy::{
     compiled::{Lookup, Policy},
     decision::{Authentication, Authentications, Decision, Evaluation},
     requirement::Requirement,
-    tests::{document, own},
+    tests::{document, external, own},
 };
 
 /// A document with every feature, in which only one operation is public.
@@ -36,9 +36,9 @@ fn all_options() -> [CompileOptions; 4] {
     let base = || Some("/v1".to_owned());
     [
         CompileOptions::own("access_token"),
-        CompileOptions { undeclared: Undeclared::Deny, base: None, session_cookie: None },
-        CompileOptions { undeclared: Undeclared::Deny, base: base(), session_cookie: None },
-        CompileOptions { undeclared: Undeclared::Public, base: base(), session_cookie: None },
+        external(Undeclared::Deny),
+        CompileOptions { base: base(), ..external(Undeclared::Deny) },
+        CompileOptions { base: base(), ..external(Undeclared::Public) },
     ]
 }
 

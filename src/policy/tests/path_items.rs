@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::policy::{
-    compiled::Lookup,
+    compile_options::CompileOptions,
+    compiled::{Lookup, Policy},
+    requirement::Requirement,
     tests::{assert_error, document, errors, operation, own},
 };
 
@@ -175,4 +177,36 @@ fn wrong_types_are_errors() {
         let location = format!("GET /a (#/paths/~1a/get/{key})");
         assert_error(&document("3.1.0", get), &location, "make it a string");
     }
+}
+
+#[test]
+fn pages_are_public_unless_the_document_decides_about_them() {
+    let admin = json!({ "security": [{ "bearer": ["admin"] }] });
+    let mut document = document(
+        "3.1.0",
+        json!({
+            "/referenced": { "$ref": "#/components/pathItems/shared" },
+            "/head": { "head": admin },
+            "/files/{file}": { "post": admin },
+            "/last": { "get": admin },
+        }),
+    );
+    document["components"]["pathItems"] = json!({ "shared": { "get": admin } });
+    let pages = ["/referenced", "/head", "/files/{name}", "/new"].map(str::to_owned).to_vec();
+    let options = CompileOptions { pages, ..CompileOptions::own("access_token") };
+    let policy = Policy::compile(&document, &options).unwrap_or_else(|errors| panic!("{errors}"));
+    for (position, operation) in policy.operations().enumerate() {
+        assert_eq!(operation.position, position);
+    }
+    for (method, path, is_public) in [
+        ("GET", "/referenced", false),
+        ("HEAD", "/head", false),
+        ("GET", "/files/x", true),
+        ("POST", "/files/x", false),
+        ("GET", "/new", true),
+    ] {
+        let requirement = &operation(&policy, method, path).requirement;
+        assert_eq!(*requirement == Requirement::Public, is_public, "{method} {path}");
+    }
+    assert_eq!(policy.find("GET", "/head"), Lookup::MethodNotAllowed { allow: "HEAD" });
 }

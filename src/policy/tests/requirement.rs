@@ -44,10 +44,7 @@ fn api_keys_and_basic_are_hashed_and_tokens_are_not() {
     for (security, hashes) in [
         (json!([]), false),
         (json!([{}]), false),
-        (
-            json!([{ "bearer": [] }, { "session": [] }, { "oauth2": [], "openIdConnect": [] }]),
-            false,
-        ),
+        (json!([{ "bearer": [] }, { "session": [] }, { "openIdConnect": [] }]), false),
         (json!([{ "bearer": [] }, { "apiKey": [] }]), true),
         (json!([{ "apiKeyQuery": [] }]), true),
         (json!([{ "basic": [] }]), true),

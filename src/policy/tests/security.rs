@@ -7,7 +7,9 @@ use crate::policy::{
     compiled::Policy,
     requirement::Requirement,
     scheme::{Location, SchemeKind},
-    tests::{assert_error, document, errors, operation, own, secured},
+    tests::{
+        assert_error, assert_one, document, errors, external, operation, own, public, secured,
+    },
 };
 
 fn requirement_of(document: &serde_json::Value) -> Requirement {
@@ -86,7 +88,7 @@ fn every_kind_of_scheme_is_read() {
 fn missing_security_is_refused_denied_or_public() {
     let document = document("3.1.0", json!({ "/a": { "get": {}, "post": { "security": [] } } }));
     assert_error(&document, "GET /a (#/paths/~1a/get)", "has no `security`");
-    let read = |undeclared| Policy::compile(&document, &super::external(undeclared)).unwrap();
+    let read = |undeclared| Policy::compile(&document, &external(undeclared)).unwrap();
     let denied = read(Undeclared::Deny);
     assert_eq!(operation(&denied, "GET", "/a").requirement, Requirement::Denied);
     assert_eq!(denied.undeclared().map(|one| one.method.as_str()).collect::<Vec<_>>(), ["GET"]);
@@ -218,4 +220,50 @@ fn all_errors_are_reported_at_once() {
     assert_eq!(errors(&document).iter().count(), 6);
     let options = CompileOptions { base: None, ..CompileOptions::own("access_token") };
     assert_eq!(super::errors_with(&document, &options).iter().count(), 7);
+}
+
+#[test]
+fn an_alternative_that_another_one_makes_superfluous_is_an_error_of_our_own_documents() {
+    for (security, one, other) in [
+        (json!([{ "bearer": [] }, { "bearer": ["admin"] }]), "`bearer: [admin]`", "`bearer: []`"),
+        (
+            json!([{ "bearer": ["a", "b"] }, { "apiKey": [] }, {}, { "bearer": ["b"] }]),
+            "`bearer: [a, b]`",
+            "`bearer: [b]`",
+        ),
+        (
+            json!([{ "apiKey": [] }, { "apiKey": [], "bearer": [] }]),
+            "`apiKey: [], bearer: []`",
+            "`apiKey: []`",
+        ),
+        (json!([{ "basic": [] }, { "basic": [] }]), "`basic: []`", "`basic: []`"),
+        (json!([{ "bearer": [] }, { "oauth2": ["read"] }]), "`oauth2: [read]`", "`bearer: []`"),
+    ] {
+        let document = secured(security.clone());
+        let errors = errors(&document);
+        assert_one(&errors, "GET /a (#/paths/~1a/get/security)", one);
+        assert!(errors.to_string().contains(other), "{errors}");
+        Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
+        let mut inherited = public(&["/a"]);
+        inherited["security"] = security;
+        assert_error(&inherited, "document (#/security)", one);
+    }
+    for meant in [
+        json!([{ "bearer": ["a"] }, { "bearer": ["b"] }]),
+        json!([{}, { "bearer": ["a"] }]),
+        json!([{ "bearer": [] }, { "oauth2": [] }, { "openIdConnect": [] }]),
+        json!([{ "bearer": ["a"] }, { "oauth2": ["read"] }, { "session": [] }]),
+        json!([{ "bearer": ["a"], "apiKey": [] }, { "bearer": ["b"] }]),
+    ] {
+        own(&secured(meant));
+    }
+}
+
+#[test]
+fn an_operation_id_of_two_operations_is_an_error_of_our_own_documents() {
+    let operation = json!({ "operationId": "list", "security": [] });
+    let paths = json!({ "/a": { "get": operation }, "/b": { "post": operation } });
+    let document = document("3.1.0", paths);
+    assert_error(&document, "POST /b (#/paths/~1b/post)", "`list` of GET /a");
+    Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
 }

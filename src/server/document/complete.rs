@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::{
     config::document_settings::DocumentSettings,
-    diagnostics::Diagnostics,
-    policy::{compile_options::CompileOptions, compiled::Policy},
+    diagnostics::{Diagnostic, Diagnostics},
+    policy::{compile_options::CompileOptions, compiled::Policy, operation::Operation},
     roster::roster_entries::Issuer,
     server::{
         document::{headers, issuer_schemes, refusals, schemes::schemes},
@@ -19,7 +20,8 @@ use crate::{
 const WITH_LIFETIME: [&str; 3] = ["LoginRequest", "LoginResponse", "TokenResponse"];
 
 /// Adds what handlers do not declare: the schemes that operations can name, the refusals that follow from their
-/// requirements, the grammar of headers. What the document declares itself stays as it is.
+/// requirements, the grammar of headers. What the document declares itself stays as it is, unless it describes another
+/// refusal than the one that is sent.
 ///
 /// `pages` are paths that are served, public and no operations of the document, unless it declares them itself: the
 /// policy has them too.
@@ -40,20 +42,12 @@ pub(crate) fn complete(
         declare_scopes(&mut document);
     }
     issuer_schemes::add(&mut document, issuers)?;
-    let options = CompileOptions::own(&settings.cookie_name);
-    let policy = Policy::compile(&with_pages(document.clone(), pages), &options)?;
+    let pages = pages.iter().map(|page| (*page).to_owned()).collect();
+    let options = CompileOptions { pages, ..CompileOptions::own(&settings.cookie_name) };
+    let policy = Policy::compile(&document, &options)?;
     document_lifetime(&mut document, settings);
-    add_refusals(&mut document, &policy);
+    add_refusals(&mut document, &policy)?;
     Ok((document, policy))
-}
-
-fn with_pages(mut document: Value, pages: &[&str]) -> Value {
-    for page in pages {
-        if let Some(operations) = object_in(&mut document, &["paths", page]) {
-            operations.entry("get").or_insert_with(|| json!({ "security": [] }));
-        }
-    }
-    document
 }
 
 fn document_lifetime(document: &mut Value, settings: &DocumentSettings) {
@@ -66,16 +60,15 @@ fn document_lifetime(document: &mut Value, settings: &DocumentSettings) {
 }
 
 /// Adds the refusals of every operation, and the components that they refer to.
-fn add_refusals(document: &mut Value, policy: &Policy) {
+///
+/// # Errors
+/// Another component with the name of one of these.
+fn add_refusals(document: &mut Value, policy: &Policy) -> Result<(), Diagnostics> {
     let mut shapes = BTreeSet::from([Shape::Problem]);
     let mut used = BTreeSet::new();
     for operation in policy.operations() {
         let shape = Shape::for_path(&operation.path);
-        let path = operation.path.replace('~', "~0").replace('/', "~1");
-        let pointer = format!("/paths/{path}/{}", operation.method.to_ascii_lowercase());
-        let Some(declared) = document.pointer_mut(&pointer).and_then(Value::as_object_mut) else {
-            continue;
-        };
+        let Some(declared) = declared(document, operation) else { continue };
         shapes.insert(shape);
         used.extend(refusals::add(declared, &operation.requirement, shape));
         if let Some(responses) = declared.get_mut("responses").and_then(Value::as_object_mut) {
@@ -86,11 +79,47 @@ fn add_refusals(document: &mut Value, policy: &Policy) {
     headers::describe(&mut responses);
     // Answers that no operation can give are noise, and linters say so.
     responses.retain(|name, _| used.contains(name));
+    let mut diagnostics = Diagnostics::default();
     for (section, ours) in [("schemas", schemas), ("responses", responses)] {
         if let Some(theirs) = object_in(document, &["components", section]) {
+            diagnostics.keep(refuse_others(section, theirs, &ours));
             add_missing(theirs, ours);
         }
     }
+    diagnostics.or(())
+}
+
+/// Requires that no component has the name of one of ours and other contents: ours would be described by theirs.
+///
+/// # Errors
+/// Each such component.
+pub(crate) fn refuse_others(
+    section: &str,
+    theirs: &Map<String, Value>,
+    ours: &Map<String, Value>,
+) -> Result<(), Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    for (name, _) in
+        theirs.iter().filter(|(name, value)| ours.get(*name).is_some_and(|ours| ours != *value))
+    {
+        let what = "has the name of a component that hallpass adds, and is another one; rename or remove it";
+        diagnostics.push(Diagnostic::new(format!("#/components/{section}/{name}"), what));
+    }
+    diagnostics.or(())
+}
+
+/// The Operation Object; it may be in the target of the path item's `$ref`.
+fn declared<'d>(
+    document: &'d mut Value,
+    operation: &Operation,
+) -> Option<&'d mut Map<String, Value>> {
+    let mut item = format!("/paths/{}", operation.path.replace('~', "~0").replace('/', "~1"));
+    let method = operation.method.to_ascii_lowercase();
+    while document.pointer(&item)?.get(&method).is_none() {
+        let target = document.pointer(&item)?.get("$ref")?.as_str()?.strip_prefix('#')?;
+        item = percent_decode_str(target).decode_utf8().ok()?.into_owned();
+    }
+    document.pointer_mut(&format!("{item}/{method}"))?.as_object_mut()
 }
 
 fn add_missing(theirs: &mut Map<String, Value>, ours: Map<String, Value>) {

@@ -61,22 +61,28 @@ fn has_bearer(document: &Value) -> bool {
     scheme.and_then(Value::as_str).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
 }
 
-/// Every `security`: the root's and the operations'.
+/// Every `security`: the root's and the operations', also those of path items that others refer to.
 pub(crate) fn securities(document: &mut Value) -> Vec<&mut Vec<Value>> {
     let mut found = Vec::new();
     for (name, value) in document.as_object_mut().into_iter().flatten() {
         match (name.as_str(), value) {
             ("security", Value::Array(alternatives)) => found.push(alternatives),
-            ("paths", Value::Object(paths)) => {
-                let items = paths.values_mut().filter_map(Value::as_object_mut);
-                let operations = items.flat_map(Map::values_mut).filter_map(Value::as_object_mut);
-                let security = operations.filter_map(|operation| operation.get_mut("security"));
-                found.extend(security.filter_map(Value::as_array_mut));
+            ("paths", Value::Object(paths)) => found.extend(securities_of(paths)),
+            ("components", Value::Object(components)) => {
+                let items = components.get_mut("pathItems").and_then(Value::as_object_mut);
+                found.extend(items.into_iter().flat_map(securities_of));
             }
             _ => {}
         }
     }
     found
+}
+
+fn securities_of(items: &mut Map<String, Value>) -> impl Iterator<Item = &mut Vec<Value>> {
+    let items = items.values_mut().filter_map(Value::as_object_mut);
+    let operations = items.flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    let security = operations.filter_map(|operation| operation.get_mut("security"));
+    security.filter_map(Value::as_array_mut)
 }
 
 fn add_alternatives(alternatives: &mut Vec<Value>, names: &[&str]) {

@@ -28,6 +28,8 @@ struct Operation<'o> {
 /// A refusal that operations can answer with.
 struct PossibleRefusal {
     name: &'static str,
+    /// Whether a handler can answer with this status too, so that the document may describe both.
+    is_shared: bool,
     is_possible: fn(&Operation<'_>) -> bool,
     description: fn(Shape) -> &'static str,
     example: fn(Shape) -> Refusal,
@@ -36,6 +38,7 @@ struct PossibleRefusal {
 const POSSIBLE: &[PossibleRefusal] = &[
     PossibleRefusal {
         name: "BadRequest",
+        is_shared: true,
         is_possible: |operation| operation.requirement.is_protected() || operation.has_body,
         description: |shape| match shape {
             Shape::Problem => "The request cannot be understood, or a credential is there twice.",
@@ -50,6 +53,7 @@ const POSSIBLE: &[PossibleRefusal] = &[
     },
     PossibleRefusal {
         name: "Unauthorized",
+        is_shared: false,
         is_possible: |operation| operation.requirement.is_protected(),
         description: |shape| match shape {
             Shape::Problem => "No credential, or an invalid one.",
@@ -61,18 +65,21 @@ const POSSIBLE: &[PossibleRefusal] = &[
     },
     PossibleRefusal {
         name: "Forbidden",
+        is_shared: false,
         is_possible: |operation| operation.requirement.can_forbid(),
         description: |_| "Authenticated, but a role or scope is missing, or the cookie came with a request of another site.",
         example: |_| Refusal::insufficient("roles", "admin"),
     },
     PossibleRefusal {
         name: "PayloadTooLarge",
+        is_shared: true,
         is_possible: |operation| operation.has_body,
         description: |_| "The body is larger than this operation takes.",
         example: |_| Refusal::from_status(StatusCode::PAYLOAD_TOO_LARGE),
     },
     PossibleRefusal {
         name: "UnsupportedMediaType",
+        is_shared: true,
         is_possible: |operation| operation.has_body,
         description: |shape| match shape {
             Shape::Problem => "The body is not JSON.",
@@ -85,18 +92,21 @@ const POSSIBLE: &[PossibleRefusal] = &[
     },
     PossibleRefusal {
         name: "TooManyRequests",
+        is_shared: false,
         is_possible: |operation| operation.requirement.hashes_secrets(),
         description: |_| "Too many attempts from this address, or for this user name, failed; an API key or password that was verified before is accepted all the same. Or one client or user gets too many tokens.",
         example: |_| Refusal::too_many_requests(Duration::from_secs(2)),
     },
     PossibleRefusal {
         name: "InternalError",
+        is_shared: true,
         is_possible: |operation| operation.requirement.is_protected(),
         description: |_| "An error of the service itself. Its log says more.",
         example: |_| Refusal::internal(String::new()),
     },
     PossibleRefusal {
         name: "Overloaded",
+        is_shared: false,
         is_possible: |operation| operation.requirement.hashes_secrets(),
         description: |_| "More secrets are waiting to be checked than this service takes.",
         example: |_| Refusal::overloaded(Duration::from_secs(2)),
@@ -146,8 +156,9 @@ impl PossibleRefusal {
     }
 }
 
-/// Adds the refusals that the operation does not declare itself, as references to `components.responses`. Returns the
-/// names that it refers to.
+/// Adds the refusals of the operation as references to `components.responses`, and returns the names that it refers to.
+/// They replace what the operation declares for statuses that only hallpass answers with; other answers that it
+/// declares get the body of the refusal beside their own.
 pub(crate) fn add(
     operation: &mut Map<String, Value>,
     requirement: &Requirement,
@@ -159,15 +170,31 @@ pub(crate) fn add(
         return names;
     };
     for refusal in POSSIBLE.iter().filter(|refusal| (refusal.is_possible)(&facts)) {
-        let status = (refusal.example)(shape).code.status().as_u16();
-        answers.entry(status.to_string()).or_insert_with(|| {
-            let name = refusal.name_in(shape);
-            let reference = json!({ "$ref": format!("#/components/responses/{name}") });
-            names.insert(name);
-            reference
-        });
+        let status = (refusal.example)(shape).code.status().as_u16().to_string();
+        match answers.get_mut(&status) {
+            Some(theirs) if refusal.is_shared => add_body(theirs, &refusal.response(shape)),
+            _ => {
+                let name = refusal.name_in(shape);
+                let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+                answers.insert(status, reference);
+                names.insert(name);
+            }
+        }
     }
     names
+}
+
+/// Adds the body of our Response Object to one of an application; what a reference leads to may be used elsewhere, and
+/// stays.
+fn add_body(theirs: &mut Value, ours: &Value) {
+    let theirs = theirs.as_object_mut().filter(|theirs| !theirs.contains_key("$ref"));
+    let bodies = theirs.map(|theirs| theirs.entry("content").or_insert_with(|| json!({})));
+    let bodies = bodies.and_then(Value::as_object_mut);
+    if let (Some(bodies), Some(Value::Object(ours))) = (bodies, ours.get("content").cloned()) {
+        for (media_type, body) in ours {
+            bodies.entry(media_type).or_insert(body);
+        }
+    }
 }
 
 /// What the added refusals refer to, in every shape that an operation answers in: schemas and responses.

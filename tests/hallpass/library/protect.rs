@@ -217,3 +217,134 @@ fn the_top_of_the_document_is_complete() {
     }
     assert!(document["servers"][0]["url"].is_string());
 }
+
+/// What an application might answer where hallpass refuses.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct TheirError {
+    reason: String,
+}
+
+#[utoipa::path(
+    responses(
+        (status = 200),
+        (status = 400, description = "Theirs.", body = TheirError),
+        (status = 401, description = "Theirs.", body = TheirError),
+        (status = 403, description = "Theirs.", body = TheirError),
+        (status = 404, description = "Theirs.", body = TheirError),
+        (status = 429),
+        (status = 503, description = "Theirs.", body = TheirError),
+    ),
+    security(("apiKey" = ["reader"])),
+)]
+#[get("/theirs")]
+async fn theirs() -> &'static str {
+    "theirs"
+}
+
+#[test]
+fn refusals_of_the_document_are_those_that_are_sent() {
+    let site = protect(|config| {
+        config.service(theirs);
+    });
+    let responses = &site.document()["paths"]["/theirs"]["get"]["responses"];
+    for (status, name) in [
+        ("401", "Unauthorized"),
+        ("403", "Forbidden"),
+        ("429", "TooManyRequests"),
+        ("503", "Overloaded"),
+    ] {
+        let expected = json!({ "$ref": format!("#/components/responses/{name}") });
+        assert_eq!(responses[status], expected, "{status}");
+    }
+    // A handler can answer with these too.
+    let content = &responses["400"]["content"];
+    let schema = |media_type: &str| content[media_type]["schema"]["$ref"].as_str().unwrap();
+    assert_eq!(responses["400"]["description"], "Theirs.");
+    assert_eq!(schema("application/json"), "#/components/schemas/TheirError");
+    assert_eq!(schema("application/problem+json"), "#/components/schemas/Problem");
+    assert_eq!(responses["404"]["content"].as_object().unwrap().len(), 1);
+    let again = site.with_document(site.document()).unwrap();
+    assert_eq!(again.document(), site.document());
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct OtherProblem {
+    reason: String,
+}
+
+#[utoipa::path(responses((status = 200, body = OtherProblem)), security())]
+#[get("/other-problem")]
+async fn show_other_problem() -> &'static str {
+    "problem"
+}
+
+#[test]
+fn a_component_that_would_describe_what_hallpass_sends_is_refused() {
+    let error = TestGate::new().protect(About::openapi(), |config| {
+        config.service(show_other_problem);
+    });
+    let error = error.map(drop).unwrap_err().to_string();
+    assert!(error.contains("#/components/schemas/Problem"), "{error}");
+    let site = protect(|config| {
+        config.service(theirs);
+    });
+    let mut document = site.document().clone();
+    document["components"]["responses"]["Unauthorized"] = json!({ "description": "Theirs." });
+    let error = site.with_document(&document).map(drop).unwrap_err().to_string();
+    assert!(error.contains("#/components/responses/Unauthorized"), "{error}");
+}
+
+#[test]
+fn what_two_merged_documents_let_in_without_meaning_it_is_refused() {
+    #[derive(OpenApi)]
+    #[openapi(security(("bearer" = [])))]
+    struct Lenient;
+    #[derive(OpenApi)]
+    #[openapi(security(("bearer" = ["admin"])))]
+    struct Strict;
+    let mut merged = Lenient::openapi();
+    merged.merge(Strict::openapi());
+    let error = TestGate::new().protect(merged, |config| {
+        config.service(forgotten);
+    });
+    let error = error.map(drop).unwrap_err().to_string();
+    assert!(error.contains("`bearer: []`") && error.contains("`bearer: [admin]`"), "{error}");
+    let twice = TestGate::new().protect(About::openapi(), |config| {
+        config.service(ours).service(utoipa_actix_web::scope("/v1").service(ours));
+    });
+    let twice = twice.map(drop).unwrap_err().to_string();
+    assert!(twice.contains("GET /ours") && twice.contains("GET /v1/ours"), "{twice}");
+}
+
+#[actix_web::test]
+async fn a_page_belongs_to_the_document_that_declares_it_in_any_way() {
+    let site = protect(|_| {});
+    let admin = json!({ "security": [{ "bearer": ["admin"] }], "responses": {} });
+    let referenced = json!({ "$ref": "#/components/pathItems/page" });
+    for (page, item, expected) in [
+        ("/openapi.yaml", referenced.clone(), 401),
+        ("/openapi.yaml", json!({ "head": admin }), 405),
+        ("/docs/{file}", json!({ "head": admin }), 405),
+        ("/docs/{file}", json!({ "post": admin }), 200),
+    ] {
+        let mut document = site.document().clone();
+        document["paths"][page] = item.clone();
+        document["components"]["pathItems"] = json!({ "page": { "get": admin } });
+        let changed = site.with_document(&document).unwrap();
+        if item == referenced {
+            let get = &changed.document()["components"]["pathItems"]["page"]["get"];
+            assert!(get["responses"]["401"].is_object(), "{get}");
+        }
+        let app = actix_test::init_service(changed.app()).await;
+        let page = page.replace("{file}", "index.html");
+        let request = actix_test::TestRequest::get().uri(&page).to_request();
+        assert_eq!(
+            actix_test::call_service(&app, request).await.status(),
+            expected,
+            "{page} {item}"
+        );
+    }
+}
