@@ -28,27 +28,42 @@ impl fmt::Display for Diagnostic {
 
 /// Everything that one run found. `Display` writes one line for each.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+    /// Shown beside what was found; they alone are no failure.
+    warnings: Vec<Diagnostic>,
+}
 
 impl Diagnostics {
     /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        self.found.push(diagnostic);
     }
 
     /// Adds all of `others`.
     pub fn extend(&mut self, others: Diagnostics) {
-        self.0.extend(others.0);
+        self.found.extend(others.found);
+        self.warnings.extend(others.warnings);
     }
 
-    /// Whether nothing was found.
+    /// Adds what `warnings` found as warnings.
+    pub(crate) fn warn(&mut self, warnings: Diagnostics) {
+        self.warnings.extend(warnings.found);
+    }
+
+    /// The warnings among them.
+    pub(crate) fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Whether nothing but warnings was found.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
-    /// The diagnostics, in the order in which they were added.
+    /// The diagnostics but for warnings, in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// Takes the value out of `result`, or adds its diagnostics and returns `None`.
@@ -67,17 +82,17 @@ impl Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self(vec![diagnostic])
+        Self { found: vec![diagnostic], warnings: Vec::new() }
     }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.0.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{diagnostic}")?;
+        let found = self.found.iter().map(|diagnostic| (diagnostic, ""));
+        let warnings = self.warnings.iter().map(|warning| (warning, " (a warning)"));
+        for (index, (diagnostic, mark)) in found.chain(warnings).enumerate() {
+            let end = if index > 0 { "\n" } else { "" };
+            write!(f, "{end}{diagnostic}{mark}")?;
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use crate::{
         terminal::plural,
     },
     config::raw_settings::RawSettings,
+    diagnostics::Diagnostics,
+    roster::roster::Roster,
     server::prepare::prepare,
 };
 
@@ -27,11 +29,13 @@ impl Check {
         let mut out = std::io::stdout().lock();
         match prepare(&raw) {
             Ok(prepared) => {
-                for warning in prepared.loaded.warnings.iter() {
-                    writeln!(out, "{warning} (a warning)")?;
+                let mut warnings = Diagnostics::default();
+                warnings.warn(prepared.loaded.warnings);
+                if !warnings.warnings().is_empty() {
+                    writeln!(out, "{warnings}")?;
                 }
-                let clients = plural(prepared.loaded.roster.clients().count(), "client");
-                writeln!(out, "No problems found: {} holds {clients}.", raw.roster().display())?;
+                let counts = counts(&prepared.loaded.roster);
+                writeln!(out, "No problems found: {} holds {counts}.", raw.roster().display())?;
                 Ok(ExitCode::SUCCESS)
             }
             Err(diagnostics) => {
@@ -40,5 +44,17 @@ impl Check {
                 Ok(ExitCode::FAILURE)
             }
         }
+    }
+}
+
+/// `2 clients and 1 user`; of what is not there, only clients are named.
+fn counts(roster: &Roster) -> String {
+    let others = [(roster.users().count(), "user"), (roster.issuers().count(), "external issuer")];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let mut counts = vec![plural(roster.clients().count(), "client")];
+    counts.extend(others.map(|(count, word)| plural(count, word)));
+    match counts.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => counts.concat(),
     }
 }

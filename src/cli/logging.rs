@@ -13,7 +13,7 @@ use std::{
 };
 
 use env_logger::{Builder, Target};
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::{
     cli::logging::{
@@ -21,6 +21,7 @@ use crate::{
         outlet::Outlet,
     },
     config::log_format::LogFormat,
+    diagnostics::Diagnostics,
 };
 
 /// Starts logging by `filter`, for instance `info,access=off`.
@@ -50,6 +51,26 @@ pub(super) fn start(filter: &str, format: LogFormat) {
 /// Writes everything that waits: to be called when the program ends.
 pub(super) fn flush() {
     log::logger().flush();
+}
+
+/// Writes why the program ends as lines of the log, whatever its filter.
+pub(super) fn write_failure(error: &anyhow::Error, format: LogFormat) {
+    flush();
+    let write = |level, message: String| {
+        let mut line = Vec::new();
+        let record = &mut Record::builder();
+        let record = record.level(level).target("hallpass");
+        // Writing to memory does not fail, and there is no other place to report that stderr is closed.
+        let _ = write_line(&mut line, &record.args(format_args!("{message}")).build(), format)
+            .and_then(|()| io::stderr().write_all(&line));
+    };
+    match error.downcast_ref::<Diagnostics>() {
+        Some(diagnostics) => {
+            diagnostics.iter().for_each(|error| write(Level::Error, error.to_string()));
+            diagnostics.warnings().iter().for_each(|it| write(Level::Warn, it.to_string()));
+        }
+        None => write(Level::Error, format!("{error:#}")),
+    }
 }
 
 /// What led to a panic belongs before its message.

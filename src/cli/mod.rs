@@ -68,8 +68,7 @@ enum Command {
     Openapi(openapi::Openapi),
     /// Show who may do what: all operations, or one request
     Explain(explain::Explain),
-    /// Print docs/reference.md
-    #[command(hide = true)]
+    /// Print the reference of commands, settings, operations and metrics as Markdown
     Reference,
 }
 

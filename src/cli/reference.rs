@@ -211,7 +211,7 @@ fn credentials(requirement: &Requirement) -> String {
 
 fn alternative(alternative: &Alternative) -> String {
     if alternative.is_anonymous() {
-        return "none".to_owned();
+        return "anonymous".to_owned();
     }
     let demands = alternative.demands.iter().map(|demand| {
         let roles = demand.roles.iter().map(|role| role.as_str());

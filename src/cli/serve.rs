@@ -14,7 +14,7 @@ use crate::{
         logging,
         settings_flags::{BindFlag, RosterFlag},
     },
-    config::{raw_settings::RawSettings, settings::Settings},
+    config::{log_format::LogFormat, raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
     oauth::{Role, Scopes, Subject},
     roster::{
@@ -44,8 +44,19 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        let format = Settings::log_format(&raw);
+        self.serve(raw).or_else(|error| match format {
+            LogFormat::Text => Err(error),
+            LogFormat::Json => {
+                logging::write_failure(&error, format);
+                Ok(ExitCode::FAILURE)
+            }
+        })
+    }
+
+    fn serve(self, mut raw: RawSettings) -> anyhow::Result<ExitCode> {
         let ignored_roster = self.roster.roster.clone().filter(|_| self.dev);
-        let mut raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
         if self.dev && !self.dev_anywhere {
             demand_loopback(&mut raw);
         }

@@ -101,8 +101,14 @@ impl Settings {
         };
         check_cookie_prefix(&mut reader, &settings);
         warn_of_wildcard(&mut reader, &settings);
-        let SettingsReader { diagnostics, warnings, .. } = reader;
+        let SettingsReader { mut diagnostics, warnings, .. } = reader;
+        diagnostics.warn(warnings.clone());
         diagnostics.or(Self { warnings, ..settings })
+    }
+
+    /// Reads only the format of the log, so that an error of another setting can be written in it.
+    pub(crate) fn log_format(raw: &RawSettings) -> LogFormat {
+        SettingsReader::values_only(raw).value("HALLPASS_LOG_FORMAT", LogFormat::Text, log_format)
     }
 
     /// Reads only the current and the previous signing keys.

@@ -25,8 +25,8 @@ pub(crate) fn table(policy: &Policy) -> String {
     for operation in policy.operations() {
         let name = printable(&format!("{} {}", operation.method, operation.path));
         match &operation.requirement {
-            Requirement::Public => rows.push([name.as_str(), "PUBLIC", "", ""].map(str::to_owned)),
-            Requirement::Denied => rows.push([name.as_str(), "DENIED", "", ""].map(str::to_owned)),
+            Requirement::Public => rows.push([name.as_str(), "public", "", ""].map(str::to_owned)),
+            Requirement::Denied => rows.push([name.as_str(), "denied", "", ""].map(str::to_owned)),
             Requirement::AnyOf(alternatives) => rows.extend(group(name, alternatives)),
         }
     }

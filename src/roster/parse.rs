@@ -32,7 +32,8 @@ fn whole(text: &str, file: &str) -> Result<LoadedRoster, Diagnostics> {
     let mut diagnostics = TextDiagnostics::new(text, file);
     diagnostics.syntax(errors);
     let entries = EntryReader::read(document.get_ref(), &mut diagnostics);
-    let (errors, warnings) = diagnostics.into_errors_and_warnings();
+    let (mut errors, warnings) = diagnostics.into_errors_and_warnings();
+    errors.warn(warnings.clone());
     errors.or(())?;
     Ok(LoadedRoster { roster: Roster::new(entries), warnings })
 }

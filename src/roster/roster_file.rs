@@ -103,10 +103,13 @@ fn load<'r>(
     let mut diagnostics = Diagnostics::default();
     let exposed = diagnostics.keep(content.check_permissions(path)).flatten();
     let loaded = diagnostics.keep(Roster::parse(text, &file));
-    let mut loaded = diagnostics.or(loaded)?.ok_or_else(Diagnostics::default)?;
+    let mut warnings = Diagnostics::default();
     for warning in exposed.into_iter().chain(content.mount_warning(path)) {
-        loaded.warnings.push(warning);
+        warnings.push(warning);
     }
+    diagnostics.warn(warnings.clone());
+    let mut loaded = diagnostics.or(loaded)?.ok_or_else(Diagnostics::default)?;
+    loaded.warnings.extend(warnings);
     Ok((text, loaded))
 }
 

@@ -99,7 +99,15 @@ pub(crate) fn prepare_with_roster(
             };
             Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files })
         }
-        _ => Err(diagnostics),
+        (settings, _, loaded) => {
+            let warnings = [
+                settings.map(|settings| settings.warnings),
+                loaded.map(|loaded| loaded.warnings),
+                tls.map(|(_, _, warnings)| warnings),
+            ];
+            warnings.into_iter().flatten().for_each(|warnings| diagnostics.warn(warnings));
+            Err(diagnostics)
+        }
     }
 }
 

@@ -33,8 +33,8 @@ POST /z         bearer or session   admin
 GET /é/{id}     oauth2                            read, write
                 or apiKey + bearer  bearer: a, b
                 or basic or anonymous
-DELETE /é/{id}  DENIED
-GET /a          PUBLIC
+DELETE /é/{id}  denied
+GET /a          public
 ";
     // The widest cell sets the width of its column.
     let widened = wanted

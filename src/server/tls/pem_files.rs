@@ -46,10 +46,14 @@ pub(crate) fn certified_key(
     }
     let chain = diagnostics.keep(chain(&files.certificate, certificate));
     let key = diagnostics.keep(private_key(&files.key, key));
+    diagnostics.warn(warnings.clone());
     let (Some(chain), Some(key)) = (chain, key) else { return Err(diagnostics) };
     let pair = CertifiedKey::from_der(chain, key, &default_provider())
-        .map_err(|error| mismatch(&error, files))?;
-    diagnostics.or((pair, warnings))
+        .map_err(|error| mismatch(&error, files));
+    match diagnostics.keep(pair) {
+        Some(pair) => diagnostics.or((pair, warnings)),
+        None => Err(diagnostics),
+    }
 }
 
 fn chain(path: &Path, read: &FileRead) -> Result<Vec<CertificateDer<'static>>, Diagnostics> {

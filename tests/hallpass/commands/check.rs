@@ -192,6 +192,42 @@ fn warnings_do_not_fail_the_check() {
 }
 
 #[test]
+fn warnings_are_shown_beside_errors_of_every_kind() {
+    let user = format!("[users.alice]\npassword = '$2b$09${TAIL}'\n");
+    let (setting, wildcard) = (("HALLPASS_DOCS", "maybe"), ("HALLPASS_BIND", "0.0.0.0:0"));
+    for (extra, environment) in [
+        ("rolls = 1\n", &[SECRET, wildcard][..]),
+        ("", &[SECRET, setting, wildcard]),
+        ("", &[wildcard]),
+    ] {
+        let folder = Folder::with_roster(&format!("{extra}{user}"));
+        folder.write(".env", "HALLPASS_DCOS=off\nfoo bar\n");
+        let out = folder.run_with(environment, "check").exit_code(1).out;
+        let warnings: Vec<_> = out.lines().filter(|line| line.ends_with("(a warning)")).collect();
+        for part in ["cost 9", ".env:1: HALLPASS_DCOS", ".env:2: ", "HALLPASS_ISSUER"] {
+            assert!(warnings.iter().any(|warning| warning.contains(part)), "{part}: {out}");
+        }
+        assert!(out.lines().count() > warnings.len(), "{out}");
+        assert_eq!(folder.run_with(environment, "serve").failure().err, out);
+    }
+}
+
+#[test]
+fn check_counts_clients_users_and_issuers() {
+    let user = |name: &str| format!("[users.{name}]\npassword = '$2b$12${TAIL}'\n");
+    let issuer = "[issuers.corp]\nurl = 'https://corp.example'\naudience = 'a'\n";
+    for (roster, counts) in [
+        (String::new(), "0 clients."),
+        (user("alice"), "0 clients and 1 user."),
+        (format!("[clients.a]\n{}{}", user("b"), user("c")), "1 client and 2 users."),
+        (format!("[clients.a]\n{}{issuer}", user("b")), "1 client, 1 user and 1 external issuer."),
+    ] {
+        let checked = Folder::with_roster(&roster).run_with(&[SECRET], "check").success();
+        checked.stdout_contains(&[&format!("roster.toml holds {counts}")]);
+    }
+}
+
+#[test]
 fn values_that_are_not_utf_8_are_errors() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let folder = Folder::with_roster("");

@@ -122,6 +122,43 @@ fn every_line_of_a_json_log_is_an_object() {
 }
 
 #[test]
+fn errors_at_the_start_are_lines_of_a_json_log() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let (json, secret) = (("HALLPASS_LOG_FORMAT", "json"), super::SECRET);
+    for (environment, env, roster, parts) in [
+        (
+            &[json, ("HALLPASS_DOCS", "maybe")][..],
+            "foo bar\n",
+            "",
+            &["HALLPASS_DOCS", "SECRET_KEY", ".env:1"][..],
+        ),
+        (
+            &[("HALLPASS_LOG", "off")],
+            "HALLPASS_LOG_FORMAT=json\n",
+            "rolls = 1\n",
+            &["roster.toml:1: "],
+        ),
+        (&[json, secret], "HALLPASS_DOCS\n", "", &[".env:1: "]),
+        (&[json, secret, ("HALLPASS_BIND", &taken)], "", "", &["cannot listen"]),
+        (&[json, secret, ("HALLPASS_METRICS_BIND", &taken)], "", "", &["cannot show metrics"]),
+    ] {
+        let folder = Folder::with_roster(roster);
+        folder.write(".env", env);
+        let mut serve = vec![("HALLPASS_BIND", "127.0.0.1:0"), ("HALLPASS_STATE", "memory")];
+        serve.extend(environment);
+        let outcome = folder.run_with(&serve, "serve").failure();
+        let lines: Vec<Value> =
+            outcome.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        for part in parts {
+            let found = lines.iter().find(|line| line["message"].as_str().unwrap().contains(part));
+            let level = if *part == ".env:1" { "WARN" } else { "ERROR" };
+            assert_eq!(found.unwrap_or_else(|| panic!("{part}: {lines:?}"))["level"], level);
+        }
+    }
+}
+
+#[test]
 fn filters_apply_to_access_and_audit_lines() {
     for (filter, access, audit) in [
         ("info,access=off", false, true),

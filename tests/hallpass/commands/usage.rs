@@ -29,7 +29,10 @@ fn usage_errors_exit_with_code_2_and_print_help_on_stderr() {
 fn every_command_lists_its_flags_in_its_help() {
     let folder = Folder::new();
     for (line, parts) in [
-        ("", &["serve", "init", "key", "check", "openapi", "explain", "--version"][..]),
+        (
+            "",
+            &["serve", "init", "key", "check", "openapi", "explain", "reference", "--version"][..],
+        ),
         ("serve", &["--dev", "--dev-anywhere", "--roster", "--bind"]),
         ("init", &["--example", "--roster"]),
         ("check", &["--roster", "--bind"]),
