@@ -104,8 +104,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_RATE_LIMIT",
         Some("60/m"),
-        "How many attempts with wrong API keys or passwords one address may make:\n\
-         60/m, 5/s, 1000/h; `off` for no limit.",
+        "How many attempts with wrong API keys or passwords one address may make,\n\
+         and how many with wrong passwords of one user: 60/m, 5/s, 1000/h; `off` for no limit.",
     ),
     variable("HALLPASS_WORKERS", None, "The number of worker threads. Default: one per core."),
     variable(

@@ -164,7 +164,7 @@ fn hashing(state: &Registry, secrets: &SecretVerifier) -> Result<()> {
     let help = "Secrets that wait to be hashed.";
     gauge(state, "hallpass_hashing_waiting", help, number(pool.waiting()))?;
     let help = "Secrets that had to be hashed: done, dropped because the caller hung up, overloaded because too many \
-                waited, limited because the peer had failed too often.";
+                waited, limited because the address or the user name had failed too often.";
     let outcomes = counter_vec("hallpass_hashing_total", help, &["outcome"])?;
     for (outcome, count) in [
         ("done", pool.done().0),
