@@ -68,7 +68,11 @@ impl Registered {
             let response = request.into_response(HttpResponse::Ok());
             async { Ok(response) }
         });
-        let app = init_service(app).now_or_never().ok_or_else(unreadable)?;
+        let app = init_service(app).now_or_never().ok_or_else(|| {
+            let what = "cannot be looked at before it serves: a middleware in `protect` waits for something while it \
+                        is made; have that ready before";
+            Diagnostic::new("the application", what)
+        })?;
         let response = app.call(TestRequest::default().to_request()).now_or_never();
         let (request, _) = response.and_then(Result::ok).ok_or_else(unreadable)?.into_parts();
         let tree = request.app_data::<Data<IntrospectionTree>>().ok_or_else(unreadable)?;

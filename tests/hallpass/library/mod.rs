@@ -6,5 +6,6 @@ mod metrics;
 mod passwords;
 mod principals;
 mod protect;
+mod random_routes;
 mod routing;
 mod scopes_and_middleware;
