@@ -33,6 +33,12 @@ pub(crate) fn overlap(one: &str, other: &str) -> Option<String> {
     segments.map(|segments| segments.join("/"))
 }
 
+/// Whether two templates differ at most in the names of their parameters.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    // Every second part is a name.
+    one.split(['{', '}']).step_by(2).eq(other.split(['{', '}']).step_by(2))
+}
+
 const UNBALANCED: &str = "has an unbalanced brace; a parameter is written `{name}`, a brace `%7B`";
 
 /// A path template without the names of its parameters, so that templates that differ only in names are equal.

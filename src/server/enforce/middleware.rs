@@ -13,16 +13,19 @@ use actix_web::{
     middleware::Next,
 };
 
-use crate::server::{
-    context::Context,
-    credentials::presented::Presented,
-    enforce::{
-        access_log::{refuse, shape},
-        guard::{Guard, GuardedOperation, Judgement, Verdict, not_found},
+use crate::{
+    policy::paths::is_same,
+    server::{
+        context::Context,
+        credentials::presented::Presented,
+        enforce::{
+            access_log::{refuse, shape},
+            guard::{Guard, GuardedOperation, Judgement, Verdict, not_found},
+        },
+        http::{code::Code, refusal::Refusal, request_info::RequestInfo},
+        limits::URL_BYTES,
+        routing::registered::template,
     },
-    http::{code::Code, refusal::Refusal, request_info::RequestInfo},
-    limits::URL_BYTES,
-    routing::registered::template,
 };
 
 /// Lets a request pass to its handler if the document allows it. A refusal is an answer like any other: an `Err` would
@@ -93,7 +96,7 @@ fn is_routed(guarded: &GuardedOperation, request: &ServiceRequest, path: &str) -
 
 /// Whether a pattern of the router is the path of the operation.
 fn is_of(guarded: &GuardedOperation, pattern: Option<&str>) -> bool {
-    pattern.is_some_and(|pattern| template(pattern) == guarded.operation.path)
+    pattern.is_some_and(|pattern| is_same(&template(pattern), &guarded.operation.path))
 }
 
 async fn pass(

@@ -9,7 +9,7 @@ use crate::{
     policy::{
         compiled::{Lookup, Policy},
         operation::Operation,
-        paths::{filled, overlap},
+        paths::{filled, is_same, overlap},
     },
     server::routing::registered::{Registered, Resource},
 };
@@ -43,7 +43,8 @@ pub(crate) fn check(
     let (mut registered, mut partial) = (HashSet::new(), BTreeSet::new());
     let mut found = Vec::new();
     for operation in policy.operations() {
-        let mut at_path = checker.app.resources.iter().filter(|one| one.template == operation.path);
+        let mut at_path =
+            checker.app.resources.iter().filter(|one| is_same(&one.template, &operation.path));
         found.extend(checker.misplaced(operation));
         let Some(first) = at_path.next() else { continue };
         let own = checker.app.resources.iter().find(|one| is_of(operation, one));
@@ -89,8 +90,12 @@ impl Checker<'_> {
 
     /// More than one handler at the path of the operation takes its method.
     fn doubled(&self, operation: &Operation) -> Option<Diagnostic> {
-        let at_path: Vec<_> =
-            self.app.resources.iter().filter(|one| one.template == operation.path).collect();
+        let at_path: Vec<_> = self
+            .app
+            .resources
+            .iter()
+            .filter(|one| is_same(&one.template, &operation.path))
+            .collect();
         let methods: HashSet<_> = at_path.iter().flat_map(|one| &one.methods).collect();
         let is_doubled = at_path.len() > methods.len()
             || at_path.iter().any(|one| one.is_shadowed || !one.guards.is_empty());
@@ -123,7 +128,7 @@ impl Checker<'_> {
                 Some(pattern) => {
                     let mut resources = self.app.resources.iter();
                     let taker = resources.find(|one| one.pattern == pattern)?;
-                    if taker.template == operation.path {
+                    if is_same(&taker.template, &operation.path) {
                         return None;
                     }
                     format!(
@@ -146,8 +151,8 @@ impl Checker<'_> {
     /// The handler leaves requests that were judged as its own to a handler of another path.
     fn shared(&self, operation: &Operation, resource: &Resource) -> Vec<Diagnostic> {
         let others = self.app.resources.iter();
-        let others =
-            others.filter(|one| one.template != operation.path && one.takes(&operation.method));
+        let others = others
+            .filter(|one| !is_same(&one.template, &operation.path) && one.takes(&operation.method));
         let shared = others.filter_map(|other| {
             let because = match resource.takes(&operation.method) {
                 true => resource.leaves_to(other)?,
@@ -182,7 +187,7 @@ impl Checker<'_> {
 }
 
 fn is_of(operation: &Operation, resource: &Resource) -> bool {
-    resource.template == operation.path && resource.takes(&operation.method)
+    is_same(&resource.template, &operation.path) && resource.takes(&operation.method)
 }
 
 /// A parameter of the router takes more than one segment.

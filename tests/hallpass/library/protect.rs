@@ -329,6 +329,7 @@ async fn a_page_belongs_to_the_document_that_declares_it_in_any_way() {
         ("/openapi.yaml", json!({ "head": admin }), 405),
         ("/docs/{file}", json!({ "head": admin }), 405),
         ("/docs/{file}", json!({ "post": admin }), 200),
+        ("/docs/{file}", json!({ "get": admin }), 401),
     ] {
         let mut document = site.document().clone();
         document["paths"][page] = item.clone();
@@ -347,4 +348,17 @@ async fn a_page_belongs_to_the_document_that_declares_it_in_any_way() {
             "{page} {item}"
         );
     }
+}
+
+#[actix_web::test]
+async fn a_document_may_name_the_parameters_of_a_path_in_its_own_way() {
+    let site = protect(|config| {
+        config.service(code);
+    });
+    let mut document = site.document().clone();
+    let item = document["paths"].as_object_mut().unwrap().remove("/code/{code}").unwrap();
+    document["paths"]["/code/{of_country}"] = item;
+    let app = actix_test::init_service(site.with_document(&document).unwrap().app()).await;
+    let request = actix_test::TestRequest::get().uri("/code/DE").to_request();
+    assert_eq!(actix_test::call_and_read_body(&app, request).await, "DE");
 }
