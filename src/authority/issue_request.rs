@@ -52,6 +52,6 @@ pub(crate) enum RevokeError {
     #[error("the token was issued to another client")]
     NotYours,
     /// The token is revoked, but a restart may forget it.
-    #[error("the revocation could not be kept: {0}")]
+    #[error("the token is revoked here, but a restart would forget it: {0}")]
     State(#[from] StateError),
 }

@@ -57,12 +57,16 @@ fn summary(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
     let enabled = roster.clients().filter(|client| !client.disabled);
     let usable = enabled.flat_map(|client| &client.keys).filter(|key| !key.has_expired(now));
     let usable = plural(usable.count(), "usable API key");
+    let users = match roster.users().count() {
+        0 => String::new(),
+        count => format!(", {}", plural(count, "user")),
+    };
     let state = match &settings.state {
         Some(path) => path.display().to_string(),
         None => "memory: a restart forgets revoked tokens".to_owned(),
     };
     let roster = settings.roster.as_path();
-    format!("roster: {} ({clients}, {usable})\nstate: {state}\n", Path::display(roster))
+    format!("roster: {} ({clients}, {usable}{users})\nstate: {state}\n", Path::display(roster))
 }
 
 fn first_steps(base_url: &str, key: &str) -> String {
@@ -89,11 +93,14 @@ mod tests {
         created = 2026-01-01T00:00:00Z\n\
         hash = '$2b$10$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.'\n";
 
+    const USER: &str = "[users.alice]\n\
+        password = '$2b$12$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.'\n";
+
     fn shown(key: Option<&str>, is_terminal: bool) -> String {
         let mut raw = RawSettings::default();
         raw.set("HALLPASS_SECRET_KEY", "0123456789abcdef0123456789abcdef", "here");
         let settings = Settings::resolve(&raw).unwrap();
-        let roster = Roster::parse(ROSTER, "roster.toml").unwrap().roster;
+        let roster = Roster::parse(&format!("{ROSTER}{USER}"), "roster.toml").unwrap().roster;
         let mut out = Vec::new();
         let banner = Banner::new(&settings, &roster, key.map(Into::into));
         banner.write("http://h:1", is_terminal, &mut out).unwrap();
@@ -106,7 +113,7 @@ mod tests {
         assert_eq!(
             shown(None, true),
             "listening on http://h:1\nswagger ui: http://h:1/docs/\n\
-             roster: roster.toml (2 clients, 1 usable API key)\nstate: hallpass.redb\nstop: ctrl-c\n"
+             roster: roster.toml (2 clients, 1 usable API key, 1 user)\nstate: hallpass.redb\nstop: ctrl-c\n"
         );
     }
 

@@ -194,8 +194,11 @@ impl Prepared {
     }
 }
 
-/// Logs that no client can log in.
+/// Logs that nobody can log in.
 pub(crate) fn warn_without_keys(roster: &Roster, now: Timestamp) {
+    if roster.users().any(|user| !user.disabled) || roster.issuers().next().is_some() {
+        return;
+    }
     let is_usable = |key: &KeyRecord| key.expires.is_none_or(|end| end > now);
     let mut clients = roster.clients().filter(|client| !client.disabled);
     if !clients.any(|client| client.keys.iter().any(is_usable)) {

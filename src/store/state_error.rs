@@ -29,6 +29,8 @@ pub(crate) enum StateErrorKind {
     )]
     Damaged(String),
     /// The system refuses.
-    #[error("cannot be read and written: {0}")]
+    #[error(
+        "cannot be read and written ({0}): make room on its disk, or correct its owner and mode"
+    )]
     Unusable(String),
 }

@@ -152,7 +152,9 @@ fn a_logout_on_a_full_disk_fails_and_is_stored_later() {
     let dir = ServiceDir::new();
     let line =
         format!("trap '' XFSZ; exec {} serve --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_hallpass"));
-    let service = Service::start(dir.command("sh", &["-c", &line]));
+    let mut command = dir.command("sh", &["-c", &line]);
+    command.stderr(Stdio::piped());
+    let service = Service::start(command);
     let limit = |bytes: &str| {
         let pid = service.0.id().to_string();
         let limit = ["--pid", &pid, &format!("--fsize={bytes}:unlimited")];
@@ -166,7 +168,11 @@ fn a_logout_on_a_full_disk_fails_and_is_stored_later() {
     assert!(!service.accepts(&first), "it is refused nevertheless");
     limit("unlimited");
     assert_eq!(service.logout(&second).0, 200);
-    drop(service);
+    let log = service.0.stop_and_read_stderr();
+    let told = log.lines().find(|line| line.contains(" refused POST /logout ")).expect(&log);
+    for part in [" ERROR audit ", "a restart would forget it", "hallpass.redb", "make room"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     let service = dir.serve();
     assert!(!service.accepts(&first) && !service.accepts(&second));
 }

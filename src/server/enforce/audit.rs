@@ -6,20 +6,23 @@ use log::{
     kv::{Error, Key, Source, Value, VisitSource},
 };
 
-use crate::server::http::{refusal::Refusal, request_info::RequestInfo};
+use crate::server::http::{code::Code, refusal::Refusal, request_info::RequestInfo};
 
 /// The target of the audit lines.
 const TARGET: &str = "audit";
+/// The event of a refused request.
+const REFUSED: &str = "refused";
 
 /// The names and values of a line; an absent value is logged as such.
 type Fields<'f> = &'f [(&'static str, Option<&'f str>)];
 
 /// Logs that a token was issued or revoked; written before this returns.
 pub(crate) fn record(event: &'static str, info: &RequestInfo, fields: Fields<'_>) {
-    write(event, info, fields, false);
+    write(event, info, fields, Level::Info);
 }
 
-/// Logs that a request was refused, and why. Strangers can cause these lines, so their writing may be deferred.
+/// Logs that a request was refused, and why: as an error where the fault is ours. Strangers can cause the other lines,
+/// so their writing may be deferred.
 pub(crate) fn refused(method: &Method, path: &str, info: &RequestInfo, refusal: &Refusal) {
     let code = refusal.told_code();
     let fields = [
@@ -29,16 +32,18 @@ pub(crate) fn refused(method: &Method, path: &str, info: &RequestInfo, refusal: 
         ("reason", refusal.reason.as_deref()),
         ("key_id", refusal.key_id.as_deref()),
     ];
-    write("refused", info, &fields, true);
+    let level = if refusal.code == Code::InternalError { Level::Error } else { Level::Info };
+    write(REFUSED, info, &fields, level);
 }
 
-fn write(event: &'static str, info: &RequestInfo, fields: Fields<'_>, is_deferred: bool) {
-    if !log::log_enabled!(target: TARGET, Level::Info) {
+fn write(event: &'static str, info: &RequestInfo, fields: Fields<'_>, level: Level) {
+    if !log::log_enabled!(target: TARGET, level) {
         return;
     }
+    let is_deferred = event == REFUSED && level > Level::Error;
     let values = KeyValues { fields, info, is_deferred };
     let mut record = Record::builder();
-    record.level(Level::Info).target(TARGET).key_values(&values);
+    record.level(level).target(TARGET).key_values(&values);
     log::logger().log(&record.args(format_args!("{event}")).build());
 }
 

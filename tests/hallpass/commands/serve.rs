@@ -124,6 +124,19 @@ fn a_metrics_port_in_use_is_refused_before_serving() {
 }
 
 #[test]
+fn a_roster_with_which_nobody_can_log_in_is_warned_about() {
+    let user = format!("[users.alice]\npassword = '$2b$12${TAIL}'\n");
+    let disabled = format!("{user}disabled = true\n");
+    for (roster, is_warned) in [("", true), (&*user, false), (&disabled, true)] {
+        let folder = Folder::with_roster(roster);
+        let mut serve = folder.command("serve --bind 127.0.0.1:0");
+        serve.envs([SECRET, ("HALLPASS_STATE", "memory")]);
+        let log = RunningService::spawn(&mut serve).stop_and_read_stderr();
+        assert_eq!(log.contains("holds no usable API key"), is_warned, "{log}");
+    }
+}
+
+#[test]
 fn repeated_warnings_are_cut_and_counted() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let line = format!("serve --bind {}", taken.local_addr().unwrap());
