@@ -80,7 +80,7 @@ pub(crate) fn run(
             if password.expose_secret().chars().count() < SHORT_PASSWORD {
                 let _ = writeln!(
                     err,
-                    "warning: the password has less than {SHORT_PASSWORD} characters and is soon guessed: \
+                    "warning: the password has fewer than {SHORT_PASSWORD} characters and is soon guessed: \
                      `hallpass user remove {name}`, and add the user again with a longer one"
                 );
             }

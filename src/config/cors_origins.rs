@@ -14,7 +14,7 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     for origin in list(text) {
         match check(origin) {
             Ok(()) => origins.push(origin.to_owned()),
-            Err(fix) => errors.push(format!("holds {origin:?}, which no browser sends: {fix}")),
+            Err(fix) => errors.push(format!("holds {origin:?}: {fix}")),
         }
     }
     if errors.is_empty() { Ok(origins) } else { Err(errors.join("; it ")) }
@@ -22,9 +22,10 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
 
 /// Whether a browser may send this as `Origin`.
 fn check(origin: &str) -> Result<(), String> {
-    const GRAMMAR: &str = "write scheme://host or scheme://host:port, with commas between several";
+    const GRAMMAR: &str =
+        "it never matches, write scheme://host or scheme://host:port, with commas between several";
     if origin == "*" || origin.contains("://*") || origin.contains("*.") {
-        return Err("there are no wildcards, so list every origin by itself".to_owned());
+        return Err("a wildcard never matches, list every origin by itself".to_owned());
     }
     if origin == "null" {
         return Err(
@@ -33,18 +34,20 @@ fn check(origin: &str) -> Result<(), String> {
     }
     let Some((scheme, rest)) = origin.split_once("://") else {
         // `localhost:3000` would be a URL of the scheme `localhost`.
-        return Err(canonical(&format!("https://{origin}"))
-            .map_or_else(|| GRAMMAR.to_owned(), |origin| format!("write {origin}")));
+        return Err(canonical(&format!("https://{origin}")).map_or_else(
+            || GRAMMAR.to_owned(),
+            |origin| format!("it never matches, write {origin}"),
+        ));
     };
     match canonical(origin) {
         Some(canonical) if canonical == origin => Ok(()),
-        Some(canonical) => Err(format!("write {canonical}")),
+        Some(canonical) => Err(format!("it never matches, write {canonical}")),
         None if is_other_scheme(scheme) && is_host(rest) => Ok(()),
         None => {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             let scheme = scheme.to_ascii_lowercase();
             match is_other_scheme(&scheme) && is_host(host) {
-                true => Err(format!("write {scheme}://{host}")),
+                true => Err(format!("it never matches, write {scheme}://{host}")),
                 false => Err(GRAMMAR.to_owned()),
             }
         }

@@ -118,6 +118,9 @@ pub(crate) fn rotate(
     let (key, entry) = generate_key(expires, cost, now)?;
     let end = toml_edits::whole_seconds(later(now, overlap));
     let ((), edit) = stage(path, MissingFile::IsError, |roster, text| {
+        if roster.user(client).is_some() {
+            return Err(EditError::IsUser(client.clone()));
+        }
         let found =
             roster.client(client).ok_or_else(|| EditError::UnknownClient(client.clone()))?;
         if found.keys.is_empty() {

@@ -36,6 +36,8 @@ pub(crate) enum EditError {
         "there is no client {0}: `hallpass key list` shows all, `hallpass key add {0}` makes it"
     )]
     UnknownClient(Subject),
+    #[error("{0} is a user, who has a password and no API keys")]
+    IsUser(Subject),
     #[error(
         "the user {0} exists already: for another password, `hallpass user remove {0}` and add the user \
          again; roles and scopes can be changed in the roster"

@@ -149,7 +149,11 @@ fn origins_that_never_match_are_errors_with_their_fix() {
     let check =
         |origins: &str| folder.run_with(&[SECRET, ("HALLPASS_CORS_ORIGINS", origins)], "check");
     let refused = check("https://*.example.com,https://Good.example/,null").exit_code(1);
-    refused.stdout_contains(&["HALLPASS_CORS_ORIGINS", "wildcards", "write https://good.example"]);
+    refused.stdout_contains(&[
+        "HALLPASS_CORS_ORIGINS",
+        "a wildcard never matches",
+        "write https://good.example",
+    ]);
     check("https://good.example,ionic://localhost,chrome-extension://abcdefghijklmnop").success();
 }
 

@@ -146,15 +146,17 @@ fn revoke_removes_one_key_and_keeps_the_others() {
 
 #[test]
 fn unknown_clients_and_keys_are_refused_with_a_hint() {
-    let text = "[clients.keyless]\n";
+    let text = "[clients.keyless]\n[users.alice]\npassword = \"HASH\"\n";
+    let text = &text.replace("HASH", &format!("$2b$12${TAIL}"));
     for (line, hint) in [
+        ("key rotate alice", "is a user"),
         ("key rotate nobody", "hallpass key list"),
         ("key rotate keyless", "hallpass key add keyless"),
         ("key revoke 000000000000", "hallpass key list"),
     ] {
         let folder = Folder::with_roster(text);
         folder.run(line).failure().stderr_contains(&[hint]);
-        assert_eq!(folder.read("roster.toml"), text, "{line}");
+        assert_eq!(folder.read("roster.toml"), *text, "{line}");
         let empty = Folder::new();
         empty.run(line).failure().stderr_contains(&["no roster"]);
         assert!(empty.names().is_empty(), "{line}: only `key add` makes a roster");
