@@ -112,11 +112,19 @@ impl<'a, 't> TableReader<'a, 't> {
             return C::from_iter(None);
         };
         let word = |item: &Spanned<DeValue<'t>>| match item.get_ref() {
-            DeValue::String(text) => parse(text)
-                .map_err(|error| {
-                    diagnostics.error(item.span().start, format_args!("in `{name}`, {error}"))
-                })
-                .ok(),
+            DeValue::String(text) => {
+                let at = item.span().start;
+                if text.contains(',') {
+                    let parts = text.split(',').map(str::trim).collect::<Vec<_>>().join("\", \"");
+                    let text = format_args!(
+                        "in `{name}`, {text:?} is one word: write [\"{parts}\"] for several"
+                    );
+                    diagnostics.warn(at, text);
+                }
+                parse(text)
+                    .map_err(|error| diagnostics.error(at, format_args!("in `{name}`, {error}")))
+                    .ok()
+            }
             _ => {
                 wrong_type(diagnostics, item, expected);
                 None

@@ -204,6 +204,11 @@ impl<'r, 'f> EntryReader<'r, 'f> {
     fn issuer(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Issuer> {
         let diagnostics = &mut *self.diagnostics;
         fields.only(&["url", "audience", "roles_claim"], diagnostics);
+        if name.as_str().contains('@') {
+            // It becomes the name of a component of the document (OpenAPI 3.1, Components Object).
+            diagnostics
+                .error(fields.at, "the name of an issuer must not contain @: take another name");
+        }
         fields.require(
             "url",
             "write the `iss` of its tokens, as https://login.example.com",

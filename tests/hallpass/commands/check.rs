@@ -232,6 +232,19 @@ fn check_counts_clients_users_and_issuers() {
 }
 
 #[test]
+fn a_list_in_one_string_is_a_warning_and_an_issuer_is_named_as_a_scheme_can_be() {
+    let folder =
+        Folder::with_roster("[clients.a]\nroles = ['admin,reader']\nscopes = ['a', 'b']\n");
+    let checked = folder.run_with(&[SECRET], "check").success();
+    let checked =
+        checked.stdout_contains(&["roster.toml:2: ", "[\"admin\", \"reader\"]", "(a warning)"]);
+    assert_eq!(checked.out.lines().count(), 2, "{}", checked.out);
+    folder.write("roster.toml", "[issuers.'a@b']\nurl = 'https://corp.example'\naudience = 'a'\n");
+    let refused = folder.run_with(&[SECRET], "check").exit_code(1);
+    refused.stdout_contains(&["roster.toml:1: ", "must not contain @"]);
+}
+
+#[test]
 fn values_that_are_not_utf_8_are_errors() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let folder = Folder::with_roster("");
