@@ -47,7 +47,8 @@ impl Explain {
             write!(out, "{table}")?;
             return Ok(ExitCode::SUCCESS);
         };
-        let (method, path) = (method.to_ascii_uppercase(), path_of(&path));
+        let (method, path) =
+            (method.to_ascii_uppercase(), path_of(&path, raw.text("HALLPASS_ISSUER")));
         let refusal = match policy.look_up(&method, &path) {
             Lookup::Operation(operation) => {
                 write!(out, "{}", explanation::details(operation, &base_url))?;
@@ -67,8 +68,11 @@ impl Explain {
     }
 }
 
-/// The path in what people paste: a URL, a path with a query, or one without its slash.
-fn path_of(text: &str) -> String {
+/// The path in what people paste: a URL, a path with a query, or one without its slash. The issuer may have a path that
+/// a proxy takes away.
+fn path_of(text: &str, issuer: Option<&str>) -> String {
+    let behind = issuer.and_then(|issuer| text.strip_prefix(issuer.trim_end_matches('/')));
+    let text = behind.filter(|path| path.starts_with('/')).unwrap_or(text);
     let host_and_path = match text.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => Some(rest),
         // `localhost:8080/clients`
@@ -102,7 +106,15 @@ mod tests {
             ("", "/"),
             ("/a?next=http://x/b", "/a"),
         ] {
-            assert_eq!(path_of(text), path, "{text}");
+            assert_eq!(path_of(text, None), path, "{text}");
+            assert_eq!(path_of(text, Some("https://other.example/auth")), path, "{text}");
+        }
+        for (text, path) in [
+            ("https://a.example/auth/clients?x", "/clients"),
+            ("https://a.example/author", "/author"),
+            ("/auth/clients", "/auth/clients"),
+        ] {
+            assert_eq!(path_of(text, Some("https://a.example/auth/")), path, "{text}");
         }
     }
 }
