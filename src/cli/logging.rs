@@ -48,6 +48,11 @@ pub(super) fn start(filter: &str, format: LogFormat) {
     }
 }
 
+/// Starts logging for a command that is not `serve`: only what its user must know, such as that it waits.
+pub(super) fn start_for_command() {
+    start("warn", LogFormat::Text);
+}
+
 /// Writes everything that waits: to be called when the program ends.
 pub(super) fn flush() {
     log::logger().flush();

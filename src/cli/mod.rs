@@ -92,11 +92,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Key { command, roster } => {
+            logging::start_for_command();
             let context = key_context(&roster.apply(RawSettings::from_env()?).complete()?);
             let (mut out, mut err) = (terminal::stdout(), std::io::stderr().lock());
             key::run(command, &context, Timestamp::now(), &mut out, &mut err)
         }
         Command::User { command, roster } => {
+            logging::start_for_command();
             let path = roster.apply(RawSettings::from_env()?).complete()?.roster();
             user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
         }

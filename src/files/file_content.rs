@@ -81,6 +81,11 @@ impl FileContent {
         self.bytes.expose_secret()
     }
 
+    /// Whether the file is the root of a mount.
+    pub(crate) fn is_mounted_alone(&self) -> bool {
+        self.is_mounted_alone
+    }
+
     /// Whether two reads found the same, including who may read and write the file.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

@@ -3,4 +3,6 @@
 //! Must not know what is in them.
 
 pub(crate) mod file_content;
-mod mounted_file;
+pub(crate) mod lock_file;
+pub(crate) mod mounted_file;
+pub(crate) mod ownership;

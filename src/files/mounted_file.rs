@@ -1,6 +1,6 @@
 //! Files that are mounted by themselves, as `docker -v FILE:FILE` and Kubernetes' `subPath` do.
 
-use std::fs::File;
+use std::{fs::File, io};
 
 /// What such a mount keeps from its users, and what to do instead.
 pub(super) const ADVICE: &str = "mount the directory that holds it instead (for instance /etc/hallpass), \
@@ -20,4 +20,10 @@ pub(super) fn is_mounted_alone(file: &File) -> bool {
         let _no_such_attribute = file;
         false
     }
+}
+
+/// Why such a file cannot be replaced.
+pub(crate) fn mounted_alone() -> io::Error {
+    let what = format!("it is mounted by itself, so it cannot be replaced: {ADVICE}");
+    io::Error::new(io::ErrorKind::ResourceBusy, what)
 }

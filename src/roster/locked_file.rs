@@ -2,18 +2,22 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use tempfile::NamedTempFile;
 
+use crate::files::{
+    file_content::FileContent, lock_file::LockFile, mounted_file::mounted_alone,
+    ownership::keep_ownership,
+};
+
 /// A file, locked against other changes until this is dropped.
 pub(super) struct LockedFile {
     target: PathBuf,
-    /// Closing it releases the lock. The lock file stays: after a removal two processes could hold different ones.
-    _lock: File,
+    _lock: LockFile,
 }
 
 impl LockedFile {
@@ -26,37 +30,27 @@ impl LockedFile {
             let what = "it is a directory; give the path of a file in it";
             return Err(io::Error::new(io::ErrorKind::IsADirectory, what));
         }
-        let mut name = OsString::from(target.as_os_str());
-        name.push(".lock");
-        let lock = match private().create_new(true).write(true).open(&name) {
-            Ok(made) => {
-                if let Ok(found) = fs::metadata(&target) {
-                    // Best effort, so that the owner can lock the file as well. Only for a lock file created here: an
-                    // existing one may be a link to a file of root.
-                    let _denied = give_to_owner(&made, &found);
-                }
-                made
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                OpenOptions::new().write(true).open(&name)?
-            }
-            Err(error) => return Err(error),
-        };
-        lock.lock()?;
+        let lock = LockFile::wait_for(&target)?;
         Ok(Self { target, _lock: lock })
     }
 
     /// The text of the file, if there is a file.
     pub(super) fn read(&self) -> io::Result<Option<String>> {
-        match fs::read_to_string(&self.target) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        let content = match FileContent::read(&self.target) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if content.is_mounted_alone() {
+            // Before anything else, so that no key is shown that is never in force.
+            return Err(mounted_alone());
         }
+        let text = String::from_utf8(content.bytes().to_vec());
+        text.map(Some).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     }
 
-    /// Writes a new file with mode 0600 beside this one and syncs it to disk. Readers see it from
-    /// [`StagedFile::commit`] on.
+    /// Writes a new file beside this one, with its owner, group and mode, and syncs it to disk; a first one has mode
+    /// 0600. Readers see it from [`StagedFile::commit`] on.
     pub(super) fn stage(self, text: &str) -> io::Result<StagedFile> {
         let mut name = OsString::from(".");
         name.push(self.target.file_name().unwrap_or_default());
@@ -72,7 +66,10 @@ impl LockedFile {
             text,
         )?;
         if let Ok(found) = fs::metadata(&self.target) {
-            give_to_owner(new.as_file(), &found)?;
+            keep_ownership(new.as_file(), &found)?;
+            // After the owner: until then nobody else may read it.
+            new.as_file().set_permissions(found.permissions())?;
+            new.as_file().sync_all()?;
         }
         Ok(StagedFile { new, locked: self })
     }
@@ -90,7 +87,7 @@ impl StagedFile {
     /// Replaces the file and syncs the directory to disk.
     pub(super) fn commit(self) -> io::Result<()> {
         let Self { new, locked } = self;
-        new.persist(&locked.target)?;
+        new.persist(&locked.target).map_err(|error| explained(error.error))?;
         flush_directory(&locked.target)
     }
 }
@@ -134,33 +131,13 @@ fn written_beside(
 
 /// Makes the rename survive a power failure.
 fn flush_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory(path))?.sync_all() } else { Ok(()) }
+    File::open(directory(path))?.sync_all()
 }
 
-#[cfg(unix)]
-fn private() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn private() -> OpenOptions {
-    OpenOptions::new()
-}
-
-/// Root may edit what a service account owns; the account must be able to read the result.
-#[cfg(unix)]
-fn give_to_owner(file: &File, owned: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    if file.metadata()?.uid() == owned.uid() {
-        return Ok(());
+/// A file that cannot be replaced may be mounted by itself.
+fn explained(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::ResourceBusy => mounted_alone(),
+        _ => error,
     }
-    fchown(file, Some(owned.uid()), Some(owned.gid()))
-}
-
-#[cfg(not(unix))]
-fn give_to_owner(_file: &File, _owned: &Metadata) -> io::Result<()> {
-    Ok(())
 }

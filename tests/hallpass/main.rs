@@ -30,6 +30,7 @@ mod login_and_logout;
 mod login_body;
 mod logs;
 mod metrics;
+mod mounted_files;
 mod oauth;
 mod paths;
 mod proxies;

@@ -49,7 +49,7 @@ impl Pair {
     }
 
     /// Creates a directory and writes both files into it.
-    fn write(&self, directory: &Path) {
+    pub(crate) fn write(&self, directory: &Path) {
         fs::create_dir_all(directory).unwrap();
         fs::write(directory.join("cert.pem"), &self.certificate).unwrap();
         fs::write(directory.join("key.pem"), &self.key).unwrap();

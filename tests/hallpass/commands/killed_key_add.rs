@@ -60,7 +60,7 @@ impl KillTest {
         let roster = Roster::load(&self.folder.path("roster.toml"));
         assert_eq!(roster.key(&key).expires, None);
         assert_eq!(roster.keys().len(), self.keys + 1);
-        assert_eq!(self.folder.names(), ["roster.toml", "roster.toml.lock"]);
+        assert_eq!(self.folder.names(), ["roster.toml"]);
         assert_eq!(self.folder.mode("roster.toml"), 0o600);
     }
 }
@@ -114,7 +114,7 @@ fn killing_key_add_while_it_waits_for_the_lock_has_no_effect() {
     let folder = Folder::with_roster("[clients.billing]\n");
     folder.run("key add billing").success();
     let before = folder.read("roster.toml");
-    let lock = std::fs::File::open(folder.path("roster.toml.lock")).unwrap();
+    let lock = std::fs::File::create(folder.path("roster.toml.lock")).unwrap();
     lock.lock().unwrap();
     let mut waiting = folder.command("key add billing").spawn().unwrap();
     thread::sleep(duration_of_key_add() * 2);
@@ -122,9 +122,12 @@ fn killing_key_add_while_it_waits_for_the_lock_has_no_effect() {
     waiting.kill().unwrap();
     let killed = waiting.wait_with_output().unwrap();
     assert!(killed.stdout.is_empty());
+    let said = String::from_utf8(killed.stderr).unwrap();
+    assert!(said.contains("waiting for it to end") && said.lines().count() == 1, "{said}");
     assert_eq!(folder.read("roster.toml"), before);
     let patient = folder.command("key add billing").spawn().unwrap();
     drop(lock);
     CommandOutput::new("key add", patient.wait_with_output().unwrap()).success();
     assert_eq!(Roster::load(&folder.path("roster.toml")).clients(), ["billing"]);
+    assert_eq!(folder.names(), ["roster.toml"], "the lock is gone");
 }

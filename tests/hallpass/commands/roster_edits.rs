@@ -1,12 +1,13 @@
 //! Edits of the roster file keep what they do not change, also when several run at once.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 
 use super::TAIL;
 use crate::support::{
     api_key::ApiKey,
     folder::{CommandOutput, Folder},
     roster::Roster,
+    skip,
 };
 
 /// A hand-written roster with a key of cost 4.
@@ -62,14 +63,30 @@ fn rotate_and_revoke_change_only_the_key() {
 }
 
 #[test]
-fn an_edited_roster_has_mode_0600() {
+fn an_edited_roster_keeps_its_mode() {
     let folder = Folder::with_roster(&handwritten());
-    let open = std::fs::Permissions::from_mode(0o644);
-    std::fs::set_permissions(folder.path("roster.toml"), open).unwrap();
-    folder.run("key add fresh").success();
-    assert_eq!(folder.mode("roster.toml"), 0o600);
-    assert_eq!(folder.mode("roster.toml.lock"), 0o600);
-    assert_eq!(folder.names(), ["roster.toml", "roster.toml.lock"]);
+    for mode in [0o640, 0o600, 0o660, 0o644] {
+        folder.set_mode("roster.toml", mode);
+        folder.run("key add fresh").success();
+        assert_eq!(folder.mode("roster.toml"), mode);
+        assert_eq!(folder.names(), ["roster.toml"]);
+    }
+}
+
+#[test]
+fn an_edited_roster_keeps_its_owner_and_group() {
+    let folder = Folder::with_roster(&handwritten());
+    let path = folder.path("roster.toml");
+    if let Err(error) = chown(&path, Some(1234), Some(2345)) {
+        skip(&format!("only root may give a file away: {error}"));
+        return;
+    }
+    folder.set_mode("roster.toml", 0o640);
+    for line in ["key add fresh", "key rotate fresh", "user remove alice"] {
+        folder.run(line).success();
+        let found = std::fs::metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1234, 2345, 0o640));
+    }
 }
 
 #[test]
@@ -101,7 +118,7 @@ fn ten_concurrent_key_adds_lose_no_key() {
     let roster = Roster::load(&folder.path("roster.toml"));
     assert_eq!(roster.keys().len(), 10);
     assert!(keys.iter().all(|key| roster.has(key)));
-    assert_eq!(folder.names(), ["roster.toml", "roster.toml.lock"]);
+    assert_eq!(folder.names(), ["roster.toml"]);
 }
 
 #[test]
