@@ -1,6 +1,6 @@
 //! The one type of this room that everything else asks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use crate::{
         verified_key::{ApiKeyError, VerifiedKey},
         verified_password::PasswordError,
     },
-    store::revocations::Revocations,
+    store::{revocations::Revocations, state_error::StateError},
     tokens::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},
         claims::VerifiedToken,
@@ -211,17 +211,30 @@ impl Authority {
         if client.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
             return Err(RevokeError::NotYours);
         }
-        self.add_revocation(token.id(), token.expires_at(), now)?;
+        self.add_revocation(token.id(), token.expires_at())?;
         Ok(Some(token.id().to_owned()))
     }
 
-    fn add_revocation(
+    fn add_revocation(&self, id: &str, expires_at: Timestamp) -> Result<(), RevokeError> {
+        Ok(self.revocations.add(id, self.tokens.revoked_until(expires_at))?)
+    }
+
+    /// Forgets revocations that are not needed at `now`, and checks that a restart would find the rest; to be called
+    /// regularly, where blocking is fine. `uptime` is the time since the start by a clock that nobody sets.
+    ///
+    /// # Errors
+    /// Why a restart would forget revocations.
+    pub(crate) fn tend_revocations(
         &self,
-        id: &str,
-        expires_at: Timestamp,
         now: Timestamp,
-    ) -> Result<(), RevokeError> {
-        Ok(self.revocations.add(id, self.tokens.revoked_until(expires_at), now)?)
+        uptime: Duration,
+    ) -> Result<(), StateError> {
+        self.revocations.tend(now, uptime)
+    }
+
+    /// Whether a restart would forget revocations.
+    pub(crate) fn forgets_revocations(&self) -> bool {
+        self.revocations.fault().is_some()
     }
 
     /// Issues a token to a principal. It never allows more, nor lives longer, than the credential of the principal.
@@ -264,9 +277,9 @@ impl Authority {
     ///
     /// # Errors
     /// It was authenticated by something else, or the revocation is not durable.
-    pub(crate) fn revoke(&self, principal: &Principal, now: Timestamp) -> Result<(), RevokeError> {
+    pub(crate) fn revoke(&self, principal: &Principal) -> Result<(), RevokeError> {
         match principal.proof() {
-            Proof::Token { id, expires_at, .. } => self.add_revocation(id, *expires_at, now),
+            Proof::Token { id, expires_at, .. } => self.add_revocation(id, *expires_at),
             Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => {
                 Err(RevokeError::NoToken)
             }

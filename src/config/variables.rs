@@ -72,7 +72,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         Some("30m"),
         "The lifetime of a token, in the units s, m, h, d: 90s, 30m, 1h30m.",
     ),
-    variable("HALLPASS_LEEWAY", Some("0s"), "The tolerated clock skew, at most 10m."),
+    variable(
+        "HALLPASS_LEEWAY",
+        Some("0s"),
+        "The tolerated clock skew of `exp`, at most 10m; `iat` and `nbf` get 10s at least.",
+    ),
     variable(
         "HALLPASS_STATE",
         Some("hallpass.redb"),

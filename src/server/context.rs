@@ -68,12 +68,13 @@ impl Context {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Whether something works only because of what was read earlier: the roster file, the TLS files or the keys of
-    /// an external issuer are broken or out of reach, or files are not followed any more.
+    /// Whether something works only because of what was read earlier: the roster file, the TLS files, the state file or
+    /// the keys of an external issuer are broken or out of reach, or files are not followed any more.
     pub(crate) fn is_degraded(&self) -> bool {
         let mut watchers = self.watchers.get().into_iter().flatten();
         self.authority.roster_status().broken.is_some()
             || self.authority.has_failing_issuer()
+            || self.authority.forgets_revocations()
             || self.tls.as_ref().is_some_and(|tls| tls.is_broken())
             || watchers.any(|watcher| !watcher.is_following())
     }

@@ -18,6 +18,7 @@ use crate::{
         prepare::{Prepared, log_warnings, prepare, warn_without_keys},
         site::Site,
         tls::Tls,
+        upkeep,
         watch::{FileRead, Watcher},
     },
 };
@@ -46,10 +47,13 @@ impl Gate {
     /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
     ///
     /// # Errors
-    /// A state file that is in use, no state file, damaged or out of reach.
+    /// A state file that is in use, empty, no state file, damaged or out of reach.
     pub(crate) fn open(mut prepared: Prepared, base_url: &str) -> Result<Self, Diagnostics> {
         let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
         let context = Arc::new(prepared.into_context(base_url)?);
+        if let Err(error) = upkeep::start(Arc::downgrade(&context.authority)) {
+            log::error!("the state file cannot be followed: {error}");
+        }
         let mut watchers = Vec::new();
         if let Some((files, mut file)) = roster {
             let authority = Arc::downgrade(&context.authority);

@@ -18,4 +18,5 @@ pub(crate) mod serve;
 pub(crate) mod site;
 pub mod testing;
 pub(crate) mod tls;
+pub(crate) mod upkeep;
 pub(crate) mod watch;

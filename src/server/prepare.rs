@@ -23,7 +23,11 @@ use crate::{
         watch::FollowedFiles,
     },
     store::{revocations::Revocations, state_file},
-    tokens::{access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey},
+    tokens::{
+        access_tokens::{Tokens, longest_revocation},
+        keyring::Keyring,
+        signing_key::SigningKey,
+    },
 };
 
 /// How many warnings are logged one by one.
@@ -160,11 +164,12 @@ impl Prepared {
     /// state file, and holds it for as long as the context lives.
     ///
     /// # Errors
-    /// A state file that is in use, no state file, damaged or out of reach.
+    /// A state file that is in use, empty, no state file, damaged or out of reach.
     pub(crate) fn into_context(mut self, base_url: &str) -> Result<Context, Diagnostics> {
+        let longest = longest_revocation(self.settings.document.token_lifetime);
         let revocations = match &self.settings.state {
-            None => Revocations::in_memory(),
-            Some(path) => Revocations::open(path, Timestamp::now())
+            None => Revocations::in_memory(longest),
+            Some(path) => Revocations::open(path, longest)
                 .map_err(|error| Diagnostic::new("HALLPASS_STATE", error.to_string()))?,
         };
         let (settings, tls) = (self.settings.clone(), self.tls.take());

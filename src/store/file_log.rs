@@ -11,9 +11,6 @@ use crate::store::{
     state_file::StateFile,
 };
 
-/// Removing old entries is worth its write after this many additions.
-const CLEAN_UP_EVERY: usize = 1024;
-
 /// Two locks: the holder of the file writes for everyone who waits for it, and who waits is in the queue already.
 #[derive(Debug)]
 pub(crate) struct FileLog {
@@ -33,7 +30,6 @@ struct Written {
     file: StateFile,
     /// Every ticket up to this one is on disk.
     tickets: u64,
-    since_clean_up: usize,
 }
 
 impl FileLog {
@@ -42,7 +38,7 @@ impl FileLog {
     /// # Errors
     /// The file is in use, is no state file, is damaged or cannot be written. It is never replaced.
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
-        let written = Written { file: StateFile::open(path)?, tickets: 0, since_clean_up: 0 };
+        let written = Written { file: StateFile::open(path)?, tickets: 0 };
         Ok(Self { queue: Mutex::default(), written: Mutex::new(written) })
     }
 
@@ -52,15 +48,9 @@ impl FileLog {
         queue.tickets += 1;
         queue.tickets
     }
-}
 
-impl RevocationLog for FileLog {
-    fn load(&self, now: i64) -> Result<Vec<Revocation>, StateError> {
-        lock(&self.written).file.load(now)
-    }
-
-    fn append(&self, revocation: Revocation, now: i64) -> Result<(), StateError> {
-        let ticket = self.enqueue(revocation);
+    /// Returns once this ticket is on disk.
+    fn write(&self, ticket: u64) -> Result<(), StateError> {
         let mut written = lock(&self.written);
         if written.tickets >= ticket {
             return Ok(());
@@ -69,20 +59,34 @@ impl RevocationLog for FileLog {
             let queue = lock(&self.queue);
             (queue.entries.clone(), queue.tickets)
         };
-        let clean_up = written.since_clean_up + batch.len() >= CLEAN_UP_EVERY;
-        let result = written.file.write(&batch, clean_up.then_some(now));
-        let mut queue = lock(&self.queue);
-        match &result {
-            Ok(()) => {
-                // They stayed in the queue until now: wherever this thread fails, none counts as written that is not.
-                queue.entries.drain(..batch.len());
-                written.tickets = tickets;
-                written.since_clean_up =
-                    if clean_up { 0 } else { written.since_clean_up + batch.len() };
-            }
-            Err(_) => queue.entries.retain(|entry| entry.until > now),
-        }
-        result
+        written.file.write(&batch, &[])?;
+        // They stayed in the queue until now: wherever this thread fails, none counts as written that is not.
+        lock(&self.queue).entries.drain(..batch.len());
+        written.tickets = tickets;
+        Ok(())
+    }
+}
+
+impl RevocationLog for FileLog {
+    fn load(&self) -> Result<Vec<Revocation>, StateError> {
+        lock(&self.written).file.load()
+    }
+
+    fn append(&self, revocation: Revocation) -> Result<(), StateError> {
+        let ticket = self.enqueue(revocation);
+        self.write(ticket)
+    }
+
+    fn remove(&self, revocations: &[Revocation]) -> Result<(), StateError> {
+        // What is in the queue is written first, so that it is not written afterwards.
+        self.check()?;
+        lock(&self.written).file.write(&[], revocations)
+    }
+
+    fn check(&self) -> Result<(), StateError> {
+        let last = lock(&self.queue).tickets;
+        self.write(last)?;
+        lock(&self.written).file.check()
     }
 }
 
@@ -97,8 +101,14 @@ mod tests {
 
     use super::*;
 
-    fn append(log: &FileLog, id: &str, until: i64, now: i64) -> Result<(), StateError> {
-        log.append(Revocation { id: id.to_owned(), until }, now)
+    fn append(log: &FileLog, id: &str) -> Result<(), StateError> {
+        log.append(Revocation { id: id.to_owned(), until: 10 })
+    }
+
+    fn ids(log: &FileLog) -> Vec<String> {
+        let mut ids: Vec<_> = log.load().unwrap().into_iter().map(|entry| entry.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     #[test]
@@ -106,33 +116,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let log = FileLog::open(&path).unwrap();
-        append(&log, "first", 10, 0).unwrap();
+        append(&log, "first").unwrap();
         let aside = folder.path().join("aside");
         lock(&log.written).file.close();
         fs::rename(&path, &aside).unwrap();
-        assert!(append(&log, "second", 10, 0).is_err());
-        assert!(append(&log, "over", 1, 0).is_err());
-        assert!(append(&log, "third", 10, 1).is_err());
+        assert!(append(&log, "second").is_err());
+        assert!(append(&log, "third").is_err());
         assert!(!path.exists(), "a new file would not hold the first");
         fs::rename(&aside, &path).unwrap();
-        append(&log, "fourth", 10, 1).unwrap();
+        append(&log, "fourth").unwrap();
         drop(log);
-        let loaded = FileLog::open(&path).unwrap().load(0).unwrap();
-        let mut ids: Vec<_> = loaded.iter().map(|entry| (entry.id.as_str(), entry.until)).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, ["first", "fourth", "second", "third"].map(|id| (id, 10)));
+        let log = FileLog::open(&path).unwrap();
+        assert_eq!(ids(&log), ["first", "fourth", "second", "third"]);
     }
 
     #[test]
-    fn old_entries_are_removed_from_the_file_now_and_then() {
+    fn what_could_not_be_written_is_written_by_a_check_and_can_be_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let log = FileLog::open(&folder.path().join("state")).unwrap();
-        append(&log, "over", 5, 0).unwrap();
-        lock(&log.written).since_clean_up = CLEAN_UP_EVERY - 2;
-        let has = |id: &str| log.load(i64::MIN).unwrap().iter().any(|entry| entry.id == id);
-        append(&log, "one", 10, 5).unwrap();
-        assert!(has("over"));
-        append(&log, "two", 10, 5).unwrap();
-        assert!(!has("over") && has("one") && has("two"));
+        let path = folder.path().join("state");
+        let log = FileLog::open(&path).unwrap();
+        let aside = folder.path().join("aside");
+        fs::rename(&path, &aside).unwrap();
+        assert!(append(&log, "first").is_err() && append(&log, "second").is_err());
+        assert!(log.check().is_err());
+        fs::rename(&aside, &path).unwrap();
+        log.check().unwrap();
+        assert_eq!(ids(&log), ["first", "second"]);
+        log.remove(&[Revocation { id: "first".to_owned(), until: 10 }]).unwrap();
+        assert_eq!(ids(&log), ["second"]);
     }
 }

@@ -19,6 +19,18 @@ pub(crate) enum StateErrorKind {
     /// The file holds something else, and is left as it is.
     #[error("is no state file of hallpass ({0}): name another file, or move this one away")]
     NotOurs(String),
+    /// The file holds nothing, which no state file ever does.
+    #[error(
+        "is empty: put a copy back, or remove it to begin anew; without it, revoked tokens are accepted again until \
+         they expire"
+    )]
+    Empty,
+    /// Somebody else removed, replaced or changed the file while it was in use; which of these.
+    #[error(
+        "was {0} while in use, so a restart would accept revoked tokens again until they expire: put the file back \
+         that was there"
+    )]
+    Changed(&'static str),
     /// Another version wrote the file.
     #[error("was written by another version of hallpass ({0}): use that one, or name another file")]
     Version(String),

@@ -4,14 +4,16 @@
 mod tests;
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind},
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, ErrorKind, Read},
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
 use redb::{
-    Database, DatabaseError, Durability, MultimapTableHandle, ReadableDatabase, ReadableTable,
-    TableDefinition, TableHandle,
+    Builder, Database, DatabaseError, Durability, MultimapTableHandle, ReadableDatabase,
+    ReadableTable, StorageBackend, TableDefinition, TableHandle,
+    backends::{FileBackend, InMemoryBackend},
 };
 use tempfile::NamedTempFile;
 
@@ -29,6 +31,9 @@ const TABLE: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("revoca
 
 /// Everything that is read is copied into memory, so a larger cache would gain nothing.
 const CACHE: usize = 4 * 1024 * 1024;
+
+/// The length of redb's header: settings, and two slots with the last two commits.
+const HEADER: usize = 64 + 2 * 128;
 
 impl From<redb::Error> for StateErrorKind {
     fn from(error: redb::Error) -> Self {
@@ -51,37 +56,68 @@ impl From<io::Error> for StateErrorKind {
     }
 }
 
-/// An open state file.
+/// A state file that is held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct StateFile {
     path: PathBuf,
+    /// Device and inode: the file is reached by this path, or it is not the one that the next start opens.
+    identity: (u64, u64),
     /// None after a failed write: it must be opened again.
-    database: Option<Database>,
+    open: Option<OpenFile>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    database: Database,
+    /// A second handle of it.
+    file: File,
+    /// As our last write left it.
+    seen: Content,
+}
+
+/// Tells what we wrote from what somebody else wrote: every commit changes the header, which has a checksum of
+/// everything.
+#[derive(Debug, PartialEq, Eq)]
+struct Content {
+    length: u64,
+    header: [u8; HEADER],
+}
+
+impl Content {
+    fn read(file: &File) -> Result<Self, io::Error> {
+        let mut header = [0; HEADER];
+        let length = file.metadata()?.len();
+        if length >= HEADER as u64 {
+            file.read_exact_at(&mut header, 0)?;
+        }
+        Ok(Self { length, header })
+    }
 }
 
 impl StateFile {
     /// Opens the file, or creates it with mode 0600, and locks it.
     ///
     /// # Errors
-    /// When it is in use, foreign, damaged or out of reach. It is never replaced.
+    /// When it is in use, empty, foreign, damaged or out of reach. It is never replaced.
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
         let open = || {
             if !path.try_exists()? {
                 create(path)?;
             }
-            connect(path)
+            let open = connect(path)?;
+            let identity = identity(&open.file.metadata()?);
+            Ok(Self { path: path.to_owned(), identity, open: Some(open) })
         };
-        let database =
-            open().map_err(|kind| StateError { location: path.display().to_string(), kind })?;
-        Ok(Self { path: path.to_owned(), database: Some(database) })
+        open().map_err(|kind| located(path, kind))
     }
 
-    /// Removes every entry that is not needed at `now`, and returns the rest.
+    /// Returns every entry.
     ///
     /// # Errors
-    /// When the file cannot be read and written.
-    pub(crate) fn load(&mut self, now: i64) -> Result<Vec<Revocation>, StateError> {
-        self.write(&[], Some(now))?;
+    /// When the file cannot be read.
+    pub(crate) fn load(&mut self) -> Result<Vec<Revocation>, StateError> {
+        // Makes the table of a new file.
+        self.write(&[], &[])?;
         self.with_database(|database| {
             let transaction = database.begin_read()?;
             let table = transaction.open_table(TABLE)?;
@@ -95,88 +131,147 @@ impl StateFile {
         })
     }
 
-    /// Adds entries, and removes those that are not needed at `remove_before`. When this returns, they are on disk.
+    /// Adds and removes entries. When this returns, that is on disk.
     ///
     /// # Errors
-    /// They may not be on disk. The next call opens the file again, so that a disk that was full for a while does not
-    /// require a restart.
+    /// It may not be on disk. After a failed write the next call opens the file again, so that a disk that was full for
+    /// a while does not require a restart.
     pub(crate) fn write(
         &mut self,
-        entries: &[Revocation],
-        remove_before: Option<i64>,
+        added: &[Revocation],
+        removed: &[Revocation],
     ) -> Result<(), StateError> {
         self.with_database(|database| {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             {
                 let mut table = transaction.open_table(TABLE)?;
-                for Revocation { id, until } in entries {
+                for Revocation { id, until } in added {
                     table.insert((*until, id.as_str()), ())?;
                 }
-                if let Some(now) = remove_before {
-                    table.retain_in(..(now.saturating_add(1), ""), |_, ()| false)?;
+                for Revocation { id, until } in removed {
+                    table.remove((*until, id.as_str()))?;
                 }
             }
             Ok(transaction.commit()?)
         })
     }
 
+    /// Whether the next start would find the file as it was left here.
+    ///
+    /// # Errors
+    /// The file was removed, replaced, or changed by somebody else.
+    pub(crate) fn check(&self) -> Result<(), StateError> {
+        self.find_change().map_err(|kind| located(&self.path, kind))
+    }
+
+    fn find_change(&self) -> Result<(), StateErrorKind> {
+        let change = match fs::metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => "removed",
+            Err(error) => return Err(error.into()),
+            Ok(found) if identity(&found) != self.identity => "replaced",
+            Ok(_) => match &self.open {
+                Some(open) if Content::read(&open.file)? != open.seen => {
+                    "changed by another program"
+                }
+                _ => return Ok(()),
+            },
+        };
+        Err(StateErrorKind::Changed(change))
+    }
+
     /// Leaves it as a failed write does.
     #[cfg(test)]
     pub(crate) fn close(&mut self) {
-        self.database = None;
+        self.open = None;
     }
 
     fn with_database<T>(
         &mut self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StateError> {
-        // Taken out, and put back only on success.
-        let attempt = match self.database.take() {
-            Some(database) => Ok(database),
-            None => connect(&self.path),
-        };
-        let attempt = attempt.and_then(|database| match work(&database) {
-            Ok(done) => {
-                self.database = Some(database);
-                Ok(done)
-            }
-            Err(error) => Err(error.into()),
+        let attempt = self.find_change().and_then(|()| {
+            // Taken out, and put back only on success.
+            let mut open = match self.open.take() {
+                Some(open) => open,
+                None => connect(&self.path)?,
+            };
+            let done = work(&open.database)?;
+            open.seen = Content::read(&open.file)?;
+            self.open = Some(open);
+            Ok(done)
         });
-        attempt.map_err(|kind| StateError { location: self.path.display().to_string(), kind })
+        attempt.map_err(|kind| located(&self.path, kind))
     }
 }
 
-/// Whether `path` could be opened or created, without doing either.
+fn located(path: &Path, kind: StateErrorKind) -> StateError {
+    StateError { location: path.display().to_string(), kind }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// Whether a start could open the file at `path` or create it. Changes nothing, and takes no lock from a service that
+/// runs or starts.
 ///
 /// # Errors
-/// Its directory is missing, it is no file, or it may not be written.
+/// As [`StateFile::open`], but for a file that is in use.
 pub(crate) fn check(path: &Path) -> Result<(), StateError> {
     let check = || {
         if !path.try_exists()? {
             tempfile::tempfile_in(directory(path))?;
-        } else if path.is_file() {
-            OpenOptions::new().read(true).write(true).open(path)?;
-        } else {
-            return Err(not_regular());
+            return Ok(());
         }
-        Ok(())
+        let mut bytes = Vec::new();
+        open_existing(path)?.read_to_end(&mut bytes)?;
+        match open_copy(&bytes) {
+            Ok(()) => Ok(()),
+            // What is copied while it is written may look damaged.
+            Err(_) => match connect(path) {
+                Ok(_) | Err(StateErrorKind::InUse) => Ok(()),
+                Err(kind) => Err(kind),
+            },
+        }
     };
-    check().map_err(|kind| StateError { location: path.display().to_string(), kind })
+    check().map_err(|kind| located(path, kind))
+}
+
+fn open_copy(bytes: &[u8]) -> Result<(), StateErrorKind> {
+    let copy = InMemoryBackend::new();
+    let filled = copy.set_len(bytes.len() as u64).and_then(|()| copy.write(0, bytes));
+    filled.map_err(|error| StateErrorKind::Unusable(error.to_string()))?;
+    let database = builder().create_with_backend(copy).map_err(redb::Error::from)?;
+    check_tables(&database)
 }
 
 /// Opens a file that exists, reading all of it, so that damage is found now and not later.
-fn connect(path: &Path) -> Result<Database, StateErrorKind> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(not_regular());
-    }
-    let database = Database::builder()
-        .set_cache_size(CACHE)
-        .set_check_integrity_on_open(true)
-        .create(path)
-        .map_err(redb::Error::from)?;
+fn connect(path: &Path) -> Result<OpenFile, StateErrorKind> {
+    let file = open_existing(path)?;
+    let open = || builder().create_with_backend(FileBackend::new(file.try_clone()?)?);
+    let database = open().map_err(redb::Error::from)?;
     check_tables(&database)?;
-    Ok(database)
+    let seen = Content::read(&file)?;
+    Ok(OpenFile { database, file, seen })
+}
+
+/// An empty file would become a new database.
+fn open_existing(path: &Path) -> Result<File, StateErrorKind> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(StateErrorKind::NotOurs("no regular file".to_owned()));
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    match file.metadata()?.len() {
+        0 => Err(StateErrorKind::Empty),
+        _ => Ok(file),
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+    builder
 }
 
 /// Refuses the databases of other programs, and of versions of hallpass with another layout.
@@ -213,10 +308,6 @@ fn create(path: &Path) -> Result<(), StateErrorKind> {
         Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error.into()),
         _ => Ok(File::open(directory(path))?.sync_all()?),
     }
-}
-
-fn not_regular() -> StateErrorKind {
-    StateErrorKind::NotOurs("no regular file".to_owned())
 }
 
 fn directory(path: &Path) -> &Path {

@@ -16,9 +16,12 @@ use crate::{
     },
 };
 
-/// How long a revocation is remembered after `exp`, at least: the largest leeway that can be configured, which a restart
-/// may bring.
-const LARGEST_LEEWAY: Duration = Duration::from_secs(10 * 60);
+/// How long a revocation is remembered after `exp`: the largest leeway that can be configured, which a restart may bring,
+/// and a second more, as seconds are compared with `>=`.
+const REVOKED_AFTER_EXPIRY: Duration = Duration::from_secs(10 * 60 + 1);
+
+/// Tolerated clock error of `iat` and `nbf`, at least: servers that share tokens never have quite the same clock.
+const CLOCK_ERROR: Duration = Duration::from_secs(10);
 
 /// What a token is issued for.
 #[derive(Debug, Clone)]
@@ -134,11 +137,12 @@ impl Tokens {
 
     fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
         let now = now.as_second();
-        let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX);
-        if now >= claims.exp.saturating_add(leeway) {
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        if now >= claims.exp.saturating_add(seconds(self.leeway)) {
             return Err(TokenError::Expired);
         }
-        if claims.nbf > now.saturating_add(leeway) || claims.iat > now.saturating_add(leeway) {
+        let latest = now.saturating_add(seconds(self.leeway.max(CLOCK_ERROR)));
+        if claims.nbf > latest || claims.iat > latest {
             return Err(TokenError::NotYet);
         }
         Ok(())
@@ -146,8 +150,11 @@ impl Tokens {
 
     /// When the revocation of a token that expires at `expires_at` can be forgotten.
     pub(crate) fn revoked_until(&self, expires_at: Timestamp) -> Timestamp {
-        // Seconds are compared with `>=`: one more second.
-        let longer = self.leeway.max(LARGEST_LEEWAY) + Duration::from_secs(1);
-        expires_at.saturating_add(longer).unwrap_or(Timestamp::MAX)
+        expires_at.saturating_add(REVOKED_AFTER_EXPIRY).unwrap_or(Timestamp::MAX)
     }
+}
+
+/// From the issue of a token of this lifetime to the time when its revocation can be forgotten.
+pub(crate) fn longest_revocation(lifetime: Duration) -> Duration {
+    lifetime.saturating_add(REVOKED_AFTER_EXPIRY)
 }

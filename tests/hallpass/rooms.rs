@@ -44,7 +44,11 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ("routing", &["diagnostics", "policy"]),
     ],
     &[("context", &["authority", "config", "oauth", "roster", "store"])],
-    &[("enforce", &["diagnostics", "policy", "principal"]), ("metrics", &["authority"])],
+    &[
+        ("enforce", &["diagnostics", "policy", "principal"]),
+        ("metrics", &["authority"]),
+        ("upkeep", &["authority"]),
+    ],
     &[("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"])],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
     &[("prepare", &["authority", "config", "diagnostics", "roster", "store", "tokens"])],

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::support::{
     api_key::ApiKey,
     running_service::{RunningService, send},
+    server::eventually,
 };
 
 /// A directory with a roster, and the key of its one client.
@@ -80,6 +81,15 @@ impl Service {
 
     fn logout(&self, token: &str) -> (u16, String) {
         logout(&self.0.address, token).unwrap()
+    }
+
+    /// Waits until the service says that it is `ok` or `degraded`.
+    fn wait_until(&self, status: &str) {
+        eventually(status, || {
+            let url = format!("{}/health/ready", self.0.address);
+            let (_, body) = send("GET", &url, ("Accept", "*/*")).unwrap();
+            body.contains(&format!("\"{status}\"")).then_some(())
+        });
     }
 
     /// Whether the token is accepted; any other refusal than `invalid_token` fails the test.
@@ -201,6 +211,156 @@ fn a_foreign_state_file_is_refused_and_not_changed() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(output.contains("HALLPASS_STATE: hallpass.redb is no state file"), "{output}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "other content");
+}
+
+#[test]
+fn an_empty_or_cut_state_file_is_refused_by_serve_and_by_check() {
+    let dir = ServiceDir::new();
+    let file = dir.path().join("hallpass.redb");
+    let service = dir.serve();
+    let token = service.login(&dir.key);
+    assert_eq!(service.logout(&token).0, 200);
+    drop(service);
+    let whole = fs::read(&file).unwrap();
+    for (bytes, what) in
+        [(&[][..], "is empty: "), (&whole[..4096], "is damaged "), (b"x", "is no ")]
+    {
+        fs::write(&file, bytes).unwrap();
+        let refused = dir.run(&["serve", "--bind", "127.0.0.1:0"]);
+        let checked = dir.run(&["check"]);
+        for (code, output) in
+            [(refused.status.code(), refused.stderr), (checked.status.code(), checked.stdout)]
+        {
+            let output = String::from_utf8(output).unwrap();
+            assert_eq!(code, Some(1), "{output}");
+            assert!(output.contains(&format!("HALLPASS_STATE: hallpass.redb {what}")), "{output}");
+        }
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+    }
+    fs::write(&file, &whole).unwrap();
+    assert!(dir.run(&["check"]).status.success());
+    assert_eq!(fs::read(&file).unwrap(), whole, "check changes nothing");
+    assert!(!dir.serve().accepts(&token));
+}
+
+#[test]
+fn a_state_file_that_is_gone_or_changed_while_serving_is_a_fault_until_it_is_back() {
+    let dir = ServiceDir::new();
+    let (file, aside) = (dir.path().join("hallpass.redb"), dir.path().join("aside"));
+    type Change = fn(&Path, &Path);
+    let changes: [(&str, Change); 4] = [
+        ("was removed while in use", |file, aside| fs::rename(file, aside).unwrap()),
+        ("was replaced while in use", |file, aside| {
+            fs::rename(file, aside).unwrap();
+            fs::copy(aside, file).unwrap();
+        }),
+        ("was changed by another program", |file, aside| {
+            fs::copy(file, aside).unwrap();
+            fs::write(file, "").unwrap();
+        }),
+        ("was changed by another program", |file, aside| {
+            fs::copy(file, aside).unwrap();
+            fs::OpenOptions::new().write(true).open(file).unwrap().set_len(4096).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let mut command = dir.hallpass(&["serve", "--bind", "127.0.0.1:0"]);
+        command.stderr(Stdio::piped());
+        let service = Service::start(command);
+        let tokens = [(); 3].map(|()| service.login(&dir.key));
+        assert_eq!(service.logout(&tokens[0]).0, 200);
+        service.wait_until("ok");
+        change(&file, &aside);
+        service.wait_until("degraded");
+        let (status, body) = service.logout(&tokens[1]);
+        assert!(status == 500 && body.contains("\"internal_error\""), "{what}: {status} {body}");
+        assert!(!service.accepts(&tokens[1]), "{what}: it is refused nevertheless");
+        if what.contains("changed") {
+            fs::copy(&aside, &file).unwrap();
+        } else {
+            fs::rename(&aside, &file).unwrap();
+        }
+        service.wait_until("ok");
+        assert_eq!(service.logout(&tokens[2]).0, 200, "{what}");
+        let log = service.0.stop_and_read_stderr();
+        assert!(log.contains(&format!("HALLPASS_STATE: hallpass.redb {what}")), "{log}");
+        assert!(log.contains("revocations are kept again"), "{log}");
+        let service = dir.serve();
+        for token in &tokens {
+            assert!(!service.accepts(token), "{what}: what could not be kept was kept later");
+        }
+    }
+}
+
+#[test]
+fn check_does_not_disturb_a_service_that_writes() {
+    let dir = ServiceDir::new();
+    let service = dir.serve();
+    let tokens: Vec<_> = (0..40).map(|_| service.login(&dir.key)).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for token in &tokens {
+                assert_eq!(service.logout(token).0, 200);
+            }
+        });
+        for _ in 0..10 {
+            let checked = dir.run(&["check"]);
+            assert!(checked.status.success(), "{checked:?}");
+        }
+    });
+    service.wait_until("ok");
+}
+
+/// A library in front of the system's own, which sets the clock of a program that is started with it, but not the one
+/// that measures how long it runs.
+#[cfg(target_os = "linux")]
+const WRONG_CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, time);
+    const char *ahead = getenv("SECONDS_AHEAD");
+    if (clock == CLOCK_REALTIME && ahead) time->tv_sec += atol(ahead);
+    return result;
+}
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn clocks_that_differ_or_are_wrong_for_a_while_neither_refuse_nor_revive_tokens() {
+    let dir = ServiceDir::new();
+    fs::write(dir.path().join("clock.c"), WRONG_CLOCK).unwrap();
+    let library = dir.path().join("clock.so");
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-o", "clock.so", "clock.c", "-ldl"]).current_dir(dir.path());
+    if !cc.output().is_ok_and(|made| made.status.success()) {
+        eprintln!("LEFT OUT: no C compiler, so no clock can be set for the program");
+        return;
+    }
+    let serve_ahead = |seconds: i64| {
+        let mut command = dir.hallpass(&["serve", "--bind", "127.0.0.1:0"]);
+        command.env("LD_PRELOAD", &library).env("SECONDS_AHEAD", seconds.to_string());
+        Service::start(command)
+    };
+    let service = serve_ahead(8);
+    let (revoked, ahead) = (service.login(&dir.key), service.login(&dir.key));
+    assert_eq!(service.logout(&revoked).0, 200);
+    drop(service);
+    let service = serve_ahead(10 * 366 * 24 * 3600);
+    let far_ahead = service.login(&dir.key);
+    for _ in 0..3 {
+        assert_eq!(service.logout(&service.login(&dir.key)).0, 200);
+    }
+    drop(service);
+    let service = dir.serve();
+    assert!(!service.accepts(&revoked), "a start with a wrong clock has forgotten it");
+    assert!(service.accepts(&ahead), "another clock may be eight seconds ahead");
+    assert!(!service.accepts(&far_ahead));
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Verdict {
         let is_elsewhere = settings.issuer.is_none()
             && iss != ours
             && iss.strip_prefix("http://").is_some_and(is_address);
-        let (revocations, note) = revocations(settings.state.as_deref(), now);
+        let (revocations, note) = revocations(settings.state.as_deref());
         let base_url = if is_elsewhere { &iss } else { &address };
         let authority = prepared.into_authority(base_url, revocations);
         match authority.authenticate_token(token, now) {
@@ -87,11 +87,11 @@ impl Verdict {
 }
 
 /// The revocations, and a note where they are not known. A missing state file is not created.
-fn revocations(state: Option<&Path>, now: Timestamp) -> (Revocations, Option<String>) {
+fn revocations(state: Option<&Path>) -> (Revocations, Option<String>) {
     let reason = match state {
         None => "HALLPASS_STATE is memory, which only the running serve knows".to_owned(),
-        Some(path) if !path.exists() => return (Revocations::in_memory(), None),
-        Some(path) => match Revocations::open(path, now) {
+        Some(path) if !path.exists() => return (Revocations::default(), None),
+        Some(path) => match Revocations::open(path, Duration::ZERO) {
             Ok(revocations) => return (revocations, None),
             Err(error) if error.kind == StateErrorKind::InUse => {
                 format!("{} is held by a running serve", path.display())
@@ -102,7 +102,7 @@ fn revocations(state: Option<&Path>, now: Timestamp) -> (Revocations, Option<Str
     let note = format!(
         "{reason}: whether it was revoked was not checked; POST /introspect asks a running serve"
     );
-    (Revocations::in_memory(), Some(note))
+    (Revocations::default(), Some(note))
 }
 
 fn describe(principal: &Principal) -> String {

@@ -8,7 +8,6 @@ use actix_web::{
     mime, post,
     web::{self, Data},
 };
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -76,7 +75,7 @@ pub(crate) async fn logout(
 async fn revoke(context: &Context, authenticated: &Authenticated) -> Result<(), Refusal> {
     let authority = Arc::clone(&context.authority);
     let principal = Arc::clone(&authenticated.principal);
-    match web::block(move || authority.revoke(&principal, Timestamp::now())).await {
+    match web::block(move || authority.revoke(&principal)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(RevokeError::NoToken)) => {
             let detail = format!("Not possible: {}.", RevokeError::NoToken);

@@ -42,7 +42,7 @@ fn the_store_of_another_program_or_of_another_version_is_refused() {
     assert!(matches!(error_kind(&made("songs", false)), StateErrorKind::NotOurs(_)));
     assert!(matches!(error_kind(&made("albums", true)), StateErrorKind::NotOurs(_)));
     assert!(matches!(error_kind(&made("revocations_v2", false)), StateErrorKind::Version(_)));
-    let error = StateFile::open(&made("revocations_v1", false)).unwrap().load(0).unwrap_err();
+    let error = StateFile::open(&made("revocations_v1", false)).unwrap().load().unwrap_err();
     assert!(error.to_string().contains("revocations_v1"), "{error}");
 }
 
@@ -52,21 +52,26 @@ fn a_damaged_file_is_refused() {
     let path = folder.path().join("state");
     let entries: Vec<_> =
         (0..2000).map(|until| Revocation { id: format!("id {until}"), until }).collect();
-    StateFile::open(&path).unwrap().write(&entries, None).unwrap();
+    StateFile::open(&path).unwrap().write(&entries, &[]).unwrap();
     let whole = fs::read(&path).unwrap();
     let place = whole.windows(7).position(|seven| seven == b"id 1500").unwrap();
     let mut damaged = whole.clone();
     damaged[place + 3] = b'9';
-    for bytes in [&damaged[..], &whole[..whole.len() / 2], &whole[..100]] {
+    for bytes in [&damaged[..], &whole[..whole.len() / 2], &whole[..4096], &whole[..100]] {
         fs::write(&path, bytes).unwrap();
         let found = error_kind(&path);
         assert!(
             matches!(found, StateErrorKind::Damaged(_) | StateErrorKind::NotOurs(_)),
             "{found}"
         );
+        assert_eq!(check(&path).unwrap_err().kind, found);
     }
+    fs::write(&path, "").unwrap();
+    assert_eq!(error_kind(&path), StateErrorKind::Empty, "it would become a new one");
+    assert_eq!(check(&path).unwrap_err().kind, StateErrorKind::Empty);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
     fs::write(&path, whole).unwrap();
-    assert_eq!(StateFile::open(&path).unwrap().load(-1).unwrap().len(), 2000);
+    assert_eq!(StateFile::open(&path).unwrap().load().unwrap().len(), 2000);
 }
 
 #[test]
@@ -82,6 +87,46 @@ fn checking_makes_nothing_and_locks_nothing() {
     StateFile::open(&path).unwrap();
     assert!(check(folder.path()).is_err());
     assert!(check(&folder.path().join("no/folder")).is_err());
+}
+
+#[test]
+fn what_others_do_to_an_open_file_is_noticed_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("state"), folder.path().join("aside"));
+    let entry = |id: &str| [Revocation { id: id.to_owned(), until: 10 }];
+    let mut file = StateFile::open(&path).unwrap();
+    file.write(&entry("older"), &[]).unwrap();
+    let older = fs::read(&path).unwrap();
+    file.write(&entry("first"), &[]).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let cut = || OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
+    let changes: [(&str, &dyn Fn()); 6] = [
+        ("removed", &|| fs::rename(&path, &aside).unwrap()),
+        ("replaced", &|| {
+            fs::rename(&path, &aside).unwrap();
+            fs::copy(&aside, &path).unwrap();
+        }),
+        ("changed by another program", &|| fs::write(&path, "").unwrap()),
+        ("changed by another program", &|| fs::write(&path, "x".repeat(whole.len())).unwrap()),
+        ("changed by another program", &|| fs::write(&path, &older).unwrap()),
+        ("changed by another program", &cut),
+    ];
+    for (what, change) in changes {
+        file.check().unwrap();
+        change();
+        let found = fs::read(&path).ok();
+        for refused in [file.check(), file.write(&entry("second"), &[])] {
+            assert_eq!(refused.unwrap_err().kind, StateErrorKind::Changed(what));
+        }
+        assert_eq!(fs::read(&path).ok(), found, "{what}: it is left as it is");
+        if aside.exists() {
+            fs::rename(&aside, &path).unwrap();
+        } else {
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+    file.write(&entry("second"), &[]).unwrap();
+    assert_eq!(file.load().unwrap().len(), 3);
 }
 
 #[cfg(unix)]
