@@ -138,7 +138,7 @@ mod tests {
             authority.authenticate_issuer_token(&name(issuer), OF_CORP, Timestamp::UNIX_EPOCH)
         };
         let of_another =
-            Err(ExternalTokenError::Token(crate::tokens::token_error::TokenError::Issuer));
+            Err(ExternalTokenError::Token(crate::tokens::token_error::TokenError::UnknownIssuer));
         assert_eq!(ask("corp"), Err(ExternalTokenError::KeysNeeded));
         assert_eq!(ask("other"), Err(ExternalTokenError::Untrusted));
         authority.roster.store(Arc::new(roster(&["other"])));

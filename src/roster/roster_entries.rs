@@ -61,8 +61,9 @@ pub(crate) struct Issuer {
     pub url: ProviderUrl,
     /// The `aud` that its tokens must carry.
     pub audience: String,
-    /// The claim that lists roles; without one its tokens have none.
-    pub roles_claim: Option<String>,
+    /// Where the claim that lists roles is looked for, in this order, each time as a path of names; without any its tokens
+    /// have no roles.
+    pub roles_claim: Vec<Vec<String>>,
 }
 
 /// All entries of a roster, in any order.

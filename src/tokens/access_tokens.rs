@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
+use serde::Deserialize;
 
 use crate::{
     oauth::{KeyId, Roles, Scopes, Subject},
     tokens::{
         claims::{Audience, Claims, VerifiedToken},
-        keyring::Keyring,
+        keyring::{Keyring, decode},
         signing_error::{LONGEST_TOKEN, SigningError},
         token_error::TokenError,
     },
@@ -112,7 +113,11 @@ impl Tokens {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Malformed);
         }
-        let payload = self.keyring.open(token)?;
+        let payload =
+            self.keyring.open(token).map_err(|error| match self.is_of_another(token) {
+                true => TokenError::UnknownIssuer,
+                false => error,
+            })?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenError::Claims)?;
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
@@ -133,6 +138,17 @@ impl Tokens {
     /// It has expired, or is not valid yet.
     pub(crate) fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
         self.check_times(token.claims(), now)
+    }
+
+    /// Whether a token that no key of ours signed names another issuer: then that says most about it.
+    fn is_of_another(&self, token: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Issuer {
+            iss: String,
+        }
+        let payload = token.split('.').nth(1).and_then(|payload| decode(payload).ok());
+        let issuer = payload.and_then(|payload| serde_json::from_slice::<Issuer>(&payload).ok());
+        issuer.is_some_and(|issuer| issuer.iss != self.issuer)
     }
 
     fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {

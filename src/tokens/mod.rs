@@ -4,6 +4,7 @@
 
 pub(crate) mod access_tokens;
 pub(crate) mod claims;
+mod ed25519;
 pub(crate) mod external;
 pub(crate) mod jwk;
 pub(crate) mod keyring;

@@ -6,9 +6,13 @@ pub(crate) enum TokenError {
     /// Not three base64url parts, or too long.
     #[error("is not a JWT")]
     Malformed,
-    /// A header that no token of ours has: wrong `typ`, missing `kid`, `jku`, `crit`, ...
+    /// A header that no token of ours has: wrong `typ`, missing `kid`, `jku`, `crit`, ... Of other issuers: one that asks
+    /// for what is not understood, or is no JSON object.
     #[error("has a header that is not ours")]
     Header,
+    /// An ID token, a refresh token, a logout token or the like of another issuer.
+    #[error("is no access token, but of another kind, such as an ID token")]
+    NoAccessToken,
     /// No key of this `kid`.
     #[error("names an unknown signing key")]
     UnknownKey,
@@ -21,7 +25,10 @@ pub(crate) enum TokenError {
     /// A claim is missing, unknown, duplicate or of a wrong type.
     #[error("has malformed claims")]
     Claims,
-    /// `iss` is not us.
+    /// `iss` is neither us nor the issuer that was asked for, and no key of ours signed it.
+    #[error("is of an unknown issuer")]
+    UnknownIssuer,
+    /// `iss` is not us, though a key of ours signed it.
     #[error("was issued by another issuer")]
     Issuer,
     /// `aud` does not hold us.

@@ -126,7 +126,9 @@ fn explain(
             .to_owned();
     };
     if iss != ours {
-        let unknown = format!("its issuer {iss:?} is neither ours ({ours}) nor one of the roster");
+        let unknown = format!(
+            "unknown issuer: its `iss` {iss:?} is neither ours ({ours}) nor one of the roster"
+        );
         return match error {
             TokenError::Issuer => format!(
                 "{unknown}, though our key signed it: log in again, or, if our address has changed, set HALLPASS_ISSUER"

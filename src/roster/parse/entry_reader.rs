@@ -217,8 +217,29 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         fields.require("audience", "write the `aud` that its tokens must carry", diagnostics);
         let url = self.issuer_url(fields);
         let audience = self.filled(fields, "audience");
-        let roles_claim = self.filled(fields, "roles_claim");
+        let roles_claim = self.roles_claim(fields);
         Some(Issuer { name, url: url?, audience: audience?, roles_claim })
+    }
+
+    /// A name is tried as it is and as a dotted path, since some providers put addresses with dots in front of their
+    /// claims and others nest them. A list is one path.
+    fn roles_claim(&mut self, fields: TableReader<'_, '_>) -> Vec<Vec<String>> {
+        let Some(value) = fields.value("roles_claim") else { return Vec::new() };
+        if matches!(value.get_ref(), DeValue::String(_)) {
+            let name = self.filled(fields, "roles_claim");
+            let paths = |name: String| {
+                let dotted = name.split('.').map(str::to_owned).collect();
+                vec![vec![name], dotted]
+            };
+            return name.map(paths).unwrap_or_default();
+        }
+        let path: Vec<String> =
+            fields.list("roles_claim", |name| Ok(name.to_owned()), self.diagnostics);
+        if path.iter().all(String::is_empty) && matches!(value.get_ref(), DeValue::Array(_)) {
+            let at = value.span().start;
+            self.diagnostics.error(at, "`roles_claim` must name a claim");
+        }
+        vec![path]
     }
 
     fn issuer_url(&mut self, fields: TableReader<'_, '_>) -> Option<ProviderUrl> {

@@ -47,7 +47,7 @@ fn the_documented_example_is_parsed() {
         (issuer.url.as_str(), issuer.audience.as_str()),
         ("https://login.example.com", "hallpass")
     );
-    assert_eq!(issuer.roles_claim.as_deref(), Some("roles"));
+    assert_eq!(issuer.roles_claim, [["roles"], ["roles"]]);
     assert!(checked.warnings.is_empty());
 }
 

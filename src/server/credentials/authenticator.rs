@@ -158,7 +158,7 @@ impl<'r> Authenticator<'r> {
         };
         let invalid = self.invalid(scheme, detail, format!("the token {error}"));
         if let Some(last) = self.errors.last_mut() {
-            last.is_of_its_issuer = error != ExternalTokenError::Token(TokenError::Issuer);
+            last.is_of_its_issuer = error != ExternalTokenError::Token(TokenError::UnknownIssuer);
         }
         invalid
     }

@@ -71,6 +71,19 @@ impl ExternalClaims {
         self.0.get("iss").and_then(Value::as_str) == Some(settings.url.as_str())
     }
 
+    /// Whether they show themselves as something else than those of an access token: an ID token (OpenID Connect Core 1.0
+    /// §2, §3.1.3.6, §3.3.2.11), a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4) or another security event
+    /// (RFC 8417 §2.2), or what Keycloak calls `ID`, `Refresh` (and `Offline`, which lives longer) or `Logout`.
+    fn are_of_another_kind(&self) -> bool {
+        let names = ["nonce", "at_hash", "c_hash", "events"];
+        let other_kind = |kind: &str| {
+            let kinds = ["id", "refresh", "offline", "logout"];
+            kinds.iter().any(|other| kind.eq_ignore_ascii_case(other))
+        };
+        names.iter().any(|name| self.0.contains_key(*name))
+            || self.0.get("typ").and_then(Value::as_str).is_some_and(other_kind)
+    }
+
     /// Everything but `iss` and the signature, which must have been checked.
     ///
     /// # Errors
@@ -80,12 +93,15 @@ impl ExternalClaims {
         settings: &ExternalIssuerSettings,
         now: Timestamp,
     ) -> Result<VerifiedExternalToken, TokenError> {
+        if self.are_of_another_kind() {
+            return Err(TokenError::NoAccessToken);
+        }
         if !self.are_for(&settings.audience) {
             return Err(TokenError::Audience);
         }
         let (issued_at, expires_at) = self.check_times(now)?;
         let client_id = self.name("client_id")?;
-        let roles = settings.roles_claim.as_deref().and_then(|claim| self.at(claim));
+        let roles = settings.roles_claim.iter().find_map(|path| self.at(path));
         let scopes = self.0.get("scope").or_else(|| self.0.get("scp"));
         Ok(VerifiedExternalToken {
             issuer: settings.name.clone(),
@@ -133,15 +149,9 @@ impl ExternalClaims {
         self.0.get(claim).map(|value| read(value).ok_or(TokenError::Claims)).transpose()
     }
 
-    /// The claim of this name, or what stands at the dotted path: some providers put addresses with dots in
-    /// front of their claims, others nest them.
-    fn at(&self, path: &str) -> Option<&Value> {
-        let nested = || {
-            let mut names = path.split('.');
-            let first = self.0.get(names.next()?)?;
-            names.try_fold(first, |at, name| at.get(name))
-        };
-        self.0.get(path).or_else(nested)
+    fn at(&self, path: &[String]) -> Option<&Value> {
+        let (first, names) = path.split_first()?;
+        names.iter().try_fold(self.0.get(first)?, |at, name| at.get(name))
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct ExternalIssuerSettings {
     pub url: ProviderUrl,
     /// The `aud` that its tokens must carry.
     pub audience: String,
-    /// The claim that lists roles, or a dotted path to it; without one its tokens carry none.
-    pub roles_claim: Option<String>,
+    /// Where the claim that lists roles is looked for, in this order, each time as a path of names; without any its tokens
+    /// have no roles.
+    pub roles_claim: Vec<Vec<String>>,
 }

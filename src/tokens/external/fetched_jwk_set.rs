@@ -7,7 +7,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::tokens::{keyring::decode, token_error::TokenError};
+use crate::tokens::{ed25519::is_small_order, keyring::decode, token_error::TokenError};
 
 const RSA: &[Algorithm] = &[
     Algorithm::RS256,
@@ -42,7 +42,15 @@ impl Keys {
     /// ones, short RSA ones, other curves, other uses. `None` for what is no JWK Set.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let set: FetchedJwkSet = serde_json::from_slice(text).ok()?;
-        Some(Self(set.keys.into_iter().filter_map(Key::read).collect()))
+        let read = |jwk: Value| {
+            let members = ["kid", "kty", "crv", "alg", "use"].map(|name| jwk.get(name).cloned());
+            let key = Key::read(jwk);
+            if key.is_none() {
+                log_unused(members);
+            }
+            key
+        };
+        Some(Self(set.keys.into_iter().filter_map(read).collect()))
     }
 
     /// The key that must have signed a token with this header.
@@ -87,9 +95,17 @@ impl Key {
         if algorithms.is_empty() {
             return None;
         }
-        let key = DecodingKey::from_jwk(&jwk).ok()?;
+        let key = decoding_key(&jwk.algorithm)?;
         Some(Self { kid: common.key_id.clone(), algorithms, key })
     }
+}
+
+fn log_unused([kid, kty, crv, alg, usage]: [Option<Value>; 5]) {
+    let text = |value: Option<Value>| value.unwrap_or_default();
+    log::info!(
+        kid:% = text(kid), kty:% = text(kty), crv:% = text(crv), alg:% = text(alg), usage:% = text(usage);
+        "an issuer publishes a key that cannot verify tokens here (kind, curve, algorithm, size or use), or is malformed"
+    );
 }
 
 /// The algorithms that a key of this sort can have (RFC 7518 §3.1, RFC 8037 §3.1).
@@ -108,9 +124,40 @@ fn possible(key: &AlgorithmParameters) -> Option<&'static [Algorithm]> {
     }
 }
 
+/// The key, whose numbers may have superfluous zeros in front or lack those that RFC 7518 §6.2.1.2 demands: some providers
+/// write them as signed integers.
+fn decoding_key(key: &AlgorithmParameters) -> Option<DecodingKey> {
+    match key {
+        AlgorithmParameters::RSA(rsa) => {
+            let (n, e) = (number(&rsa.n)?, number(&rsa.e)?);
+            Some(DecodingKey::from_rsa_raw_components(&n, &e))
+        }
+        AlgorithmParameters::EllipticCurve(point) => {
+            let length: usize = if point.curve == EllipticCurve::P384 { 48 } else { 32 };
+            let coordinate = |text: &str| {
+                let number = number(text)?;
+                let zeros = length.checked_sub(number.len())?;
+                Some([vec![0; zeros], number].concat())
+            };
+            // SEC1 §2.3.3: both coordinates of the point.
+            let point = [vec![0x04], coordinate(&point.x)?, coordinate(&point.y)?].concat();
+            Some(DecodingKey::from_ec_der(&point))
+        }
+        AlgorithmParameters::OctetKeyPair(pair) => {
+            let x = decode(&pair.x).ok().filter(|x| x.len() == 32 && !is_small_order(x))?;
+            Some(DecodingKey::from_ed_der(&x))
+        }
+        _ => None,
+    }
+}
+
+/// Big-endian, without zeros in front.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let bytes = decode(text).ok()?;
+    Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
+}
+
 fn rsa_bits(modulus: &str) -> Option<usize> {
-    let modulus = decode(modulus).ok()?;
-    let mut significant = modulus.iter().skip_while(|byte| **byte == 0);
-    let first = significant.next()?;
-    Some((8 - first.leading_zeros() as usize) + 8 * significant.count())
+    let modulus = number(modulus)?;
+    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
 }

@@ -49,7 +49,9 @@ fn settings(url: &str) -> ExternalIssuerSettings {
         name: Subject::parse("corp").unwrap(),
         url: ProviderUrl::parse(url).unwrap(),
         audience: "hallpass".to_owned(),
-        roles_claim: Some("realm_access.roles".to_owned()),
+        roles_claim: [&["realm_access.roles"][..], &["realm_access", "roles"]]
+            .map(|path| path.iter().map(ToString::to_string).collect())
+            .into(),
     }
 }
 

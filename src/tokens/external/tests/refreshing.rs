@@ -71,7 +71,7 @@ fn what_is_plainly_of_another_issuer_or_malformed_never_asks_for_keys() {
     let (issuer, signer) = (issuer(), Signer::ed());
     let other = claims("https://other.test").to_string();
     for (head, body, refusal) in [
-        (header("EdDSA", "k").to_string(), other, TokenError::Issuer),
+        (header("EdDSA", "k").to_string(), other, TokenError::UnknownIssuer),
         (header("HS256", "k").to_string(), claims(URL).to_string(), TokenError::Algorithm),
         (header("EdDSA", "k").to_string(), "{".to_owned(), TokenError::Claims),
     ] {

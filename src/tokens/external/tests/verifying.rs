@@ -59,6 +59,8 @@ fn the_token_says_who_it_is_and_what_it_may() {
         let literal = with(bare.clone(), "realm_access.roles", Some(listed));
         assert_eq!(roles(&read(literal)), ["r", "s"]);
     }
+    let only_scopes = with(bare.clone(), "scope", Some(json!("admin")));
+    assert!(read(only_scopes).roles().is_empty(), "a scope is no role");
     for odd in [json!(7), json!({ "roles": 7 }), json!({ "roles": { "admin": true } }), json!([])] {
         assert!(read(with(bare.clone(), "realm_access", Some(odd))).roles().is_empty());
     }
@@ -98,10 +100,46 @@ fn a_key_verifies_only_what_it_says_it_is_for() {
     let only_pss = with(signer.jwk("k"), "alg", Some(json!("PS256")));
     let token = signer.token(&header("RS256", "k").to_string(), &claims(URL).to_string());
     assert_eq!(verify(&token, &[only_pss]), Err(TokenError::Algorithm));
+    for x in [[0; 32], [&[1][..], &[0; 31]].concat().try_into().unwrap()] {
+        let small = with(Signer::ed().jwk("k"), "x", Some(json!(base64(x))));
+        assert_eq!(keys(&[small]).len(), 0, "anybody can sign under it");
+    }
     let symmetric = json!({ "kty": "oct", "k": base64("secret"), "kid": "k" });
     let other_curve = with(Signer::p256().jwk("k"), "crv", Some(json!("P-521")));
     let no_curve = with(Signer::ed().jwk("k"), "crv", Some(json!("X25519")));
     assert_eq!(keys(&[symmetric, other_curve, no_curve, json!(7), json!({})]).len(), 0);
+}
+
+#[test]
+fn numbers_of_keys_may_have_more_or_fewer_zeros_in_front() {
+    let prefixed = |jwk: &Value, name: &str| {
+        let number = URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+        with(jwk.clone(), name, Some(json!(base64([&[0, 0][..], &number].concat()))))
+    };
+    for (signer, algorithm, names) in [
+        (Signer::rsa(), "RS256", ["n", "e"]),
+        (Signer::rsa(), "PS256", ["e", "n"]),
+        (Signer::p256(), "ES256", ["x", "y"]),
+        (Signer::p384(), "ES384", ["x", "y"]),
+    ] {
+        let token = signer.token(&header(algorithm, "k").to_string(), &claims(URL).to_string());
+        let jwk = names.iter().fold(signer.jwk("k"), |jwk, name| prefixed(&jwk, name));
+        assert!(verify(&token, &[jwk]).is_ok(), "{algorithm}");
+    }
+    let (signer, jwk) = std::iter::repeat_with(Signer::p256)
+        .map(|signer| {
+            let jwk = signer.jwk("k");
+            (signer, jwk)
+        })
+        .find(|(_, jwk)| {
+            jwk["x"].as_str().unwrap().starts_with("AA")
+                || jwk["x"].as_str().unwrap().starts_with("AB")
+        })
+        .unwrap();
+    let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
+    let shorter: Vec<u8> = x.into_iter().skip_while(|byte| *byte == 0).collect();
+    let token = signer.token(&header("ES256", "k").to_string(), &claims(URL).to_string());
+    assert!(verify(&token, &[with(jwk, "x", Some(json!(base64(shorter))))]).is_ok());
 }
 
 #[test]
