@@ -71,6 +71,12 @@ pub(crate) fn connections_per_worker(workers: usize) -> usize {
     usize::try_from(connections / workers).unwrap_or(usize::MAX).max(1)
 }
 
+/// How many of all connections one address may have that is no trusted proxy: further ones are closed at once, so that
+/// one peer cannot make all others wait.
+pub(crate) fn connections_of_one_address(connections: usize) -> usize {
+    (connections / 8).max(1)
+}
+
 /// How many files may be open, after the limit was raised to `wanted` if possible.
 fn allowed_files(wanted: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);

@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{
     load::{Connection, Load, requests, tcp},
-    raw_http::connect,
+    raw_http::{connect, connect_from},
     server::{Server, eventually},
 };
 
@@ -162,6 +162,58 @@ fn malformed_http_gets_a_bare_status() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn one_address_gets_an_eighth_of_the_connections_unless_it_is_a_trusted_proxy() {
+    allow_many_files();
+    let server = Server::start_with(&[
+        ("HALLPASS_TRUSTED_PROXIES", "127.0.0.3"),
+        ("HALLPASS_METRICS_BIND", "127.0.0.1:0"),
+    ]);
+    let open = |own: &str, count: usize| -> Vec<TcpStream> {
+        (0..count).map(|_| connect_from(own.parse().unwrap(), server.address)).collect()
+    };
+    let is_closed = |stream: &mut TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        match stream.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
+    };
+    let live = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (most, more) = (4096 / 8, 100);
+    let mut crowd = open("127.0.0.2", most + more);
+    // Those that came first were accepted first.
+    eventually("the excess is closed", || {
+        let excess = crowd.get_mut(most + 5..)?;
+        excess.iter_mut().all(is_closed).then_some(())
+    });
+    for own in ["127.0.0.3", "127.0.0.4"] {
+        let count = if own == "127.0.0.3" { most + more } else { 1 };
+        let mut peers = open(own, count);
+        let last = peers.last_mut().unwrap();
+        last.write_all(live).unwrap();
+        let mut begin = [0; 12];
+        last.read_exact(&mut begin).unwrap();
+        assert_eq!(&begin, b"HTTP/1.1 200", "{own}");
+    }
+    drop(crowd);
+    eventually("the address may connect again", || {
+        let mut again = open("127.0.0.2", 1).pop()?;
+        again.write_all(live).ok()?;
+        again.read_exact(&mut [0; 12]).ok()
+    });
+    let log = server.log_until("the metrics address", |log| log.contains("/metrics\n"));
+    let line = log.lines().find_map(|line| line.split_once("metrics on http://")).unwrap().1;
+    let mut metrics = Connection::open(line.strip_suffix("/metrics").unwrap().parse().unwrap());
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let scrape = metrics.as_mut().unwrap().request(request).unwrap().text();
+    let refused = scrape.lines().find_map(|line| {
+        line.strip_prefix("hallpass_connections_refused_total ")?.parse::<usize>().ok()
+    });
+    assert!(refused.unwrap() >= more, "{refused:?}");
+}
+
 #[test]
 fn connections_beyond_the_file_limit_wait() {
     let dir = tempfile::tempdir().unwrap();
@@ -169,7 +221,8 @@ fn connections_beyond_the_file_limit_wait() {
     let mut limited = Command::new("sh");
     limited.args(["-c", &format!("ulimit -n 100; exec {program} serve --bind 127.0.0.1:0")]);
     limited.current_dir(dir.path()).env_clear();
-    let server = Server::spawn(limited, dir, &[]);
+    // Another address could have one of the ten only.
+    let server = Server::spawn(limited, dir, &[("HALLPASS_TRUSTED_PROXIES", "127.0.0.1")]);
     let log = server.log_until("the warning", |log| log.contains("ulimit -n"));
     assert!(log.contains("enough for 10 connections"), "{log}");
     let silent: Vec<TcpStream> = (0..10).map(|_| connect(server.address)).collect();

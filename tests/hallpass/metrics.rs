@@ -39,6 +39,31 @@ pub(crate) fn scrape(server: &Server) -> Scrape {
 }
 
 #[test]
+fn metrics_are_for_those_who_name_the_listener_by_its_address_or_a_configured_name() {
+    let issuer = ("HALLPASS_ISSUER", "https://Auth.example.com/base");
+    let server = Server::start_with(&[ON, issuer]);
+    let address = metrics_address(&server);
+    let answer = |method: &str, host: &str| {
+        let headers = vec![("Host".to_owned(), host.as_bytes().to_vec())];
+        let (method, target) = (method.to_owned(), "/metrics".to_owned());
+        Request { method, target, headers, body: None }.send(address)
+    };
+    let known =
+        ["127.0.0.1:1", "192.0.2.1", "[::1]:80", "localhost", "LOCALHOST:9", "auth.example.com"];
+    for host in known {
+        assert_eq!(answer("GET", host).status, 200, "{host}");
+    }
+    for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8081"] {
+        let refused = answer("GET", host);
+        assert_eq!(refused.status, 403, "{host}");
+        assert!(!refused.text().contains("hallpass_"), "{host}");
+        assert_eq!(answer("HEAD", host).status, 403, "{host}");
+    }
+    let head = answer("HEAD", "localhost");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
 fn metrics_are_off_by_default() {
     let server = Server::start();
     server.anonymous().get("/metrics").refused(404, "not_found");

@@ -54,7 +54,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[("prepare", &["authority", "config", "diagnostics", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "roster"])],
     &[
-        ("serve", &["diagnostics"]),
+        ("serve", &["diagnostics", "store"]),
         ("testing", &["authority", "config", "diagnostics", "oauth", "roster"]),
     ],
 ];

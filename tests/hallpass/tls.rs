@@ -127,6 +127,17 @@ fn tls_is_served_and_urls_of_the_service_are_https() {
     let discovery = "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n";
     let issuer = kept.request(discovery).unwrap().json()["issuer"].clone();
     assert_eq!(issuer, format!("https://{}", server.address));
+    for (request, status) in [
+        ("GET /health/live", 200),
+        ("GET /request", 401),
+        ("GET /nowhere", 404),
+        ("PUT /login", 405),
+    ] {
+        let answer = kept.request(&format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n")).unwrap();
+        let age = answer.header("strict-transport-security").and_then(|it| it.split_once('='));
+        let age: u64 = age.expect(request).1.parse().unwrap();
+        assert!(age >= 24 * 60 * 60 && answer.status == status, "{request}");
+    }
     let untrusted = dial(server.address, &trusting(&[&Pair::new()])).err().unwrap();
     assert!(untrusted.to_string().contains("invalid peer certificate"), "{untrusted}");
 }

@@ -52,6 +52,25 @@ fn the_documented_example_is_parsed() {
 }
 
 #[test]
+fn roles_are_looked_for_under_a_name_a_dotted_path_or_a_list_of_names() {
+    let read = |claim: &str| {
+        let text = format!(
+            "[issuers.corp]\nurl = \"https://x.test\"\naudience = \"here\"\nroles_claim = {claim}\n"
+        );
+        let roster = Roster::parse(&text, "r.toml").map(|read| read.roster);
+        roster.map(|roster| roster.issuers().next().unwrap().roles_claim.clone())
+    };
+    assert_eq!(read("\"a.b\"").unwrap(), [&["a.b"][..], &["a", "b"]]);
+    assert_eq!(
+        read("[\"https://x.test/app\", \"roles\"]").unwrap(),
+        [["https://x.test/app", "roles"]]
+    );
+    for bad in ["\"\"", "[]", "[\"\"]", "[7]", "7"] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn an_empty_text_is_an_empty_roster() {
     for text in ["", "# only a comment", "[clients]\n[users]\n", "\u{feff}[clients.a]"] {
         let roster = Roster::parse(text, "r.toml").unwrap().roster;

@@ -21,6 +21,7 @@ pub(crate) struct Counters {
     durations: HistogramVec,
     refusals: IntCounterVec,
     tokens: IntCounterVec,
+    pub(crate) connections_refused: IntCounter,
     pub(crate) started: Timestamp,
 }
 
@@ -53,12 +54,17 @@ impl Counters {
                 "Access tokens issued, by what was presented for them.",
                 &["grant"],
             )?,
+            connections_refused: IntCounter::new(
+                "hallpass_connections_refused_total",
+                "Connections closed at once, because their address had an eighth of all connections.",
+            )?,
             started: Timestamp::now(),
         };
         for collector in [&counters.requests, &counters.refusals, &counters.tokens] {
             counters.registry.register(Box::new(collector.clone()))?;
         }
         counters.registry.register(Box::new(counters.durations.clone()))?;
+        counters.registry.register(Box::new(counters.connections_refused.clone()))?;
         for grant_type in GrantType::ALL.map(Some).into_iter().chain([None]) {
             counters.tokens.get_metric_with_label_values(&[grant_label(grant_type)])?;
         }

@@ -8,7 +8,10 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{Method, header::HeaderValue},
+    http::{
+        Method,
+        header::{self, HeaderValue},
+    },
     middleware::Next,
 };
 
@@ -72,7 +75,7 @@ fn shape_error(
     let Some(refusal) = refusal_for(&error) else { return error };
     record(context, info, method, path, &refusal);
     let mut response = refusal.respond(Shape::for_path(path), info.id.as_str());
-    identify(&mut response, info);
+    identify(context, &mut response, info);
     InternalError::from_response(error, response).into()
 }
 
@@ -88,7 +91,7 @@ pub(crate) fn shape(context: &Context, mut response: ServiceResponse) -> Service
     match response.response().error().and_then(refusal_for) {
         Some(refusal) => refuse(context, response.into_parts().0, &refusal),
         None => {
-            identify(response.response_mut(), &info);
+            identify(context, response.response_mut(), &info);
             response
         }
     }
@@ -111,7 +114,7 @@ pub(crate) fn refuse(
     record(context, &info, request.method(), request.path(), refusal);
     let shape = Shape::for_path(request.match_info().get_ref().path());
     let mut response = refusal.respond(shape, info.id.as_str());
-    identify(&mut response, &info);
+    identify(context, &mut response, &info);
     ServiceResponse::new(request, response)
 }
 
@@ -121,7 +124,12 @@ fn record(context: &Context, info: &RequestInfo, method: &Method, path: &str, re
     context.counters.refused(&refusal.told_code());
 }
 
-fn identify(response: &mut HttpResponse, info: &RequestInfo) {
+/// Every answer has its request id, and over TLS of ours the word that only TLS is spoken here (RFC 6797 §6.1).
+fn identify(context: &Context, response: &mut HttpResponse, info: &RequestInfo) {
+    if context.tls.is_some() {
+        let a_day = HeaderValue::from_static("max-age=86400");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, a_day);
+    }
     if let Some(id) = info.id.to_header() {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -1,12 +1,19 @@
 //! The listener for Prometheus: `GET /metrics` and nothing else, without a credential.
 
-use std::{future::ready, io, net::SocketAddr, sync::Arc};
+use std::{
+    future::ready,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use actix_web::{
-    App, HttpServer, guard,
+    App, HttpRequest, HttpResponse, HttpServer, guard,
+    http::{header, uri::Authority},
     rt::{self, task::JoinHandle},
     web,
 };
+use url::Url;
 
 use crate::server::{context::Context, metrics::respond};
 
@@ -32,8 +39,12 @@ pub(crate) fn serve(context: &Arc<Context>) -> io::Result<Option<MetricsListener
     let context = Arc::clone(context);
     let app = move || {
         let context = Arc::clone(&context);
-        let metrics = web::resource("/metrics").guard(guard::Get());
-        App::new().service(metrics.to(move || ready(respond(&context))))
+        let is_read = guard::Any(guard::Get()).or(guard::Head());
+        let metrics = web::resource("/metrics").guard(is_read);
+        App::new().service(metrics.to(move |request: HttpRequest| {
+            let is_meant = is_meant(&request, context.authority.issuer());
+            ready(if is_meant { respond(&context) } else { other_host() })
+        }))
     };
     let server = HttpServer::new(app).workers(1).max_connections(CONNECTIONS).disable_signals();
     let server = server.bind(bind).map_err(|error| cannot_listen(bind, &error))?;
@@ -41,6 +52,27 @@ pub(crate) fn serve(context: &Arc<Context>) -> io::Result<Option<MetricsListener
         log::info!("metrics on http://{address}/metrics");
     }
     Ok(Some(MetricsListener(rt::spawn(server.run()))))
+}
+
+/// Whether the request names this listener by an address, as `localhost` or by the host of the issuer. A page of another
+/// site whose name leads here (DNS rebinding) has its own name in `Host`.
+fn is_meant(request: &HttpRequest, issuer: &str) -> bool {
+    let header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(Authority::as_str).or_else(header);
+    let Some(authority) = authority.and_then(|text| text.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let name = authority.host();
+    let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let issuer = Url::parse(issuer).ok();
+    let issuer = issuer.as_ref().and_then(Url::host_str);
+    let is_name = |known: &str| name.eq_ignore_ascii_case(known);
+    is_address || is_name("localhost") || issuer.is_some_and(is_name)
+}
+
+fn other_host() -> HttpResponse {
+    let body = "ask for the metrics by the address of this listener, localhost, or the host of HALLPASS_ISSUER\n";
+    HttpResponse::Forbidden().content_type("text/plain; charset=utf-8").body(body)
 }
 
 fn cannot_listen(bind: SocketAddr, error: &io::Error) -> io::Error {

@@ -47,10 +47,14 @@ pub(crate) async fn run(
     let _until_the_end = metrics_listener::serve(&context)?;
     SockRef::from(&listener).listen(limits::BACKLOG)?;
     let to_close = listener.try_clone()?;
-    let connections = Arc::new(Connections::default());
-    let opened = Arc::clone(&connections);
     let workers = limits::workers(context.settings.workers);
     let connections_per_worker = limits::connections_per_worker(workers);
+    let connections = Arc::new(Connections::new(
+        limits::connections_of_one_address(connections_per_worker * workers),
+        context.settings.trusted_proxies.clone(),
+        context.counters.connections_refused.clone(),
+    ));
+    let opened = Arc::clone(&connections);
     let server = HttpServer::new(move || site.app())
         .workers(workers)
         .max_connections(connections_per_worker)

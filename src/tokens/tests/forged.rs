@@ -16,6 +16,17 @@ fn verify(token: &str) -> Result<VerifiedToken, TokenError> {
 }
 
 #[test]
+fn a_token_of_somebody_else_is_told_by_its_issuer() {
+    let header = r#"{"alg":"RS256","typ":"JWT","kid":"x","jku":"https://x.test"}"#;
+    let payload = r#"{"iss":"https://x.test"}"#;
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let token = format!("{}.{}.AAAA", part(header), part(payload));
+    assert_eq!(tokens().verify(&token, now()), Err(TokenError::UnknownIssuer));
+    let nobody = format!("{}.{}.AAAA", part(header), part("{}"));
+    assert_eq!(tokens().verify(&nobody, now()), Err(TokenError::Header));
+}
+
+#[test]
 fn an_audience_among_several_is_enough() {
     let (header, mut claims) = parts();
     claims["aud"] = json!(["http://other.test", "http://audience.test"]);
