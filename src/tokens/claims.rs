@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
-/// What a token says. Unknown and duplicate claims are refused: every token of ours has these only.
+/// What a token says. Duplicate claims are refused. Unknown ones are ignored (RFC 7519 §4): a newer hallpass with the
+/// same key may write more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: Subject,
