@@ -13,6 +13,10 @@ use futures_util::FutureExt;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 
+/// The methods that a guard of actix-web may be named after. Guards of other methods count as guards like any other.
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
 /// An application that was built to be looked at. No request reaches its handlers.
 pub(super) struct Registered {
     /// A request of the application; it leads to the router's own map.
@@ -207,7 +211,7 @@ fn index<'t>(node: &'t IntrospectionNode, known: &mut HashMap<&'t str, &'t Intro
 fn is_of_methods(guard: &str) -> bool {
     let inner = guard.strip_prefix("AnyGuard(").and_then(|rest| rest.strip_suffix(')'));
     let mut words = inner.unwrap_or(guard).split(", ");
-    words.all(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()))
+    words.all(|word| METHODS.contains(&word))
 }
 
 /// The function of a guard, or the guard's own name.

@@ -97,6 +97,27 @@ fn two_handlers_of_one_method_and_path_are_refused() {
     });
 }
 
+/// A guard whose name could be that of a method.
+struct Internal;
+
+impl guard::Guard for Internal {
+    fn check(&self, context: &GuardContext<'_>) -> bool {
+        is_preview(context)
+    }
+
+    fn name(&self) -> String {
+        "INTERNAL".to_owned()
+    }
+}
+
+#[test]
+fn a_guard_is_known_whatever_its_name() {
+    assert_refused(&["GET /users/me", "`me`", "INTERNAL"], |config| {
+        config.service(utoipa_actix_web::scope("").guard(Internal).service(me));
+        config.service(user);
+    });
+}
+
 #[test]
 fn an_undocumented_handler_beside_a_documented_one_is_refused() {
     let leak = || async { "a leak" };
