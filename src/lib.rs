@@ -73,6 +73,10 @@ pub(crate) mod server;
 
 pub(crate) mod cli;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[doc(inline)]
 pub use diagnostics::Diagnostics;
 #[doc(inline)]

@@ -35,9 +35,15 @@ pub(crate) enum Undeclared {
     /// An error of the document.
     Refuse,
     /// The operation is denied, and `Policy::undeclared` lists it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
+    #[cfg_attr(
+        not(any(test, fuzzing)),
+        expect(dead_code, reason = "for the documents of other services")
+    )]
     Deny,
     /// The operation is public.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
+    #[cfg_attr(
+        not(any(test, fuzzing)),
+        expect(dead_code, reason = "for the documents of other services")
+    )]
     Public,
 }

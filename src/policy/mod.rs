@@ -10,6 +10,8 @@ pub(crate) mod compile_options;
 pub(crate) mod compiled;
 pub(crate) mod decision;
 pub(crate) mod explanation;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_policy;
 mod node;
 pub(crate) mod operation;
 mod path_items;

@@ -5,6 +5,8 @@
 pub(crate) mod api_key;
 pub(crate) mod edit;
 pub(crate) mod edit_error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_roster;
 mod locked_file;
 mod named_tables;
 pub(crate) mod parse;

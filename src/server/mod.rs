@@ -7,6 +7,8 @@ pub(crate) mod counters;
 pub(crate) mod credentials;
 pub(crate) mod document;
 pub(crate) mod enforce;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_requests;
 pub(crate) mod gate;
 pub(crate) mod http;
 pub(crate) mod limits;

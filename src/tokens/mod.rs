@@ -6,6 +6,8 @@ pub(crate) mod access_tokens;
 pub(crate) mod claims;
 mod ed25519;
 pub(crate) mod external;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_tokens;
 pub(crate) mod jwk;
 pub(crate) mod keyring;
 mod pem;

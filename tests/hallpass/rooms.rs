@@ -14,7 +14,7 @@ const ROOMS: &[&[&str]] = &[
     &["principal"],
     &["authority", "policy"],
     &["server"],
-    &["cli"],
+    &["cli", "fuzzing"],
 ];
 
 /// The same for the rooms inside `server`, each with the other rooms that it may name.
@@ -56,6 +56,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[
         ("serve", &["diagnostics", "store"]),
         ("testing", &["authority", "config", "diagnostics", "oauth", "roster"]),
+        ("fuzz_requests", &["policy"]),
     ],
 ];
 

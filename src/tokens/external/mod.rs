@@ -7,6 +7,8 @@ pub(crate) mod external_issuers;
 pub(crate) mod external_token_error;
 pub(crate) mod fetch;
 mod fetched_jwk_set;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_external;
 mod json;
 #[cfg(test)]
 mod tests;
