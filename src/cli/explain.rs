@@ -1,4 +1,5 @@
-//! `hallpass explain`: the policy as a table, or the requirement of one request.
+//! `hallpass explain`: the policy as a table, as JSON or against kinds of callers; the requirement of one request; what
+//! changed between two documents.
 
 use std::{io::Write, process::ExitCode};
 
@@ -10,8 +11,15 @@ use crate::{
         terminal::{is_styled, with_bold_head},
     },
     config::{document_settings::DocumentSettings, raw_settings::RawSettings, settings::Settings},
-    diagnostics::Diagnostics,
-    policy::{compiled::Lookup, explanation},
+    diagnostics::{Diagnostic, Diagnostics, printable},
+    policy::{
+        compile_options::{CompileOptions, Undeclared},
+        compiled::{Lookup, Policy},
+        diff::{self, Change},
+        document_file::read,
+        explanation, matrix,
+        operation::Operation,
+    },
     server::site::own_document,
 };
 
@@ -19,7 +27,12 @@ const EXAMPLES: &str = "\
 Examples:
   hallpass explain                  all operations and what they require
   hallpass explain GET /clients     one request: its credentials, and a curl line
-  hallpass explain POST https://auth.example.com/token";
+  hallpass explain POST https://auth.example.com/token
+  hallpass explain --openapi openapi.yaml GET /orders/7
+  git show main:openapi.yaml | hallpass explain --diff - openapi.yaml";
+
+/// Where another service is: its document may not say.
+const OTHER_SERVICE: &str = "https://api.example.com";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -29,6 +42,24 @@ pub(super) struct Explain {
     method: Option<String>,
     /// The path of that request, or its URL
     path: Option<String>,
+    /// Explain another service's OpenAPI file, JSON or YAML; `-` is stdin. Needs no settings
+    #[arg(long, value_name = "FILE")]
+    openapi: Option<String>,
+    /// As JSON: a list of method, path, access and alternatives
+    #[arg(long)]
+    json: bool,
+    /// Every operation against every kind of caller, as a Markdown table
+    #[arg(long, conflicts_with_all = ["method", "json"])]
+    matrix: bool,
+    /// Show whose protection changed between two OpenAPI files, one of which may be `-`: exit code 1 where something is
+    /// weaker, 2 where a file cannot be read
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["OLD", "NEW"],
+        conflicts_with_all = ["method", "openapi", "json", "matrix"]
+    )]
+    diff: Option<Vec<String>>,
     #[command(flatten)]
     bind: BindFlag,
 }
@@ -36,36 +67,106 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let raw = self.bind.apply(RawSettings::gather());
-        let mut diagnostics = Diagnostics::default();
-        let base_url = diagnostics.keep(Settings::expected_base_url(&raw));
-        let settings = diagnostics.keep(DocumentSettings::resolve(&raw));
-        let (Some(base_url), Some(settings)) = (base_url, settings) else { Err(diagnostics)? };
-        let (_, policy) = own_document(&settings, &[])?;
+        if let Some([old, new]) = self.diff.as_deref() {
+            return diff(&raw, old, new);
+        }
+        let (policy, base_url) = match &self.openapi {
+            Some(file) => {
+                (read(file, &options(&raw).map_err(Diagnostics::from)?)?, OTHER_SERVICE.to_owned())
+            }
+            None => own_policy(&raw)?,
+        };
         let mut out = std::io::stdout().lock();
-        let (Some(method), Some(path)) = (self.method, self.path) else {
-            let table = with_bold_head(explanation::table(&policy), is_styled(&out));
-            write!(out, "{table}")?;
+        let (Some(method), Some(path)) = (&self.method, &self.path) else {
+            let is_styled = is_styled(&out);
+            let text = match () {
+                () if self.json => json(policy.operations()),
+                () if self.matrix => matrix::markdown(&policy),
+                () => with_bold_head(explanation::table(&policy), is_styled),
+            };
+            write!(out, "{text}")?;
             return Ok(ExitCode::SUCCESS);
         };
-        let (method, path) =
-            (method.to_ascii_uppercase(), path_of(&path, raw.text("HALLPASS_ISSUER")));
+        let issuer = raw.text("HALLPASS_ISSUER").filter(|_| self.openapi.is_none());
+        let (method, path) = (method.to_ascii_uppercase(), path_of(path, issuer));
         let refusal = match policy.look_up(&method, &path) {
             Lookup::Operation(operation) => {
-                write!(out, "{}", explanation::details(operation, &base_url))?;
+                let text = match self.json {
+                    true => json(std::iter::once(operation)),
+                    false => explanation::details(operation, &base_url),
+                };
+                write!(out, "{text}")?;
                 return Ok(ExitCode::SUCCESS);
             }
             Lookup::MethodNotAllowed { allow } => {
-                format!("405 to everybody: this path takes {allow}.")
+                format!("405 to everybody: this path takes {}.", printable(allow))
             }
             Lookup::NotFound => {
-                "404 to everybody: the document has no such path; `hallpass explain` shows all."
+                "404 to everybody: the document has no such path; without a path, `hallpass explain` shows all."
                     .to_owned()
             }
         };
+        let line = format!("{} is refused with {refusal}", printable(&format!("{method} {path}")));
         // If stdout is closed, the exit code still tells.
-        let _ = writeln!(out, "{method} {path} is refused with {refusal}");
+        let _ = match self.json {
+            true => writeln!(out, "[]").and_then(|()| writeln!(std::io::stderr(), "{line}")),
+            false => writeln!(out, "{line}"),
+        };
         Ok(ExitCode::FAILURE)
     }
+}
+
+/// Our own policy, and where it is served.
+fn own_policy(raw: &RawSettings) -> Result<(Policy, String), Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let base_url = diagnostics.keep(Settings::expected_base_url(raw));
+    let settings = diagnostics.keep(DocumentSettings::resolve(raw));
+    let (Some(base_url), Some(settings)) = (base_url, settings) else { return Err(diagnostics) };
+    Ok((own_document(&settings, &[])?.1, base_url))
+}
+
+/// How the documents of other services are read. Other settings may be missing or wrong.
+fn options(raw: &RawSettings) -> Result<CompileOptions, Diagnostic> {
+    let name = "HALLPASS_POLICY_UNDECLARED";
+    let undeclared = match raw.text(name) {
+        None | Some("deny") => Undeclared::Deny,
+        Some("public") => Undeclared::Public,
+        Some(other) => {
+            let what = format!("{name} is `{}`; write deny or public", printable(other));
+            return Err(Diagnostic::new(raw.location(name), what));
+        }
+    };
+    let base = raw.text("HALLPASS_POLICY_BASE");
+    Ok(CompileOptions::external(undeclared, base, DocumentSettings::cookie_name(raw)))
+}
+
+fn json<'p>(operations: impl Iterator<Item = &'p Operation>) -> String {
+    let text = format!("{:#}", explanation::json(operations));
+    // JSON leaves some control characters as they are; in its strings the escapes mean the same.
+    text.lines().map(|line| printable(line) + "\n").collect()
+}
+
+/// A line for each change. Whatever keeps it from comparing is wrong usage: 1 means that something is weaker.
+fn diff(raw: &RawSettings, old: &str, new: &str) -> anyhow::Result<ExitCode> {
+    let mut diagnostics = Diagnostics::default();
+    if old == "-" && new == "-" {
+        let what = "is both OLD and NEW; give one of the two as a file";
+        diagnostics.push(Diagnostic::new("stdin", what));
+    }
+    let options = diagnostics.keep(options(raw)).filter(|_| diagnostics.is_empty());
+    let mut read = |file| diagnostics.keep(read(file, options.as_ref()?));
+    let (Some(old), Some(new)) = (read(old), read(new)) else {
+        writeln!(std::io::stderr(), "{diagnostics}")?;
+        return Ok(ExitCode::from(2));
+    };
+    let changes = diff::changes(&old, &new);
+    let mut out = std::io::stdout().lock();
+    for change in &changes {
+        // If stdout is closed, the exit code still tells.
+        let _ = writeln!(out, "{change}");
+    }
+    let is_weaker = changes.iter().any(Change::is_weaker);
+    Ok(if is_weaker { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The path in what people paste: a URL, a path with a query, or one without its slash. The issuer may have a path that

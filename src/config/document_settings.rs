@@ -11,6 +11,7 @@ use crate::{
     diagnostics::Diagnostics,
 };
 
+const DEFAULT_COOKIE_NAME: &str = "access_token";
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// The settings that show in the OpenAPI document.
@@ -35,10 +36,19 @@ impl DocumentSettings {
         reader.diagnostics.or(settings)
     }
 
+    /// The name of the session cookie alone, where no other setting matters.
+    pub(crate) fn cookie_name(raw: &RawSettings) -> &str {
+        raw.text("HALLPASS_COOKIE_NAME").unwrap_or(DEFAULT_COOKIE_NAME)
+    }
+
     pub(super) fn read(reader: &mut SettingsReader<'_>) -> Self {
         Self {
             docs: reader.value("HALLPASS_DOCS", true, on_or_off),
-            cookie_name: reader.value("HALLPASS_COOKIE_NAME", "access_token".into(), cookie_name),
+            cookie_name: reader.value(
+                "HALLPASS_COOKIE_NAME",
+                DEFAULT_COOKIE_NAME.into(),
+                cookie_name,
+            ),
             token_lifetime: reader.value(
                 "HALLPASS_TOKEN_LIFETIME",
                 DEFAULT_TOKEN_LIFETIME,

@@ -106,6 +106,17 @@ pub(crate) const VARIABLES: &[Variable] = &[
          The client's address is taken from their Forwarded or X-Forwarded-For header.",
     ),
     variable(
+        "HALLPASS_POLICY_BASE",
+        None,
+        "The path before every path of another service's OpenAPI file, such as /api/v1; `/` for none.\n\
+         Default: the path of its `servers`.",
+    ),
+    variable(
+        "HALLPASS_POLICY_UNDECLARED",
+        Some("deny"),
+        "What an operation of that file without `security` means: deny or public.",
+    ),
+    variable(
         "HALLPASS_RATE_LIMIT",
         Some("60/m"),
         "How many attempts with wrong API keys or passwords one address may make,\n\

@@ -4,7 +4,10 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Read},
-    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    },
     path::Path,
 };
 
@@ -62,6 +65,15 @@ impl FileContent {
     pub(crate) fn read_once(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         Self::read_open(&file, &file.metadata()?, false)
+    }
+
+    /// Reads stdin to its end.
+    ///
+    /// # Errors
+    /// It cannot be read, or is too large.
+    pub(crate) fn read_stdin() -> io::Result<Self> {
+        let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        Self::read_open(&stdin, &stdin.metadata()?, false)
     }
 
     fn read_open(file: &File, found: &Metadata, is_mounted_alone: bool) -> io::Result<Self> {

@@ -27,6 +27,21 @@ impl CompileOptions {
             refuses_oversights: true,
         }
     }
+
+    /// Options for the document of another service.
+    pub(crate) fn external(
+        undeclared: Undeclared,
+        base: Option<&str>,
+        session_cookie: &str,
+    ) -> Self {
+        Self {
+            undeclared,
+            base: base.map(str::to_owned),
+            session_cookie: Some(session_cookie.to_owned()),
+            pages: Vec::new(),
+            refuses_oversights: false,
+        }
+    }
 }
 
 /// What it means that neither an operation nor the root of the document has `security`.
@@ -35,15 +50,7 @@ pub(crate) enum Undeclared {
     /// An error of the document.
     Refuse,
     /// The operation is denied, and `Policy::undeclared` lists it.
-    #[cfg_attr(
-        not(any(test, fuzzing)),
-        expect(dead_code, reason = "for the documents of other services")
-    )]
     Deny,
     /// The operation is public.
-    #[cfg_attr(
-        not(any(test, fuzzing)),
-        expect(dead_code, reason = "for the documents of other services")
-    )]
     Public,
 }

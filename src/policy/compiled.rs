@@ -70,6 +70,12 @@ impl Policy {
         }
     }
 
+    /// The operations of the template that a decoded path goes to.
+    pub(super) fn operations_on(&self, path: &str) -> &[Operation] {
+        let item = self.paths.find(path).and_then(|position| self.items.get(position));
+        item.map_or(&[], |item| &item.operations)
+    }
+
     /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.
     pub(crate) fn look_up(&self, method: &str, path: &str) -> Lookup<'_> {
         let has_path =

@@ -1,8 +1,9 @@
-//! The policy as text: a table of all operations, and the details of one.
+//! The policy as text: a table or JSON of all operations, and the details of one.
 
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
 
 use crate::{
     diagnostics::printable,
@@ -31,6 +32,34 @@ pub(crate) fn table(policy: &Policy) -> String {
         }
     }
     aligned(&rows)
+}
+
+/// Operations as a list in JSON: of each its method, path, access and alternatives.
+pub(crate) fn json<'p>(operations: impl Iterator<Item = &'p Operation>) -> Value {
+    operations.map(entry).collect()
+}
+
+fn entry(operation: &Operation) -> Value {
+    let alternatives = operation.requirement.alternatives();
+    let access = match &operation.requirement {
+        Requirement::Public => "public",
+        Requirement::Denied => "denied",
+        Requirement::AnyOf(_) if alternatives.iter().any(Alternative::is_anonymous) => "optional",
+        Requirement::AnyOf(_) => "protected",
+    };
+    let demand = |demand: &Demand| {
+        let roles: Vec<_> = demand.roles.iter().map(|role| role.as_str()).collect();
+        let scopes: Vec<_> = demand.scopes.iter().map(|scope| scope.as_str()).collect();
+        json!({ "scheme": demand.scheme.name.as_ref(), "roles": roles, "scopes": scopes })
+    };
+    let alternatives: Vec<Vec<Value>> =
+        alternatives.iter().map(|one| one.demands.iter().map(demand).collect()).collect();
+    json!({
+        "method": operation.method,
+        "path": operation.path,
+        "access": access,
+        "alternatives": alternatives,
+    })
 }
 
 type Row = [String; 4];

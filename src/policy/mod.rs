@@ -9,11 +9,15 @@ mod base_path;
 pub(crate) mod compile_options;
 pub(crate) mod compiled;
 pub(crate) mod decision;
+pub(crate) mod diff;
+pub(crate) mod document_file;
 pub(crate) mod explanation;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_policy;
+pub(crate) mod matrix;
 mod node;
 pub(crate) mod operation;
+mod outcome;
 mod path_items;
 pub(crate) mod paths;
 mod request_body;

@@ -29,8 +29,32 @@ pub(crate) fn overlap(one: &str, other: &str) -> Option<String> {
         return None;
     }
     let pairs = one.0.iter().zip(&other.0);
-    let segments: Option<Vec<_>> = pairs.map(|(one, other)| one.overlap(other)).collect();
+    let segments: Option<Vec<_>> = pairs.map(|(one, other)| one.overlap(other, EXAMPLE)).collect();
     segments.map(|segments| segments.join("/"))
+}
+
+/// What stands for a parameter where it must equal no literal: a character for private use.
+const FRESH: &str = "\u{f8ff}";
+
+/// A decoded path that a template matches and no more specific one does; none where the template is malformed.
+pub(super) fn generic(template: &str) -> Option<String> {
+    filled(template, FRESH)
+}
+
+/// The paths where a template of `some` and another one of `others` cross: both match, and neither is the more specific.
+/// Each with the template of `others`.
+pub(super) fn crossings<'o>(some: &[&str], others: &[&'o str]) -> Vec<(String, &'o str)> {
+    let mut by_length: HashMap<usize, Vec<Template>> = HashMap::new();
+    for template in some.iter().filter_map(|path| Template::parse(path).ok()) {
+        by_length.entry(template.0.len()).or_default().push(template);
+    }
+    let mut found = Vec::new();
+    for path in others {
+        let Ok(other) = Template::parse(path) else { continue };
+        let some = by_length.get(&other.0.len()).map(Vec::as_slice).unwrap_or_default();
+        found.extend(some.iter().filter_map(|one| Some((one.crossing(&other)?, *path))));
+    }
+    found
 }
 
 /// Whether two templates differ at most in the names of their parameters.
@@ -70,6 +94,21 @@ impl Template {
     /// `path` has as many segments as the template.
     fn matches(&self, path: &str) -> bool {
         self.0.iter().zip(path.split('/')).all(|(segment, text)| segment.matches(text))
+    }
+
+    /// A path that both match, for two of the same length.
+    fn crossing(&self, other: &Self) -> Option<String> {
+        let pairs = || self.0.iter().zip(&other.0);
+        let may_cross = pairs().all(|(one, other)| match (one.literal(), other.literal()) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        });
+        if !may_cross || self == other {
+            return None;
+        }
+        let segments: Option<Vec<_>> =
+            pairs().map(|(one, other)| one.overlap(other, FRESH)).collect();
+        segments.map(|segments| segments.join("/"))
     }
 
     fn concrete(&self) -> Option<String> {
@@ -131,18 +170,14 @@ impl Segment {
         rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !is_dot_segment(text)
     }
 
-    /// A text that both match. Of two patterns with several parameters in a segment, it can miss one.
-    fn overlap(&self, other: &Self) -> Option<String> {
+    /// A text that both match, with `value` for parameters. Of two patterns with several parameters in a segment, it can miss one.
+    fn overlap(&self, other: &Self, value: &str) -> Option<String> {
         let edges = |first: &Self, last: &Self| {
-            [
-                first.0.first().map_or("", |text| text),
-                EXAMPLE,
-                last.0.last().map_or("", |text| text),
-            ]
-            .concat()
+            [first.0.first().map_or("", |text| text), value, last.0.last().map_or("", |text| text)]
+                .concat()
         };
         let texts =
-            [self.0.join(EXAMPLE), other.0.join(EXAMPLE), edges(self, other), edges(other, self)];
+            [self.0.join(value), other.0.join(value), edges(self, other), edges(other, self)];
         texts.into_iter().find(|text| self.matches(text) && other.matches(text))
     }
 

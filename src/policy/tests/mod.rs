@@ -2,6 +2,8 @@
 
 mod base_path;
 mod decision;
+mod diff;
+mod document_file;
 mod explanation;
 mod mutations;
 mod path_items;

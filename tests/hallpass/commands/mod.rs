@@ -3,6 +3,7 @@
 mod check;
 mod closed_pipes;
 mod explain;
+mod explain_files;
 mod exposed_files;
 mod hints;
 mod init;

@@ -1,0 +1,342 @@
+//! Whether the protection of operations became weaker or stronger from one document to the next.
+//!
+//! Compared is what requests meet: an operation that one of the documents does not have is judged there by the template
+//! that takes its paths, and HEAD by its GET.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use crate::{
+    diagnostics::printable,
+    policy::{
+        compiled::{Lookup, Policy},
+        operation::Operation,
+        outcome::{Carried, Held, Outcome, outcome},
+        paths,
+        requirement::{Alternative, Requirement},
+        scheme::{Location, Scheme, SchemeKind},
+    },
+};
+
+/// How the protection of an operation changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Some request passes that was refused.
+    Weaker,
+    /// Some request is refused that passed.
+    Stronger,
+    /// Both.
+    Different,
+    /// No request for it passed or was refused before: it was not there.
+    Added,
+    /// It is not there any more.
+    Removed,
+}
+
+impl Class {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Weaker => "WEAKER",
+            Self::Stronger => "STRONGER",
+            Self::Different => "DIFFERENT",
+            Self::Added => "ADDED",
+            Self::Removed => "REMOVED",
+        }
+    }
+}
+
+/// An operation whose protection changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) class: Class,
+    method: String,
+    path: String,
+    what: String,
+    is_public: bool,
+}
+
+impl Change {
+    /// Whether some request passes that did not pass before, without a credential if the operation is new.
+    pub(crate) fn is_weaker(&self) -> bool {
+        match self.class {
+            Class::Weaker | Class::Different => true,
+            Class::Added => self.is_public,
+            Class::Stronger | Class::Removed => false,
+        }
+    }
+}
+
+/// As a line, without control characters.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = format!("{} {} {}: {}", self.class.as_str(), self.method, self.path, self.what);
+        f.write_str(&printable(&line))
+    }
+}
+
+/// The operations whose protection changed: those of `new` in document order, then those that only `old` has.
+pub(crate) fn changes(old: &Policy, new: &Policy) -> Vec<Change> {
+    let mut found: Vec<Comparison<'_>> = Vec::new();
+    let mut known = HashMap::new();
+    for (sample, template) in samples(old, new) {
+        let documented = new.operations_on(&sample).iter().chain(old.operations_on(&sample));
+        let methods: Vec<_> = documented.map(|operation| operation.method.as_str()).collect();
+        for method in methods {
+            let at = *known.entry((method, template)).or_insert(found.len());
+            if at == found.len() {
+                found.push(Comparison::new(method, template));
+            }
+            if let Some(comparison) = found.get_mut(at) {
+                comparison.add(met(old, method, &sample), met(new, method, &sample));
+            }
+        }
+    }
+    found.iter().filter_map(Comparison::change).collect()
+}
+
+fn met<'p>(policy: &'p Policy, method: &str, path: &str) -> Option<&'p Operation> {
+    match policy.find(method, path) {
+        Lookup::Operation(operation) => Some(operation),
+        Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
+    }
+}
+
+/// A path for each set of paths that go to the same template of `old` and the same of `new`, and the template by whose
+/// name people know it.
+fn samples<'p>(old: &'p Policy, new: &'p Policy) -> Vec<(String, &'p str)> {
+    let templates = |policy: &'p Policy| {
+        let mut templates: Vec<_> = policy.operations().map(|one| one.path.as_str()).collect();
+        templates.dedup();
+        templates
+    };
+    let (before, after) = (templates(old), templates(new));
+    let named = after.iter().chain(&before);
+    let named = named.filter_map(|path| Some((paths::generic(path)?, *path)));
+    let crossings = paths::crossings(&before, &after);
+    let mut seen = HashSet::new();
+    named.chain(crossings).filter(|(sample, _)| seen.insert(sample.clone())).collect()
+}
+
+/// What the requests for an operation met before, and what they meet now.
+struct Comparison<'p> {
+    method: &'p str,
+    template: &'p str,
+    before: Option<&'p Operation>,
+    after: Option<&'p Operation>,
+    is_weaker: bool,
+    is_stronger: bool,
+}
+
+impl<'p> Comparison<'p> {
+    fn new(method: &'p str, template: &'p str) -> Self {
+        let (before, after) = (None, None);
+        Self { method, template, before, after, is_weaker: false, is_stronger: false }
+    }
+
+    fn add(&mut self, before: Option<&'p Operation>, after: Option<&'p Operation>) {
+        let pair =
+            before.zip(after).map(|(before, after)| (&before.requirement, &after.requirement));
+        let is_weaker = pair.is_some_and(|(before, after)| admits_more(before, after));
+        let is_stronger = pair.is_some_and(|(before, after)| admits_more(after, before));
+        let is_first = self.before.is_none() && self.after.is_none();
+        // What is told is the first change.
+        let is_change = (is_weaker || is_stronger) && !self.is_weaker && !self.is_stronger;
+        if is_first || is_change {
+            (self.before, self.after) = (before, after);
+        }
+        self.is_weaker |= is_weaker;
+        self.is_stronger |= is_stronger;
+    }
+
+    fn change(&self) -> Option<Change> {
+        let class = match (self.is_weaker, self.is_stronger) {
+            (true, true) => Class::Different,
+            (true, false) => Class::Weaker,
+            (false, true) => Class::Stronger,
+            (false, false) => match (self.before, self.after) {
+                (None, Some(after)) if self.is_named_as(after) => Class::Added,
+                (Some(before), None) if self.is_named_as(before) => Class::Removed,
+                _ => return None,
+            },
+        };
+        let is_public = self.after.is_some_and(|after| is_public(&after.requirement));
+        let (method, path) = (self.method.to_owned(), self.template.to_owned());
+        Some(Change { class, method, path, what: self.what(), is_public })
+    }
+
+    /// Whether `operation` is the one that is compared, and not one that takes its requests.
+    fn is_named_as(&self, operation: &Operation) -> bool {
+        operation.method == self.method
+            && paths::generic(&operation.path) == paths::generic(self.template)
+    }
+
+    fn what(&self) -> String {
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => {
+                let tell = |with_places| {
+                    let tell = |one: &Operation| text(&one.requirement, with_places);
+                    (tell(before), tell(after))
+                };
+                let (mut was, mut is) = tell(false);
+                if was == is {
+                    (was, is) = tell(true);
+                }
+                let judged = |one: &Operation| match self.is_named_as(one) {
+                    true => String::new(),
+                    false => format!(" (by {} {})", one.method, one.path),
+                };
+                format!("{was}{} -> {is}{}", judged(before), judged(after))
+            }
+            (Some(one), None) | (None, Some(one)) => {
+                // Whoever reads `public` looks for it, also where credentials are optional.
+                let is_optional = one.requirement != Requirement::Public;
+                let mark = if is_optional && is_public(&one.requirement) { "public, " } else { "" };
+                format!("{mark}{}", text(&one.requirement, false))
+            }
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// Whether a request without a credential passes.
+fn is_public(requirement: &Requirement) -> bool {
+    outcome(requirement, |_| Carried::Nothing) == Outcome::Allowed
+}
+
+fn text(requirement: &Requirement, with_places: bool) -> String {
+    match requirement {
+        Requirement::Public => "public".to_owned(),
+        Requirement::Denied => "denied, for want of a `security`".to_owned(),
+        Requirement::AnyOf(alternatives) => {
+            let text = |one: &Alternative| match one.is_anonymous() {
+                true => "anonymous".to_owned(),
+                false if with_places => {
+                    let kinds = one.demands.iter().map(|demand| place_text(&demand.scheme));
+                    format!("{{{one}}} in {}", kinds.collect::<Vec<_>>().join(" and "))
+                }
+                false => format!("{{{one}}}"),
+            };
+            alternatives.iter().map(text).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+fn place_text(scheme: &Scheme) -> String {
+    match &scheme.kind {
+        SchemeKind::ApiKey { location, name } => format!("{} {name}", location.as_str()),
+        SchemeKind::Bearer | SchemeKind::OAuth2 => "Authorization: Bearer".to_owned(),
+        SchemeKind::OpenIdConnect { url } => format!("Authorization: Bearer of {url}"),
+        SchemeKind::Basic => "Authorization: Basic".to_owned(),
+    }
+}
+
+/// A part of a request that holds a credential. Each is filled for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place<'p> {
+    Bearer,
+    Basic,
+    ApiKey(Location, Cow<'p, str>),
+}
+
+impl<'p> Place<'p> {
+    /// The names of headers are case-insensitive (RFC 9110 §5.1).
+    fn of(scheme: &'p Scheme) -> Self {
+        match &scheme.kind {
+            SchemeKind::ApiKey { location: Location::Header, name } => {
+                Self::ApiKey(Location::Header, name.to_ascii_lowercase().into())
+            }
+            SchemeKind::ApiKey { location, name } => Self::ApiKey(*location, name.into()),
+            SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
+                Self::Bearer
+            }
+            SchemeKind::Basic => Self::Basic,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Credential<'p> {
+    Invalid,
+    /// Under `openIdConnect` a token must come from the issuer with this discovery URL; `None` is an issuer that no
+    /// scheme names.
+    Valid {
+        issuer: Option<&'p str>,
+        held: Held<'p>,
+    },
+}
+
+type Request<'p> = Vec<(Place<'p>, Credential<'p>)>;
+
+fn passes(requirement: &Requirement, request: &Request<'_>) -> bool {
+    let carried = |scheme: &Scheme| {
+        let place = Place::of(scheme);
+        match request.iter().find(|(filled, _)| *filled == place).map(|(_, found)| found) {
+            None => Carried::Nothing,
+            Some(Credential::Invalid) => Carried::Invalid,
+            Some(Credential::Valid { issuer, held }) => match &scheme.kind {
+                SchemeKind::OpenIdConnect { url } if *issuer != Some(url) => Carried::Invalid,
+                _ => Carried::Valid(held),
+            },
+        }
+    };
+    outcome(requirement, carried) == Outcome::Allowed
+}
+
+/// Whether some request passes under `after` that `before` refuses.
+///
+/// It is enough to try the least that meets each alternative of `after`, alone and with one credential more: more roles
+/// and credentials never make a requirement refuse, but for one that it cannot use where it has `{}`.
+fn admits_more(before: &Requirement, after: &Requirement) -> bool {
+    let least = after.alternatives().iter().filter_map(least).chain([Request::new()]);
+    let more = more(before, after);
+    least.into_iter().any(|least| {
+        let is_new = |request: &Request<'_>| passes(after, request) && !passes(before, request);
+        is_new(&least)
+            || more.iter().any(|one| {
+                let is_free = least.iter().all(|(filled, _)| *filled != one.0);
+                is_free && is_new(&[least.as_slice(), std::slice::from_ref(one)].concat())
+            })
+    })
+}
+
+/// The request that carries just what an alternative demands; none if no request can.
+fn least(alternative: &Alternative) -> Option<Request<'_>> {
+    let mut request: Request<'_> = Vec::new();
+    for demand in &alternative.demands {
+        let (place, needed) = (Place::of(&demand.scheme), issuer(&demand.scheme));
+        let at = request.iter().position(|(filled, _)| *filled == place).unwrap_or_else(|| {
+            request.push((place, Credential::Valid { issuer: None, held: Held::default() }));
+            request.len() - 1
+        });
+        if let Some((_, Credential::Valid { issuer, held })) = request.get_mut(at) {
+            held.extend(demand);
+            if issuer.is_some() && needed.is_some() && *issuer != needed {
+                return None;
+            }
+            *issuer = issuer.or(needed);
+        }
+    }
+    Some(request)
+}
+
+fn issuer(scheme: &Scheme) -> Option<&str> {
+    match &scheme.kind {
+        SchemeKind::OpenIdConnect { url } => Some(url),
+        _ => None,
+    }
+}
+
+/// Credentials that one of the two requirements may take for invalid.
+fn more<'p>(before: &'p Requirement, after: &'p Requirement) -> Request<'p> {
+    let mut found = Request::new();
+    for demand in before.demands().chain(after.demands()) {
+        let scheme = &demand.scheme;
+        found.push((Place::of(scheme), Credential::Invalid));
+        let held = Held::default();
+        found.push((Place::of(scheme), Credential::Valid { issuer: issuer(scheme), held }));
+    }
+    found
+}

@@ -1,0 +1,316 @@
+//! What changed between two documents, compared with an evaluator that tries every request of a small world.
+
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Map, Value, json};
+
+use crate::policy::{
+    compile_options::Undeclared,
+    compiled::Policy,
+    diff::{Class, changes},
+    tests::{document, external},
+};
+
+fn compiled(document: &Value) -> Policy {
+    Policy::compile(document, &external(Undeclared::Deny)).unwrap_or_else(|errors| {
+        panic!("{errors}");
+    })
+}
+
+fn document_of(paths: Value) -> Value {
+    let mut document = document("3.1.0", paths);
+    let schemes = &mut document["components"]["securitySchemes"];
+    schemes["oidc1"] = json!({ "type": "openIdConnect", "openIdConnectUrl": "https://one" });
+    schemes["oidc2"] = json!({ "type": "openIdConnect", "openIdConnectUrl": "https://two" });
+    schemes["otherKey"] = json!({ "type": "apiKey", "in": "header", "name": "X-Other" });
+    schemes["sameKey"] = json!({ "type": "apiKey", "in": "header", "name": "x-api-key" });
+    document
+}
+
+fn lines(old: Value, new: Value) -> Vec<String> {
+    let (old, new) = (compiled(&document_of(old)), compiled(&document_of(new)));
+    changes(&old, &new).iter().map(ToString::to_string).collect()
+}
+
+fn get(security: Value) -> Value {
+    json!({ "get": { "security": security } })
+}
+
+#[track_caller]
+fn assert_class(old: Value, new: Value, class: &str) {
+    let found = lines(json!({ "/a": get(old) }), json!({ "/a": get(new) }));
+    let found: Vec<_> = found.iter().filter_map(|line| line.split(' ').next()).collect();
+    let wanted: Vec<_> = class.split_whitespace().collect();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn fewer_roles_or_more_alternatives_are_weaker() {
+    let bearer = json!([{ "bearer": ["a"] }]);
+    for weaker in [
+        json!([]),
+        json!([{}]),
+        json!([{ "bearer": [] }]),
+        json!([{ "bearer": ["a"] }, { "apiKey": [] }]),
+        json!([{ "bearer": ["a"] }, {}]),
+    ] {
+        assert_class(bearer.clone(), weaker.clone(), "WEAKER");
+        assert_class(weaker, bearer.clone(), "STRONGER");
+    }
+    assert_class(json!([{ "bearer": [], "apiKey": [] }]), json!([{ "apiKey": [] }]), "WEAKER");
+}
+
+#[test]
+fn another_place_or_issuer_is_different_and_another_name_is_nothing() {
+    assert_class(json!([{ "apiKey": [] }]), json!([{ "otherKey": [] }]), "DIFFERENT");
+    assert_class(json!([{ "apiKey": [] }]), json!([{ "bearer": [] }]), "DIFFERENT");
+    assert_class(json!([{ "bearer": ["a"] }]), json!([{ "bearer": ["b"] }]), "DIFFERENT");
+    assert_class(json!([{ "oidc1": [] }]), json!([{ "oidc2": [] }]), "DIFFERENT");
+    assert_class(json!([{ "oidc1": [] }]), json!([{ "bearer": [] }]), "WEAKER");
+    assert_class(json!([{ "apiKey": [] }]), json!([{ "sameKey": [] }]), "");
+    assert_class(json!([{ "bearer": [] }]), json!([{ "oauth2": [] }]), "");
+    let (one, other) = (
+        json!([{ "bearer": ["a", "b"] }, { "basic": [] }]),
+        json!([{ "basic": [] }, { "bearer": ["b", "a"] }]),
+    );
+    assert_class(one, other, "");
+}
+
+#[test]
+fn invalid_credentials_are_refused_where_they_are_optional() {
+    let optional = json!([{ "bearer": [] }, {}]);
+    assert_class(optional.clone(), json!([]), "WEAKER");
+    assert_class(optional.clone(), json!([{ "apiKey": [] }, {}]), "DIFFERENT");
+    assert_class(json!([{ "bearer": ["a"] }, {}]), optional, "");
+    assert_class(json!([{}]), json!([]), "");
+}
+
+#[test]
+fn operations_are_compared_by_method_and_path_without_parameter_names() {
+    let (open, closed) = (json!([]), json!([{ "bearer": [] }]));
+    let item = |security: &Value| get(security.clone());
+    assert_eq!(
+        lines(json!({ "/a/{x}": item(&closed) }), json!({ "/a/{y}": item(&open) })),
+        ["WEAKER GET /a/{y}: {bearer: []} -> public"]
+    );
+    assert_eq!(
+        lines(
+            json!({ "/gone": item(&open), "/a": item(&open) }),
+            json!({ "/a": item(&open), "/b": item(&open), "/c": item(&closed), "/d": item(&json!([{}, {"bearer": []}])) })
+        ),
+        [
+            "ADDED GET /b: public",
+            "ADDED GET /c: {bearer: []}",
+            "ADDED GET /d: public, anonymous or {bearer: []}",
+            "REMOVED GET /gone: public",
+        ]
+    );
+}
+
+#[test]
+fn a_request_that_falls_to_another_operation_is_judged_by_that_one() {
+    let (open, closed) = (json!([]), json!([{ "bearer": [] }]));
+    let item = |security: &Value| get(security.clone());
+    let both = json!({ "/users/{id}": item(&closed), "/users/me": item(&open) });
+    let one = json!({ "/users/{id}": item(&closed) });
+    assert_eq!(
+        lines(one.clone(), both.clone()),
+        ["WEAKER GET /users/me: {bearer: []} (by GET /users/{id}) -> public"]
+    );
+    assert_eq!(
+        lines(both, one.clone()),
+        ["STRONGER GET /users/me: public -> {bearer: []} (by GET /users/{id})"]
+    );
+    let same = json!({ "/users/{id}": item(&closed), "/users/me": item(&closed) });
+    assert_eq!(lines(one, same), [""; 0]);
+    let crossing =
+        lines(json!({ "/users/{id}": item(&closed) }), json!({ "/{a}/list": item(&open) }));
+    assert_eq!(
+        crossing,
+        [
+            "WEAKER GET /{a}/list: {bearer: []} (by GET /users/{id}) -> public",
+            "REMOVED GET /users/{id}: {bearer: []}",
+        ]
+    );
+    let head = json!({ "/a": { "get": { "security": closed }, "head": { "security": [] } } });
+    assert_eq!(
+        lines(json!({ "/a": item(&closed) }), head),
+        ["WEAKER HEAD /a: {bearer: []} (by GET /a) -> public"]
+    );
+}
+
+#[test]
+fn changes_are_told_without_control_characters() {
+    let told = lines(json!({}), json!({ "/\u{1b}[2J\n": get(json!([])) }));
+    assert_eq!(told, ["ADDED GET /\\u001b[2J\\u000a: public"]);
+    let told = lines(
+        json!({ "/a": get(json!([{ "apiKey": [] }])) }),
+        json!({ "/a": get(json!([{ "apiKeyQuery": [] }])) }),
+    );
+    assert_eq!(told, ["DIFFERENT GET /a: {apiKey: []} -> {apiKeyQuery: []}"]);
+}
+
+/// A credential of the small world.
+#[derive(Clone, PartialEq)]
+enum Sent {
+    Nothing,
+    Bad,
+    Good { issuer: &'static str, words: Vec<&'static str> },
+}
+
+/// What a request carries as bearer token, as API key and as Basic.
+type Request = [Sent; 3];
+
+fn every_request() -> Vec<Request> {
+    let good = |issuer, words: &[&'static str]| Sent::Good { issuer, words: words.to_vec() };
+    let mut tokens = vec![Sent::Nothing, Sent::Bad];
+    for issuer in ["ours", "oidc1", "oidc2"] {
+        for words in [&[][..], &["a"], &["b"], &["a", "b"]] {
+            tokens.push(good(issuer, words));
+            tokens.push(good(issuer, &[words, &["read"]].concat()));
+        }
+    }
+    let keys = [Sent::Nothing, Sent::Bad, good("", &[]), good("", &["a"])];
+    let basics = [Sent::Nothing, Sent::Bad, good("", &[])];
+    let mut requests = Vec::new();
+    for token in &tokens {
+        for key in &keys {
+            for basic in &basics {
+                requests.push([token.clone(), key.clone(), basic.clone()]);
+            }
+        }
+    }
+    requests
+}
+
+/// What a request carries for a scheme.
+fn sent<'r>(scheme: &str, request: &'r Request) -> &'r Sent {
+    match (scheme, request) {
+        ("apiKey" | "sameKey", [_, key, _]) => key,
+        ("basic", [_, _, basic]) => basic,
+        ("oidc1" | "oidc2", [Sent::Good { issuer, .. }, ..]) if *issuer != scheme => &Sent::Bad,
+        (_, [token, ..]) => token,
+    }
+}
+
+/// Whether a request passes, by the table of the contract.
+fn passes(security: &Value, request: &Request) -> bool {
+    let alternatives = security.as_array().unwrap();
+    let objects = || alternatives.iter().map(|one| one.as_object().unwrap());
+    let is_met = |(scheme, words): (&String, &Value)| match sent(scheme, request) {
+        Sent::Good { words: has, .. } => {
+            words.as_array().unwrap().iter().all(|word| has.contains(&word.as_str().unwrap()))
+        }
+        _ => false,
+    };
+    alternatives.is_empty()
+        || objects().any(|one| !one.is_empty() && one.iter().all(is_met))
+        || objects().any(Map::is_empty)
+            && !objects().any(|one| one.keys().any(|scheme| *sent(scheme, request) == Sent::Bad))
+}
+
+fn random_security(random: &mut StdRng) -> Value {
+    let demands = [
+        ("bearer", json!([])),
+        ("bearer", json!(["a"])),
+        ("bearer", json!(["b"])),
+        ("bearer", json!(["a", "b"])),
+        ("oauth2", json!([])),
+        ("oauth2", json!(["read"])),
+        ("oidc1", json!([])),
+        ("oidc2", json!(["read"])),
+        ("apiKey", json!([])),
+        ("apiKey", json!(["a"])),
+        ("sameKey", json!([])),
+        ("basic", json!([])),
+    ];
+    let mut alternatives = Vec::new();
+    for _ in 0..random.random_range(0..4) {
+        let mut alternative = Map::new();
+        for _ in 0..*[0, 1, 1, 1, 2, 2, 3].choose(random).unwrap() {
+            let (scheme, words) = demands.choose(random).unwrap();
+            alternative.insert((*scheme).to_owned(), words.clone());
+        }
+        alternatives.push(Value::Object(alternative));
+    }
+    Value::Array(alternatives)
+}
+
+/// The paths of the small world, each with the templates that match it, the more specific first.
+const PATHS: &[(&str, &[&str])] = &[
+    ("/users/me", &["/users/me", "/users/{id}", "/{a}/me"]),
+    ("/users/1", &["/users/{id}"]),
+    ("/users/1.json", &["/users/{id}.json", "/users/{id}"]),
+    ("/x/me", &["/{a}/me"]),
+    ("/y", &["/y"]),
+];
+
+fn random_paths(random: &mut StdRng) -> Value {
+    let mut paths = Map::new();
+    for path in ["/users/me", "/users/{id}", "/users/{id}.json", "/{a}/me", "/y"] {
+        let mut item = Map::new();
+        for (method, share) in [("get", 0.6), ("head", 0.2)] {
+            if random.random_bool(share) {
+                item.insert(method.to_owned(), json!({ "security": random_security(random) }));
+            }
+        }
+        if !item.is_empty() {
+            paths.insert(path.to_owned(), Value::Object(item));
+        }
+    }
+    Value::Object(paths)
+}
+
+/// The `security` that a request meets, if an operation takes it.
+fn met<'d>(paths: &'d Value, method: &str, templates: &[&str]) -> Option<&'d Value> {
+    let item = templates.iter().find_map(|template| paths.get(template))?;
+    let operation = item.get(method).or_else(|| item.get("get"))?;
+    operation.get("security")
+}
+
+#[test]
+fn weaker_is_told_exactly_when_some_request_passes_that_was_refused() {
+    let mut random = StdRng::seed_from_u64(11);
+    let requests = every_request();
+    let mut seen = [0; 4];
+    for _ in 0..600 {
+        let (old, new) = (random_paths(&mut random), random_paths(&mut random));
+        let (mut is_weaker, mut is_stronger) = (false, false);
+        for (_, templates) in PATHS {
+            for method in ["get", "head"] {
+                let met = |paths| met(paths, method, templates);
+                let (Some(before), Some(after)) = (met(&old), met(&new)) else { continue };
+                for request in &requests {
+                    let (before, after) = (passes(before, request), passes(after, request));
+                    is_weaker |= after && !before;
+                    is_stronger |= before && !after;
+                }
+            }
+        }
+        let (before, after) =
+            (compiled(&document_of(old.clone())), compiled(&document_of(new.clone())));
+        let told = changes(&before, &after);
+        let has = |classes: &[Class]| told.iter().any(|change| classes.contains(&change.class));
+        let found =
+            (has(&[Class::Weaker, Class::Different]), has(&[Class::Stronger, Class::Different]));
+        assert_eq!(found, (is_weaker, is_stronger), "{old:#}\n{new:#}\n{told:#?}");
+        seen[usize::from(is_weaker) * 2 + usize::from(is_stronger)] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 10), "{seen:?}");
+}
+
+#[test]
+fn the_class_of_an_operation_is_that_of_its_requests() {
+    let mut random = StdRng::seed_from_u64(12);
+    let requests = every_request();
+    for _ in 0..2000 {
+        let (old, new) = (random_security(&mut random), random_security(&mut random));
+        let is_new = |from, to| requests.iter().any(|one| passes(to, one) && !passes(from, one));
+        let class = match (is_new(&old, &new), is_new(&new, &old)) {
+            (true, true) => "DIFFERENT",
+            (true, false) => "WEAKER",
+            (false, true) => "STRONGER",
+            (false, false) => "",
+        };
+        assert_class(old, new, class);
+    }
+}

@@ -1,0 +1,92 @@
+//! Documents of other services as they are read.
+
+use crate::{
+    diagnostics::Diagnostics,
+    policy::{
+        compile_options::Undeclared, compiled::Policy, document_file::compile, tests::external,
+    },
+};
+
+fn read(text: &str) -> Result<Policy, Diagnostics> {
+    compile("a.yaml", text.as_bytes(), &external(Undeclared::Deny))
+}
+
+#[track_caller]
+fn assert_refused(text: &str, line: &str) {
+    match read(text) {
+        Ok(_) => panic!("is read: {text}"),
+        Err(errors) => assert!(errors.to_string().contains(line), "{errors}"),
+    }
+}
+
+#[test]
+fn json_and_yaml_give_the_same_policy() {
+    let yaml = "openapi: 3.0.3\npaths:\n  /a:\n    get:\n      security: []\n      responses:\n        200: &r {}\n        404: *r\n";
+    let json = r#"{"openapi": "3.0.3", "paths": {"/a": {"get": {"security": [], "responses": {"200": {}}}}}}"#;
+    let byte_order_mark = format!("\u{feff}{json}");
+    for text in [yaml, json, &byte_order_mark, &format!("--- # comment\n{yaml}")] {
+        let policy = read(text).unwrap_or_else(|errors| panic!("{errors}"));
+        let operations: Vec<_> = policy.operations().map(|one| &*one.path).collect();
+        assert_eq!(operations, ["/a"], "{text}");
+    }
+}
+
+#[test]
+fn what_readers_understand_differently_is_refused_with_its_line() {
+    assert_refused("openapi: 3.1.0\nopenapi: 3.0.0\n", "a.yaml:2: cannot be read as YAML");
+    assert_refused(
+        "{\n\"paths\": {},\n\"paths\": {}}",
+        "a.yaml:3: cannot be read as JSON: `paths`",
+    );
+    assert_refused("a: &a {x: 1}\nb:\n  <<: *a\n", "merge key");
+    assert_refused("openapi: !include b.yaml\n", "tag");
+    assert_refused("{\"openapi\": \"3.1.0\",\n}", "a.yaml:2: cannot be read as JSON");
+    assert_refused("{} {}", "a.yaml:1: cannot be read as JSON");
+    assert_refused("a: 1\n---\nb: 2\n", "YAML");
+    assert_refused("", "is empty");
+    assert_refused(" \n", "is empty");
+    assert_refused("hello", "document (#): is a string; make it an object");
+    assert_refused("a: \"\\e[31m\"\nb: \"\\e\n", "cannot be read as YAML");
+}
+
+#[test]
+fn swagger_2_is_refused_with_the_command_that_converts_it() {
+    for text in ["swagger: '2.0'\npaths: {}\n", "{\"swagger\": \"2.0\"}", "swagger: 2.0"] {
+        assert_refused(text, "a.yaml: is Swagger 2.0; convert it");
+    }
+}
+
+#[test]
+fn aliases_cannot_fill_the_memory() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..9 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    assert_refused(&bomb, "a.yaml");
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 300].join(", "));
+    assert_refused(&long, "more than 256 MiB");
+    let deep = "[".repeat(100_000);
+    assert_refused(&deep, "recursion limit");
+    assert_refused(&format!("{{\"a\": {deep}"), "recursion limit");
+}
+
+#[test]
+fn control_characters_of_a_document_are_escaped_in_diagnostics() {
+    let text = r#"{"openapi": "3.1.0", "paths": {"/a\u001b[2J": {"get": {"security": [{"\u009b": []}]}}}}"#;
+    let errors = read(text).expect_err("an undeclared scheme").to_string();
+    assert!(errors.contains("GET /a\\u001b[2J") && errors.contains("\\u009b"), "{errors}");
+    assert!(!errors.chars().any(char::is_control), "{errors:?}");
+    let control_key = "{\"a\\u001b\": 1, \"a\\u001b\": 2}";
+    assert_refused(control_key, "`a\\u001b` is there twice");
+}
+
+#[test]
+fn diagnostics_have_the_line_of_what_is_wrong() {
+    let yaml = "openapi: 3.1.0\npaths:\n  /a~/b:\n    get:\n      security:\n        - {}\n        - nope: []\n";
+    assert_refused(yaml, "a.yaml:7: GET /a~/b (#/paths/~1a~0~1b/get/security/1/nope): the scheme");
+    let json =
+        "\u{feff}{\n\"openapi\": \"3.1.0\",\n\"paths\": {\"/a\": {\n\"get\": {\"security\":\n5}}}}";
+    assert_refused(json, "a.yaml:5: GET /a (#/paths/~1a/get/security): is a number");
+    assert_refused("openapi: 3.1.0\n", "a.yaml:1: document (#): has no `paths`");
+}
