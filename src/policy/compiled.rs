@@ -27,8 +27,8 @@ pub(crate) struct Policy {
 
 /// The operations of one path template.
 #[derive(Debug)]
-struct Item {
-    operations: Vec<Operation>,
+pub(super) struct Item {
+    pub(super) operations: Vec<Operation>,
     /// The value of `Allow`.
     allow: String,
 }
@@ -64,16 +64,15 @@ impl Policy {
     /// `path` is decoded as the router does it, see [`decoded`]. A concrete path goes before a templated one.
     /// Letters, methods and trailing slashes are compared exactly. TRACE is never allowed.
     pub(crate) fn find(&self, method: &str, path: &str) -> Lookup<'_> {
-        match self.paths.find(path).and_then(|position| self.items.get(position)) {
+        match self.item(path) {
             Some(item) => item.find(method),
             None => Lookup::NotFound,
         }
     }
 
-    /// The operations of the template that a decoded path goes to.
-    pub(super) fn operations_on(&self, path: &str) -> &[Operation] {
-        let item = self.paths.find(path).and_then(|position| self.items.get(position));
-        item.map_or(&[], |item| &item.operations)
+    /// The template that a decoded path goes to.
+    pub(super) fn item(&self, path: &str) -> Option<&Item> {
+        self.paths.find(path).and_then(|position| self.items.get(position))
     }
 
     /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.
@@ -104,7 +103,7 @@ impl Policy {
 }
 
 impl Item {
-    fn find(&self, method: &str) -> Lookup<'_> {
+    pub(super) fn find(&self, method: &str) -> Lookup<'_> {
         let find = |method| self.operations.iter().find(|operation| operation.method == method);
         let get = || if method == "HEAD" { find("GET") } else { None };
         match find(method).or_else(get) {

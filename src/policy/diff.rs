@@ -12,7 +12,7 @@ use std::{
 use crate::{
     diagnostics::printable,
     policy::{
-        compiled::{Lookup, Policy},
+        compiled::{Item, Lookup, Policy},
         operation::Operation,
         outcome::{Carried, Held, Outcome, outcome},
         paths,
@@ -82,7 +82,8 @@ pub(crate) fn changes(old: &Policy, new: &Policy) -> Vec<Change> {
     let mut found: Vec<Comparison<'_>> = Vec::new();
     let mut known = HashMap::new();
     for (sample, template) in samples(old, new) {
-        let documented = new.operations_on(&sample).iter().chain(old.operations_on(&sample));
+        let (before, after) = (old.item(&sample), new.item(&sample));
+        let documented = after.into_iter().chain(before).flat_map(|item| &item.operations);
         let methods: Vec<_> = documented.map(|operation| operation.method.as_str()).collect();
         for method in methods {
             let at = *known.entry((method, template)).or_insert(found.len());
@@ -90,15 +91,15 @@ pub(crate) fn changes(old: &Policy, new: &Policy) -> Vec<Change> {
                 found.push(Comparison::new(method, template));
             }
             if let Some(comparison) = found.get_mut(at) {
-                comparison.add(met(old, method, &sample), met(new, method, &sample));
+                comparison.add(met(before, method), met(after, method));
             }
         }
     }
     found.iter().filter_map(Comparison::change).collect()
 }
 
-fn met<'p>(policy: &'p Policy, method: &str, path: &str) -> Option<&'p Operation> {
-    match policy.find(method, path) {
+fn met<'p>(item: Option<&'p Item>, method: &str) -> Option<&'p Operation> {
+    match item?.find(method) {
         Lookup::Operation(operation) => Some(operation),
         Lookup::MethodNotAllowed { .. } | Lookup::NotFound => None,
     }

@@ -44,15 +44,28 @@ pub(super) fn generic(template: &str) -> Option<String> {
 /// The paths where a template of `some` and another one of `others` cross: both match, and neither is the more specific.
 /// Each with the template of `others`.
 pub(super) fn crossings<'o>(some: &[&str], others: &[&'o str]) -> Vec<(String, &'o str)> {
-    let mut by_length: HashMap<usize, Vec<Template>> = HashMap::new();
-    for template in some.iter().filter_map(|path| Template::parse(path).ok()) {
-        by_length.entry(template.0.len()).or_default().push(template);
+    let some: Vec<_> = some.iter().filter_map(|path| Template::parse(path).ok()).collect();
+    let mut by_segment: HashMap<_, Vec<&Template>> = HashMap::new();
+    for template in &some {
+        for (at, segment) in template.0.iter().enumerate() {
+            let key = (template.0.len(), at, segment.literal());
+            by_segment.entry(key).or_default().push(template);
+        }
     }
     let mut found = Vec::new();
     for path in others {
         let Ok(other) = Template::parse(path) else { continue };
-        let some = by_length.get(&other.0.len()).map(Vec::as_slice).unwrap_or_default();
-        found.extend(some.iter().filter_map(|one| Some((one.crossing(&other)?, *path))));
+        // All that cross it have each of its literals, or a parameter there: the rarest of them leaves the fewest.
+        let at_segment = |at, literal| {
+            let key = (other.0.len(), at, literal);
+            by_segment.get(&key).map(Vec::as_slice).unwrap_or_default()
+        };
+        let literals =
+            other.0.iter().enumerate().filter_map(|(at, one)| Some((at, one.literal()?)));
+        let candidates = literals.map(|(at, it)| [at_segment(at, Some(it)), at_segment(at, None)]);
+        let fewest = candidates.min_by_key(|[one, other]| one.len() + other.len());
+        let candidates = fewest.into_iter().flatten().flatten();
+        found.extend(candidates.filter_map(|one| Some((one.crossing(&other)?, *path))));
     }
     found
 }

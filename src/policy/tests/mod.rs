@@ -6,6 +6,7 @@ mod diff;
 mod document_file;
 mod explanation;
 mod mutations;
+mod outcome;
 mod path_items;
 mod paths;
 mod requirement;
