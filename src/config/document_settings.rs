@@ -6,7 +6,7 @@ use crate::{
     config::{
         raw_settings::RawSettings,
         settings_reader::SettingsReader,
-        values::{cookie_name, lifetime, on_or_off},
+        values::{base_path, cookie_name, lifetime, on_or_off},
     },
     diagnostics::Diagnostics,
 };
@@ -23,6 +23,8 @@ pub(crate) struct DocumentSettings {
     pub cookie_name: String,
     /// The lifetime of a token, in whole seconds.
     pub token_lifetime: Duration,
+    /// The path of the issuer, under which a reverse proxy serves the operations: empty, or `/auth`.
+    pub base_path: String,
 }
 
 impl DocumentSettings {
@@ -54,6 +56,8 @@ impl DocumentSettings {
                 DEFAULT_TOKEN_LIFETIME,
                 lifetime,
             ),
+            // An issuer that is wrong is reported with all other settings.
+            base_path: reader.raw.text("HALLPASS_ISSUER").map(base_path).unwrap_or_default(),
         }
     }
 }

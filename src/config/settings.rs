@@ -77,6 +77,8 @@ impl Settings {
     /// Every invalid value, each with its location.
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
         let mut reader = SettingsReader::new(raw);
+        let document = DocumentSettings::read(&mut reader);
+        let docs = format!("{}/docs/", document.base_path);
         let settings = Self {
             bind: reader.bind(),
             tls: reader.diagnostics.keep(TlsFiles::resolve(raw)).flatten(),
@@ -87,9 +89,9 @@ impl Settings {
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
             leeway: reader.value("HALLPASS_LEEWAY", Duration::ZERO, leeway),
-            document: DocumentSettings::read(&mut reader),
+            document,
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
-            logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", "/docs/".into(), redirect),
+            logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", docs, redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
             rate_limit: reader.value("HALLPASS_RATE_LIMIT", Some(RateLimit::DEFAULT), rate_limit),

@@ -44,6 +44,14 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     }
 }
 
+/// The path of an issuer without the slash at its end; empty where the issuer has none.
+pub(super) fn base_path(issuer: &str) -> String {
+    let url = Url::parse(issuer).ok();
+    let path = url.as_ref().map_or("", |url| url.path().trim_matches('/'));
+    // One slash, since two would begin the name of a host.
+    if path.is_empty() { String::new() } else { format!("/{path}") }
+}
+
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         Duration::ZERO => Err("is zero: every token would be expired when issued".into()),

@@ -64,7 +64,9 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_ISSUER",
         None,
-        "The `iss` of every token. Default: http:// (https:// with TLS) and the bound address.",
+        "The `iss` of every token: the public address, with the path under which a reverse proxy serves hallpass, as in\n\
+         https://example.com/auth. The proxy takes the path away; the session cookie, the redirect after logout and the\n\
+         `servers` of the document follow it. Default: http:// (https:// with TLS) and the bound address.",
     ),
     variable("HALLPASS_AUDIENCE", None, "The `aud` of every token. Default: the issuer."),
     variable(
@@ -92,7 +94,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_LOGOUT_REDIRECT",
         Some("/docs/"),
-        "Where logout redirects a browser: a path or an http(s) URL.",
+        "Where logout redirects a browser: a path or an http(s) URL. Default: /docs/ below the path of the issuer.",
     ),
     variable(
         "HALLPASS_CORS_ORIGINS",

@@ -4,6 +4,8 @@
 pub(crate) struct CompileOptions {
     /// What a missing `security` means.
     pub undeclared: Undeclared,
+    /// What the author of the document writes.
+    pub written_in: WrittenIn,
     /// The prefix of every path. `None` takes it from `servers`.
     pub base: Option<String>,
     /// The cookie that holds an access token: an `apiKey` scheme in this cookie carries a token.
@@ -21,6 +23,7 @@ impl CompileOptions {
     pub(crate) fn own(session_cookie: &str) -> Self {
         Self {
             undeclared: Undeclared::Refuse,
+            written_in: WrittenIn::Json,
             base: Some(String::new()),
             session_cookie: Some(session_cookie.to_owned()),
             pages: Vec::new(),
@@ -42,6 +45,15 @@ impl CompileOptions {
             refuses_oversights: false,
         }
     }
+}
+
+/// What the author of a document writes: where a diagnostic says what to write, it is said in this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WrittenIn {
+    /// The attributes of handlers, from which utoipa makes the document.
+    Rust,
+    /// The document itself.
+    Json,
 }
 
 /// What it means that neither an operation nor the root of the document has `security`.

@@ -9,7 +9,7 @@ use crate::{
     oauth::http_token::is_http_token,
     policy::{
         base_path::BasePath,
-        compile_options::{CompileOptions, Undeclared},
+        compile_options::{CompileOptions, Undeclared, WrittenIn},
         node::Node,
         operation::Operation,
         paths::Template,
@@ -24,7 +24,10 @@ use crate::{
 /// The methods of a path item that have a field of their own (OpenAPI 3.1 §4.8.9).
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-const UNDECLARED: &str = "has no `security`; list the credentials that it takes, or write `security: []` to make it public";
+const UNDECLARED_IN_RUST: &str = "has no `security`; write `security((\"bearer\" = []))` in its `#[utoipa::path]` for \
+    everybody with a token, or `security()` to make it public";
+const UNDECLARED_IN_JSON: &str = "has no `security`; write `\"security\": [{ \"bearer\": [] }]` for everybody with a token, or \
+    `\"security\": []` to make it public";
 
 /// A path template with its operations, in document order.
 #[derive(Debug)]
@@ -56,6 +59,10 @@ pub(super) fn read(
         base,
         schemes,
         inherited,
+        undeclared: match options.written_in {
+            WrittenIn::Rust => UNDECLARED_IN_RUST,
+            WrittenIn::Json => UNDECLARED_IN_JSON,
+        },
         operation_ids: options.refuses_oversights.then(HashMap::new),
         diagnostics,
     };
@@ -78,6 +85,8 @@ struct Reader<'d> {
     schemes: SecuritySchemes<'d>,
     /// The requirement of operations without `security`.
     inherited: Option<Requirement>,
+    /// What is said of an operation that has none.
+    undeclared: &'static str,
     /// The operation that has an id; none where an id may be there twice.
     operation_ids: Option<HashMap<&'d str, String>>,
     diagnostics: Diagnostics,
@@ -197,7 +206,7 @@ impl<'d> Reader<'d> {
         let requirement = match (node.field("security"), &self.inherited) {
             (Some(security), _) => self.requirement(&security),
             (None, Some(inherited)) => inherited.clone(),
-            (None, None) => return Err(node.diagnostic(UNDECLARED).into()),
+            (None, None) => return Err(node.diagnostic(self.undeclared).into()),
         };
         Ok(Operation {
             position: 0,

@@ -18,7 +18,7 @@ use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 use crate::{
     config::document_settings::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
-    policy::compiled::Policy,
+    policy::{compile_options::WrittenIn, compiled::Policy},
     roster::roster_entries::Issuer,
     server::{
         context::Context,
@@ -69,8 +69,8 @@ pub(crate) fn own_document(
     issuers: &[Issuer],
 ) -> Result<(Value, Policy), Diagnostics> {
     let mut document = to_json(&own_operations())?;
-    introduction::introduce_own(&mut document);
-    complete(document.into(), settings, issuers, &pages::paths(settings))
+    introduction::introduce_own(&mut document, &settings.base_path);
+    complete(document.into(), settings, issuers, &pages::paths(settings), WrittenIn::Rust)
 }
 
 impl Site {
@@ -107,8 +107,9 @@ impl Site {
         refuse_others("schemas", &schemas(&about), &schemas(&own))?;
         document.merge(ours);
         let mut document = to_json(&document)?;
-        introduction::introduce(&mut document);
-        let document = complete(document.into(), settings, &context.issuers, &pages)?;
+        introduction::introduce(&mut document, &settings.base_path);
+        let document =
+            complete(document.into(), settings, &context.issuers, &pages, WrittenIn::Rust)?;
         Self::publish(context, operations, pages, document)
     }
 
@@ -138,7 +139,8 @@ impl Site {
     pub fn with_document(&self, document: &impl Serialize) -> Result<Self, Diagnostics> {
         let document = serde_json::to_value(document).map_err(unserializable)?;
         let settings = &self.context.settings.document;
-        let document = complete(document, settings, &self.context.issuers, &self.pages)?;
+        let document =
+            complete(document, settings, &self.context.issuers, &self.pages, WrittenIn::Json)?;
         let operations = Arc::clone(&self.operations);
         Self::publish(Arc::clone(&self.context), operations, self.pages.clone(), document)
     }

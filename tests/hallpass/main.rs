@@ -32,6 +32,7 @@ mod logs;
 mod metrics;
 mod mounted_files;
 mod oauth;
+mod path_prefix;
 mod paths;
 mod proxies;
 mod random_requests;

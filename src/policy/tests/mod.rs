@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     diagnostics::Diagnostics,
     policy::{
-        compile_options::{CompileOptions, Undeclared},
+        compile_options::{CompileOptions, Undeclared, WrittenIn},
         compiled::{Lookup, Policy},
         operation::Operation,
     },
@@ -57,6 +57,7 @@ fn public(paths: &[&str]) -> Value {
 
 fn external(undeclared: Undeclared) -> CompileOptions {
     CompileOptions {
+        written_in: WrittenIn::Json,
         undeclared,
         base: None,
         session_cookie: None,

@@ -8,7 +8,11 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::document_settings::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{compile_options::CompileOptions, compiled::Policy, operation::Operation},
+    policy::{
+        compile_options::{CompileOptions, WrittenIn},
+        compiled::Policy,
+        operation::Operation,
+    },
     roster::roster_entries::Issuer,
     server::{
         document::{headers, issuer_schemes, refusals, schemes::schemes},
@@ -33,6 +37,7 @@ pub(crate) fn complete(
     settings: &DocumentSettings,
     issuers: &[Issuer],
     pages: &[&str],
+    written_in: WrittenIn,
 ) -> Result<(Value, Policy), Diagnostics> {
     let has_own_oauth2 = document.pointer("/components/securitySchemes/oauth2").is_none();
     if let Some(theirs) = object_in(&mut document, &["components", "securitySchemes"]) {
@@ -43,7 +48,8 @@ pub(crate) fn complete(
     }
     issuer_schemes::add(&mut document, issuers)?;
     let pages = pages.iter().map(|page| (*page).to_owned()).collect();
-    let options = CompileOptions { pages, ..CompileOptions::own(&settings.cookie_name) };
+    let options =
+        CompileOptions { pages, written_in, ..CompileOptions::own(&settings.cookie_name) };
     let policy = Policy::compile(&document, &options)?;
     document_lifetime(&mut document, settings);
     add_refusals(&mut document, &policy)?;

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 /// `document` with the top of hallpass' own document.
-pub(crate) fn introduce_own(document: &mut Map<String, Value>) {
-    if let Value::Object(top) = top() {
+pub(crate) fn introduce_own(document: &mut Map<String, Value>, base_path: &str) {
+    if let Value::Object(top) = top(base_path) {
         document.extend(top);
     }
 }
 
 /// An application's document with what it leaves out at the top: the server, and what hallpass' tags mean.
-pub(crate) fn introduce(document: &mut Map<String, Value>) {
-    let top = top();
+pub(crate) fn introduce(document: &mut Map<String, Value>, base_path: &str) {
+    let top = top(base_path);
     let ours = |name: &str| top.get(name).cloned().unwrap_or_default();
     document.entry("servers").or_insert_with(|| ours("servers"));
     let tags = document.entry("tags").or_insert_with(|| json!([])).as_array_mut();
@@ -22,7 +22,7 @@ pub(crate) fn introduce(document: &mut Map<String, Value>) {
     }
 }
 
-fn top() -> Value {
+fn top(base_path: &str) -> Value {
     json!({
         "info": {
             "title": "hallpass",
@@ -33,9 +33,9 @@ fn top() -> Value {
             "contact": { "name": "The maintainers of hallpass" },
             "license": { "name": "MIT", "identifier": "MIT" },
         },
-        // Generators cannot use `.`; Swagger UI's initializer finds the path of a proxy by itself.
+        // Relative to whichever host published the document. Generators cannot use `.`.
         "servers": [{
-            "url": "/",
+            "url": if base_path.is_empty() { "/" } else { base_path },
             "description": "The server that published this document, be it local, staging or production.",
             "x-internal": false,
         }],

@@ -16,11 +16,20 @@ pub(crate) fn deletion(settings: &Settings) -> Cookie<'static> {
 }
 
 fn build(settings: &Settings, value: String, age: Duration) -> Cookie<'static> {
-    Cookie::build(settings.document.cookie_name.clone(), value)
-        .path("/")
+    let name = settings.document.cookie_name.clone();
+    let path = path(&name, &settings.document.base_path).to_owned();
+    Cookie::build(name, value)
+        .path(path)
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(settings.cookie_secure)
         .max_age(age)
         .finish()
+}
+
+/// The path of the issuer, so that other services of the same host do not get the token. Browsers accept cookies whose
+/// name begins with `__Host-` for `/` only (RFC 6265bis §4.1.3.2), and a `;` would end the attribute.
+fn path<'p>(name: &str, base_path: &'p str) -> &'p str {
+    let is_for_host = name.get(..7).is_some_and(|prefix| prefix.eq_ignore_ascii_case("__Host-"));
+    if base_path.is_empty() || is_for_host || base_path.contains(';') { "/" } else { base_path }
 }

@@ -7,8 +7,10 @@ window.onload = () => {
   // Swagger UI takes the address of its page for the latter, which is one folder too deep.
   const resolve = (document) => {
     const from = (base, url) => new URL(url, base).href;
-    // A server at `/` is the one that serves this page, wherever a proxy has put it.
-    const local = (url) => (url.startsWith("/") ? `.${url}` : url);
+    // A server whose path this page is not below, or that is `/`, is the one that serves the page, wherever a proxy has
+    // put it.
+    const isAbove = (url) => address.startsWith(`${from(address, url).replace(/\/$/, "")}/`);
+    const local = (url) => (url === "/" || (url.startsWith("/") && !isAbove(url)) ? "." : url);
     const servers = (document.servers ?? [{ url: "/" }]).map((server) =>
       server.variables ? server : { ...server, url: from(address, local(server.url)).replace(/\/$/, "") });
     const base = servers[0] && !servers[0].variables ? `${servers[0].url}/` : from(address, ".");

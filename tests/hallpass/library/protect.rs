@@ -74,6 +74,26 @@ fn protect_names_every_operation_that_cannot_be_enforced() {
 }
 
 #[test]
+fn a_missing_security_is_explained_in_the_words_in_which_the_document_is_written() {
+    let diagnostics = TestGate::new().protect(About::openapi(), |config| {
+        config.service(forgotten);
+    });
+    let diagnostics = diagnostics.unwrap_err().to_string();
+    assert!(diagnostics.contains("`security((\"bearer\" = []))`"), "{diagnostics}");
+    assert!(diagnostics.contains("`security()`"), "{diagnostics}");
+    assert!(!diagnostics.contains("\"security\": "), "{diagnostics}");
+    let site = protect(|config| {
+        config.service(ours);
+    });
+    let mut document = site.document().clone();
+    document["paths"]["/ours"]["get"].as_object_mut().unwrap().remove("security");
+    let diagnostics = site.with_document(&document).unwrap_err().to_string();
+    assert!(diagnostics.contains("`\"security\": [{ \"bearer\": [] }]`"), "{diagnostics}");
+    assert!(diagnostics.contains("`\"security\": []`"), "{diagnostics}");
+    assert!(!diagnostics.contains("utoipa") && !diagnostics.contains("security("), "{diagnostics}");
+}
+
+#[test]
 fn protect_refuses_an_operation_that_hallpass_serves_itself() {
     let diagnostics = TestGate::new().protect(About::openapi(), |config| {
         config.service(clients);
