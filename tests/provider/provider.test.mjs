@@ -240,11 +240,6 @@ describe('an external issuer', { concurrency: true }, () => {
       'HS256 with the public key as PEM': await sign({ alg: 'HS256' }, claims, Buffer.from(pem)),
       'HS256 with the public key as DER': await sign({ alg: 'HS256' }, claims, der),
       'HS256 with the modulus': await sign({ alg: 'HS256' }, claims, Buffer.from(genuine.n, 'base64url')),
-      'jwk in the header': await sign({ jwk, kid: 'forged' }),
-      'jku of another host': await sign({ jku, kid: 'forged' }),
-      'x5u of another host': await sign({ x5u: jku, kid: 'forged' }),
-      'jku and jwk with the genuine kid': await sign({ jku, jwk }),
-      'jku of the provider': await sign({ jku: `${corp.url}/jwks` }),
       'iss of another host': await sign({ kid: 'forged' }, { ...claims, iss: bait.url }),
       'iss with a slash': await sign({}, { ...claims, iss: `${corp.url}/` }),
       'iss in capitals': await sign({}, { ...claims, iss: corp.url.toUpperCase() }),
@@ -252,21 +247,29 @@ describe('an external issuer', { concurrency: true }, () => {
       'no iss': await sign({}, { ...claims, iss: undefined }),
       'iss of hallpass': await sign({}, { ...claims, iss: server.url }),
     };
-    const refuseAll = async () => {
-      for (const [name, forged] of Object.entries(forgeries)) {
+    // Keys and addresses of keys in a header are ignored, so that these ask for a key of the issuer like any token.
+    const ignoredHeaders = {
+      'jwk in the header': await sign({ jwk, kid: 'forged' }),
+      'jku of another host': await sign({ jku, kid: 'forged' }),
+      'x5u of another host': await sign({ x5u: jku, kid: 'forged' }),
+      'jku and jwk with the genuine kid': await sign({ jku, jwk }),
+      'jku of the provider': await sign({ jku: `${corp.url}/jwks` }),
+    };
+    const refuseAll = async (tokens) => {
+      for (const [name, forged] of Object.entries(tokens)) {
         assert.equal(await server.authenticate(forged), REFUSED, name);
         assert.equal((await server.get('/clients', forged)).status, 401, name);
       }
     };
     // Nothing was fetched yet, so the interval between fetches does not prevent one.
-    await refuseAll();
+    await refuseAll(forgeries);
     assert.deepEqual([corp.fetched(), asked], [[], []]);
     assert.equal(await server.health(), 'ok');
 
     // With known keys the signature is checked.
     assert.equal(await server.authenticate(good), 200);
     assert.deepEqual(corp.fetched(), ONE_FETCH, 'fetches are counted');
-    await refuseAll();
+    await refuseAll({ ...forgeries, ...ignoredHeaders });
     const [header, , signature] = good.split('.');
     const payload = Buffer.from(JSON.stringify({ ...claims, sub: 'root' })).toString('base64url');
     assert.equal(await server.authenticate([header, payload, signature].join('.')), REFUSED);
