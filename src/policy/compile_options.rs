@@ -42,6 +42,7 @@ impl CompileOptions {
             base: base.map(str::to_owned),
             session_cookie: Some(session_cookie.to_owned()),
             pages: Vec::new(),
+            written_in: WrittenIn::Json,
             refuses_oversights: false,
         }
     }

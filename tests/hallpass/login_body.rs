@@ -54,7 +54,9 @@ fn fewer_scopes_and_a_shorter_lifetime_are_issued() {
 #[test]
 fn a_token_expires_no_later_than_its_key() {
     let server = Server::start();
-    for body in ["{}", r#"{"expires_in": 1800}"#] {
+    for body in
+        ["{}", r#"{"expires_in": 1800}"#, r#"{"expires_in": 1800.0}"#, r#"{"expires_in": 1.8e3}"#]
+    {
         let answer = server.key("soon").post("/login").json(body).expect(200).json();
         let seconds = answer["expires_in"].as_u64().unwrap();
         assert!((1..=60).contains(&seconds), "{seconds} for {body}");

@@ -139,3 +139,18 @@ fn the_trace_log_holds_no_secret() {
     server.bearer(&token).post("/logout").expect(200);
     server.bearer(&token).get("/request").expect(401);
 }
+
+#[test]
+fn a_key_or_token_in_a_path_is_not_logged() {
+    let server = Server::start();
+    let (key, token) = (server.accounts.key("reader").to_owned(), server.login("reader"));
+    for secret in [key, token] {
+        let answer = server.anonymous().get(&format!("/keys/{secret}/x")).expect(404);
+        for target in ["access", "audit"] {
+            let lines = lines(&server, &answer, target);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].contains("/keys/***/x"), "{}", lines[0]);
+            assert!(!lines[0].contains(&secret[20..]), "{}", lines[0]);
+        }
+    }
+}

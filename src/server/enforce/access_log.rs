@@ -21,6 +21,7 @@ use crate::server::{
     http::{
         activity::RequestInProgress,
         extractors::framework_status,
+        masked_path::masked,
         refusal::{Refusal, Shape},
         request_info::{REQUEST_ID, RequestInfo},
     },
@@ -52,7 +53,7 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
         log::info!(
             target: "access",
             method = method.as_str(),
-            path = uri.path(),
+            path = masked(uri.path()).as_ref(),
             status = status.as_u16(),
             duration_ms = started.elapsed().as_secs_f64() * 1000.0,
             peer = info.peer.as_ref().map(log::kv::Value::from_display),

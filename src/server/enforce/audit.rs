@@ -6,7 +6,9 @@ use log::{
     kv::{Error, Key, Source, Value, VisitSource},
 };
 
-use crate::server::http::{code::Code, refusal::Refusal, request_info::RequestInfo};
+use crate::server::http::{
+    code::Code, masked_path::masked, refusal::Refusal, request_info::RequestInfo,
+};
 
 /// The target of the audit lines.
 const TARGET: &str = "audit";
@@ -25,9 +27,10 @@ pub(crate) fn record(event: &'static str, info: &RequestInfo, fields: Fields<'_>
 /// so their writing may be deferred.
 pub(crate) fn refused(method: &Method, path: &str, info: &RequestInfo, refusal: &Refusal) {
     let code = refusal.told_code();
+    let path = masked(path);
     let fields = [
         ("method", Some(method.as_str())),
-        ("path", Some(path)),
+        ("path", Some(&path)),
         ("code", Some(code.as_str())),
         ("reason", refusal.reason.as_deref()),
         ("key_id", refusal.key_id.as_deref()),

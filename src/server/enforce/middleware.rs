@@ -22,7 +22,7 @@ use crate::{
             access_log::{refuse, shape},
             guard::{Guard, GuardedOperation, Judgement, Verdict, not_found},
         },
-        http::{code::Code, refusal::Refusal, request_info::RequestInfo},
+        http::{code::Code, masked_path::masked, refusal::Refusal, request_info::RequestInfo},
         limits::URL_BYTES,
         routing::registered::template,
     },
@@ -87,8 +87,9 @@ fn is_routed(guarded: &GuardedOperation, request: &ServiceRequest, path: &str) -
     if !is_routed {
         log::error!(
             deferred = true;
-            "{} is not served: the router takes {path} for another route; register concrete paths first",
-            guarded.operation.path
+            "{} is not served: the router takes {} for another route; register concrete paths first",
+            guarded.operation.path,
+            masked(path)
         );
     }
     is_routed

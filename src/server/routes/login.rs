@@ -9,7 +9,8 @@ use actix_web::{
     web::Data,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use crate::{
@@ -38,6 +39,7 @@ pub(crate) struct LoginRequest {
     #[schema(schema_with = schemas::requested_scope)]
     scope: Option<String>,
     #[schema(schema_with = schemas::requested_lifetime)]
+    #[serde(default, deserialize_with = "whole_number")]
     expires_in: Option<u64>,
     /// Whether to set the session cookie as well, for browsers.
     #[schema(example = false, value_type = bool, required = false)]
@@ -129,6 +131,15 @@ fn read(request: &HttpRequest, Body(body): &Body) -> Result<LoginRequest, Refusa
         let detail = format!("The body is not what login takes: {error}.");
         Refusal::new(Code::InvalidRequest, detail)
     })
+}
+
+/// In JSON Schema `600.0` is an integer too.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    let from_float =
+        |float: f64| (float.fract() == 0.0 && (0.0..1e15).contains(&float)).then_some(float as u64);
+    let whole = number.as_u64().or_else(|| number.as_f64().and_then(from_float));
+    whole.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a whole number")))
 }
 
 impl LoginRequest {
