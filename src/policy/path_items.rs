@@ -24,8 +24,8 @@ use crate::{
 /// The methods of a path item that have a field of their own (OpenAPI 3.1 §4.8.9).
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-const UNDECLARED_IN_RUST: &str = "has no `security`; write `security((\"bearer\" = []))` in its `#[utoipa::path]` for \
-    everybody with a token, or `security()` to make it public";
+const UNDECLARED_IN_RUST: &str = "has no `security`; write `security((\"bearer\" = []))` in the annotation of its \
+    handler for everybody with a token, or `security()` to make it public";
 const UNDECLARED_IN_JSON: &str = "has no `security`; write `\"security\": [{ \"bearer\": [] }]` for everybody with a token, or \
     `\"security\": []` to make it public";
 
