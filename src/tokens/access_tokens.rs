@@ -11,7 +11,7 @@ use crate::{
     oauth::{KeyId, Roles, Scopes, Subject},
     tokens::{
         claims::{Audience, Claims, VerifiedToken},
-        keyring::{Keyring, decode},
+        keyring::{Keyring, decode, json_object},
         signing_error::{LONGEST_TOKEN, SigningError},
         token_error::TokenError,
     },
@@ -118,7 +118,7 @@ impl Tokens {
                 true => TokenError::UnknownIssuer,
                 false => error,
             })?;
-        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenError::Claims)?;
+        let claims: Claims = json_object(&payload).ok_or(TokenError::Claims)?;
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }

@@ -45,7 +45,9 @@ pub(crate) fn token(data: &[u8]) {
     if tokens.verify(&format!("{message}.{signature}"), now()).is_err() {
         return;
     }
-    let (header, claims) = (object(&header), object(claims));
+    // A claim that is ignored may hold an escape that stands for no character.
+    let Ok(claims) = serde_json::from_slice::<Map<String, Value>>(claims) else { return };
+    let header = object(&header);
     assert_eq!(header["alg"], "HS256");
     assert_eq!(header["kid"], own["kid"]);
     assert_eq!(header["typ"].as_str().unwrap().to_ascii_lowercase(), "at+jwt");

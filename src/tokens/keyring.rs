@@ -4,7 +4,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, crypto};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::tokens::{
     jwk::{JwkSet, PublicJwk},
@@ -127,8 +127,7 @@ impl Keyring {
     pub(super) fn open(&self, token: &str) -> Result<Vec<u8>, TokenError> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
-        let header: JoseHeader =
-            serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Header)?;
+        let header: JoseHeader = json_object(&decode(header)?).ok_or(TokenError::Header)?;
         if header.typ != TYPE {
             return Err(TokenError::Header);
         }
@@ -155,4 +154,10 @@ fn header(algorithm: Algorithm, kid: &str) -> Result<String, SigningKeyError> {
 
 pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
+}
+
+/// Reads a JSON object. serde alone takes an array of the fields' values too, and any bytes in members that it ignores.
+pub(super) fn json_object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(json).ok()?;
+    text.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
 }

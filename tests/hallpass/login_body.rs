@@ -85,6 +85,7 @@ fn a_malformed_body_is_refused_with_400() {
     let nested = "[".repeat(8000);
     let bad = [
         r#"{"expires_in": 0}"#,
+        r#"[null, 60, false]"#,
         r#"{"expires_in": -1}"#,
         r#"{"expires_in": 1.5}"#,
         r#"{"expires_in": "60"}"#,

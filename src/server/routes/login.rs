@@ -126,6 +126,11 @@ fn read(request: &HttpRequest, Body(body): &Body) -> Result<LoginRequest, Refusa
     if !is_content_type(request, JSON) {
         return Err(Refusal::unsupported_media_type(JSON));
     }
+    // serde takes an array of the members' values for an object.
+    if body.trim_ascii().starts_with(b"[") {
+        let detail = "The body is an array; login takes an object.";
+        return Err(Refusal::new(Code::InvalidRequest, detail));
+    }
     let read = serde_json::from_slice::<Option<LoginRequest>>(body).map(Option::unwrap_or_default);
     read.map_err(|error| {
         let detail = format!("The body is not what login takes: {error}.");

@@ -7,7 +7,11 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::tokens::{ed25519::is_small_order, keyring::decode, token_error::TokenError};
+use crate::tokens::{
+    ed25519::is_small_order,
+    keyring::{decode, json_object},
+    token_error::TokenError,
+};
 
 const RSA: &[Algorithm] = &[
     Algorithm::RS256,
@@ -41,7 +45,7 @@ impl Keys {
     /// Reads a JWK Set. Keys that cannot verify a token here are ignored, as RFC 7517 §5 wants it: symmetric
     /// ones, short RSA ones, other curves, other uses. `None` for what is no JWK Set.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let set: FetchedJwkSet = serde_json::from_slice(text).ok()?;
+        let set: FetchedJwkSet = json_object(text)?;
         let read = |jwk: Value| {
             let members = ["kid", "kty", "crv", "alg", "use"].map(|name| jwk.get(name).cloned());
             let key = Key::read(jwk);
