@@ -22,8 +22,9 @@ use crate::{
 
 const CLIENTS: usize = 30;
 const STRANGERS: u8 = 20;
-/// The time in which clients log in.
-const TIME: Duration = Duration::from_secs(5);
+/// 5 s are enough on two cores of its own; other tests run beside this one. Closed logins answer 503, or nothing for as long
+/// as the attacks go on.
+const TIME: Duration = Duration::from_secs(15);
 /// The bcrypt cost of the keys, less than that of `hallpass key add` so that the test is quick, and of the password.
 const COSTS: (u32, u32) = (8, 12);
 
