@@ -12,7 +12,7 @@ pub(crate) const COST: u32 = 10;
 /// Ten keys of that cost, made once a run.
 pub(crate) static TEN_KEYS: LazyLock<KeyHashes> = LazyLock::new(|| KeyHashes::new(10, COST));
 
-/// The same and more of the lowest cost: one client gets no more than 50 tokens a second.
+/// As above, and further clients of the lowest cost, because one client gets at most 50 tokens a second.
 pub(crate) static LOGIN_KEYS: LazyLock<KeyHashes> = LazyLock::new(|| TEN_KEYS.and_cheap(1000));
 
 /// The hashes of the keys of a roster's first clients.

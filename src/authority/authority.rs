@@ -220,7 +220,7 @@ impl Authority {
     }
 
     /// Forgets revocations that are not needed at `now`, and checks that a restart would find the rest; to be called
-    /// regularly, where blocking is fine. `uptime` is the time since the start by a clock that nobody sets.
+    /// regularly, where blocking is fine. `uptime` is the time since the start by a monotonic clock.
     ///
     /// # Errors
     /// Why a restart would forget revocations.

@@ -144,7 +144,7 @@ pub(crate) fn run(
 }
 
 /// Prints a key, the only time that it is shown, and then puts it in force: a kill in between leaves a key that
-/// opens nothing, and never a client whose only key nobody has seen.
+/// opens nothing, and never leaves a client whose only key was not shown.
 fn commit_shown(staged: StagedKey, out: &mut dyn Write) -> anyhow::Result<ApiKey> {
     writeln!(out, "{}", staged.key().expose().expose_secret())
         .and_then(|()| out.flush())

@@ -1,4 +1,4 @@
-//! A file beside another one that keeps others from changing that one; it is gone when nobody needs it.
+//! A lock file beside the file that it protects; it is removed when no process holds or awaits the lock.
 
 use std::{
     ffi::OsString,

@@ -108,7 +108,7 @@ impl Revocations {
     }
 
     /// Forgets what is not needed at `now`, and checks that a restart would find the rest; to be called regularly, with
-    /// the time since the start of the process by a clock that nobody sets. It waits for the log.
+    /// the time since the start of the process by a monotonic clock. It waits for the log.
     ///
     /// # Errors
     /// Why a restart would forget revocations; [`Self::fault`] says so from then on.

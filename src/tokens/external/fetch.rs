@@ -12,7 +12,10 @@ use ureq::{
 };
 use url::Url;
 
-use crate::{oauth::ProviderUrl, tokens::external::fetched_jwk_set::Keys};
+use crate::{
+    oauth::ProviderUrl,
+    tokens::{external::fetched_jwk_set::Keys, keyring::json_object},
+};
 
 /// Larger answers are refused, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -77,8 +80,8 @@ pub(super) fn keys(url: &ProviderUrl, limit: Duration) -> Result<Keys, FetchErro
     let agent = agent(url.is_https());
     let address = url.discovery();
     let unreadable = |url: &str, expected| FetchError::Unreadable { url: url.to_owned(), expected };
-    let discovery: Discovery = serde_json::from_slice(&body(&agent, &address, until)?)
-        .map_err(|_| unreadable(&address, "an OpenID discovery document"))?;
+    let discovery: Discovery = json_object(&body(&agent, &address, until)?)
+        .ok_or_else(|| unreadable(&address, "an OpenID discovery document"))?;
     if discovery.issuer != url.as_str() {
         return Err(FetchError::OtherIssuer { url: address, found: discovery.issuer });
     }
