@@ -105,7 +105,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "HALLPASS_TRUSTED_PROXIES",
         None,
         "Trusted reverse proxies: addresses or networks, separated by commas, such as 127.0.0.1,10.0.0.0/8.\n\
-         The client's address is taken from their Forwarded or X-Forwarded-For header.",
+         The client's address is taken from their Forwarded or X-Forwarded-For header, and they alone may ask /verify.",
     ),
     variable(
         "HALLPASS_POLICY_BASE",

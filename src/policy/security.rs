@@ -26,6 +26,11 @@ pub(super) enum Version {
 impl Version {
     /// Reads `openapi`.
     pub(super) fn read(document: &Node<'_>) -> Result<Self, Diagnostic> {
+        if document.field("swagger").is_some() {
+            let what = "is Swagger 2.0, which is not supported; convert it to OpenAPI 3, for example with \
+                        `npx swagger2openapi FILE` or at https://editor.swagger.io (Edit, Convert to OpenAPI 3)";
+            return Err(document.diagnostic(what));
+        }
         let what = "has no `openapi` version; write for example `openapi: 3.1.0`";
         let node = document.field("openapi").ok_or_else(|| document.diagnostic(what))?;
         let text = node.text()?;

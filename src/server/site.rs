@@ -5,11 +5,12 @@ use std::{fmt, sync::Arc};
 use actix_cors::Cors;
 use actix_web::{
     App, Error, HttpResponse,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{Service as _, ServiceFactory, ServiceRequest, ServiceResponse},
     http::header,
     middleware::{Condition, from_fn},
     web,
 };
+use futures_util::{TryFutureExt, future::Either};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
@@ -30,6 +31,10 @@ use crate::{
             access_log::log_access,
             guard::{Guard, not_found},
             middleware::enforce,
+        },
+        forward::{
+            verify::{answer, is_asked},
+            verify_operations,
         },
         http::{extractors, request_info::REQUEST_ID},
         routes::{
@@ -68,7 +73,7 @@ pub(crate) fn own_document(
     settings: &DocumentSettings,
     issuers: &[Issuer],
 ) -> Result<(Value, Policy), Diagnostics> {
-    let mut document = to_json(&own_operations())?;
+    let mut document = to_json(&own_operations()?)?;
     introduction::introduce_own(&mut document, &settings.base_path);
     complete(document.into(), settings, issuers, &pages::paths(settings), WrittenIn::Rust)
 }
@@ -95,7 +100,7 @@ impl Site {
         operations: Operations,
     ) -> Result<Self, Diagnostics> {
         let mut document = collect(about, |config| operations(config));
-        let (about, ours) = (to_json(&document)?, own_operations());
+        let (about, ours) = (to_json(&document)?, own_operations()?);
         let own = to_json(&ours)?;
         let theirs = paths(&about);
         let settings = &context.settings.document;
@@ -171,12 +176,23 @@ impl Site {
         let (context, guard) = (Arc::clone(&self.context), Arc::clone(&self.guard));
         let origins = &self.context.settings.cors_origins;
         let logged = Arc::clone(&self.context);
+        let (asked, verifying) = (Arc::clone(&self.context), Arc::clone(&self.guard));
         App::new()
             .configure(|config| self.register(config))
             .wrap(from_fn(move |request, next| {
                 enforce(Arc::clone(&context), Arc::clone(&guard), request, next)
             }))
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
+            // Outside of CORS: a preflight that a proxy asks about is not ours to answer.
+            .wrap_fn(move |request, service| match is_asked(request.uri().path()) {
+                true => {
+                    let (context, guard) = (Arc::clone(&asked), Arc::clone(&verifying));
+                    Either::Left(async move { Ok(answer(&context, &guard, request).await) })
+                }
+                false => Either::Right(
+                    service.call(request).map_ok(ServiceResponse::map_into_boxed_body),
+                ),
+            })
             .wrap(from_fn(move |request, next| log_access(Arc::clone(&logged), request, next)))
     }
 
@@ -216,8 +232,12 @@ fn cors(origins: &[String]) -> Cors {
         .max_age(600)
 }
 
-fn own_operations() -> OpenApi {
-    collect(OpenApi::default(), routes::register)
+fn own_operations() -> Result<OpenApi, Diagnostics> {
+    let mut document = collect(OpenApi::default(), routes::register);
+    let (path, item) = verify_operations::path_item();
+    let item = serde_json::from_value(item).map_err(unserializable)?;
+    document.paths.paths.insert(path.to_owned(), item);
+    Ok(document)
 }
 
 /// `about` with the operations that `register` registers.
@@ -262,10 +282,12 @@ fn operation(method: &str, path: &str) -> String {
 /// The router would take hallpass' handlers, and the document would describe those of the application.
 fn refuse_reserved(theirs: &[String], ours: &[String], pages: &[&str]) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::default();
-    let pages = pages.iter().map(|page| operation("get", page));
-    for operation in ours.iter().cloned().chain(pages).filter(|ours| theirs.contains(ours)) {
-        diagnostics
-            .push(Diagnostic::new(operation, "is hallpass' own: use another path for yours"));
+    let pages: Vec<String> = pages.iter().map(|page| operation("get", page)).collect();
+    let is_verify = |one: &str| one.split_once(' ').is_some_and(|(_, path)| is_asked(path));
+    let is_ours = |one: &&String| ours.contains(one) || pages.contains(one) || is_verify(one);
+    for operation in theirs.iter().filter(is_ours) {
+        let what = "is hallpass' own: use another path for yours";
+        diagnostics.push(Diagnostic::new(operation.clone(), what));
     }
     diagnostics.or(())
 }

@@ -43,3 +43,4 @@ mod shutdown;
 mod state_file;
 mod tls;
 mod undocumented_routes;
+mod verify;

@@ -49,7 +49,10 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ("metrics", &["authority"]),
         ("upkeep", &["authority"]),
     ],
-    &[("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"])],
+    &[
+        ("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"]),
+        ("forward", &["config", "oauth", "policy", "principal"]),
+    ],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
     &[("prepare", &["authority", "config", "diagnostics", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "roster"])],

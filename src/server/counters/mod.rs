@@ -22,6 +22,7 @@ pub(crate) struct Counters {
     refusals: IntCounterVec,
     tokens: IntCounterVec,
     pub(crate) connections_refused: IntCounter,
+    verified: IntCounterVec,
     pub(crate) started: Timestamp,
 }
 
@@ -58,9 +59,16 @@ impl Counters {
                 "hallpass_connections_refused_total",
                 "Connections closed at once, because their address had an eighth of all connections.",
             )?,
+            verified: counter_vec(
+                "hallpass_verify_total",
+                "Answers to proxies at /verify, by decision (allow, challenge, forbid, unavailable) and reason.",
+                &["decision", "reason"],
+            )?,
             started: Timestamp::now(),
         };
-        for collector in [&counters.requests, &counters.refusals, &counters.tokens] {
+        for collector in
+            [&counters.requests, &counters.refusals, &counters.tokens, &counters.verified]
+        {
             counters.registry.register(Box::new(collector.clone()))?;
         }
         counters.registry.register(Box::new(counters.durations.clone()))?;
@@ -74,6 +82,12 @@ impl Counters {
     /// Counts a request that was refused with this code.
     pub(crate) fn refused(&self, code: &str) {
         let counter = self.refusals.get_metric_with_label_values(&[code]);
+        counter.iter().for_each(IntCounter::inc);
+    }
+
+    /// Counts an answer of `/verify`.
+    pub(crate) fn verified(&self, decision: &str, reason: &str) {
+        let counter = self.verified.get_metric_with_label_values(&[decision, reason]);
         counter.iter().for_each(IntCounter::inc);
     }
 

@@ -76,7 +76,7 @@ fn add_refusals(document: &mut Value, policy: &Policy) -> Result<(), Diagnostics
         let shape = Shape::for_path(&operation.path);
         let Some(declared) = declared(document, operation) else { continue };
         shapes.insert(shape);
-        used.extend(refusals::add(declared, &operation.requirement, shape));
+        used.extend(refusals::add(declared, &operation.path, &operation.requirement, shape));
         if let Some(responses) = declared.get_mut("responses").and_then(Value::as_object_mut) {
             headers::describe(responses);
         }

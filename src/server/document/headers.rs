@@ -27,6 +27,18 @@ fn schema(name: &str) -> Option<Value> {
         "x-request-id" => json!({
             "type": "string", "pattern": "^[0-9A-Za-z]+$", "maxLength": 64, "example": "f3Qk81LmXc0a",
         }),
+        "X-Hallpass-Roles" => json!({
+            "type": "string", "pattern": "^[ -~]*$", "maxLength": 8192, "example": "admin reader",
+        }),
+        "X-Hallpass-Scope" => json!({
+            "type": "string", "pattern": "^[ -~]*$", "maxLength": 8192, "example": "invoices:read",
+        }),
+        "X-Hallpass-Kind" => {
+            json!({ "type": "string", "enum": ["client", "user", ""], "example": "client" })
+        }
+        name if name.starts_with("X-Hallpass-") => json!({
+            "type": "string", "pattern": "^[ -~]*$", "maxLength": 255, "example": "demo",
+        }),
         _ => return None,
     })
 }

@@ -44,6 +44,7 @@ fn top(base_path: &str) -> Value {
             { "name": "administration", "description": "For clients with the role `admin`." },
             { "name": "oauth2", "description": "The same for OAuth2 clients." },
             { "name": "discovery", "description": "For clients that configure themselves, and services that verify tokens themselves." },
+            { "name": "forward-auth", "description": "For reverse proxies that ask before they pass a request on." },
             { "name": "health", "description": "Probes for whatever starts and stops processes." },
         ],
     })

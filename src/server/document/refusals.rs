@@ -11,6 +11,7 @@ use crate::{
     policy::requirement::Requirement,
     server::http::{
         code::Code,
+        endpoints::VERIFY,
         form::{self, FORM},
         refusal::{OAuthError, Problem, Refusal, Shape},
     },
@@ -23,6 +24,8 @@ const REQUEST_ID: &str = "f3Qk81LmXc0a";
 struct Operation<'o> {
     requirement: &'o Requirement,
     has_body: bool,
+    /// Whether only the statuses are sent that proxies understand.
+    is_for_proxies: bool,
 }
 
 /// A refusal that operations can answer with.
@@ -39,7 +42,10 @@ const POSSIBLE: &[PossibleRefusal] = &[
     PossibleRefusal {
         name: "BadRequest",
         is_shared: true,
-        is_possible: |operation| operation.requirement.is_protected() || operation.has_body,
+        is_possible: |operation| {
+            !operation.is_for_proxies
+                && (operation.requirement.is_protected() || operation.has_body)
+        },
         description: |shape| match shape {
             Shape::Problem => "The request cannot be understood, or a credential is there twice.",
             Shape::OAuth => {
@@ -66,7 +72,7 @@ const POSSIBLE: &[PossibleRefusal] = &[
     PossibleRefusal {
         name: "Forbidden",
         is_shared: false,
-        is_possible: |operation| operation.requirement.can_forbid(),
+        is_possible: |operation| operation.is_for_proxies || operation.requirement.can_forbid(),
         description: |_| "Authenticated, but a role or scope is missing, or the cookie came with a request of another site.",
         example: |_| Refusal::insufficient("roles", "admin"),
     },
@@ -100,7 +106,7 @@ const POSSIBLE: &[PossibleRefusal] = &[
     PossibleRefusal {
         name: "InternalError",
         is_shared: true,
-        is_possible: |operation| operation.requirement.is_protected(),
+        is_possible: |operation| !operation.is_for_proxies && operation.requirement.is_protected(),
         description: |_| "An error of the service itself. Its log says more.",
         example: |_| Refusal::internal(String::new()),
     },
@@ -161,10 +167,12 @@ impl PossibleRefusal {
 /// declares get the body of the refusal beside their own.
 pub(crate) fn add(
     operation: &mut Map<String, Value>,
+    path: &str,
     requirement: &Requirement,
     shape: Shape,
 ) -> BTreeSet<String> {
-    let facts = Operation { requirement, has_body: operation.contains_key("requestBody") };
+    let has_body = operation.contains_key("requestBody");
+    let facts = Operation { requirement, has_body, is_for_proxies: path == VERIFY };
     let mut names = BTreeSet::new();
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return names;

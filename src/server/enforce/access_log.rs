@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpMessage, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -23,7 +23,7 @@ use crate::server::{
         extractors::framework_status,
         masked_path::masked,
         refusal::{Refusal, Shape},
-        request_info::{REQUEST_ID, RequestInfo},
+        request_info::{ForwardedRequest, REQUEST_ID, RequestInfo},
     },
 };
 
@@ -50,10 +50,14 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
+        let extensions = answer.as_ref().ok().map(|response| response.request().extensions());
+        let forwarded = extensions.as_ref().and_then(|all| all.get::<ForwardedRequest>());
+        let (method, path) = forwarded
+            .map_or((&method, uri.path()), |original| (&original.method, original.path.as_str()));
         log::info!(
             target: "access",
             method = method.as_str(),
-            path = masked(uri.path()).as_ref(),
+            path = masked(path).as_ref(),
             status = status.as_u16(),
             duration_ms = started.elapsed().as_secs_f64() * 1000.0,
             peer = info.peer.as_ref().map(log::kv::Value::from_display),
@@ -112,7 +116,10 @@ pub(crate) fn refuse(
 ) -> ServiceResponse {
     let info = RequestInfo::find(&request)
         .unwrap_or_else(|| RequestInfo::attach(&request, &context.settings.trusted_proxies));
-    record(context, &info, request.method(), request.path(), refusal);
+    match request.extensions().get::<ForwardedRequest>() {
+        Some(original) => record(context, &info, &original.method, &original.path, refusal),
+        None => record(context, &info, request.method(), request.path(), refusal),
+    }
     let shape = Shape::for_path(request.match_info().get_ref().path());
     let mut response = refusal.respond(shape, info.id.as_str());
     identify(context, &mut response, &info);

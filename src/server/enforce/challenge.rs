@@ -97,7 +97,7 @@ pub(crate) fn forbid(
     });
     let key_id = known.and_then(|principal| principal.key_id()).map(ToString::to_string);
     let refusal = match forbidden {
-        Forbidden::Insufficient { demand } => insufficient(demand),
+        Forbidden::Insufficient { demand } => unmet(demand),
         Forbidden::CrossSite { .. } => Refusal::new(
             Code::CrossSiteRequest,
             "A cookie counts only for requests from this site's own pages. \
@@ -108,7 +108,7 @@ pub(crate) fn forbid(
             "The credentials belong to different subjects; this operation takes credentials of one subject.",
         ),
         Forbidden::Undeclared => Refusal::new(
-            Code::InsufficientScope,
+            Code::Denied,
             "The document declares no `security` for this operation, so it is denied.",
         ),
     };
@@ -116,20 +116,24 @@ pub(crate) fn forbid(
 }
 
 /// For the log. The names of an external issuer may hold anything printable, so they are quoted.
-fn subject(principal: &Principal) -> String {
+pub(crate) fn subject(principal: &Principal) -> String {
     match principal.issuer() {
         None => format!("sub={}", principal.subject()),
         Some(issuer) => format!("issuer={issuer} sub={:?}", principal.subject()),
     }
 }
 
-fn insufficient(demand: &Demand) -> Refusal {
-    let roles = demand.roles.iter().map(|role| role.as_str());
-    let wanted: Vec<&str> = roles.chain(demand.scopes.iter().map(|scope| scope.as_str())).collect();
-    let what = if demand.roles.is_empty() { "scopes" } else { "roles" };
+/// 403: not all of these roles, or scopes, are there.
+pub(crate) fn insufficient(roles_or_scopes: &str, wanted: &[&str]) -> Refusal {
     let wanted = wanted.join(" ");
     let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{wanted}\"");
-    Refusal::insufficient(what, &wanted).header(WWW_AUTHENTICATE, &challenge)
+    Refusal::insufficient(roles_or_scopes, &wanted).header(WWW_AUTHENTICATE, &challenge)
+}
+
+fn unmet(demand: &Demand) -> Refusal {
+    let roles = demand.roles.iter().map(|role| role.as_str());
+    let wanted: Vec<&str> = roles.chain(demand.scopes.iter().map(|scope| scope.as_str())).collect();
+    insufficient(if demand.roles.is_empty() { "scopes" } else { "roles" }, &wanted)
 }
 
 pub(crate) const BEARER: &str = "Bearer realm=\"hallpass\"";

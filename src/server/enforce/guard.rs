@@ -12,6 +12,7 @@ use crate::{
         decision::{Authentications, Decision, Evaluation},
         operation::Operation,
         requirement::Requirement,
+        scheme::{Location, SchemeKind},
     },
     server::{
         context::Context,
@@ -112,7 +113,7 @@ impl Guard {
         presented: &Presented<'_>,
         is_served: impl FnOnce(&GuardedOperation) -> bool,
     ) -> Judgement<'_> {
-        match self.find(presented) {
+        match self.find(presented.method.as_str(), presented.path) {
             Ok(operation) if !is_served(operation) => {
                 Judgement { operation: None, verdict: Err(not_found()) }
             }
@@ -129,8 +130,37 @@ impl Guard {
         &self.unknown
     }
 
-    fn find(&self, presented: &Presented<'_>) -> Result<&GuardedOperation, Refusal> {
-        match self.policy.find(presented.method.as_str(), presented.path) {
+    /// Judges a request as one for the operation of its method at another `path`, or else as one for `GET`.
+    pub(crate) async fn judge_as(
+        &self,
+        context: &Context,
+        path: &str,
+        presented: &Presented<'_>,
+    ) -> Judgement<'_> {
+        match self.operation_at(presented.method.as_str(), path) {
+            Some(operation) => Judgement {
+                operation: Some(operation),
+                verdict: self.authorize(context, operation, presented).await,
+            },
+            None => Judgement { operation: None, verdict: Err(not_found()) },
+        }
+    }
+
+    /// The operation of a method at a path, or else that of `GET`.
+    pub(crate) fn operation_at(&self, method: &str, path: &str) -> Option<&GuardedOperation> {
+        self.find(method, path).or_else(|_| self.find("GET", path)).ok()
+    }
+
+    /// The headers that hold API keys.
+    pub(crate) fn key_headers(&self) -> impl Iterator<Item = &str> {
+        self.policy.schemes().iter().filter_map(|scheme| match &scheme.kind {
+            SchemeKind::ApiKey { location: Location::Header, name } => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    fn find(&self, method: &str, path: &str) -> Result<&GuardedOperation, Refusal> {
+        match self.policy.find(method, path) {
             Lookup::Operation(operation) => {
                 self.operations.get(operation.position).ok_or_else(not_found)
             }

@@ -59,6 +59,8 @@ codes! {
     CrossSiteRequest: FORBIDDEN, UnauthorizedClient;
     /// Two credentials that must belong to one subject belong to two.
     SubjectMismatch: FORBIDDEN, UnauthorizedClient;
+    /// `/verify` lets nobody pass: the policy has no operation for the request, denies it, or the request could be read in two ways.
+    Denied: FORBIDDEN, UnauthorizedClient;
     /// One location holds two credentials, or two locations hold different API keys.
     AmbiguousCredentials: BAD_REQUEST, InvalidRequest;
     /// The request cannot be understood.

@@ -12,3 +12,5 @@ pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// The published document.
 pub(crate) const DOCUMENT: &str = "/openapi.json";
+/// Where proxies ask whether a request may pass.
+pub(crate) const VERIFY: &str = "/verify";

@@ -18,6 +18,11 @@ pub(crate) fn peer(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     Some(beyond(trusted, nearest, request.headers()))
 }
 
+/// Whether the connection of the request is one from a trusted proxy.
+pub(crate) fn is_from_trusted_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    request.peer_addr().is_some_and(|address| is_trusted(trusted, address.ip().to_canonical()))
+}
+
 /// Whether `address` is that of a proxy whose headers are believed.
 fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))

@@ -84,6 +84,7 @@ impl Shape {
 #[derive(Debug, Clone)]
 pub struct Refusal {
     pub(crate) code: Code,
+    status: StatusCode,
     oauth: Option<ErrorCode>,
     detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -98,6 +99,7 @@ impl Refusal {
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
+            status: code.status(),
             oauth: None,
             detail: detail.into(),
             headers: Vec::new(),
@@ -114,6 +116,16 @@ impl Refusal {
     /// Answers with this error at an OAuth2 endpoint.
     pub(crate) fn with_oauth_error(self, error: ErrorCode) -> Self {
         Self { oauth: Some(error), ..self }
+    }
+
+    /// Answers with this status in place of the code's own.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// Adds a header; one that no header can hold is left out.
@@ -228,7 +240,7 @@ impl Refusal {
 
     /// The body.
     pub(crate) fn problem(&self, request_id: &str) -> Problem {
-        let status = self.code.status();
+        let status = self.status;
         Problem {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
@@ -261,7 +273,7 @@ impl Refusal {
 
     /// The answer.
     pub(crate) fn respond(&self, shape: Shape, request_id: &str) -> HttpResponse {
-        let mut response = HttpResponse::build(self.code.status());
+        let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
         }
@@ -299,7 +311,7 @@ impl std::error::Error for Refusal {}
 
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
-        self.code.status()
+        self.status
     }
 
     fn error_response(&self) -> HttpResponse {

@@ -8,7 +8,10 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
 };
 use ipnet::IpNet;
 use rand::RngExt;
@@ -73,4 +76,12 @@ impl FromRequest for RequestInfo {
         let missing = || Refusal::internal("the request was not identified".to_owned());
         ready(Self::find(request).ok_or_else(missing))
     }
+}
+
+/// Method and path of the request that a proxy asks about: the log tells these. Kept in the extensions of the asking
+/// request.
+#[derive(Debug, Clone)]
+pub(crate) struct ForwardedRequest {
+    pub(crate) method: Method,
+    pub(crate) path: String,
 }

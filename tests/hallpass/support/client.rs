@@ -31,6 +31,12 @@ const ALLOWED_HEADERS: &[&str] = &[
     "vary",
     "www-authenticate",
     "x-content-type-options",
+    "x-hallpass-client-id",
+    "x-hallpass-issuer",
+    "x-hallpass-kind",
+    "x-hallpass-roles",
+    "x-hallpass-scope",
+    "x-hallpass-subject",
     "x-request-id",
 ];
 

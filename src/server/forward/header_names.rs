@@ -1,0 +1,107 @@
+//! Names that a backend may take for those of other headers: `X_API_Key` is `X-API-Key` to WSGI and to PHP.
+
+use actix_web::http::header::HeaderMap;
+
+use crate::server::forward::original_path::Rejected;
+
+/// What the identity headers begin with.
+const IDENTITY: &str = "x-hallpass-";
+
+/// The other headers that are read here or that an answer has.
+const KNOWN: &[&str] = &[
+    "access-control-request-method",
+    "authorization",
+    "cache-control",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "retry-after",
+    "sec-fetch-site",
+    "upgrade",
+    "www-authenticate",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-method",
+    "x-forwarded-proto",
+    "x-forwarded-uri",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-request-id",
+    "x-rewrite-url",
+];
+
+const SEPARATORS: [char; 2] = ['_', '.'];
+
+/// Requires that no header is an alias: with `_` and `.` read as `-` it has the name of a header that is read or sent
+/// here, and is not spelt like it. `key_headers` are further names that are read.
+///
+/// # Errors
+/// There is one.
+pub(super) fn refuse_aliases<'k, K: Iterator<Item = &'k str>>(
+    headers: &HeaderMap,
+    key_headers: impl Fn() -> K,
+) -> Result<(), Rejected> {
+    let has_unusual_keys = key_headers().any(|key| key.contains(SEPARATORS));
+    for name in headers.keys().map(|name| name.as_str()) {
+        let is_plain = !name.contains(SEPARATORS);
+        if is_plain && !has_unusual_keys || key_headers().any(|key| key.eq_ignore_ascii_case(name))
+        {
+            continue;
+        }
+        let folded = folded(name);
+        let is_known = folded.starts_with(IDENTITY) || KNOWN.contains(&folded.as_str());
+        if is_known && !is_plain || key_headers().any(|key| self::folded(key) == folded) {
+            return Err("a header has a name that some backends read as another one");
+        }
+    }
+    Ok(())
+}
+
+fn folded(name: &str) -> String {
+    name.replace(SEPARATORS, "-").to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn aliases_of_headers_that_are_read_or_sent_are_refused() {
+        for (name, good) in [
+            ("x-hallpass-subject", true),
+            ("x-hallpass_subject", false),
+            ("x_hallpass_roles", false),
+            ("x.hallpass.roles", false),
+            ("x_hallpass_anything", false),
+            ("x-forwarded-uri", true),
+            ("x_forwarded_uri", false),
+            ("x-original.method", false),
+            ("x_http_method_override", false),
+            ("x-api-key", true),
+            ("x_api_key", false),
+            ("x-api_key", false),
+            ("x_other", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
+            let aliases = refuse_aliases(&headers, || ["X-API-Key"].into_iter());
+            assert_eq!(aliases.is_ok(), good, "{name}");
+        }
+        // The name of the header itself may have an underscore.
+        for (name, good) in
+            [("api_key", true), ("api-key", false), ("api.key", false), ("host", true)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
+            let aliases = refuse_aliases(&headers, || ["API_Key"].into_iter());
+            assert_eq!(aliases.is_ok(), good, "{name}");
+        }
+    }
+}
