@@ -10,10 +10,13 @@ use crate::{
         settings_flags::BindFlag,
         terminal::{is_styled, with_bold_head},
     },
-    config::{document_settings::DocumentSettings, raw_settings::RawSettings, settings::Settings},
+    config::{
+        document_settings::DocumentSettings, policy_settings::DocumentReading,
+        raw_settings::RawSettings, settings::Settings,
+    },
     diagnostics::{Diagnostic, Diagnostics, printable},
     policy::{
-        compile_options::{CompileOptions, Undeclared},
+        compile_options::CompileOptions,
         compiled::{Lookup, Policy},
         diff::{self, Change},
         document_file::read,
@@ -71,9 +74,7 @@ impl Explain {
             return diff(&raw, old, new);
         }
         let (policy, base_url) = match &self.openapi {
-            Some(file) => {
-                (read(file, &options(&raw).map_err(Diagnostics::from)?)?, OTHER_SERVICE.to_owned())
-            }
+            Some(file) => (read(file, &options(&raw)?)?, OTHER_SERVICE.to_owned()),
             None => own_policy(&raw)?,
         };
         let mut out = std::io::stdout().lock();
@@ -126,18 +127,9 @@ fn own_policy(raw: &RawSettings) -> Result<(Policy, String), Diagnostics> {
 }
 
 /// How the documents of other services are read. Other settings may be missing or wrong.
-fn options(raw: &RawSettings) -> Result<CompileOptions, Diagnostic> {
-    let name = "HALLPASS_POLICY_UNDECLARED";
-    let undeclared = match raw.text(name) {
-        None | Some("deny") => Undeclared::Deny,
-        Some("public") => Undeclared::Public,
-        Some(other) => {
-            let what = format!("{name} is `{}`; write deny or public", printable(other));
-            return Err(Diagnostic::new(raw.location(name), what));
-        }
-    };
-    let base = raw.text("HALLPASS_POLICY_BASE");
-    Ok(CompileOptions::external(undeclared, base, DocumentSettings::cookie_name(raw)))
+fn options(raw: &RawSettings) -> Result<CompileOptions, Diagnostics> {
+    let reading = DocumentReading::resolve(raw)?;
+    Ok(CompileOptions::configured(&reading, DocumentSettings::cookie_name(raw)))
 }
 
 fn json<'p>(operations: impl Iterator<Item = &'p Operation>) -> String {

@@ -8,6 +8,7 @@ pub(crate) mod duration;
 mod env_file;
 pub(crate) mod key_source;
 pub(crate) mod log_format;
+pub(crate) mod policy_settings;
 pub(crate) mod rate_limit;
 pub(crate) mod raw_settings;
 pub(crate) mod settings;

@@ -10,6 +10,7 @@ use crate::{
         document_settings::DocumentSettings,
         key_source::KeySource,
         log_format::{LogFormat, log_format},
+        policy_settings::PolicySettings,
         rate_limit::{RateLimit, rate_limit},
         raw_settings::RawSettings,
         settings_reader::SettingsReader,
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub cors_origins: Vec<String>,
     /// Proxies whose `Forwarded` (RFC 7239) or `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// The policy that `/verify` enforces; `None` lets everybody pass who is authenticated.
+    pub policy: Option<PolicySettings>,
     /// `None` is no limit.
     pub rate_limit: Option<RateLimit>,
     /// Worker threads; `None` is one per core.
@@ -94,6 +97,7 @@ impl Settings {
             logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", docs, redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
+            policy: PolicySettings::read(&mut reader),
             rate_limit: reader.value("HALLPASS_RATE_LIMIT", Some(RateLimit::DEFAULT), rate_limit),
             workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
             metrics_bind: reader.value("HALLPASS_METRICS_BIND", None, |text| bind(text).map(Some)),

@@ -108,6 +108,12 @@ pub(crate) const VARIABLES: &[Variable] = &[
          The client's address is taken from their Forwarded or X-Forwarded-For header, and they alone may ask /verify.",
     ),
     variable(
+        "HALLPASS_POLICY",
+        None,
+        "What /verify enforces: the path of another service's OpenAPI 3.0, 3.1 or 3.2 file, JSON or YAML. It is reloaded\n\
+         when it changes. Default: everybody may pass who has a token, the session cookie or an API key.",
+    ),
+    variable(
         "HALLPASS_POLICY_BASE",
         None,
         "The path before every path of another service's OpenAPI file, such as /api/v1; `/` for none.\n\

@@ -1,5 +1,7 @@
 //! How a document is read.
 
+use crate::config::policy_settings::DocumentReading;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CompileOptions {
     /// What a missing `security` means.
@@ -45,6 +47,15 @@ impl CompileOptions {
             written_in: WrittenIn::Json,
             refuses_oversights: false,
         }
+    }
+
+    /// Options for the document of another service, as it is configured.
+    pub(crate) fn configured(reading: &DocumentReading, session_cookie: &str) -> Self {
+        let undeclared = match reading.undeclared_is_public {
+            true => Undeclared::Public,
+            false => Undeclared::Deny,
+        };
+        Self::external(undeclared, reading.base.as_deref(), session_cookie)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         paths::{Paths, decoded},
         requirement::Requirement,
         scheme::Scheme,
+        siblings::Siblings,
     },
 };
 
@@ -23,6 +24,7 @@ pub(crate) struct Policy {
     items: Vec<Item>,
     paths: Paths,
     schemes: Vec<Arc<Scheme>>,
+    siblings: Siblings,
 }
 
 /// The operations of one path template.
@@ -56,7 +58,8 @@ impl Policy {
             (template, Item { allow: allow(&operations), operations })
         };
         let (templates, items): (Vec<_>, _) = path_items.into_iter().map(item).unzip();
-        Ok(Self { items, paths: Paths::new(templates), schemes })
+        let siblings = Siblings::new(&templates);
+        Ok(Self { items, paths: Paths::new(templates), schemes, siblings })
     }
 
     /// The operation that a request asks for.
@@ -75,6 +78,14 @@ impl Policy {
         self.paths.find(path).and_then(|position| self.items.get(position))
     }
 
+    /// Whether a server that ignores case, or one that does not decode, could take a path that is not decoded yet for
+    /// another one than [`Policy::find`].
+    pub(crate) fn is_ambiguous(&self, path: &str) -> bool {
+        let decoded = decoded(path);
+        let (found, raw) = (self.paths.find(&decoded), self.paths.find(path));
+        raw.is_some() && raw != found || self.siblings.has_other_case(&decoded)
+    }
+
     /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.
     pub(crate) fn look_up(&self, method: &str, path: &str) -> Lookup<'_> {
         let has_path =
@@ -91,7 +102,6 @@ impl Policy {
     }
 
     /// The operations that are denied because the document has no `security` for them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the documents of other services"))]
     pub(crate) fn undeclared(&self) -> impl Iterator<Item = &Operation> {
         self.operations().filter(|operation| operation.requirement == Requirement::Denied)
     }

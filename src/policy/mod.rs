@@ -25,5 +25,6 @@ pub(crate) mod requirement;
 pub(crate) mod scheme;
 mod security;
 mod security_schemes;
+mod siblings;
 #[cfg(test)]
 mod tests;

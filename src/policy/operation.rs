@@ -1,5 +1,7 @@
 //! One operation of a document.
 
+use std::borrow::Cow;
+
 use crate::policy::{request_body::RequestBody, requirement::Requirement};
 
 /// A method of a path template.
@@ -16,4 +18,14 @@ pub(crate) struct Operation {
     pub requirement: Requirement,
     /// The example of its body, where a body is required.
     pub body: Option<RequestBody>,
+}
+
+impl Operation {
+    /// Its id, or method and path where it has none.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        match &self.operation_id {
+            Some(id) => id.into(),
+            None => format!("{} {}", self.method, self.path).into(),
+        }
+    }
 }

@@ -151,6 +151,7 @@ impl<'d> Reader<'d> {
         let mut operations: Vec<Operation> = Vec::new();
         for item in self.diagnostics.keep(node.clone().ref_chain()).unwrap_or_default() {
             self.diagnostics.keep(self.base.check(&item));
+            self.refuse_matrix_parameters(&item);
             for (method, node) in self.methods(&item) {
                 let node = node.labelled(format!("{method} {path}"));
                 if operations.iter().any(|known| known.method == method) {
@@ -158,11 +159,33 @@ impl<'d> Reader<'d> {
                     self.diagnostics.push(node.diagnostic(what));
                 }
                 self.diagnostics.keep(self.base.check(&node));
+                self.refuse_matrix_parameters(&node);
                 let operation = self.operation(method, self.base.join(path), &node);
                 operations.extend(self.diagnostics.keep(operation));
             }
         }
         operations
+    }
+
+    /// A parameter `;id=7` in a path: servers cut at `;` or do not, so no such path is ever allowed to pass.
+    fn refuse_matrix_parameters(&mut self, node: &Node<'d>) {
+        // Our own documents are matched as the router does it.
+        if self.operation_ids.is_some() {
+            return;
+        }
+        let parameters = node.field("parameters").map(|parameters| parameters.array());
+        for parameter in self.diagnostics.keep(parameters.transpose()).flatten().unwrap_or_default()
+        {
+            let Some(parameter) = self.diagnostics.keep(parameter.resolved()) else { continue };
+            if parameter
+                .field("style")
+                .is_some_and(|style| style.text().is_ok_and(|style| style == "matrix"))
+            {
+                let what =
+                    "has `style: matrix`, and a path with `;` is never allowed; use another style";
+                self.diagnostics.push(parameter.diagnostic(what));
+            }
+        }
     }
 
     /// All methods but TRACE, which is never allowed (RFC 9110 §9.3.8).

@@ -80,11 +80,11 @@ const UNBALANCED: &str = "has an unbalanced brace; a parameter is written `{name
 
 /// A path template without the names of its parameters, so that templates that differ only in names are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Template(Vec<Segment>);
+pub(super) struct Template(pub(super) Vec<Segment>);
 
 /// The literals of a segment, with a parameter between each two: `a{x}b` is `["a", "b"]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Segment(Vec<String>);
+pub(super) struct Segment(Vec<String>);
 
 impl Template {
     /// Parses a path of the document. The error says how to fix it.
@@ -161,13 +161,13 @@ impl Segment {
         Ok(Self(literals))
     }
 
-    fn literal(&self) -> Option<&str> {
+    pub(super) fn literal(&self) -> Option<&str> {
         if let [literal] = self.0.as_slice() { Some(literal) } else { None }
     }
 
     /// A parameter matches at least one character. Taking the first occurrence of each literal is enough: no
     /// backtracking is needed.
-    fn matches(&self, text: &str) -> bool {
+    pub(super) fn matches(&self, text: &str) -> bool {
         let [before, between @ .., behind] = self.0.as_slice() else {
             return self.literal() == Some(text);
         };

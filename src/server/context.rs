@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) tls: Option<Arc<Tls>>,
     /// What follows the files, where there are any: started once the rest is there.
     pub(crate) watchers: OnceLock<Vec<Watcher>>,
+    /// Set while the policy file is broken and an older policy is enforced.
+    pub(crate) is_policy_broken: AtomicBool,
     /// Set once the service is stopping.
     stopping: AtomicBool,
 }
@@ -55,6 +57,7 @@ impl Context {
             counters,
             tls,
             watchers: OnceLock::new(),
+            is_policy_broken: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
     }
@@ -75,6 +78,7 @@ impl Context {
         self.authority.roster_status().broken.is_some()
             || self.authority.has_failing_issuer()
             || self.authority.forgets_revocations()
+            || self.is_policy_broken.load(Ordering::Relaxed)
             || self.tls.as_ref().is_some_and(|tls| tls.is_broken())
             || watchers.any(|watcher| !watcher.is_following())
     }

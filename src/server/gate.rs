@@ -14,6 +14,7 @@ use crate::{
     roster::roster_file::RosterFile,
     server::{
         context::Context,
+        forward::followed_policy::FollowedPolicy,
         metrics,
         prepare::{Prepared, log_warnings, prepare, warn_without_keys},
         site::Site,
@@ -29,6 +30,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Gate {
     context: Arc<Context>,
+    policy: Option<Arc<FollowedPolicy>>,
 }
 
 impl Gate {
@@ -50,6 +52,7 @@ impl Gate {
     /// A state file that is in use, empty, no state file, damaged or out of reach.
     pub(crate) fn open(mut prepared: Prepared, base_url: &str) -> Result<Self, Diagnostics> {
         let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
+        let policy = prepared.policy.take();
         let context = Arc::new(prepared.into_context(base_url)?);
         if let Err(error) = upkeep::start(Arc::downgrade(&context.authority)) {
             log::error!("the state file cannot be followed: {error}");
@@ -66,8 +69,19 @@ impl Gate {
             let apply = |tls: &Tls, read: Vec<FileRead>| tls.reload(&read);
             watchers.push(Watcher::start("TLS certificate", files, Arc::downgrade(tls), apply));
         }
+        let policy = match policy {
+            Some((files, file, policy)) => {
+                let followed = Arc::new(FollowedPolicy::new(Arc::clone(&context), file, policy)?);
+                let apply = |policy: &FollowedPolicy, read: Vec<FileRead>| {
+                    read.first().into_iter().for_each(|read| policy.reload(read));
+                };
+                watchers.push(Watcher::start("policy", files, Arc::downgrade(&followed), apply));
+                Some(followed)
+            }
+            None => None,
+        };
         context.watchers.get_or_init(|| watchers);
-        Ok(Self { context })
+        Ok(Self { context, policy })
     }
 
     /// Puts an application's operations under protection, beside those of hallpass (`/login`, `/token`, ...).
@@ -94,7 +108,8 @@ impl Gate {
             config.app_data(gate.clone());
             operations(config);
         };
-        Site::for_application(Arc::clone(&self.context), about, Arc::new(operations))
+        let (context, policy) = (Arc::clone(&self.context), self.policy());
+        Site::for_application(context, policy, about, Arc::new(operations))
     }
 
     /// The value of `HALLPASS_BIND`, for the application's own `HttpServer::bind`.
@@ -124,6 +139,11 @@ impl Gate {
     /// connection: call it a moment before stopping, so that no request is lost.
     pub fn stop(&self) {
         self.context.stop();
+    }
+
+    /// The policy file that is followed, if there is one.
+    pub(crate) fn policy(&self) -> Option<Arc<FollowedPolicy>> {
+        self.policy.clone()
     }
 
     pub(crate) fn context(&self) -> &Arc<Context> {

@@ -58,7 +58,7 @@ pub(crate) struct MetricDescription {
 /// Only by a mistake in the definition of a metric.
 pub(crate) fn describe(context: &Context) -> Result<Vec<MetricDescription>> {
     context.counters.refused("");
-    context.counters.verified("", "");
+    context.counters.verified(None, "", "");
     OperationCounters::for_unknown(&context.counters)?.record(StatusCode::OK, Duration::ZERO);
     let described = gather(context)?.into_iter().map(|family| {
         let labels = family.get_metric().first().map(|metric| metric.get_label());

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use crate::{
     authority::authority::Authority,
     config::{
-        key_source::KeySource, raw_settings::RawSettings, settings::Settings, tls_files::TlsFiles,
+        key_source::KeySource, policy_settings::PolicySettings, raw_settings::RawSettings,
+        settings::Settings, tls_files::TlsFiles,
     },
     diagnostics::{Diagnostic, Diagnostics},
+    policy::compiled::Policy,
     roster::{
         roster::{LoadedRoster, Roster},
         roster_entries::KeyRecord,
@@ -18,6 +20,7 @@ use crate::{
     server::{
         context::Context,
         counters::{self, Counters},
+        forward::followed_policy,
         site::own_document,
         tls::Tls,
         watch::FollowedFiles,
@@ -43,6 +46,7 @@ pub(crate) struct Prepared {
     /// The roster file, unless the roster came from elsewhere.
     pub(crate) roster_file: Option<(FollowedFiles, RosterFile)>,
     pub(crate) tls_files: Option<FollowedFiles>,
+    pub(crate) policy: Option<(FollowedFiles, PolicySettings, Policy)>,
 }
 
 /// Reads settings, signing keys and roster.
@@ -88,6 +92,9 @@ pub(crate) fn prepare_with_roster(
             .ok()
             .and_then(|(current, previous)| diagnostics.keep(keyring(raw, &current, &previous))),
     };
+    let policy = settings
+        .as_ref()
+        .and_then(|settings| diagnostics.keep(policy(settings, settings.policy.as_ref()?)));
     let tls = TlsFiles::resolve(raw).ok().flatten();
     let tls = tls.and_then(|files| diagnostics.keep(Tls::open(&files)));
     let loaded = diagnostics.keep(roster);
@@ -101,7 +108,7 @@ pub(crate) fn prepare_with_roster(
                 }
                 None => (None, None),
             };
-            Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files })
+            Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files, policy })
         }
         (settings, _, loaded) => {
             let warnings = [
@@ -113,6 +120,17 @@ pub(crate) fn prepare_with_roster(
             Err(diagnostics)
         }
     }
+}
+
+/// Reads and compiles the policy file.
+fn policy(
+    settings: &Settings,
+    file: &PolicySettings,
+) -> Result<(FollowedFiles, PolicySettings, Policy), Diagnostics> {
+    let (followed, read) = FollowedFiles::open(vec![file.path.clone()]);
+    let read = read.first().ok_or_else(Diagnostics::default)?;
+    let policy = followed_policy::compile(file, settings, read)?;
+    Ok((followed, file.clone(), policy))
 }
 
 /// Whether `serve` could open the state file.

@@ -33,6 +33,7 @@ use crate::{
             middleware::enforce,
         },
         forward::{
+            followed_policy::FollowedPolicy,
             verify::{answer, is_asked},
             verify_operations,
         },
@@ -55,6 +56,8 @@ pub(crate) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
 #[derive(Clone)]
 pub struct Site {
     context: Arc<Context>,
+    /// What `/verify` enforces in the place of its own operation.
+    policy: Option<Arc<FollowedPolicy>>,
     operations: Operations,
     /// The pages beside the document's operations.
     pages: Vec<&'static str>,
@@ -83,11 +86,14 @@ impl Site {
     ///
     /// # Errors
     /// As [`own_document`].
-    pub(crate) fn own(context: Arc<Context>) -> Result<Self, Diagnostics> {
+    pub(crate) fn own(
+        context: Arc<Context>,
+        policy: Option<Arc<FollowedPolicy>>,
+    ) -> Result<Self, Diagnostics> {
         let settings = &context.settings.document;
         let pages = pages::paths(settings);
         let document = own_document(settings, &context.issuers)?;
-        Self::publish(context, Arc::new(|_: &mut ServiceConfig<'_>| {}), pages, document)
+        Self::publish(context, policy, Arc::new(|_: &mut ServiceConfig<'_>| {}), pages, document)
     }
 
     /// An application's operations beside hallpass' own.
@@ -96,6 +102,7 @@ impl Site {
     /// As [`Gate::protect`](crate::Gate::protect).
     pub(crate) fn for_application(
         context: Arc<Context>,
+        policy: Option<Arc<FollowedPolicy>>,
         about: OpenApi,
         operations: Operations,
     ) -> Result<Self, Diagnostics> {
@@ -115,11 +122,12 @@ impl Site {
         introduction::introduce(&mut document, &settings.base_path);
         let document =
             complete(document.into(), settings, &context.issuers, &pages, WrittenIn::Rust)?;
-        Self::publish(context, operations, pages, document)
+        Self::publish(context, policy, operations, pages, document)
     }
 
     fn publish(
         context: Arc<Context>,
+        followed: Option<Arc<FollowedPolicy>>,
         operations: Operations,
         pages: Vec<&'static str>,
         (document, policy): (Value, Policy),
@@ -128,7 +136,16 @@ impl Site {
         let routing = check(&policy, |config| register(config, &pages, &operations))?;
         let guard = Arc::new(Guard::new(policy, &routing, &context)?);
         let (document, partial) = (Arc::new(document), routing.partial.into_iter().collect());
-        Ok(Self { context, operations, pages, document, published, guard, partial })
+        Ok(Self {
+            context,
+            policy: followed,
+            operations,
+            pages,
+            document,
+            published,
+            guard,
+            partial,
+        })
     }
 
     /// The same operations under another document, which is published and enforced instead: one that was written
@@ -147,7 +164,8 @@ impl Site {
         let document =
             complete(document, settings, &self.context.issuers, &self.pages, WrittenIn::Json)?;
         let operations = Arc::clone(&self.operations);
-        Self::publish(Arc::clone(&self.context), operations, self.pages.clone(), document)
+        let (context, policy) = (Arc::clone(&self.context), self.policy.clone());
+        Self::publish(context, policy, operations, self.pages.clone(), document)
     }
 
     /// The document that is published and enforced.
@@ -177,6 +195,7 @@ impl Site {
         let origins = &self.context.settings.cors_origins;
         let logged = Arc::clone(&self.context);
         let (asked, verifying) = (Arc::clone(&self.context), Arc::clone(&self.guard));
+        let policy = self.policy.clone();
         App::new()
             .configure(|config| self.register(config))
             .wrap(from_fn(move |request, next| {
@@ -187,7 +206,10 @@ impl Site {
             .wrap_fn(move |request, service| match is_asked(request.uri().path()) {
                 true => {
                     let (context, guard) = (Arc::clone(&asked), Arc::clone(&verifying));
-                    Either::Left(async move { Ok(answer(&context, &guard, request).await) })
+                    let policy = policy.clone();
+                    Either::Left(async move {
+                        Ok(answer(&context, &guard, policy.as_deref(), request).await)
+                    })
                 }
                 false => Either::Right(
                     service.call(request).map_ok(ServiceResponse::map_into_boxed_body),

@@ -44,3 +44,4 @@ mod state_file;
 mod tls;
 mod undocumented_routes;
 mod verify;
+mod verify_policy;

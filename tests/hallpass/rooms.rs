@@ -51,10 +51,10 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     ],
     &[
         ("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"]),
-        ("forward", &["config", "oauth", "policy", "principal"]),
+        ("forward", &["config", "diagnostics", "oauth", "policy", "principal"]),
     ],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
-    &[("prepare", &["authority", "config", "diagnostics", "roster", "store", "tokens"])],
+    &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "roster"])],
     &[
         ("serve", &["diagnostics", "store"]),

@@ -7,7 +7,7 @@ use prometheus::{
     Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, Result,
 };
 
-use crate::{diagnostics::Diagnostic, oauth::GrantType};
+use crate::{diagnostics::Diagnostic, oauth::GrantType, policy::operation::Operation};
 
 /// From a token that is checked in microseconds to a login that takes most of a second.
 const BUCKETS: [f64; 14] =
@@ -61,8 +61,8 @@ impl Counters {
             )?,
             verified: counter_vec(
                 "hallpass_verify_total",
-                "Answers to proxies at /verify, by decision (allow, challenge, forbid, unavailable) and reason.",
-                &["decision", "reason"],
+                "Answers to proxies at /verify, by operation of the policy file, decision (allow, challenge, forbid, unavailable) and reason.",
+                &["operation", "method", "decision", "reason"],
             )?,
             started: Timestamp::now(),
         };
@@ -85,9 +85,12 @@ impl Counters {
         counter.iter().for_each(IntCounter::inc);
     }
 
-    /// Counts an answer of `/verify`.
-    pub(crate) fn verified(&self, decision: &str, reason: &str) {
-        let counter = self.verified.get_metric_with_label_values(&[decision, reason]);
+    /// Counts an answer of `/verify`; none of the policy's operations is `none`.
+    pub(crate) fn verified(&self, operation: Option<&Operation>, decision: &str, reason: &str) {
+        let name = operation.map_or("none".into(), Operation::name);
+        let method = operation.map_or("", |operation| &operation.method);
+        let labels = [&*name, method, decision, reason];
+        let counter = self.verified.get_metric_with_label_values(&labels);
         counter.iter().for_each(IntCounter::inc);
     }
 

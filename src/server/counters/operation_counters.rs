@@ -27,9 +27,7 @@ impl OperationCounters {
     /// # Errors
     /// Only by a mistake in this room.
     pub(crate) fn new(operation: &Operation, counters: &Counters) -> Result<Self> {
-        let unnamed = || format!("{} {}", operation.method, operation.path);
-        let name = operation.operation_id.clone().unwrap_or_else(unnamed);
-        Self::with_labels(name, operation.method.clone(), counters)
+        Self::with_labels(operation.name().into_owned(), operation.method.clone(), counters)
     }
 
     /// The counters of all requests that the document has no operation for: one series, whatever strangers ask for.

@@ -48,7 +48,8 @@ pub(crate) struct Guard {
 #[derive(Debug)]
 pub(crate) struct GuardedOperation {
     pub(crate) operation: Operation,
-    pub(crate) counters: OperationCounters,
+    /// None where a proxy asks about requests for it.
+    pub(crate) counters: Option<OperationCounters>,
     /// Whether the site itself registers a handler for it, so that the router was compared with the policy at start.
     pub(crate) is_registered: bool,
     /// Whether the router takes the path for this operation; known once asked, where the path has no parameters.
@@ -87,7 +88,7 @@ impl Guard {
         let guarded = |operation: &Operation| {
             let counters = OperationCounters::new(operation, &context.counters);
             Ok(GuardedOperation {
-                counters: counters.map_err(counters::diagnostic)?,
+                counters: Some(counters.map_err(counters::diagnostic)?),
                 is_registered: routing.registered.contains(&operation.position),
                 is_routed: (!operation.path.contains('{')).then(OnceLock::new),
                 locations: Locations::new(&operation.requirement),
@@ -96,9 +97,36 @@ impl Guard {
                 operation: operation.clone(),
             })
         };
+        let operations = policy.operations().map(guarded).collect::<Result<_, Diagnostics>>()?;
+        Self::with_operations(policy, operations, context)
+    }
+
+    /// What judges the requests that proxies ask about: no router takes them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn for_proxies(policy: Policy, context: &Context) -> Result<Self, Diagnostics> {
+        let guarded = |operation: &Operation| GuardedOperation {
+            counters: None,
+            is_registered: false,
+            is_routed: None,
+            locations: Locations::new(&operation.requirement),
+            challenges: Challenges::new(&operation.requirement),
+            takes_passwords: true,
+            operation: operation.clone(),
+        };
+        let operations = policy.operations().map(guarded).collect();
+        Self::with_operations(policy, operations, context)
+    }
+
+    fn with_operations(
+        policy: Policy,
+        operations: Vec<GuardedOperation>,
+        context: &Context,
+    ) -> Result<Self, Diagnostics> {
         let unknown = OperationCounters::for_unknown(&context.counters);
         Ok(Self {
-            operations: policy.operations().map(guarded).collect::<Result<_, Diagnostics>>()?,
+            operations,
             issuers: SchemeIssuers::new(&policy, &context.issuers, &context.authority)?,
             unknown: unknown.map_err(counters::diagnostic)?,
             policy,
@@ -125,9 +153,29 @@ impl Guard {
         }
     }
 
-    /// The counters of all requests that the document has no operation for.
-    pub(crate) fn unknown(&self) -> &OperationCounters {
-        &self.unknown
+    /// The counters of an operation, or of all requests that the document has no operation for.
+    pub(crate) fn counters<'g>(
+        &'g self,
+        operation: Option<&'g GuardedOperation>,
+    ) -> &'g OperationCounters {
+        operation.and_then(|operation| operation.counters.as_ref()).unwrap_or(&self.unknown)
+    }
+
+    /// As [`Policy::is_ambiguous`].
+    pub(crate) fn is_ambiguous(&self, path: &str) -> bool {
+        self.policy.is_ambiguous(path)
+    }
+
+    /// Whether the document has this operation.
+    pub(crate) fn documents(&self, method: &str, path: &str) -> bool {
+        self.find(method, path).is_ok()
+    }
+
+    /// Whether the document has this operation, and does not deny it to everybody.
+    pub(crate) fn has_operation(&self, method: &str, path: &str) -> bool {
+        let is_denied =
+            |guarded: &GuardedOperation| guarded.operation.requirement == Requirement::Denied;
+        self.find(method, path).is_ok_and(|guarded| !is_denied(guarded))
     }
 
     /// Judges a request as one for the operation of its method at another `path`, or else as one for `GET`.

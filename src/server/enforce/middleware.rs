@@ -46,8 +46,7 @@ pub(crate) async fn enforce(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
-    let counters = operation.map_or(guard.unknown(), |operation| &operation.counters);
-    counters.record(status, started.elapsed());
+    guard.counters(operation).record(status, started.elapsed());
     let mut response = answer?;
     if context.is_stopping() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

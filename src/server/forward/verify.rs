@@ -16,6 +16,7 @@ use actix_web::{
 
 use crate::{
     oauth::{Role, Scope},
+    policy::{operation::Operation, paths::decoded},
     principal::Principal,
     server::{
         context::Context,
@@ -26,6 +27,7 @@ use crate::{
             guard::{Guard, Verdict},
         },
         forward::{
+            followed_policy::FollowedPolicy,
             header_names::refuse_aliases,
             identity,
             original::{Original, embedded},
@@ -57,15 +59,32 @@ enum Sender {
     Preflight,
 }
 
-/// Answers a proxy's question. `guard` is that of the published document, whose own operation says which credentials
-/// are taken.
+/// What becomes of a question.
+struct Answer<'g> {
+    /// The operation of the policy file that the original request asks for, where there is such a file.
+    operation: Option<&'g Operation>,
+    verdict: Result<Sender, Refusal>,
+}
+
+impl From<Refusal> for Answer<'_> {
+    fn from(refusal: Refusal) -> Self {
+        Self { operation: None, verdict: Err(refusal) }
+    }
+}
+
+/// Answers a proxy's question. `guard` is that of the published document: without a policy file its own operation says
+/// which credentials are taken.
 pub(crate) async fn answer(
     context: &Context,
     guard: &Guard,
+    policy: Option<&FollowedPolicy>,
     request: ServiceRequest,
 ) -> ServiceResponse {
     let started = Instant::now();
-    let verdict = decide(context, guard, &request).await.map_err(restrict);
+    let policy = policy.map(FollowedPolicy::guard);
+    let judging = policy.as_deref().map_or(Judging::Own(guard), Judging::File);
+    let Answer { operation, verdict } = decide(context, judging, &request).await;
+    let verdict = verdict.map_err(restrict);
     let reason = match &verdict {
         Ok(Sender::Known(_)) => "authenticated".to_owned(),
         Ok(Sender::Anonymous) => "anonymous".to_owned(),
@@ -80,10 +99,8 @@ pub(crate) async fn answer(
         Err(refusal) => refuse(context, request, &refusal),
     };
     let status = response.status();
-    context.counters.verified(decision(status), &reason);
-    asked
-        .map_or(guard.unknown(), |operation| &operation.counters)
-        .record(status, started.elapsed());
+    context.counters.verified(operation, decision(status), &reason);
+    guard.counters(asked).record(status, started.elapsed());
     if context.is_stopping() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -124,45 +141,83 @@ fn denied(why: Rejected) -> Refusal {
         .because(Some(why.to_owned()), None)
 }
 
-async fn decide(
+/// What judges original requests.
+#[derive(Clone, Copy)]
+enum Judging<'g> {
+    /// The operation of `/verify` in the published document: every path is the same to it.
+    Own(&'g Guard),
+    /// The policy file.
+    File(&'g Guard),
+}
+
+async fn decide<'g>(
     context: &Context,
-    guard: &Guard,
+    judging: Judging<'g>,
     request: &ServiceRequest,
-) -> Result<Sender, Refusal> {
-    if !is_from_trusted_proxy(request.request(), &context.settings.trusted_proxies) {
-        return Err(denied("whoever asks is not among HALLPASS_TRUSTED_PROXIES"));
-    }
+) -> Answer<'g> {
+    let (Judging::Own(guard) | Judging::File(guard)) = judging;
     let headers = request.headers();
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    refuse_aliases(headers, || guard.key_headers()).map_err(denied)?;
-    let original = Original::read(request.method(), target, headers).map_err(denied)?;
-    let method = original.method.clone();
-    let forwarded = ForwardedRequest { method, path: original.path.to_owned() };
-    request.extensions_mut().insert(forwarded);
-    let demands = Demands::read(target).map_err(denied)?;
-    if !METHODS.contains(&original.method.as_str()) {
-        return Err(denied("the method is not a known one"));
-    }
-    if is_preflight(&original.method, headers) {
-        return Ok(Sender::Preflight);
-    }
-    let presented = presented(context, request, &original);
-    let verdict = guard.judge_as(context, VERIFY, &presented).await.verdict;
-    if !matches!(verdict, Ok(Verdict::Public)) && is_joined(headers, guard) {
-        return Err(joined());
-    }
-    match verdict? {
-        Verdict::Protected(Some(authenticated)) => {
-            demands.require(&authenticated.principal)?;
-            Ok(Sender::Known(authenticated.principal))
+    let (original, demands) = match read(context, guard, request, target) {
+        Ok(read) => read,
+        Err(rejected) => return denied(rejected).into(),
+    };
+    let path = decoded(original.path);
+    if let Some(wanted) = preflight_for(&original.method, headers)
+        && match judging {
+            Judging::Own(_) => METHODS.contains(&wanted),
+            // An OPTIONS that is documented has a requirement of its own.
+            Judging::File(_) => {
+                guard.has_operation(wanted, &path) && !guard.documents("OPTIONS", &path)
+            }
         }
-        Verdict::Public | Verdict::Protected(None) if demands.is_empty() => Ok(Sender::Anonymous),
-        Verdict::Public | Verdict::Protected(None) => {
-            let refusal =
-                Refusal::missing_credentials("No credential was presented.", "a credential");
-            Err(refusal.header(WWW_AUTHENTICATE, BEARER))
-        }
+    {
+        return Answer { operation: None, verdict: Ok(Sender::Preflight) };
     }
+    let presented = presented(context, request, &original, &path);
+    let (operation, verdict) = match judging {
+        Judging::Own(_) if !METHODS.contains(&original.method.as_str()) => {
+            return denied("the method is not a known one").into();
+        }
+        Judging::Own(guard) => (None, guard.judge_as(context, VERIFY, &presented).await.verdict),
+        Judging::File(guard) if guard.is_ambiguous(original.path) => {
+            return denied("the path could be read as another one of the policy").into();
+        }
+        Judging::File(guard) => {
+            let judgement = guard.judge(context, &presented, |_| true).await;
+            match judgement.operation {
+                Some(guarded) => (Some(&guarded.operation), judgement.verdict),
+                None => return denied("the policy has no operation for it").into(),
+            }
+        }
+    };
+    let verdict = match verdict {
+        Ok(Verdict::Public) => demands.require(None),
+        _ if is_joined(headers, guard) => Err(joined()),
+        Ok(Verdict::Protected(authenticated)) => {
+            demands.require(authenticated.map(|authenticated| authenticated.principal))
+        }
+        Err(refusal) => Err(refusal),
+    };
+    Answer { operation, verdict }
+}
+
+/// Reads the question, and leaves the original request for the log.
+fn read<'r>(
+    context: &Context,
+    guard: &Guard,
+    request: &'r ServiceRequest,
+    target: &'r str,
+) -> Result<(Original<'r>, Demands), Rejected> {
+    if !is_from_trusted_proxy(request.request(), &context.settings.trusted_proxies) {
+        return Err("whoever asks is not among HALLPASS_TRUSTED_PROXIES");
+    }
+    let headers = request.headers();
+    refuse_aliases(headers, || guard.key_headers())?;
+    let original = Original::read(request.method(), target, headers)?;
+    let (method, path) = (original.method.clone(), original.path.to_owned());
+    request.extensions_mut().insert(ForwardedRequest { method, path });
+    Ok((original, Demands::read(target)?))
 }
 
 /// The original request, with the credentials of the asking one.
@@ -170,6 +225,7 @@ fn presented<'r>(
     context: &'r Context,
     request: &'r ServiceRequest,
     original: &'r Original<'_>,
+    path: &'r str,
 ) -> Presented<'r> {
     let listener = if request.app_config().secure() { "https" } else { "http" };
     let headers = request.headers();
@@ -177,7 +233,7 @@ fn presented<'r>(
     let host = host.or_else(|| headers.get(HOST).map(HeaderValue::as_bytes));
     Presented {
         method: &original.method,
-        path: original.path,
+        path,
         query: original.query,
         headers,
         scheme: original.scheme.or(context.settings.issuer_scheme()).unwrap_or(listener),
@@ -187,15 +243,15 @@ fn presented<'r>(
     }
 }
 
-/// Whether a browser asks before it sends a request of another origin (Fetch Standard, CORS-preflight fetch).
-fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+/// The method for which a browser asks before it sends a request of another origin (Fetch Standard, CORS-preflight
+/// fetch).
+fn preflight_for<'r>(method: &Method, headers: &'r HeaderMap) -> Option<&'r str> {
     let once = |name| {
         let mut values = headers.get_all(name);
         values.next().filter(|_| values.next().is_none())
     };
-    let wanted = once(ACCESS_CONTROL_REQUEST_METHOD);
-    let is_known = |wanted: &HeaderValue| METHODS.iter().any(|known| *wanted == *known);
-    *method == Method::OPTIONS && once(ORIGIN).is_some() && wanted.is_some_and(is_known)
+    once(ORIGIN).filter(|_| *method == Method::OPTIONS)?;
+    once(ACCESS_CONTROL_REQUEST_METHOD)?.to_str().ok()
 }
 
 /// Whether a proxy has joined two values to one: a backend may take either of them.
@@ -246,22 +302,27 @@ impl Demands {
         Ok(demands)
     }
 
-    fn is_empty(&self) -> bool {
-        self.roles.is_empty() && self.scopes.is_empty()
-    }
-
-    fn require(&self, principal: &Principal) -> Result<(), Refusal> {
+    /// Lets a request pass whose sender has everything.
+    fn require(&self, sender: Option<Arc<Principal>>) -> Result<Sender, Refusal> {
+        let Some(principal) = sender else {
+            if self.roles.is_empty() && self.scopes.is_empty() {
+                return Ok(Sender::Anonymous);
+            }
+            let refusal =
+                Refusal::missing_credentials("No credential was presented.", "a credential");
+            return Err(refusal.header(WWW_AUTHENTICATE, BEARER));
+        };
         let roles = self.roles.iter().map(|role| (role.as_str(), principal.has_role(role)));
         let scopes = self.scopes.iter().map(|scope| (scope.as_str(), principal.has_scope(scope)));
         for (what, words) in [("roles", roles.collect::<Vec<_>>()), ("scopes", scopes.collect())] {
             if words.iter().any(|(_, has)| !has) {
                 let wanted: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 let key_id = principal.key_id().map(ToString::to_string);
-                let subject = Some(challenge::subject(principal));
+                let subject = Some(challenge::subject(&principal));
                 return Err(challenge::insufficient(what, &wanted).because(subject, key_id));
             }
         }
-        Ok(())
+        Ok(Sender::Known(principal))
     }
 }
 
