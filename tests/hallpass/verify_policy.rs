@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{client::RequestBuilder, folder::Folder, server::Server};
+use crate::{
+    metrics,
+    support::{client::RequestBuilder, folder::Folder, server::Server},
+};
 
 fn document() -> Value {
     let of = |security: Value| json!({ "security": security, "responses": {} });
@@ -183,4 +186,28 @@ fn what_cannot_be_enforced_is_an_error_at_the_start() {
     let refused = folder.run_with(&settings, "check").exit_code(1);
     let told = format!("{}{}", refused.out, refused.err);
     assert!(told.contains("HALLPASS_POLICY_UNDECLARED is \"allow\""), "{told}");
+}
+
+#[test]
+fn decisions_are_counted_by_the_operations_of_the_file() {
+    let server = server(&document().to_string(), &[metrics::ON]);
+    ask(&server, "GET", "/api/prices").expect(200);
+    ask(&server, "GET", "/api/items/7").expect(401);
+    ask(&server, "GET", "/api/what-a-stranger-made-up").expect(403);
+    let count = |operation: &str, method: &str, decision: &str, reason: &str| {
+        let labels = [
+            ("operation", operation),
+            ("method", method),
+            ("decision", decision),
+            ("reason", reason),
+        ];
+        metrics::scrape(&server).value("hallpass_verify_total", &labels)
+    };
+    for (operation, method, decision, reason) in [
+        ("GET /api/prices", "GET", "allow", "anonymous"),
+        ("GET /api/items/{id}", "GET", "challenge", "missing_credentials"),
+        ("none", "", "forbid", "denied"),
+    ] {
+        assert_eq!(count(operation, method, decision, reason), Some(1.0), "{operation}");
+    }
 }
