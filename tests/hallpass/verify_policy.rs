@@ -168,7 +168,7 @@ fn what_cannot_be_enforced_is_an_error_at_the_start() {
     for (text, wanted) in [
         (matrix.to_string(), "style: matrix"),
         (unknown.to_string(), "other"),
-        ("{\n\"openapi\": ,\n}".to_owned(), "shop.json:2: is not JSON"),
+        ("{\n\"openapi\": ,\n}".to_owned(), "shop.json:2: cannot be read as JSON"),
         (json!({ "swagger": "2.0", "paths": {} }).to_string(), "is Swagger 2.0"),
     ] {
         let folder = Folder::new();
