@@ -159,6 +159,7 @@ fn sources_must_agree() {
             ],
             false,
         ),
+        (&[("X-Original-Method", "GET"), ("X-Forwarded-Uri", "/a"), ("SCRIPT_NAME", "/a")], false),
     ] {
         match allowed {
             true => drop(admin().headers(headers).expect(200)),
@@ -267,6 +268,9 @@ fn a_key_counts_in_the_original_query_only_where_the_document_says_so() {
     assert_refused(ask(&server, "GET", "/").query(&pair), 401, "missing_credentials");
 }
 
+/// What is left of the head of a web socket where the proxy keeps `Upgrade` to itself.
+const SOCKET: (&str, &str) = ("Sec-WebSocket-Version", "13");
+
 #[test]
 fn a_cookie_counts_for_unsafe_methods_of_the_same_origin_only() {
     let server = server();
@@ -278,6 +282,8 @@ fn a_cookie_counts_for_unsafe_methods_of_the_same_origin_only() {
         ("POST", &[host, proto, ("Origin", "https://evil.test")], false),
         ("POST", &[host, proto, ("Origin", "http://app.test")], false),
         ("GET", &[host, proto, ("Origin", "https://evil.test")], true),
+        ("GET", &[host, proto, ("Origin", "https://evil.test"), SOCKET], false),
+        ("GET", &[host, proto, ("Origin", "https://app.test"), SOCKET], true),
         ("POST", &[host, proto], true),
         ("POST", &[host, proto, ("Sec-Fetch-Site", "cross-site")], false),
         ("POST", &[("X-Original-URL", "https://h.test/a"), ("Origin", "https://h.test")], true),

@@ -25,6 +25,8 @@ fn document() -> Value {
             },
             "/items/admin": { "get": of(json!([{ "token": ["admin"] }])) },
             "/greeting": { "get": of(json!([{ "token": [] }, {}])) },
+            "/pages/{page}": { "get": of(json!([])) },
+            "/pages/terms": { "get": of(json!([])), "options": of(json!([{ "token": [] }])) },
             "/forgotten": { "get": { "responses": {} } },
         },
         "components": { "securitySchemes": {
@@ -118,6 +120,10 @@ fn a_preflight_passes_where_the_file_has_the_operation_and_no_options() {
     assert_eq!(preflight("/api/other", "GET"), 403);
     assert_eq!(preflight("/api/forgotten", "GET"), 403);
     assert_eq!(preflight("/api/items/7", "DELETE"), 401);
+    // A server that ignores case would run its OPTIONS of `terms`.
+    assert_eq!(preflight("/api/pages/imprint", "GET"), 200);
+    assert_eq!(preflight("/api/pages/terms", "GET"), 401);
+    assert_eq!(preflight("/api/pages/Terms", "GET"), 403);
 }
 
 #[test]

@@ -43,9 +43,11 @@ impl Presented<'_> {
 
     /// Whether the request only reads. One that upgrades opens a connection over which a page can send whatever it
     /// likes, and browsers let any page open it (RFC 6455 §10.2); over HTTP/2 its method is CONNECT (RFC 8441 §4).
+    /// Proxies that ask about a web socket may keep `Upgrade` to themselves, which is hop-by-hop.
     fn is_safe(&self) -> bool {
+        let upgrades = [header::UPGRADE, header::SEC_WEBSOCKET_VERSION];
         [Method::GET, Method::HEAD, Method::OPTIONS].contains(self.method)
-            && !self.headers.contains_key(header::UPGRADE)
+            && !upgrades.iter().any(|name| self.headers.contains_key(name))
     }
 
     /// Whether an origin is that of the service: scheme, host and port (RFC 6454 §5).
@@ -138,22 +140,25 @@ mod tests {
     #[test]
     fn methods_that_read_are_safe_unless_they_upgrade() {
         let origin = ("Origin", "https://evil.test");
-        for (method, upgrades, safe) in [
-            ("GET", false, true),
-            ("HEAD", false, true),
-            ("OPTIONS", false, true),
-            ("GET", true, false),
-            ("HEAD", true, false),
-            ("OPTIONS", true, false),
-            ("POST", false, false),
-            ("CONNECT", false, false),
-            ("QUERY", false, false),
+        let upgrades = [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
+        for (method, safe) in [
+            ("GET", true),
+            ("HEAD", true),
+            ("OPTIONS", true),
+            ("POST", false),
+            ("CONNECT", false),
+            ("QUERY", false),
         ] {
-            let lines = [origin, ("Upgrade", "websocket")];
-            let lines = if upgrades { &lines[..] } else { &lines[..1] };
-            let cross_site = is_cross_site(method, "https", Some("a.test"), lines);
-            assert_eq!(cross_site, !safe, "{method} {upgrades}");
-            assert!(!is_cross_site(method, "https", Some("a.test"), &lines[1..]));
+            assert_eq!(
+                is_cross_site(method, "https", Some("a.test"), &[origin]),
+                !safe,
+                "{method}"
+            );
+            for upgrade in upgrades {
+                let lines = [origin, upgrade];
+                assert!(is_cross_site(method, "https", Some("a.test"), &lines), "{method}");
+                assert!(!is_cross_site(method, "https", Some("a.test"), &[upgrade]), "{method}");
+            }
         }
     }
 }

@@ -16,8 +16,12 @@ const KNOWN: &[&str] = &[
     "forwarded",
     "host",
     "origin",
+    // gunicorn takes the path from `PATH_INFO` and `SCRIPT_NAME`.
+    "path-info",
     "retry-after",
+    "script-name",
     "sec-fetch-site",
+    "sec-websocket-version",
     "upgrade",
     "www-authenticate",
     "x-forwarded-for",
@@ -86,6 +90,8 @@ mod tests {
             ("x_http_method_override", false),
             ("x-api-key", true),
             ("x_api_key", false),
+            ("script_name", false),
+            ("path_info", false),
             ("x-api_key", false),
             ("x_other", true),
         ] {

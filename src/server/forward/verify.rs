@@ -162,6 +162,11 @@ async fn decide<'g>(
         Ok(read) => read,
         Err(rejected) => return denied(rejected).into(),
     };
+    if let Judging::File(guard) = judging
+        && guard.is_ambiguous(original.path)
+    {
+        return denied("the path could be read as another one of the policy").into();
+    }
     let path = decoded(original.path);
     if let Some(wanted) = preflight_for(&original.method, headers)
         && match judging {
@@ -180,9 +185,6 @@ async fn decide<'g>(
             return denied("the method is not a known one").into();
         }
         Judging::Own(guard) => (None, guard.judge_as(context, VERIFY, &presented).await.verdict),
-        Judging::File(guard) if guard.is_ambiguous(original.path) => {
-            return denied("the path could be read as another one of the policy").into();
-        }
         Judging::File(guard) => {
             let judgement = guard.judge(context, &presented, |_| true).await;
             match judgement.operation {
