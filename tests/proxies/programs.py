@@ -1,0 +1,130 @@
+"""Starts hallpass and the real proxies. A proxy runs with its files of docs/forward-auth; only ports are replaced."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from wire import send
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+HALLPASS = REPOSITORY / "target" / "debug" / "hallpass"
+RECIPES = REPOSITORY / "docs" / "forward-auth"
+EXAMPLE = pathlib.Path(__file__).with_name("openapi.yaml")
+BIN = pathlib.Path(sys.executable).parent
+PATIENCE = 30
+# The ports of the recipes.
+LISTENER, JUDGE, SERVICE = "8000", "8080", "3000"
+
+PROXIES = {
+    "nginx": (["nginx.conf"], ["nginx", "-p", ".", "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; pid nginx.pid;"]),
+    "caddy": (["Caddyfile"], [BIN / "caddy", "run", "--config", "Caddyfile"]),
+    "traefik": (["traefik.yaml", "traefik-dynamic.yaml"], [BIN / "traefik", "--configFile=traefik.yaml"]),
+    "envoy": (["envoy.yaml"], [BIN / "envoy", "-c", "envoy.yaml", "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning"]),
+    "haproxy": (["haproxy.cfg", "haproxy.lua"], ["haproxy", "-db", "-f", "haproxy.cfg"]),
+}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what, condition, seconds=PATIENCE):
+    """Waits until the condition holds, and returns what it gives."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if result := condition():
+            return result
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.02)
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Program:
+    """A process that is ended with its last user."""
+
+    def __init__(self, command, folder, environment):
+        self.log = folder / "log"
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def wait_for(self, port):
+        def ready():
+            assert self.process.poll() is None, f"it ended: {self.log.read_text()[-3000:]}"
+            return is_listening(port)
+
+        until(f"port {port}", ready)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class Hallpass(Program):
+    """hallpass with the example policy, and the clients of the tests."""
+
+    CLIENTS = {
+        "reader": ["--role", "reader"],
+        "admin": ["--role", "admin", "--role", "writer"],
+        "scoped": ["--scope", "reports:read"],
+        "leaver": ["--role", "reader"],
+    }
+
+    def __init__(self, folder, **settings):
+        self.folder = folder
+        self.policy = folder / "openapi.yaml"
+        shutil.copy(EXAMPLE, self.policy)
+        self.environment = {
+            "HALLPASS_SECRET_KEY": "a secret of these tests, of 32 bytes and more",
+            "HALLPASS_STATE": "memory",
+            "HALLPASS_RATE_LIMIT": "off",
+            "HALLPASS_POLICY": "openapi.yaml",
+            "HALLPASS_TRUSTED_PROXIES": "127.0.0.1",
+            "HALLPASS_COOKIE_SECURE": "off",
+        } | settings
+        self.keys = {name: self.run("key", "add", name, "--cost", "4", *more) for name, more in self.CLIENTS.items()}
+        self.port = free_port()
+        super().__init__([HALLPASS, "serve", "--bind", f"127.0.0.1:{self.port}"], folder, self.environment)
+        self.wait_for(self.port)
+
+    def run(self, *arguments):
+        done = subprocess.run([HALLPASS, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+class Proxy(Program):
+    """A real proxy between the tests and a backend."""
+
+    def __init__(self, name, folder, hallpass_port, backend_port):
+        self.name, self.port = name, free_port()
+        files, command = PROXIES[name]
+        ports = {LISTENER: self.port, JUDGE: hallpass_port, SERVICE: backend_port}
+        for file in files:
+            recipe = (RECIPES / file).read_text()
+            (folder / file).write_text(re.sub(r"\b(8000|8080|3000)\b", lambda port: str(ports[port[0]]), recipe))
+        super().__init__(command, folder, {"PATH": os.environ["PATH"], "HOME": str(folder)})
+        self.wait_for(self.port)
+        # Traefik listens before it knows its routes.
+        until(f"{name} lets public requests pass", lambda: (answer := send(self.port, "GET", "/public")) and answer.status == 200)

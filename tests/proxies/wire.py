@@ -1,0 +1,167 @@
+"""HTTP/1.1 by hand: what is sent goes out byte by byte, and what was received is kept byte by byte."""
+
+import re
+import socket
+import threading
+from dataclasses import dataclass, field
+
+PATIENCE = 10
+
+
+@dataclass
+class Message:
+    """A request or a response as it was received."""
+
+    start: bytes
+    headers: list = field(default_factory=list)
+    body: bytes = b""
+
+    def all(self, name):
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def one(self, name):
+        values = self.all(name)
+        assert len(values) <= 1, f"{name} is there twice: {values}"
+        return values[0] if values else None
+
+    @property
+    def method(self):
+        return self.start.split(b" ")[0].decode("latin-1")
+
+    @property
+    def target(self):
+        return self.start.split(b" ", 1)[1].rsplit(b" ", 1)[0].decode("latin-1")
+
+    @property
+    def status(self):
+        return int(self.start.split(b" ")[1])
+
+
+class Reader:
+    """Reads messages from a socket."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.rest = b""
+
+    def more(self):
+        received = self.connection.recv(65536)
+        self.rest += received
+        return bool(received)
+
+    def until(self, mark):
+        while mark not in self.rest:
+            if not self.more():
+                return None
+        found, self.rest = self.rest.split(mark, 1)
+        return found
+
+    def exactly(self, count):
+        while len(self.rest) < count:
+            if not self.more():
+                raise ConnectionError("the body is cut off")
+        found, self.rest = self.rest[:count], self.rest[count:]
+        return found
+
+    def message(self, has_body=True):
+        """The next message, or none if the connection is closed before it."""
+        head = self.until(b"\r\n\r\n")
+        if head is None:
+            return None
+        start, *lines = head.split(b"\r\n")
+        pairs = [line.decode("latin-1").split(":", 1) for line in lines]
+        message = Message(start, [(pair[0], pair[-1].strip()) for pair in pairs])
+        is_response = start.startswith(b"HTTP/")
+        if is_response and message.status == 101 or not has_body:
+            return message
+        if any("chunked" in value.lower() for value in message.all("Transfer-Encoding")):
+            while (size := int(self.until(b"\r\n").split(b";")[0], 16)) > 0:
+                message.body += self.exactly(size)
+                self.exactly(2)
+            while self.until(b"\r\n"):
+                pass
+        elif lengths := message.all("Content-Length"):
+            message.body = self.exactly(int(lengths[0]))
+        elif is_response and message.status not in (204, 304):
+            while self.more():
+                pass
+            message.body, self.rest = self.rest, b""
+        return message
+
+
+def connect(port, source="127.0.0.1"):
+    return socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
+
+
+def exchange(port, request, source="127.0.0.1"):
+    """Sends bytes, and returns the response; none where the connection was closed without one."""
+    with connect(port, source) as connection:
+        try:
+            connection.sendall(request)
+            return Reader(connection).message(has_body=not request.startswith(b"HEAD "))
+        except (ConnectionError, TimeoutError):
+            return None
+
+
+def head(method, target, headers=(), host="127.0.0.1", version="1.1"):
+    """The head of a request. Nothing is checked or escaped."""
+    lines = [f"{method} {target} HTTP/{version}"]
+    if host is not None:
+        lines.append(f"Host: {host}")
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def send(port, method, target, headers=(), body=None, source="127.0.0.1"):
+    """Sends a request, and returns the response."""
+    headers = list(headers)
+    if body is not None:
+        headers.append(("Content-Length", str(len(body))))
+    return exchange(port, head(method, target, headers, f"127.0.0.1:{port}") + (body or b""), source)
+
+
+class Backend:
+    """A service that answers 200 to everything, and keeps what it received."""
+
+    def __init__(self):
+        self.received = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        reader = Reader(connection)
+        try:
+            while request := reader.message():
+                self.received.append(request)
+                if request.one("Upgrade"):
+                    return self.echo(connection, reader)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Backend: yes\r\nContent-Length: 2\r\n\r\n" + (b"" if request.method == "HEAD" else b"ok"))
+        except (OSError, ValueError):
+            pass
+        finally:
+            connection.close()
+
+    def echo(self, connection, reader):
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        while reader.rest or reader.more():
+            connection.sendall(reader.rest)
+            reader.rest = b""
+
+    def take(self):
+        """What was received since the last call."""
+        received, self.received = self.received, []
+        return received
+
+
+def header_family(name):
+    """The name by which some backends know a header: WSGI and PHP make `_` of everything else."""
+    return re.sub(r"[^a-z0-9]", "-", name.lower())
