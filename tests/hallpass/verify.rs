@@ -160,6 +160,14 @@ fn sources_must_agree() {
             false,
         ),
         (&[("X-Original-Method", "GET"), ("X-Forwarded-Uri", "/a"), ("SCRIPT_NAME", "/a")], false),
+        (
+            &[
+                ("X-Original-Method", "GET"),
+                ("X-Forwarded-Uri", "/a"),
+                ("X~Hallpass~Subject", "root"),
+            ],
+            false,
+        ),
     ] {
         match allowed {
             true => drop(admin().headers(headers).expect(200)),

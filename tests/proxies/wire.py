@@ -1,5 +1,7 @@
 """HTTP/1.1 by hand: what is sent goes out byte by byte, and what was received is kept byte by byte."""
 
+import base64
+import hashlib
 import re
 import socket
 import threading
@@ -15,6 +17,7 @@ class Message:
     start: bytes
     headers: list = field(default_factory=list)
     body: bytes = b""
+    trailers: list = field(default_factory=list)
 
     def all(self, name):
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -35,6 +38,11 @@ class Message:
     @property
     def status(self):
         return int(self.start.split(b" ")[1])
+
+
+def pair(line):
+    name, _, value = line.decode("latin-1").partition(":")
+    return name, value.strip()
 
 
 class Reader:
@@ -63,23 +71,24 @@ class Reader:
         found, self.rest = self.rest[:count], self.rest[count:]
         return found
 
-    def message(self, has_body=True):
-        """The next message, or none if the connection is closed before it."""
+    def message(self, has_body=True, expected=None):
+        """The next message, or none if the connection is closed before it. `expected` is called before a body that was announced by `Expect`."""
         head = self.until(b"\r\n\r\n")
         if head is None:
             return None
         start, *lines = head.split(b"\r\n")
-        pairs = [line.decode("latin-1").split(":", 1) for line in lines]
-        message = Message(start, [(pair[0], pair[-1].strip()) for pair in pairs])
+        message = Message(start, [pair(line) for line in lines])
         is_response = start.startswith(b"HTTP/")
-        if is_response and message.status == 101 or not has_body:
+        if is_response and message.status < 200 or not has_body:
             return message
+        if expected and message.one("Expect"):
+            expected()
         if any("chunked" in value.lower() for value in message.all("Transfer-Encoding")):
             while (size := int(self.until(b"\r\n").split(b";")[0], 16)) > 0:
                 message.body += self.exactly(size)
                 self.exactly(2)
-            while self.until(b"\r\n"):
-                pass
+            while line := self.until(b"\r\n"):
+                message.trailers.append(pair(line))
         elif lengths := message.all("Content-Length"):
             message.body = self.exactly(int(lengths[0]))
         elif is_response and message.status not in (204, 304):
@@ -140,18 +149,21 @@ class Backend:
     def serve(self, connection):
         reader = Reader(connection)
         try:
-            while request := reader.message():
+            proceed = lambda: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            while request := reader.message(expected=proceed):
                 self.received.append(request)
                 if request.one("Upgrade"):
-                    return self.echo(connection, reader)
+                    return self.echo(connection, reader, request.one("Sec-WebSocket-Key"))
                 connection.sendall(b"HTTP/1.1 200 OK\r\nX-Backend: yes\r\nContent-Length: 2\r\n\r\n" + (b"" if request.method == "HEAD" else b"ok"))
         except (OSError, ValueError):
             pass
         finally:
             connection.close()
 
-    def echo(self, connection, reader):
-        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    def echo(self, connection, reader, key):
+        """A web socket (RFC 6455, section 4.2.2) that sends back whatever it gets."""
+        accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
+        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
         while reader.rest or reader.more():
             connection.sendall(reader.rest)
             reader.rest = b""

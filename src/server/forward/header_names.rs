@@ -1,4 +1,5 @@
-//! Names that a backend may take for those of other headers: `X_API_Key` is `X-API-Key` to WSGI and to PHP.
+//! Names that a backend may take for those of other headers: `X_API_Key` is `X-API-Key` to WSGI, `X.API.Key` to PHP,
+//! and `X~API~Key` to CGI programs behind servers that make `_` of all that is neither letter nor digit.
 
 use actix_web::http::header::HeaderMap;
 
@@ -39,10 +40,8 @@ const KNOWN: &[&str] = &[
     "x-rewrite-url",
 ];
 
-const SEPARATORS: [char; 2] = ['_', '.'];
-
-/// Requires that no header is an alias: with `_` and `.` read as `-` it has the name of a header that is read or sent
-/// here, and is not spelt like it. `key_headers` are further names that are read.
+/// Requires that no header is an alias: with all that is neither letter nor digit read as `-` it has the name of a
+/// header that is read or sent here, and is not spelt like it. `key_headers` are further names that are read.
 ///
 /// # Errors
 /// There is one.
@@ -50,9 +49,9 @@ pub(super) fn refuse_aliases<'k, K: Iterator<Item = &'k str>>(
     headers: &HeaderMap,
     key_headers: impl Fn() -> K,
 ) -> Result<(), Rejected> {
-    let has_unusual_keys = key_headers().any(|key| key.contains(SEPARATORS));
+    let has_unusual_keys = !key_headers().all(is_plain);
     for name in headers.keys().map(|name| name.as_str()) {
-        let is_plain = !name.contains(SEPARATORS);
+        let is_plain = is_plain(name);
         if is_plain && !has_unusual_keys || key_headers().any(|key| key.eq_ignore_ascii_case(name))
         {
             continue;
@@ -66,8 +65,13 @@ pub(super) fn refuse_aliases<'k, K: Iterator<Item = &'k str>>(
     Ok(())
 }
 
+/// Whether a name is folded to itself, but for case.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 fn folded(name: &str) -> String {
-    name.replace(SEPARATORS, "-").to_ascii_lowercase()
+    name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-").to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -83,6 +87,9 @@ mod tests {
             ("x-hallpass_subject", false),
             ("x_hallpass_roles", false),
             ("x.hallpass.roles", false),
+            ("x~hallpass~roles", false),
+            ("x-hallpass+roles", false),
+            ("x!forwarded#uri", false),
             ("x_hallpass_anything", false),
             ("x-forwarded-uri", true),
             ("x_forwarded_uri", false),
