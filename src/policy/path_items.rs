@@ -99,7 +99,7 @@ impl<'d> Reader<'d> {
             self.diagnostics.push(document.diagnostic(what));
             return Vec::new();
         };
-        let mut items = Vec::new();
+        let mut items: Vec<PathItem> = Vec::new();
         let mut seen = HashMap::new();
         for (path, node) in self.diagnostics.keep(paths.object()).unwrap_or_default() {
             if path.starts_with("x-") {
@@ -111,13 +111,39 @@ impl<'d> Reader<'d> {
                 .map_err(|what| node.diagnostic(what));
             let operations = self.operations(path, &node);
             let Some(template) = self.diagnostics.keep(template) else { continue };
-            if let Some(other) = seen.insert(template.clone(), path) {
-                let what = format!("is the same path as `{other}`; merge the two");
-                self.diagnostics.push(node.diagnostic(what));
+            let (at, first) = *seen.entry(template.clone()).or_insert((items.len(), path));
+            match items.get_mut(at) {
+                Some(item) if self.operation_ids.is_none() => self.merge(item, operations, &node),
+                Some(_) => {
+                    let what = format!("is the same path as `{first}`; merge the two");
+                    self.diagnostics.push(node.diagnostic(what));
+                }
+                None => items.push(PathItem { template, operations }),
             }
-            items.push(PathItem { template, operations });
         }
         items
+    }
+
+    /// Adds the operations of a path item whose path differs only in the names of parameters. OpenAPI forbids such
+    /// paths, and several well-known services have them.
+    fn merge(&mut self, item: &mut PathItem, operations: Vec<Operation>, node: &Node<'d>) {
+        for operation in operations {
+            let mut known = item.operations.iter();
+            match known.find(|known| known.method == operation.method) {
+                Some(known) if known.requirement == operation.requirement => {}
+                Some(known) => {
+                    let (method, path) = (&operation.method, &operation.path);
+                    let what = format!(
+                        "has another `security` than {method} {}, and both are one path: parameter names tell no paths \
+                         apart; give both the same, or remove one",
+                        known.path
+                    );
+                    let node = node.clone().labelled(format!("{method} {path}"));
+                    self.diagnostics.push(node.diagnostic(what));
+                }
+                None => item.operations.push(operation),
+            }
+        }
     }
 
     /// Adds the public `GET` of a page, unless the document decides about it.

@@ -107,6 +107,29 @@ fn operations_are_compared_by_method_and_path_without_parameter_names() {
 }
 
 #[test]
+fn paths_that_differ_only_in_parameter_names_are_compared_as_one() {
+    let of = |roles: Value| json!({ "security": [{ "bearer": roles }] });
+    let old = json!({
+        "/a/{x}": { "get": of(json!(["admin"])) },
+        "/a/{y}": { "get": of(json!(["admin"])), "put": of(json!([])) },
+    });
+    let new = json!({
+        "/a/{y}": { "get": of(json!([])) },
+        "/a/{z}": { "put": of(json!(["admin"])), "post": of(json!([])) },
+    });
+    assert_eq!(
+        lines(old.clone(), new),
+        [
+            "WEAKER GET /a/{y}: {bearer: [admin]} -> {bearer: []}",
+            "STRONGER PUT /a/{y}: {bearer: []} -> {bearer: [admin]}",
+            "ADDED POST /a/{y}: {bearer: []}",
+        ]
+    );
+    let merged = json!({ "/a/{n}": { "put": of(json!([])), "get": of(json!(["admin"])) } });
+    assert_eq!(lines(old, merged), [""; 0]);
+}
+
+#[test]
 fn a_request_that_falls_to_another_operation_is_judged_by_that_one() {
     let (open, closed) = (json!([]), json!([{ "bearer": [] }]));
     let item = |security: &Value| get(security.clone());

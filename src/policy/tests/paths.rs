@@ -2,12 +2,17 @@
 
 use actix_router::ResourceDef;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::policy::{
-    compiled::Lookup,
+    compile_options::Undeclared,
+    compiled::{Lookup, Policy},
     paths::{Paths, Template, decoded},
-    tests::{assert_error, errors, own, public, template},
+    requirement::Requirement,
+    tests::{
+        assert_error, assert_one, document, errors, errors_with, external, operation, own, public,
+        template,
+    },
 };
 
 #[test]
@@ -143,6 +148,55 @@ fn templates_that_differ_only_in_names_or_encoding_are_errors() {
         );
     }
     own(&public(&["/a/{x}", "/a/{x}/", "/A/{x}", "/a/{x}.{y}"]));
+}
+
+/// A document of another service whose paths differ only in the names of parameters.
+fn same_path(first: Value, second: Value) -> Value {
+    document("3.1.0", json!({ "/a/{x}/{y}": first, "/b": {}, "/a/{y}/{z}": second }))
+}
+
+#[test]
+fn templates_of_other_services_that_differ_only_in_names_are_one_path() {
+    let (open, closed) = (json!({ "security": [] }), json!({ "security": [{ "bearer": [] }] }));
+    let document = same_path(
+        json!({ "get": open, "delete": closed }),
+        json!({ "get": open, "post": closed, "head": closed }),
+    );
+    let policy = Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
+    let operations: Vec<_> =
+        policy.operations().map(|one| format!("{} {}", one.method, one.path)).collect();
+    assert_eq!(
+        operations,
+        ["GET /a/{x}/{y}", "DELETE /a/{x}/{y}", "POST /a/{y}/{z}", "HEAD /a/{y}/{z}"]
+    );
+    for (position, operation) in policy.operations().enumerate() {
+        assert_eq!(operation.position, position);
+    }
+    for (method, is_public) in [("GET", true), ("HEAD", false), ("DELETE", false), ("POST", false)]
+    {
+        let found = operation(&policy, method, "/a/1/2");
+        assert_eq!(found.method, method);
+        assert_eq!(found.requirement == Requirement::Public, is_public, "{method}");
+        for template in ["/a/{x}/{y}", "/a/{y}/{z}"] {
+            assert_eq!(policy.look_up(method, template), Lookup::Operation(found), "{template}");
+        }
+    }
+    let allow = "DELETE, GET, HEAD, POST";
+    assert_eq!(policy.find("PUT", "/a/1/2"), Lookup::MethodNotAllowed { allow });
+}
+
+#[test]
+fn another_security_for_the_same_path_is_an_error() {
+    let of = |roles: Value| json!({ "get": { "security": [{ "bearer": roles }] } });
+    let document = same_path(of(json!(["a"])), of(json!(["b"])));
+    assert_one(
+        &errors_with(&document, &external(Undeclared::Deny)),
+        "GET /a/{y}/{z} (#/paths/~1a~1{y}~1{z})",
+        "has another `security` than GET /a/{x}/{y}",
+    );
+    // What is not declared is denied, which is not what the other one says.
+    let undeclared = same_path(of(json!(["a"])), json!({ "get": {} }));
+    errors_with(&undeclared, &external(Undeclared::Deny));
 }
 
 #[test]
