@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use crate::{
     config::{raw_settings::RawSettings, settings_reader::SettingsReader},
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostic, Diagnostics},
 };
+
+/// What whoever runs such a service must not forget.
+pub(crate) const REPORTS_ONLY: &str = "HALLPASS_POLICY_MODE is report: /verify refuses nothing that a trusted proxy asks \
+    about, and only logs what it would refuse; set it to enforce to protect what is behind the proxy";
 
 /// How the OpenAPI files of other services are read.
 #[derive(Debug, Clone)]
@@ -23,14 +27,9 @@ impl DocumentReading {
     /// Values that are wrong.
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
         let mut reader = SettingsReader::values_only(raw);
-        let reading = Self::read(&mut reader);
-        if reader.diagnostics.is_empty() { Ok(reading) } else { Err(reader.diagnostics) }
-    }
-
-    fn read(reader: &mut SettingsReader<'_>) -> Self {
         let undeclared_is_public = reader.value("HALLPASS_POLICY_UNDECLARED", false, undeclared);
         let base = reader.raw.text("HALLPASS_POLICY_BASE").map(str::to_owned);
-        Self { base, undeclared_is_public }
+        reader.diagnostics.or(Self { base, undeclared_is_public })
     }
 }
 
@@ -42,11 +41,32 @@ pub(crate) struct PolicySettings {
 }
 
 impl PolicySettings {
-    /// `None` where no file is named.
-    pub(super) fn read(reader: &mut SettingsReader<'_>) -> Option<Self> {
-        let reading = DocumentReading::read(reader);
-        let path = reader.raw.text("HALLPASS_POLICY")?.into();
-        Some(Self { path, reading })
+    /// `None` where no file is named. Other settings may be missing or wrong.
+    ///
+    /// # Errors
+    /// Values that are wrong.
+    pub(crate) fn resolve(raw: &RawSettings) -> Result<Option<Self>, Diagnostics> {
+        let reading = DocumentReading::resolve(raw)?;
+        Ok(raw.text("HALLPASS_POLICY").map(|path| Self { path: path.into(), reading }))
+    }
+}
+
+/// Whether `/verify` lets everything pass, and only logs what it would refuse.
+pub(super) fn reports_only(reader: &mut SettingsReader<'_>) -> bool {
+    const NAME: &str = "HALLPASS_POLICY_MODE";
+    let reports_only = reader.value(NAME, false, mode);
+    if reports_only {
+        let location = reader.raw.location(NAME);
+        reader.warnings.push(Diagnostic::new(location, REPORTS_ONLY));
+    }
+    reports_only
+}
+
+fn mode(text: &str) -> Result<bool, String> {
+    match text {
+        "enforce" => Ok(false),
+        "report" => Ok(true),
+        _ => Err(format!("is {text:?}: write enforce or report")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         document_settings::DocumentSettings,
         key_source::KeySource,
         log_format::{LogFormat, log_format},
-        policy_settings::PolicySettings,
+        policy_settings::reports_only,
         rate_limit::{RateLimit, rate_limit},
         raw_settings::RawSettings,
         settings_reader::SettingsReader,
@@ -58,8 +58,8 @@ pub(crate) struct Settings {
     pub cors_origins: Vec<String>,
     /// Proxies whose `Forwarded` (RFC 7239) or `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The policy that `/verify` enforces; `None` lets everybody pass who is authenticated.
-    pub policy: Option<PolicySettings>,
+    /// Whether `/verify` lets everything pass, and only logs what it would refuse.
+    pub reports_only: bool,
     /// `None` is no limit.
     pub rate_limit: Option<RateLimit>,
     /// Worker threads; `None` is one per core.
@@ -97,7 +97,7 @@ impl Settings {
             logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", docs, redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
-            policy: PolicySettings::read(&mut reader),
+            reports_only: reports_only(&mut reader),
             rate_limit: reader.value("HALLPASS_RATE_LIMIT", Some(RateLimit::DEFAULT), rate_limit),
             workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
             metrics_bind: reader.value("HALLPASS_METRICS_BIND", None, |text| bind(text).map(Some)),
@@ -147,6 +147,11 @@ impl Settings {
     /// The URL of a service that listens at `address`, without a trailing slash.
     pub(crate) fn base_url(&self, address: SocketAddr) -> String {
         base_url(self.tls.is_some(), address)
+    }
+
+    /// `iss` as configured, before anything listens.
+    pub(crate) fn expected_issuer(&self) -> String {
+        self.issuer.clone().unwrap_or_else(|| self.base_url(self.bind))
     }
 
     /// The URL of the service as configured, before anything listens.

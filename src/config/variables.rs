@@ -125,6 +125,12 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "What an operation of that file without `security` means: deny or public.",
     ),
     variable(
+        "HALLPASS_POLICY_MODE",
+        Some("enforce"),
+        "enforce, or report: /verify then lets everything pass, for nobody where it would refuse, and logs it as\n\
+         `audit would-refuse`. For a trial before the policy is enforced: it protects nothing.",
+    ),
+    variable(
         "HALLPASS_RATE_LIMIT",
         Some("60/m"),
         "How many attempts with wrong API keys or passwords one address may make,\n\

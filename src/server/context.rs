@@ -33,7 +33,7 @@ pub(crate) struct Context {
     pub(crate) counters: Counters,
     pub(crate) tls: Option<Arc<Tls>>,
     /// What follows the files, where there are any: started once the rest is there.
-    pub(crate) watchers: OnceLock<Vec<Watcher>>,
+    pub(crate) watchers: OnceLock<Vec<Arc<Watcher>>>,
     /// Set while the policy file is broken and an older policy is enforced.
     pub(crate) is_policy_broken: AtomicBool,
     /// Set once the service is stopping.
@@ -72,12 +72,14 @@ impl Context {
     }
 
     /// Whether something works only because of what was read earlier: the roster file, the TLS files, the state file or
-    /// the keys of an external issuer are broken or out of reach, or files are not followed any more.
+    /// the keys of an external issuer are broken or out of reach, or files are not followed any more. Or the policy is
+    /// not enforced.
     pub(crate) fn is_degraded(&self) -> bool {
         let mut watchers = self.watchers.get().into_iter().flatten();
         self.authority.roster_status().broken.is_some()
             || self.authority.has_failing_issuer()
             || self.authority.forgets_revocations()
+            || self.settings.reports_only
             || self.is_policy_broken.load(Ordering::Relaxed)
             || self.tls.as_ref().is_some_and(|tls| tls.is_broken())
             || watchers.any(|watcher| !watcher.is_following())

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
+use log::Level;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -11,10 +12,12 @@ use crate::{
     authority::authority::Authority,
     config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
+    policy::diff::Change,
     roster::roster_file::RosterFile,
     server::{
         context::Context,
-        forward::followed_policy::FollowedPolicy,
+        forward::followed_policy::{FollowedPolicy, Reloaded},
+        limits::LOGGED_AT_ONCE,
         metrics,
         prepare::{Prepared, log_warnings, prepare, warn_without_keys},
         site::Site,
@@ -35,7 +38,7 @@ pub struct Gate {
 
 impl Gate {
     /// The gate that the `HALLPASS_` variables of the environment and of `.env` describe. It follows the roster
-    /// file and the TLS files, and holds the state file, for as long as a clone of it lives.
+    /// file, the policy file and the TLS files, and holds the state file, for as long as a clone of it lives.
     ///
     /// # Errors
     /// All diagnostics of settings, signing keys and roster at once, or the one of the state file.
@@ -54,32 +57,41 @@ impl Gate {
         let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
         let policy = prepared.policy.take();
         let context = Arc::new(prepared.into_context(base_url)?);
-        if let Err(error) = upkeep::start(Arc::downgrade(&context.authority)) {
+        let reports_only = context.settings.reports_only;
+        if let Err(error) = upkeep::start(Arc::downgrade(&context.authority), reports_only) {
             log::error!("the state file cannot be followed: {error}");
         }
         let mut watchers = Vec::new();
-        if let Some((files, mut file)) = roster {
-            let authority = Arc::downgrade(&context.authority);
-            let apply = move |authority: &Authority, read: Vec<FileRead>| {
-                read.first().into_iter().for_each(|read| reload_roster(authority, &mut file, read));
-            };
-            watchers.push(Watcher::start("roster", files, authority, apply));
-        }
         if let (Some(files), Some(tls)) = (tls, &context.tls) {
             let apply = |tls: &Tls, read: Vec<FileRead>| tls.reload(&read);
-            watchers.push(Watcher::start("TLS certificate", files, Arc::downgrade(tls), apply));
+            let tls = Arc::downgrade(tls);
+            watchers.push(Arc::new(Watcher::start("TLS certificate", files, tls, apply)));
         }
-        let policy = match policy {
+        let (policy, policy_watcher) = match policy {
             Some((files, file, policy)) => {
                 let followed = Arc::new(FollowedPolicy::new(Arc::clone(&context), file, policy)?);
                 let apply = |policy: &FollowedPolicy, read: Vec<FileRead>| {
-                    read.first().into_iter().for_each(|read| policy.reload(read));
+                    read.first().into_iter().for_each(|read| reload_policy(policy, read));
                 };
-                watchers.push(Watcher::start("policy", files, Arc::downgrade(&followed), apply));
-                Some(followed)
+                let policy = Arc::downgrade(&followed);
+                let watcher = Arc::new(Watcher::start("policy", files, policy, apply));
+                watchers.push(Arc::clone(&watcher));
+                (Some(followed), Some(watcher))
             }
-            None => None,
+            None => (None, None),
         };
+        if let Some((files, mut file)) = roster {
+            let authority = Arc::downgrade(&context.authority);
+            let apply = move |authority: &Authority, read: Vec<FileRead>| {
+                let before = authority.roster();
+                read.first().into_iter().for_each(|read| reload_roster(authority, &mut file, read));
+                // Whether the issuers of the policy are known depends on the roster.
+                if !before.issuers().eq(authority.roster().issuers()) {
+                    policy_watcher.iter().for_each(|watcher| watcher.read_now());
+                }
+            };
+            watchers.push(Arc::new(Watcher::start("roster", files, authority, apply)));
+        }
         context.watchers.get_or_init(|| watchers);
         Ok(Self { context, policy })
     }
@@ -130,9 +142,9 @@ impl Gate {
         self.context.tls.as_ref().map(|tls| tls.config())
     }
 
-    /// Has the roster file and the TLS files read at once, as on SIGHUP; returns before that is done.
+    /// Has the roster file, the policy file and the TLS files read at once, as on SIGHUP; returns before that is done.
     pub fn reload(&self) {
-        self.context.watchers.get().into_iter().flatten().for_each(Watcher::read_now);
+        self.context.watchers.get().into_iter().flatten().for_each(|watcher| watcher.read_now());
     }
 
     /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
@@ -169,6 +181,46 @@ fn reload_roster(authority: &Authority, file: &mut RosterFile, read: &FileRead) 
                 "the roster was not reloaded: the last good one stays in use until the file is corrected"
             );
         }
+    }
+}
+
+fn reload_policy(policy: &FollowedPolicy, read: &FileRead) {
+    match policy.reload(read) {
+        Ok(Reloaded { changes, warnings }) => {
+            log_changes(changes);
+            log_warnings(&warnings);
+        }
+        Err(diagnostics) => {
+            for diagnostic in diagnostics.iter() {
+                log::error!("{diagnostic}");
+            }
+            log::error!(
+                "the policy was not reloaded: the last good one stays in use until the file is corrected"
+            );
+        }
+    }
+}
+
+/// Logs a reload with the first changes, those that weaken the protection before all others.
+fn log_changes(mut changes: Vec<Change>) {
+    changes.sort_by_key(|change| !change.is_weaker());
+    let level = |weaker: bool| if weaker { Level::Warn } else { Level::Info };
+    match changes.len() {
+        0 => log::info!("reloaded the policy: the protection of no operation changed"),
+        1 => log::info!("reloaded the policy: the protection of 1 operation changed"),
+        count => log::info!("reloaded the policy: the protection of {count} operations changed"),
+    }
+    for change in changes.iter().take(LOGGED_AT_ONCE) {
+        log::log!(level(change.is_weaker()), "policy: {change}");
+    }
+    let more = changes.get(LOGGED_AT_ONCE..).unwrap_or_default();
+    if !more.is_empty() {
+        let weaker = more.iter().filter(|change| change.is_weaker()).count();
+        log::log!(
+            level(weaker > 0),
+            "policy: {} more changes, {weaker} of them weaker: `hallpass explain --diff OLD NEW` shows all",
+            more.len()
+        );
     }
 }
 

@@ -7,20 +7,23 @@ use jiff::Timestamp;
 use crate::{
     authority::authority::Authority,
     config::{
-        key_source::KeySource, policy_settings::PolicySettings, raw_settings::RawSettings,
-        settings::Settings, tls_files::TlsFiles,
+        document_settings::DocumentSettings, key_source::KeySource,
+        policy_settings::PolicySettings, raw_settings::RawSettings, settings::Settings,
+        tls_files::TlsFiles,
     },
     diagnostics::{Diagnostic, Diagnostics},
     policy::compiled::Policy,
     roster::{
         roster::{LoadedRoster, Roster},
-        roster_entries::KeyRecord,
+        roster_entries::{Issuer, KeyRecord},
         roster_file::RosterFile,
     },
     server::{
         context::Context,
         counters::{self, Counters},
+        credentials::scheme_issuers::refuse_own,
         forward::followed_policy,
+        limits::LOGGED_AT_ONCE,
         site::own_document,
         tls::Tls,
         watch::FollowedFiles,
@@ -33,9 +36,6 @@ use crate::{
     },
 };
 
-/// How many warnings are logged one by one.
-const WARNINGS: usize = 20;
-
 /// Settings, keys and roster without faults.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -46,7 +46,7 @@ pub(crate) struct Prepared {
     /// The roster file, unless the roster came from elsewhere.
     pub(crate) roster_file: Option<(FollowedFiles, RosterFile)>,
     pub(crate) tls_files: Option<FollowedFiles>,
-    pub(crate) policy: Option<(FollowedFiles, PolicySettings, Policy)>,
+    pub(crate) policy: Option<OpenedPolicy>,
 }
 
 /// Reads settings, signing keys and roster.
@@ -78,11 +78,12 @@ pub(crate) fn prepare_with_roster(
 ) -> Result<Prepared, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let settings = diagnostics.keep(Settings::resolve(raw));
+    let issuers: Vec<_> =
+        roster.iter().flat_map(|loaded| loaded.roster.issuers()).cloned().collect();
     let keyring = match &settings {
         Some(settings) => {
-            let issuers: Vec<_> =
-                roster.iter().flat_map(|loaded| loaded.roster.issuers()).cloned().collect();
             diagnostics.keep(own_document(&settings.document, &issuers));
+            diagnostics.keep(refuse_own(&issuers, &settings.expected_issuer()));
             diagnostics
                 .keep(settings.state.as_deref().map_or(Ok(()), |path| check_state(raw, path)));
             diagnostics.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
@@ -92,45 +93,54 @@ pub(crate) fn prepare_with_roster(
             .ok()
             .and_then(|(current, previous)| diagnostics.keep(keyring(raw, &current, &previous))),
     };
-    let policy = settings
-        .as_ref()
-        .and_then(|settings| diagnostics.keep(policy(settings, settings.policy.as_ref()?)));
+    let policy = diagnostics.keep(PolicySettings::resolve(raw)).flatten();
+    let policy = policy.and_then(|file| {
+        let own = settings.as_ref().filter(|_| roster.is_ok()).map(Settings::expected_issuer);
+        diagnostics.keep(prepare_policy(raw, file, own.map(|own| (issuers.as_slice(), own))))
+    });
     let tls = TlsFiles::resolve(raw).ok().flatten();
     let tls = tls.and_then(|files| diagnostics.keep(Tls::open(&files)));
     let loaded = diagnostics.keep(roster);
+    let found = [
+        settings.as_ref().map(|settings| &settings.warnings),
+        loaded.as_ref().map(|loaded| &loaded.warnings),
+        tls.as_ref().map(|(_, _, warnings)| warnings),
+        policy.as_ref().map(|(_, warnings)| warnings),
+    ];
+    let mut warnings = Diagnostics::default();
+    found.into_iter().flatten().for_each(|found| warnings.extend(found.clone()));
     match (settings, keyring, loaded) {
-        (Some(settings), Some(keyring), Some(mut loaded)) if diagnostics.is_empty() => {
-            loaded.warnings.extend(settings.warnings.clone());
-            let (tls, tls_files) = match tls {
-                Some((tls, files, warnings)) => {
-                    loaded.warnings.extend(warnings);
-                    (Some(tls), Some(files))
-                }
-                None => (None, None),
-            };
+        (Some(settings), Some(keyring), Some(loaded)) if diagnostics.is_empty() => {
+            let (tls, tls_files) = tls.map(|(tls, files, _)| (tls, files)).unzip();
+            let policy = policy.map(|(policy, _)| policy);
+            let loaded = LoadedRoster { warnings, ..loaded };
             Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files, policy })
         }
-        (settings, _, loaded) => {
-            let warnings = [
-                settings.map(|settings| settings.warnings),
-                loaded.map(|loaded| loaded.warnings),
-                tls.map(|(_, _, warnings)| warnings),
-            ];
-            warnings.into_iter().flatten().for_each(|warnings| diagnostics.warn(warnings));
+        _ => {
+            diagnostics.warn(warnings);
             Err(diagnostics)
         }
     }
 }
 
-/// Reads and compiles the policy file.
-fn policy(
-    settings: &Settings,
-    file: &PolicySettings,
-) -> Result<(FollowedFiles, PolicySettings, Policy), Diagnostics> {
+/// A policy and the file that it was read from.
+type OpenedPolicy = (FollowedFiles, PolicySettings, Policy);
+
+/// Reads and compiles the policy file; where they are known, its issuers are compared with those of the roster, and with
+/// ours. Also returns the warnings.
+fn prepare_policy(
+    raw: &RawSettings,
+    file: PolicySettings,
+    issuers: Option<(&[Issuer], String)>,
+) -> Result<(OpenedPolicy, Diagnostics), Diagnostics> {
     let (followed, read) = FollowedFiles::open(vec![file.path.clone()]);
     let read = read.first().ok_or_else(Diagnostics::default)?;
-    let policy = followed_policy::compile(file, settings, read)?;
-    Ok((followed, file.clone(), policy))
+    let policy = followed_policy::compile(&file, DocumentSettings::cookie_name(raw), read)?;
+    if let Some((issuers, own)) = issuers {
+        followed_policy::issuers(&file, &policy, issuers, &own)?;
+    }
+    let warnings = followed_policy::undeclared(&file, &policy);
+    Ok(((followed, file, policy), warnings))
 }
 
 /// Whether `serve` could open the state file.
@@ -231,10 +241,10 @@ pub(crate) fn warn_without_keys(roster: &Roster, now: Timestamp) {
 
 /// Logs the first warnings, and how many more there are: a long roster may have the same one for every key.
 pub(crate) fn log_warnings(warnings: &Diagnostics) {
-    for warning in warnings.iter().take(WARNINGS) {
+    for warning in warnings.iter().take(LOGGED_AT_ONCE) {
         log::warn!("{warning}");
     }
-    if let Some(more @ 1..) = warnings.iter().len().checked_sub(WARNINGS) {
+    if let Some(more @ 1..) = warnings.iter().len().checked_sub(LOGGED_AT_ONCE) {
         log::warn!("and {more} more warnings: `hallpass check` shows all");
     }
 }

@@ -45,3 +45,4 @@ mod tls;
 mod undocumented_routes;
 mod verify;
 mod verify_policy;
+mod verify_report;

@@ -47,15 +47,15 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[
         ("enforce", &["diagnostics", "policy", "principal"]),
         ("metrics", &["authority"]),
-        ("upkeep", &["authority"]),
+        ("upkeep", &["authority", "config"]),
     ],
     &[
         ("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"]),
-        ("forward", &["config", "diagnostics", "oauth", "policy", "principal"]),
+        ("forward", &["config", "diagnostics", "oauth", "policy", "principal", "roster"]),
     ],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
-    &[("gate", &["authority", "config", "diagnostics", "roster"])],
+    &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],
     &[
         ("serve", &["diagnostics", "store"]),
         ("testing", &["authority", "config", "diagnostics", "oauth", "roster"]),

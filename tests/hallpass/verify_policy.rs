@@ -9,7 +9,7 @@ use crate::{
     support::{client::RequestBuilder, folder::Folder, server::Server},
 };
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     let of = |security: Value| json!({ "security": security, "responses": {} });
     json!({
         "openapi": "3.1.0",
@@ -38,7 +38,7 @@ fn document() -> Value {
 }
 
 /// A server that enforces this document.
-fn server(document: &str, settings: &[(&str, &str)]) -> Server {
+pub(crate) fn server(document: &str, settings: &[(&str, &str)]) -> Server {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("shop.json"), document).unwrap();
     let settings =
@@ -47,7 +47,7 @@ fn server(document: &str, settings: &[(&str, &str)]) -> Server {
     Server::spawn(serve, dir, &settings.concat())
 }
 
-fn ask<'s>(server: &'s Server, method: &str, uri: &str) -> RequestBuilder<'s> {
+pub(crate) fn ask<'s>(server: &'s Server, method: &str, uri: &str) -> RequestBuilder<'s> {
     let request = server.anonymous().get("/verify");
     request.header("X-Original-Method", method).header("X-Original-URI", uri)
 }
@@ -92,7 +92,9 @@ fn the_file_decides_who_may_pass() {
             assert_eq!(status(&server, client, method, uri), wanted, "{client} {method} {uri}");
         }
     }
-    assert!(server.log().contains("GET /api/forgotten of the policy has no `security`"));
+    assert!(
+        server.log().contains("shop.json: GET /api/forgotten: has no `security` and is denied")
+    );
 }
 
 #[test]
@@ -154,6 +156,7 @@ fn the_file_is_followed_and_a_broken_one_changes_nothing() {
     fs::write(&file, changed.to_string()).unwrap();
     server.log_until("the new policy", |log| log.contains("reloaded the policy"));
     assert_eq!(status(&server, "", "GET", "/api/items"), 200);
+    assert_eq!(health(), "ok");
     fs::write(&file, &changed.to_string()[..200]).unwrap();
     server.log_until("the fault", |log| log.contains("the policy was not reloaded"));
     assert_eq!(status(&server, "", "GET", "/api/items"), 200);
@@ -162,6 +165,174 @@ fn the_file_is_followed_and_a_broken_one_changes_nothing() {
     server.log_until("the corrected policy", |log| log.matches("reloaded the policy").count() == 2);
     assert_eq!(status(&server, "", "GET", "/api/items"), 401);
     assert_eq!(health(), "ok");
+}
+
+/// The lines of the log that tell what a reload changed, from their level on.
+fn changes(log: &str) -> Vec<&str> {
+    let lines = log.lines().filter(|line| line.contains("policy: "));
+    lines.filter_map(|line| line.split_once("Z ")).map(|(_, line)| line).collect()
+}
+
+#[test]
+fn a_reload_logs_what_changed_and_warns_of_what_became_weaker() {
+    let server = server(&document().to_string(), &[]);
+    let mut changed = document();
+    let paths = &mut changed["paths"];
+    paths["/items"]["get"]["security"] = json!([{ "token": ["reader", "admin"] }, { "key": [] }]);
+    paths["/items/admin"]["get"]["security"] = json!([{ "token": [] }]);
+    paths["/prices"] = json!({});
+    paths["/new\u{1b}[31m\n"] = json!({ "get": { "security": [] } });
+    fs::write(server.dir.path().join("shop.json"), changed.to_string()).unwrap();
+    let log = server.log_until("the changes", |log| log.contains("REMOVED"));
+    let lines = changes(&log);
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    for (line, (level, wanted)) in lines.iter().zip([
+        ("INFO ", "reloaded the policy: the protection of 4 operations changed"),
+        ("WARN ", "policy: WEAKER GET /api/items/admin: {token: [admin]} -> {token: []}"),
+        ("WARN ", "policy: ADDED GET /api/new\\u001b[31m\\u000a: public"),
+        ("INFO ", "policy: STRONGER GET /api/items: "),
+        ("INFO ", "policy: REMOVED GET /api/prices: public"),
+    ]) {
+        assert!(line.starts_with(level) && line.contains(wanted), "{line:?}, not {wanted:?}");
+    }
+    assert!(!log.contains('\u{1b}'));
+}
+
+#[test]
+fn a_reload_that_changes_nothing_says_so() {
+    let server = server(&document().to_string(), &[]);
+    server.signal("HUP");
+    let unchanged = "reloaded the policy: the protection of no operation changed";
+    let log = server.log_until("the reload", |log| log.contains(unchanged));
+    assert_eq!(changes(&log).len(), 1, "{log}");
+}
+
+#[test]
+fn a_reload_with_many_changes_logs_the_weaker_ones_first_and_counts_the_rest() {
+    let of = |weaker: Value, stronger: Value| {
+        let items = (0..30).map(|at| {
+            let security = if at < 15 { &stronger } else { &weaker };
+            (format!("/items{at}"), json!({ "get": { "security": security } }))
+        });
+        let mut document = document();
+        document["paths"] = Value::Object(items.collect());
+        document.to_string()
+    };
+    let (closed, open) = (json!([{ "token": [] }]), json!([]));
+    let server = server(&of(closed.clone(), open.clone()), &[]);
+    fs::write(server.dir.path().join("shop.json"), of(open, closed)).unwrap();
+    let log = server.log_until("the rest", |log| log.contains("more changes"));
+    let lines = changes(&log);
+    let of_class = |class: &str| lines.iter().filter(|line| line.contains(class)).count();
+    assert_eq!((of_class("WEAKER"), of_class("STRONGER")), (15, 5), "{log}");
+    assert!(lines.iter().any(|line| line.contains("10 more changes, 0 of them weaker")), "{log}");
+}
+
+#[test]
+fn operations_without_security_are_logged_up_to_a_bound() {
+    let mut document = document();
+    let items = (0..1000).map(|at| (format!("/items{at}"), json!({ "get": {} })));
+    document["paths"] = Value::Object(items.collect());
+    let server = server(&document.to_string(), &[]);
+    let log = server.log_until("the warnings", |log| log.contains("more warnings"));
+    let logged = log.matches("has no `security` and is denied").count();
+    assert!((1..=20).contains(&logged), "{logged}");
+}
+
+/// The same document with an operation for the tokens of this provider.
+fn with_provider(url: &str) -> Value {
+    let mut document = document();
+    let discovery = format!("{url}/.well-known/openid-configuration");
+    document["components"]["securitySchemes"]["corp"] =
+        json!({ "type": "openIdConnect", "openIdConnectUrl": discovery });
+    document["paths"]["/corp"] = json!({ "get": { "security": [{ "corp": [] }] } });
+    document
+}
+
+const PROVIDER: &str = "\n[issuers.corp]\nurl = \"https://corp.example\"\naudience = \"shop\"\n";
+
+#[test]
+fn the_policy_follows_the_issuers_of_the_roster() {
+    let server = server(&document().to_string(), &[]);
+    let (file, roster) =
+        (server.dir.path().join("shop.json"), server.dir.path().join("roster.toml"));
+    let health = || server.anonymous().get("/health/ready").expect(200).json()["status"].clone();
+    fs::write(&file, with_provider("https://corp.example").to_string()).unwrap();
+    let unknown = "shop.json: scheme `corp`: the roster has no issuer with the discovery URL";
+    server.log_until("the unknown issuer", |log| log.contains(unknown));
+    assert_eq!((status(&server, "", "GET", "/api/corp"), health()), (403, json!("degraded")));
+    let without = fs::read_to_string(&roster).unwrap();
+    fs::write(&roster, format!("{without}{PROVIDER}")).unwrap();
+    server.log_until("the known issuer", |log| log.contains("ADDED GET /api/corp"));
+    assert_eq!((status(&server, "", "GET", "/api/corp"), health()), (401, json!("ok")));
+    fs::write(&roster, without).unwrap();
+    server.log_until("the removed issuer", |log| log.matches(unknown).count() == 2);
+    assert_eq!((status(&server, "", "GET", "/api/corp"), health()), (401, json!("degraded")));
+}
+
+#[test]
+fn check_asks_whether_the_roster_has_the_issuers_of_the_file() {
+    let folder = Folder::new();
+    folder.run("init").success();
+    folder.write("shop.json", &with_provider("https://corp.example").to_string());
+    let policy = [("HALLPASS_POLICY", "shop.json")];
+    let unknown = "shop.json: scheme `corp`: the roster has no issuer with the discovery URL";
+    for command in ["check", "serve --bind 127.0.0.1:0"] {
+        let refused = folder.run_with(&policy, command).exit_code(1);
+        let told = format!("{}{}", refused.out, refused.err);
+        assert_eq!(told.matches(unknown).count(), 1, "{told}");
+    }
+    let roster = folder.read("roster.toml");
+    folder.write("roster.toml", &format!("{roster}{PROVIDER}"));
+    let good = folder.run_with(&policy, "check").success();
+    let undeclared = "shop.json: GET /api/forgotten: has no `security` and is denied";
+    good.stdout_contains(&[undeclared, "(a warning)"]);
+    let own = with_provider("http://127.0.0.1:8080").to_string();
+    folder.write("shop.json", &own);
+    folder.run_with(&policy, "check").success();
+    // This service under the name of another provider.
+    let ourselves = PROVIDER.replace("https://corp.example", "http://127.0.0.1:8080");
+    folder.write("roster.toml", &format!("{roster}{ourselves}"));
+    let refused = folder.run_with(&policy, "check").exit_code(1);
+    assert_eq!(refused.out.matches("this service's own issuer").count(), 1, "{refused:?}");
+}
+
+#[test]
+fn the_file_is_checked_beside_wrong_settings() {
+    let folder = Folder::new();
+    folder.run("init").success();
+    folder.write("shop.json", "{");
+    let settings = [("HALLPASS_POLICY", "shop.json"), ("HALLPASS_LEEWAY", "soon")];
+    let refused = folder.run_with(&settings, "check").exit_code(1);
+    refused.stdout_contains(&["HALLPASS_LEEWAY", "shop.json:1: cannot be read as JSON"]);
+}
+
+#[test]
+fn paths_that_differ_only_in_parameter_names_are_one_path() {
+    let of = |security: Value| json!({ "security": security, "responses": {} });
+    let mut merged = document();
+    merged["paths"]["/items/{name}"] = json!({
+        "get": of(json!([{ "token": [] }])),
+        "put": of(json!([{ "token": ["admin"] }])),
+    });
+    let server = server(&merged.to_string(), &[]);
+    for (client, method, wanted) in [
+        ("", "GET", 401),
+        ("reader", "GET", 200),
+        ("reader", "PUT", 403),
+        ("admin", "PUT", 200),
+        ("admin", "DELETE", 200),
+        ("admin", "PATCH", 403),
+    ] {
+        assert_eq!(status(&server, client, method, "/api/items/7"), wanted, "{client} {method}");
+    }
+    merged["paths"]["/items/{name}"]["get"] = of(json!([{ "token": ["admin"] }]));
+    let folder = Folder::new();
+    folder.run("init").success();
+    folder.write("shop.json", &merged.to_string());
+    let refused = folder.run_with(&[("HALLPASS_POLICY", "shop.json")], "check").exit_code(1);
+    let contradiction = "has another `security` than GET /api/items/{id}, and both are one path";
+    refused.stdout_contains(&["GET /api/items/{name}", contradiction]);
 }
 
 #[test]

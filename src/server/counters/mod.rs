@@ -61,7 +61,7 @@ impl Counters {
             )?,
             verified: counter_vec(
                 "hallpass_verify_total",
-                "Answers to proxies at /verify, by operation of the policy file, decision (allow, challenge, forbid, unavailable) and reason.",
+                "Answers to proxies at /verify, by operation of the policy file, decision (allow, challenge, forbid, unavailable; under HALLPASS_POLICY_MODE=report also would-challenge, would-forbid, would-be-unavailable) and reason.",
                 &["operation", "method", "decision", "reason"],
             )?,
             started: Timestamp::now(),

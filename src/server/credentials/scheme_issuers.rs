@@ -28,19 +28,10 @@ impl SchemeIssuers {
     /// Finds the issuer of every `openIdConnect` scheme by its discovery URL.
     ///
     /// # Errors
-    /// A scheme whose URL is neither ours nor that of one of `issuers`, and an issuer that is ourselves.
-    pub(crate) fn new(
-        policy: &Policy,
-        issuers: &[Issuer],
-        authority: &Authority,
-    ) -> Result<Self, Diagnostics> {
+    /// A scheme whose URL is neither that of `own`, our issuer, nor that of one of `issuers`.
+    pub(crate) fn new(policy: &Policy, issuers: &[Issuer], own: &str) -> Result<Self, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let own = format!("{}{OPENID_CONFIGURATION}", authority.issuer().trim_end_matches('/'));
-        for issuer in issuers.iter().filter(|issuer| issuer.url.discovery() == own) {
-            let what =
-                "`url` is this service's own issuer, whose tokens are accepted anyway; remove it";
-            diagnostics.push(Diagnostic::new(format!("issuers.{}", issuer.name), what));
-        }
+        let own = discovery(own);
         let mut found = Vec::new();
         for scheme in policy.schemes() {
             let SchemeKind::OpenIdConnect { url } = &scheme.kind else { continue };
@@ -64,6 +55,26 @@ impl SchemeIssuers {
     pub(crate) fn find(&self, scheme: &Scheme) -> Option<&SchemeIssuer> {
         self.0.iter().find(|(index, _)| *index == scheme.index).map(|(_, issuer)| issuer)
     }
+}
+
+/// Refuses an issuer of the roster that is `own`, our issuer.
+///
+/// # Errors
+/// It is there.
+pub(crate) fn refuse_own(issuers: &[Issuer], own: &str) -> Result<(), Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let own = discovery(own);
+    for issuer in issuers.iter().filter(|issuer| issuer.url.discovery() == own) {
+        let what =
+            "`url` is this service's own issuer, whose tokens are accepted anyway; remove it";
+        diagnostics.push(Diagnostic::new(format!("issuers.{}", issuer.name), what));
+    }
+    diagnostics.or(())
+}
+
+/// The discovery URL of an issuer.
+fn discovery(issuer: &str) -> String {
+    format!("{}{OPENID_CONFIGURATION}", issuer.trim_end_matches('/'))
 }
 
 /// An external issuer, and the permit to fetch its keys.
@@ -135,19 +146,14 @@ fn fetch(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::{Value, json};
 
     use super::*;
 
     const OWN_DISCOVERY: &str = ".well-known/openid-configuration";
-    use crate::{
-        policy::compile_options::CompileOptions,
-        roster::roster::Roster,
-        store::revocations::Revocations,
-        tokens::{access_tokens::Tokens, keyring::Keyring, signing_key::SigningKey},
-    };
+    use crate::{policy::compile_options::CompileOptions, roster::roster::Roster};
+
+    const OWN: &str = "http://127.0.0.1:8080/base/";
 
     fn roster(url: &str) -> Roster {
         let text = format!("[issuers.corp]\nurl = \"{url}\"\naudience = \"here\"\n");
@@ -165,21 +171,8 @@ mod tests {
             "components": { "securitySchemes": schemes },
         });
         let policy = Policy::compile(&document, &CompileOptions::own("access_token")).unwrap();
-        let key = SigningKey::from_secret(&"x".repeat(32).into()).unwrap();
-        let tokens = Tokens {
-            keyring: Keyring::new(key, Vec::new()).unwrap(),
-            issuer: "http://127.0.0.1:8080/base/".to_owned(),
-            audience: "here".to_owned(),
-            lifetime: Duration::from_secs(60),
-            leeway: Duration::ZERO,
-        };
-        let roster = roster(issuer);
-        let issuers: Vec<Issuer> = roster.issuers().cloned().collect();
-        let found = SchemeIssuers::new(
-            &policy,
-            &issuers,
-            &Authority::new(roster, tokens, Revocations::default()),
-        )?;
+        let issuers: Vec<Issuer> = roster(issuer).issuers().cloned().collect();
+        let found = SchemeIssuers::new(&policy, &issuers, OWN)?;
         Ok(policy.schemes().iter().map(|scheme| found.find(scheme).is_some()).collect())
     }
 
@@ -217,10 +210,11 @@ mod tests {
 
     #[test]
     fn this_service_must_not_be_an_issuer_of_the_roster() {
+        let refused = |url| refuse_own(&roster(url).issuers().cloned().collect::<Vec<_>>(), OWN);
         for url in ["http://127.0.0.1:8080/base", "http://127.0.0.1:8080/base/"] {
-            let diagnostics = external(url, &[]).unwrap_err();
+            let diagnostics = refused(url).unwrap_err();
             assert!(diagnostics.to_string().starts_with("issuers.corp: "), "{url}: {diagnostics}");
         }
-        assert!(external("http://127.0.0.1:8080", &[]).is_ok());
+        assert!(refused("http://127.0.0.1:8080").is_ok());
     }
 }

@@ -114,16 +114,31 @@ pub(crate) fn refuse(
     request: HttpRequest,
     refusal: &Refusal,
 ) -> ServiceResponse {
-    let info = RequestInfo::find(&request)
-        .unwrap_or_else(|| RequestInfo::attach(&request, &context.settings.trusted_proxies));
-    match request.extensions().get::<ForwardedRequest>() {
-        Some(original) => record(context, &info, &original.method, &original.path, refusal),
-        None => record(context, &info, request.method(), request.path(), refusal),
-    }
+    let info = info(context, &request);
+    as_asked(&request, |method, path| record(context, &info, method, path, refusal));
     let shape = Shape::for_path(request.match_info().get_ref().path());
     let mut response = refusal.respond(shape, info.id.as_str());
     identify(context, &mut response, &info);
     ServiceResponse::new(request, response)
+}
+
+/// Writes the audit line of a request that passes because nothing is enforced.
+pub(crate) fn would_refuse(context: &Context, request: &HttpRequest, refusal: &Refusal) {
+    let info = info(context, request);
+    as_asked(request, |method, path| audit::would_refuse(method, path, &info, refusal));
+}
+
+fn info(context: &Context, request: &HttpRequest) -> RequestInfo {
+    RequestInfo::find(request)
+        .unwrap_or_else(|| RequestInfo::attach(request, &context.settings.trusted_proxies))
+}
+
+/// Calls `log` with method and path of the request, or of the one that it asks about.
+fn as_asked(request: &HttpRequest, log: impl FnOnce(&Method, &str)) {
+    match request.extensions().get::<ForwardedRequest>() {
+        Some(original) => log(&original.method, &original.path),
+        None => log(request.method(), request.path()),
+    }
 }
 
 /// Writes the audit line of a refusal, and counts it.

@@ -14,6 +14,8 @@ use crate::server::http::{
 const TARGET: &str = "audit";
 /// The event of a refused request.
 const REFUSED: &str = "refused";
+/// The event of a request that passes only because nothing is enforced.
+const WOULD_REFUSE: &str = "would-refuse";
 
 /// The names and values of a line; an absent value is logged as such.
 type Fields<'f> = &'f [(&'static str, Option<&'f str>)];
@@ -26,6 +28,21 @@ pub(crate) fn record(event: &'static str, info: &RequestInfo, fields: Fields<'_>
 /// Logs that a request was refused, and why: as an error where the fault is ours. Strangers can cause the other lines,
 /// so their writing may be deferred.
 pub(crate) fn refused(method: &Method, path: &str, info: &RequestInfo, refusal: &Refusal) {
+    write_refusal(REFUSED, method, path, info, refusal);
+}
+
+/// As [`refused`], of a request that passes because nothing is enforced.
+pub(crate) fn would_refuse(method: &Method, path: &str, info: &RequestInfo, refusal: &Refusal) {
+    write_refusal(WOULD_REFUSE, method, path, info, refusal);
+}
+
+fn write_refusal(
+    event: &'static str,
+    method: &Method,
+    path: &str,
+    info: &RequestInfo,
+    refusal: &Refusal,
+) {
     let code = refusal.told_code();
     let path = masked(path);
     let fields = [
@@ -36,14 +53,14 @@ pub(crate) fn refused(method: &Method, path: &str, info: &RequestInfo, refusal: 
         ("key_id", refusal.key_id.as_deref()),
     ];
     let level = if refusal.code == Code::InternalError { Level::Error } else { Level::Info };
-    write(REFUSED, info, &fields, level);
+    write(event, info, &fields, level);
 }
 
 fn write(event: &'static str, info: &RequestInfo, fields: Fields<'_>, level: Level) {
     if !log::log_enabled!(target: TARGET, level) {
         return;
     }
-    let is_deferred = event == REFUSED && level > Level::Error;
+    let is_deferred = [REFUSED, WOULD_REFUSE].contains(&event) && level > Level::Error;
     let values = KeyValues { fields, info, is_deferred };
     let mut record = Record::builder();
     record.level(level).target(TARGET).key_values(&values);

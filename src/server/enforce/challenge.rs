@@ -107,10 +107,11 @@ pub(crate) fn forbid(
             Code::SubjectMismatch,
             "The credentials belong to different subjects; this operation takes credentials of one subject.",
         ),
-        Forbidden::Undeclared => Refusal::new(
-            Code::Denied,
-            "The document declares no `security` for this operation, so it is denied.",
-        ),
+        Forbidden::Undeclared => {
+            let reason = "the document declares no `security` for it";
+            let detail = "The document declares no `security` for this operation, so it is denied.";
+            return Refusal::new(Code::Denied, detail).because(Some(reason.to_owned()), None);
+        }
     };
     refusal.because(known.map(|principal| subject(principal)), key_id)
 }

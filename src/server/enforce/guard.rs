@@ -18,8 +18,11 @@ use crate::{
         context::Context,
         counters::{self, operation_counters::OperationCounters},
         credentials::{
-            authenticator::Authenticator, locations::Locations, presented::Presented,
-            request_credentials::RequestCredentials, scheme_issuers::SchemeIssuers,
+            authenticator::Authenticator,
+            locations::Locations,
+            presented::Presented,
+            request_credentials::RequestCredentials,
+            scheme_issuers::{SchemeIssuers, refuse_own},
         },
         enforce::{
             authenticated::Authenticated,
@@ -98,14 +101,21 @@ impl Guard {
             })
         };
         let operations = policy.operations().map(guarded).collect::<Result<_, Diagnostics>>()?;
-        Self::with_operations(policy, operations, context)
+        let own = context.authority.issuer();
+        refuse_own(&context.issuers, own)?;
+        let issuers = SchemeIssuers::new(&policy, &context.issuers, own)?;
+        Self::with_operations(policy, operations, issuers, context)
     }
 
     /// What judges the requests that proxies ask about: no router takes them.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub(crate) fn for_proxies(policy: Policy, context: &Context) -> Result<Self, Diagnostics> {
+    /// A metric that cannot be made, by a mistake of ours.
+    pub(crate) fn for_proxies(
+        policy: Policy,
+        issuers: SchemeIssuers,
+        context: &Context,
+    ) -> Result<Self, Diagnostics> {
         let guarded = |operation: &Operation| GuardedOperation {
             counters: None,
             is_registered: false,
@@ -116,21 +126,21 @@ impl Guard {
             operation: operation.clone(),
         };
         let operations = policy.operations().map(guarded).collect();
-        Self::with_operations(policy, operations, context)
+        Self::with_operations(policy, operations, issuers, context)
     }
 
     fn with_operations(
         policy: Policy,
         operations: Vec<GuardedOperation>,
+        issuers: SchemeIssuers,
         context: &Context,
     ) -> Result<Self, Diagnostics> {
         let unknown = OperationCounters::for_unknown(&context.counters);
-        Ok(Self {
-            operations,
-            issuers: SchemeIssuers::new(&policy, &context.issuers, &context.authority)?,
-            unknown: unknown.map_err(counters::diagnostic)?,
-            policy,
-        })
+        Ok(Self { operations, issuers, unknown: unknown.map_err(counters::diagnostic)?, policy })
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Decides whether a request may pass. Without a handler, where `is_served` says so, the operation is not found and

@@ -5,10 +5,19 @@ use std::sync::{Arc, atomic::Ordering};
 use arc_swap::ArcSwap;
 
 use crate::{
-    config::{policy_settings::PolicySettings, settings::Settings},
-    diagnostics::{Diagnostic, Diagnostics},
-    policy::{compile_options::CompileOptions, compiled::Policy, document_file},
-    server::{context::Context, enforce::guard::Guard, watch::FileRead},
+    config::policy_settings::PolicySettings,
+    diagnostics::{Diagnostic, Diagnostics, printable},
+    policy::{
+        compile_options::CompileOptions,
+        compiled::Policy,
+        diff::{Change, changes},
+        document_file,
+    },
+    roster::roster_entries::Issuer,
+    server::{
+        context::Context, credentials::scheme_issuers::SchemeIssuers, enforce::guard::Guard,
+        watch::FileRead,
+    },
 };
 
 /// The policy that is enforced for proxies: that of the file, or the last good one.
@@ -19,21 +28,66 @@ pub(crate) struct FollowedPolicy {
     guard: ArcSwap<Guard>,
 }
 
+/// What a reload of the policy file has changed.
+#[derive(Debug)]
+pub(crate) struct Reloaded {
+    pub(crate) changes: Vec<Change>,
+    /// As [`undeclared`].
+    pub(crate) warnings: Diagnostics,
+}
+
 /// Compiles what was read from the policy file.
 ///
 /// # Errors
 /// It cannot be read, is no OpenAPI document, or has something that cannot be enforced.
 pub(crate) fn compile(
     file: &PolicySettings,
-    settings: &Settings,
+    cookie_name: &str,
     read: &FileRead,
 ) -> Result<Policy, Diagnostics> {
     let name = file.path.display().to_string();
     let content = read.as_ref().map_err(|error| {
         Diagnostic::new(&name, format!("{error}; HALLPASS_POLICY names this file"))
     })?;
-    let options = CompileOptions::configured(&file.reading, &settings.document.cookie_name);
+    let options = CompileOptions::configured(&file.reading, cookie_name);
     document_file::compile(&name, content.bytes(), &options)
+}
+
+/// Finds the issuers of its schemes among those of the roster; `own` is ours.
+///
+/// # Errors
+/// A scheme of another issuer.
+pub(crate) fn issuers(
+    file: &PolicySettings,
+    policy: &Policy,
+    roster: &[Issuer],
+    own: &str,
+) -> Result<SchemeIssuers, Diagnostics> {
+    SchemeIssuers::new(policy, roster, own).map_err(|found| {
+        let mut located = Diagnostics::default();
+        for Diagnostic { location, message } in found.iter() {
+            located.push(diagnostic(file, location, message));
+        }
+        located
+    })
+}
+
+/// The operations that are denied because the document does not say what they require.
+pub(crate) fn undeclared(file: &PolicySettings, policy: &Policy) -> Diagnostics {
+    let what =
+        "has no `security` and is denied: declare it, or set HALLPASS_POLICY_UNDECLARED=public";
+    let mut found = Diagnostics::default();
+    for operation in policy.undeclared() {
+        let operation = format!("{} {}", operation.method, operation.path);
+        found.push(diagnostic(file, &operation, what));
+    }
+    found
+}
+
+/// A diagnostic at something in the file, which may hold any character.
+fn diagnostic(file: &PolicySettings, place: &str, what: &str) -> Diagnostic {
+    let location = format!("{}: {place}", file.path.display());
+    Diagnostic::new(printable(&location), printable(what))
 }
 
 impl FollowedPolicy {
@@ -46,8 +100,7 @@ impl FollowedPolicy {
         file: PolicySettings,
         policy: Policy,
     ) -> Result<Self, Diagnostics> {
-        tell_undeclared(&policy);
-        let guard = ArcSwap::from_pointee(Guard::for_proxies(policy, &context)?);
+        let guard = ArcSwap::from_pointee(guard(&context, &file, policy)?);
         Ok(Self { context, file, guard })
     }
 
@@ -56,37 +109,25 @@ impl FollowedPolicy {
         self.guard.load_full()
     }
 
-    /// Takes over what the file holds now; with faults in it, the last good policy stays in use.
-    pub(crate) fn reload(&self, read: &FileRead) {
-        let compiled = compile(&self.file, &self.context.settings, read).and_then(|policy| {
-            tell_undeclared(&policy);
-            Guard::for_proxies(policy, &self.context)
-        });
-        self.context.is_policy_broken.store(compiled.is_err(), Ordering::Relaxed);
-        match compiled {
-            Ok(guard) => {
-                self.guard.store(Arc::new(guard));
-                log::info!("reloaded the policy");
-            }
-            Err(diagnostics) => {
-                for diagnostic in diagnostics.iter() {
-                    log::error!("{diagnostic}");
-                }
-                log::error!(
-                    "the policy was not reloaded: the last good one stays in use until the file is corrected"
-                );
-            }
-        }
+    /// Takes over what the file holds now.
+    ///
+    /// # Errors
+    /// The file has faults; the last good policy stays in use.
+    pub(crate) fn reload(&self, read: &FileRead) -> Result<Reloaded, Diagnostics> {
+        let guard = compile(&self.file, &self.context.settings.document.cookie_name, read)
+            .and_then(|policy| guard(&self.context, &self.file, policy));
+        self.context.is_policy_broken.store(guard.is_err(), Ordering::Relaxed);
+        let guard = Arc::new(guard?);
+        let before = self.guard.swap(Arc::clone(&guard));
+        let changes = changes(before.policy(), guard.policy());
+        Ok(Reloaded { changes, warnings: undeclared(&self.file, guard.policy()) })
     }
 }
 
-/// Logs the operations that are denied because the document does not say what they require.
-fn tell_undeclared(policy: &Policy) {
-    for operation in policy.undeclared() {
-        log::warn!(
-            "{} {} of the policy has no `security` and is denied: declare it, or set HALLPASS_POLICY_UNDECLARED=public",
-            operation.method,
-            operation.path
-        );
-    }
+/// The issuers are those of the roster as it is now: unlike the published document, the policy may change.
+fn guard(context: &Context, file: &PolicySettings, policy: Policy) -> Result<Guard, Diagnostics> {
+    let authority = &context.authority;
+    let trusted: Vec<_> = authority.roster().issuers().cloned().collect();
+    let issuers = issuers(file, &policy, &trusted, authority.issuer())?;
+    Guard::for_proxies(policy, issuers, context)
 }

@@ -36,12 +36,20 @@ pub(super) fn embedded(target: &str) -> Option<&str> {
     target.strip_prefix(VERIFY).filter(|rest| rest.starts_with('/'))
 }
 
-impl<'r> Original<'r> {
-    /// Reads the original request from the asking one.
+/// What is asked about, before it is known whether it can be judged.
+#[derive(Debug)]
+pub(super) struct Asked<'r> {
+    pub(super) method: Method,
+    target: &'r str,
+    /// What the original URL says of it, if it is there.
+    url: Option<&'r str>,
+}
+
+impl<'r> Asked<'r> {
+    /// Reads what all sources of the asking request say.
     ///
     /// # Errors
-    /// A source is missing, there twice or differs from another one; the path could be read in two ways; the method is
-    /// not one that may pass.
+    /// A source is missing, there twice or differs from another one; the method is malformed.
     pub(super) fn read(
         method: &'r Method,
         target: &'r str,
@@ -60,13 +68,29 @@ impl<'r> Original<'r> {
             "no header says which method is asked about",
             "headers differ about the method that is asked about",
         )?;
-        if ["TRACE", "CONNECT"].contains(&method) {
-            return Err("the method is never allowed");
-        }
-        refuse_overrides(headers, method, target)?;
-        let (path, query) = split(target)?;
         let method =
             Method::from_bytes(method.as_bytes()).map_err(|_| "the method is malformed")?;
+        Ok(Self { method, target, url })
+    }
+
+    /// The path as it was sent, whether it can be judged or not.
+    pub(super) fn path(&self) -> &'r str {
+        self.target.find(['?', '#']).map_or(self.target, |end| self.target.split_at(end).0)
+    }
+}
+
+impl<'r> Original<'r> {
+    /// Reads the original request from what is asked about.
+    ///
+    /// # Errors
+    /// The path could be read in two ways; the method is not one that may pass; a header replaces one of them.
+    pub(super) fn read(asked: Asked<'r>, headers: &'r HeaderMap) -> Result<Self, Rejected> {
+        let Asked { method, target, url } = asked;
+        if [Method::TRACE, Method::CONNECT].contains(&method) {
+            return Err("the method is never allowed");
+        }
+        refuse_overrides(headers, method.as_str(), target)?;
+        let (path, query) = split(target)?;
         let origin = url.and_then(origin_of);
         let host = only(headers, "x-forwarded-host")?;
         let scheme = only(headers, "x-forwarded-proto")?;
@@ -154,7 +178,8 @@ mod tests {
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let method = asking.parse().unwrap();
-        Original::read(&method, target, &headers)
+        Asked::read(&method, target, &headers)
+            .and_then(|asked| Original::read(asked, &headers))
             .map(|original| format!("{} {}?{}", original.method, original.path, original.query))
             .unwrap_or_default()
     }
@@ -289,7 +314,8 @@ mod tests {
                 let name: HeaderName = name.parse().unwrap();
                 headers.append(name, HeaderValue::from_static(value));
             }
-            let read = Original::read(&Method::GET, "/verify/a", &headers).unwrap();
+            let asked = Asked::read(&Method::GET, "/verify/a", &headers).unwrap();
+            let read = Original::read(asked, &headers).unwrap();
             assert_eq!((read.scheme, read.host), origin);
         }
     }

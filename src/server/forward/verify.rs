@@ -22,7 +22,7 @@ use crate::{
         context::Context,
         credentials::presented::Presented,
         enforce::{
-            access_log::refuse,
+            access_log::{refuse, would_refuse},
             challenge::{self, BEARER},
             guard::{Guard, Verdict},
         },
@@ -30,7 +30,7 @@ use crate::{
             followed_policy::FollowedPolicy,
             header_names::refuse_aliases,
             identity,
-            original::{Original, embedded},
+            original::{Asked, Original, embedded},
             original_path::Rejected,
         },
         http::{
@@ -83,7 +83,12 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let policy = policy.map(FollowedPolicy::guard);
     let judging = policy.as_deref().map_or(Judging::Own(guard), Judging::File);
-    let Answer { operation, verdict } = decide(context, judging, &request).await;
+    let is_trusted = is_from_trusted_proxy(request.request(), &context.settings.trusted_proxies);
+    let Answer { operation, verdict } = match is_trusted {
+        true => decide(context, judging, &request).await,
+        false => denied("whoever asks is not among HALLPASS_TRUSTED_PROXIES").into(),
+    };
+    let reports_only = is_trusted && context.settings.reports_only;
     let verdict = verdict.map_err(restrict);
     let reason = match &verdict {
         Ok(Sender::Known(_)) => "authenticated".to_owned(),
@@ -93,13 +98,19 @@ pub(crate) async fn answer(
     };
     let request = request.into_parts().0;
     let asked = guard.operation_at(request.method().as_str(), VERIFY);
+    let decision = decision(verdict.as_ref().err().map(Refusal::status), reports_only);
     let mut response = match verdict {
         Ok(Sender::Known(principal)) => allow(request, Some(&principal)),
         Ok(Sender::Anonymous | Sender::Preflight) => allow(request, None),
+        // For nobody: to the backend an identity says that this caller may send this request.
+        Err(refusal) if reports_only => {
+            would_refuse(context, &request, &refusal);
+            allow(request, None)
+        }
         Err(refusal) => refuse(context, request, &refusal),
     };
     let status = response.status();
-    context.counters.verified(operation, decision(status), &reason);
+    context.counters.verified(operation, decision, &reason);
     guard.counters(asked).record(status, started.elapsed());
     if context.is_stopping() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -114,13 +125,16 @@ fn allow(request: HttpRequest, principal: Option<&Principal>) -> ServiceResponse
     ServiceResponse::new(request, response)
 }
 
-/// The word of a status in the metrics.
-fn decision(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::OK => "allow",
-        StatusCode::UNAUTHORIZED => "challenge",
-        StatusCode::FORBIDDEN => "forbid",
-        _ => "unavailable",
+/// The word of a decision in the metrics, from the status of the refusal.
+fn decision(refused: Option<StatusCode>, reports_only: bool) -> &'static str {
+    match (refused, reports_only) {
+        (None, _) => "allow",
+        (Some(StatusCode::UNAUTHORIZED), false) => "challenge",
+        (Some(StatusCode::UNAUTHORIZED), true) => "would-challenge",
+        (Some(StatusCode::FORBIDDEN), false) => "forbid",
+        (Some(StatusCode::FORBIDDEN), true) => "would-forbid",
+        (Some(_), false) => "unavailable",
+        (Some(_), true) => "would-be-unavailable",
     }
 }
 
@@ -158,7 +172,7 @@ async fn decide<'g>(
     let (Judging::Own(guard) | Judging::File(guard)) = judging;
     let headers = request.headers();
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let (original, demands) = match read(context, guard, request, target) {
+    let (original, demands) = match read(guard, request, target) {
         Ok(read) => read,
         Err(rejected) => return denied(rejected).into(),
     };
@@ -206,20 +220,16 @@ async fn decide<'g>(
 
 /// Reads the question, and leaves the original request for the log.
 fn read<'r>(
-    context: &Context,
     guard: &Guard,
     request: &'r ServiceRequest,
     target: &'r str,
 ) -> Result<(Original<'r>, Demands), Rejected> {
-    if !is_from_trusted_proxy(request.request(), &context.settings.trusted_proxies) {
-        return Err("whoever asks is not among HALLPASS_TRUSTED_PROXIES");
-    }
     let headers = request.headers();
-    refuse_aliases(headers, || guard.key_headers())?;
-    let original = Original::read(request.method(), target, headers)?;
-    let (method, path) = (original.method.clone(), original.path.to_owned());
+    let asked = Asked::read(request.method(), target, headers)?;
+    let (method, path) = (asked.method.clone(), asked.path().to_owned());
     request.extensions_mut().insert(ForwardedRequest { method, path });
-    Ok((original, Demands::read(target)?))
+    refuse_aliases(headers, || guard.key_headers())?;
+    Ok((Original::read(asked, headers)?, Demands::read(target)?))
 }
 
 /// The original request, with the credentials of the asking one.

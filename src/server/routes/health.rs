@@ -17,6 +17,9 @@ use crate::server::{
 pub(crate) struct Health {
     /// `ok`, or `degraded`: requests are answered, but not everything works. Only `/health/ready` says so.
     status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PolicyMode, required = false)]
+    policy_mode: Option<PolicyMode>,
 }
 
 /// The health of a process.
@@ -26,13 +29,22 @@ pub(crate) struct Health {
 pub(crate) enum Status {
     /// Everything works.
     Ok,
-    /// It works with what was read earlier, because a file or an external issuer is broken.
+    /// It works with what was read earlier, because a file or an external issuer is broken; or `/verify` refuses
+    /// nothing.
     Degraded,
 }
 
-fn healthy(status: Status) -> HttpResponse {
+/// There while `/verify` lets everything pass, and only logs what it would refuse.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PolicyMode {
+    /// `HALLPASS_POLICY_MODE=report`.
+    Report,
+}
+
+fn healthy(status: Status, policy_mode: Option<PolicyMode>) -> HttpResponse {
     let no_store = (header::CACHE_CONTROL, "no-store");
-    HttpResponse::Ok().insert_header(no_store).json(Health { status })
+    HttpResponse::Ok().insert_header(no_store).json(Health { status, policy_mode })
 }
 
 /// Liveness probe
@@ -46,7 +58,7 @@ fn healthy(status: Status) -> HttpResponse {
 )]
 #[get("/health/live")]
 pub(crate) async fn live() -> HttpResponse {
-    healthy(Status::Ok)
+    healthy(Status::Ok, None)
 }
 
 /// Readiness probe
@@ -54,7 +66,7 @@ pub(crate) async fn live() -> HttpResponse {
 /// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file, the policy file
 /// or the TLS files are broken, half-written or not followed any more, so that the last good ones are in use, while the
 /// keys of an external issuer cannot be fetched, or while a restart would forget revocations; the log says what to
-/// correct.
+/// correct. It is `degraded` too, and `policy_mode` is `report`, where `HALLPASS_POLICY_MODE` has `/verify` refuse nothing.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",
@@ -70,7 +82,8 @@ pub(crate) async fn ready(context: Data<Context>) -> Result<HttpResponse, Refusa
     if context.is_stopping() {
         return Err(stopping());
     }
-    Ok(healthy(if context.is_degraded() { Status::Degraded } else { Status::Ok }))
+    let status = if context.is_degraded() { Status::Degraded } else { Status::Ok };
+    Ok(healthy(status, context.settings.reports_only.then_some(PolicyMode::Report)))
 }
 
 fn stopping() -> Refusal {

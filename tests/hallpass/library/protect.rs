@@ -74,6 +74,35 @@ fn protect_names_every_operation_that_cannot_be_enforced() {
 }
 
 #[test]
+fn operations_where_proxies_ask_are_refused() {
+    #[utoipa::path(responses((status = 200)), security())]
+    #[get("/verify")]
+    async fn verify() -> &'static str {
+        "not asked"
+    }
+    #[utoipa::path(responses((status = 200)), security())]
+    #[post("/verify/{code}")]
+    async fn code_of_a_mail() -> &'static str {
+        "not asked"
+    }
+    #[utoipa::path(responses((status = 200)), security())]
+    #[get("/verify-mail")]
+    async fn verify_mail() -> &'static str {
+        "asked"
+    }
+    let diagnostics = TestGate::new().protect(About::openapi(), |config| {
+        let scope = utoipa_actix_web::scope("/verify").service(ours);
+        config.service(verify).service(code_of_a_mail).service(verify_mail).service(scope);
+    });
+    let diagnostics = diagnostics.unwrap_err().to_string();
+    let mut lines: Vec<_> = diagnostics.lines().collect();
+    lines.sort_unstable();
+    let refused = "is hallpass' own: use another path for yours";
+    let wanted = ["GET /verify/ours", "GET /verify", "POST /verify/{code}"];
+    assert_eq!(lines, wanted.map(|operation| format!("{operation}: {refused}")));
+}
+
+#[test]
 fn a_missing_security_is_explained_in_the_words_in_which_the_document_is_written() {
     let diagnostics = TestGate::new().protect(About::openapi(), |config| {
         config.service(forgotten);
