@@ -1,6 +1,6 @@
 //! The compiled document, and how a request finds its operation.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::Value;
 
@@ -11,9 +11,9 @@ use crate::{
         operation::Operation,
         path_items::{self, PathItem},
         paths::{Paths, decoded},
+        readings::Readings,
         requirement::Requirement,
         scheme::Scheme,
-        siblings::Siblings,
     },
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Policy {
     items: Vec<Item>,
     paths: Paths,
     schemes: Vec<Arc<Scheme>>,
-    siblings: Siblings,
+    readings: Readings,
 }
 
 /// The operations of one path template.
@@ -58,8 +58,8 @@ impl Policy {
             (template, Item { allow: allow(&operations), operations })
         };
         let (templates, items): (Vec<_>, _) = path_items.into_iter().map(item).unzip();
-        let siblings = Siblings::new(&templates);
-        Ok(Self { items, paths: Paths::new(templates), schemes, siblings })
+        let readings = Readings::new(&templates);
+        Ok(Self { items, paths: Paths::new(templates), schemes, readings })
     }
 
     /// The operation that a request asks for.
@@ -78,12 +78,28 @@ impl Policy {
         self.paths.find(path).and_then(|position| self.items.get(position))
     }
 
-    /// Whether a server that ignores case, or one that does not decode, could take a path that is not decoded yet for
-    /// another one than [`Policy::find`].
-    pub(crate) fn is_ambiguous(&self, path: &str) -> bool {
+    /// Whether a server could run another operation than that of [`Policy::find`]: one that ignores case, does not
+    /// decode, decodes everything, or tries crossing templates (`/{a}/b` and `/a/{b}`) in another order. `path` is not
+    /// decoded yet. Crossing templates whose requirements are the same do no harm.
+    pub(crate) fn is_ambiguous(&self, method: &str, path: &str) -> bool {
         let decoded = decoded(path);
-        let (found, raw) = (self.paths.find(&decoded), self.paths.find(path));
-        raw.is_some() && raw != found || self.siblings.has_other_case(&decoded)
+        let found = self.paths.find(&decoded);
+        if let Cow::Owned(_) = decoded {
+            let raw = self.paths.find(path);
+            if raw.is_some() && raw != found {
+                return true;
+            }
+        }
+        let Some(matching) = self.readings.matching(&decoded) else { return true };
+        let requirement = |position: usize| match self.items.get(position)?.find(method) {
+            Lookup::Operation(operation) => Some(&operation.requirement),
+            _ => None,
+        };
+        let wanted = found.and_then(requirement);
+        let mut crossing = matching
+            .into_iter()
+            .filter(|other| found.is_none_or(|found| !self.paths.is_more_specific(found, *other)));
+        crossing.any(|other| requirement(other).is_some_and(|other| Some(other) != wanted))
     }
 
     /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.

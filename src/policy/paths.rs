@@ -3,12 +3,23 @@
 use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
 
 use actix_router::Quoter;
+use percent_encoding::percent_decode_str;
 
 /// `path` as actix-web's router sees it: percent-decoded except for `%25`, `%2F` and `%2B`.
 pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
     match Quoter::new(b"", b"%/+").requote(path.as_bytes()) {
         Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         None => Cow::Borrowed(path),
+    }
+}
+
+/// A text as servers see it that ignore case and decode every escape.
+pub(super) fn folded(text: &str) -> String {
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    match decoded.is_ascii() {
+        true => decoded.to_ascii_lowercase(),
+        // `ſ` is in lower case, and still an `S` to some.
+        false => decoded.to_uppercase().to_lowercase(),
     }
 }
 
@@ -183,6 +194,11 @@ impl Segment {
         rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !is_dot_segment(text)
     }
 
+    /// The segment for [`folded`] texts.
+    pub(super) fn folded(&self) -> Self {
+        Self(self.0.iter().map(|literal| folded(literal)).collect())
+    }
+
     /// A text that both match, with `value` for parameters. Of two patterns with several parameters in a segment, it can miss one.
     fn overlap(&self, other: &Self, value: &str) -> Option<String> {
         let edges = |first: &Self, last: &Self| {
@@ -218,34 +234,49 @@ fn count(path: &str) -> usize {
 /// An index of the path templates of a document.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
+    templates: Vec<Template>,
     concrete: HashMap<String, usize>,
-    /// By number of segments, more specific templates first.
-    templated: HashMap<usize, Vec<(Template, usize)>>,
+    /// The positions of templates with parameters, by number of segments, more specific ones first.
+    templated: HashMap<usize, Vec<usize>>,
 }
 
 impl Paths {
     /// Indexes templates by their position.
     pub(super) fn new(templates: impl IntoIterator<Item = Template>) -> Self {
-        let mut paths = Self::default();
-        for (position, template) in templates.into_iter().enumerate() {
+        let templates: Vec<_> = templates.into_iter().collect();
+        let mut concrete = HashMap::new();
+        let mut templated: HashMap<_, Vec<_>> = HashMap::new();
+        for (position, template) in templates.iter().enumerate() {
             match template.concrete() {
-                Some(path) => drop(paths.concrete.insert(path, position)),
-                None => {
-                    paths.templated.entry(template.0.len()).or_default().push((template, position));
-                }
+                Some(path) => drop(concrete.insert(path, position)),
+                None => templated.entry(template.0.len()).or_default().push(position),
             }
         }
-        for templates in paths.templated.values_mut() {
-            templates.sort_by_cached_key(|(template, _)| template.rank());
+        for positions in templated.values_mut() {
+            positions.sort_by_cached_key(|at| templates.get(*at).map(Template::rank));
         }
-        paths
+        Self { templates, concrete, templated }
     }
 
     /// The position of the template that matches a decoded path.
     pub(super) fn find(&self, path: &str) -> Option<usize> {
         self.concrete.get(path).copied().or_else(|| {
-            let templates = self.templated.get(&count(path))?;
-            templates.iter().find(|(template, _)| template.matches(path)).map(|(_, found)| *found)
+            let positions = self.templated.get(&count(path))?;
+            let matches = |at: &&usize| self.template(**at).is_some_and(|it| it.matches(path));
+            positions.iter().find(matches).copied()
         })
+    }
+
+    /// Whether the template at a position goes before the one at another in every segment where they differ.
+    pub(super) fn is_more_specific(&self, one: usize, other: usize) -> bool {
+        let (Some(one), Some(other)) = (self.template(one), self.template(other)) else {
+            return false;
+        };
+        let mut pairs = one.0.iter().zip(&other.0);
+        pairs.all(|(one, other)| one == other || one.rank() < other.rank())
+    }
+
+    fn template(&self, position: usize) -> Option<&Template> {
+        self.templates.get(position)
     }
 }

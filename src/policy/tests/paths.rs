@@ -37,6 +37,37 @@ fn concrete_paths_and_earlier_literals_take_precedence() {
 }
 
 #[test]
+fn paths_where_templates_cross_are_ambiguous_if_their_requirements_differ() {
+    let public = json!({ "security": [] });
+    let token = json!({ "security": [{ "bearer": [] }] });
+    let policy = own(&document(
+        "3.1.0",
+        json!({
+            "/users/me/{what}": { "get": public, "put": token, "delete": public },
+            "/users/{id}/keys": { "get": token, "put": token, "options": token },
+            "/users/{id}/{what}": { "get": token, "delete": token },
+            "/files/{name}": { "get": token },
+            "/files/{name}.txt": { "get": public },
+        }),
+    ));
+    for (method, path, ambiguous) in [
+        ("GET", "/users/me/keys", true),
+        ("HEAD", "/users/me/keys", true),
+        // A preflight must not pass for an OPTIONS that has a requirement.
+        ("OPTIONS", "/users/me/keys", true),
+        ("PUT", "/users/me/keys", false),
+        // Only templates that are less specific in every segment have another requirement.
+        ("DELETE", "/users/me/keys", false),
+        ("GET", "/users/me/name", false),
+        ("GET", "/users/7/keys", false),
+        ("GET", "/files/a.txt", false),
+        ("GET", "/nothing", false),
+    ] {
+        assert_eq!(policy.is_ambiguous(method, path), ambiguous, "{method} {path}");
+    }
+}
+
+#[test]
 fn a_parameter_matches_one_segment_that_is_not_empty() {
     let policy = own(&public(&["/a/{x}", "/b/{x}/", "/c/{x}-{y}", "/d/{x}{y}", "/"]));
     for (path, wanted) in [

@@ -172,8 +172,8 @@ impl Guard {
     }
 
     /// As [`Policy::is_ambiguous`].
-    pub(crate) fn is_ambiguous(&self, path: &str) -> bool {
-        self.policy.is_ambiguous(path)
+    pub(crate) fn is_ambiguous(&self, method: &str, path: &str) -> bool {
+        self.policy.is_ambiguous(method, path)
     }
 
     /// Whether the document has this operation.

@@ -177,7 +177,7 @@ async fn decide<'g>(
         Err(rejected) => return denied(rejected).into(),
     };
     if let Judging::File(guard) = judging
-        && guard.is_ambiguous(original.path)
+        && guard.is_ambiguous(original.method.as_str(), original.path)
     {
         return denied("the path could be read as another one of the policy").into();
     }
