@@ -11,6 +11,7 @@ use crate::{
         cache_usage::CacheUsage,
         issue_request::{IssueError, IssueRequest, RevokeError},
         key_usage::{KeyUsage, KeyUsageTable},
+        recent_tokens::RecentTokens,
         roster_status::{BrokenRoster, RosterStatus},
         token_cache::{CachedToken, TokenCache},
     },
@@ -39,9 +40,10 @@ use crate::{
 pub(crate) struct Authority {
     pub(super) roster: ArcSwap<Roster>,
     roster_status: ArcSwap<RosterStatus>,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     revocations: Revocations,
     pub(super) token_cache: TokenCache,
+    pub(super) recent_tokens: RecentTokens,
     pub(super) issuers: ExternalIssuers,
     api_keys: SecretCache,
     passwords: SecretCache,
@@ -56,6 +58,7 @@ impl Authority {
             tokens,
             revocations,
             token_cache: TokenCache::default(),
+            recent_tokens: RecentTokens::default(),
             issuers: ExternalIssuers::default(),
             api_keys: SecretCache::default(),
             passwords: SecretCache::default(),
@@ -76,6 +79,11 @@ impl Authority {
     /// `aud` of the tokens.
     pub(crate) fn audience(&self) -> &str {
         &self.tokens.audience
+    }
+
+    /// Whether a signature takes longer than to hand it to another thread: RSA takes a millisecond and more.
+    pub(crate) fn signs_slowly(&self) -> bool {
+        self.signing_algorithm() == "RS256"
     }
 
     /// The algorithm that signs (RFC 7518 §3.1).
@@ -165,13 +173,18 @@ impl Authority {
             }
             None => self.token_cache.add(token, self.tokens.verify(token, now)?, &roster),
         };
-        if self.revocations.contains(cached.token.id()) {
+        if cached.token.ids().any(|id| self.is_revoked(id)) {
             return Err(TokenError::Revoked);
         }
         if !Self::is_still_granted(&roster, &cached.token, now) {
             return Err(TokenError::Withdrawn);
         }
         Ok(cached)
+    }
+
+    /// Whether the token of this `jti` itself was revoked.
+    pub(super) fn is_revoked(&self, id: &str) -> bool {
+        self.revocations.contains(id)
     }
 
     /// Whether the roster still has what the token was issued for.
@@ -261,15 +274,8 @@ impl Authority {
         if lifetime > longest {
             return Err(IssueError::Lifetime(longest.as_secs()));
         }
-        let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
-        let spec = TokenSpec {
-            subject: subject.clone(),
-            client_id: client_id.clone(),
-            roles: to.roles().clone(),
-            scopes,
-            key_id: to.key_id().cloned(),
-            expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
-        };
+        let names = (subject.clone(), client_id.clone());
+        let spec = TokenSpec { scopes, ..spec(to, names, lifetime, now) };
         Ok(self.tokens.issue(spec, now)?)
     }
 
@@ -349,5 +355,29 @@ impl Authority {
     /// How often and when last an API key authenticated a request, since the start of the process.
     pub(crate) fn key_usage(&self, key: &KeyId) -> Option<KeyUsage> {
         self.key_usage.find(key)
+    }
+}
+
+/// A token with everything that a principal has, for as long as its proof lives and for `lifetime` at most; `names` are
+/// its subject and client.
+pub(super) fn spec<N>(
+    to: &Principal,
+    names: (N, N),
+    lifetime: Duration,
+    now: Timestamp,
+) -> TokenSpec<N> {
+    let (subject, client_id) = names;
+    let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
+    TokenSpec {
+        subject,
+        client_id,
+        roles: to.roles().clone(),
+        scopes: to.scopes().clone(),
+        key_id: to.key_id().cloned(),
+        parent: match to.proof() {
+            Proof::Token { id, .. } => Some(id.clone()),
+            Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => None,
+        },
+        expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
     }
 }

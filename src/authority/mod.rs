@@ -4,10 +4,12 @@
 
 #[expect(clippy::module_inception, reason = "the room is named after its type")]
 pub(crate) mod authority;
+pub(crate) mod backend_tokens;
 pub(crate) mod cache_usage;
 pub(crate) mod external_tokens;
 pub(crate) mod issue_request;
 pub(crate) mod key_usage;
+mod recent_tokens;
 pub(crate) mod roster_status;
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether `/verify` lets everything pass, and only logs what it would refuse.
     pub reports_only: bool,
+    /// Whether `/verify` hands the backend an access token.
+    pub verify_token: bool,
     /// `None` is no limit.
     pub rate_limit: Option<RateLimit>,
     /// Worker threads; `None` is one per core.
@@ -98,6 +100,7 @@ impl Settings {
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
             reports_only: reports_only(&mut reader),
+            verify_token: reader.value("HALLPASS_VERIFY_TOKEN", false, on_or_off),
             rate_limit: reader.value("HALLPASS_RATE_LIMIT", Some(RateLimit::DEFAULT), rate_limit),
             workers: reader.value("HALLPASS_WORKERS", None, |text| workers(text).map(Some)),
             metrics_bind: reader.value("HALLPASS_METRICS_BIND", None, |text| bind(text).map(Some)),
@@ -107,6 +110,7 @@ impl Settings {
         };
         check_cookie_prefix(&mut reader, &settings);
         warn_of_wildcard(&mut reader, &settings);
+        warn_of_secret_key(&mut reader, &settings);
         let SettingsReader { mut diagnostics, warnings, .. } = reader;
         diagnostics.warn(warnings.clone());
         diagnostics.or(Self { warnings, ..settings })
@@ -183,6 +187,17 @@ fn warn_of_wildcard(reader: &mut SettingsReader<'_>, settings: &Settings) {
             settings.base_url(settings.bind)
         );
         let location = reader.raw.location("HALLPASS_BIND");
+        reader.warnings.push(Diagnostic::new(location, what));
+    }
+}
+
+/// The JWK Set never holds a secret.
+fn warn_of_secret_key(reader: &mut SettingsReader<'_>, settings: &Settings) {
+    let is_secret = matches!(settings.signing_key, KeySource::Secret(_));
+    if settings.verify_token && is_secret && reader.diagnostics.is_empty() {
+        let what = "HALLPASS_VERIFY_TOKEN is on with a secret key, so that backends cannot verify the tokens by the \
+                    JWK Set: set HALLPASS_SIGNING_KEY instead of the secret, or have them ask /introspect";
+        let location = reader.raw.location("HALLPASS_VERIFY_TOKEN");
         reader.warnings.push(Diagnostic::new(location, what));
     }
 }

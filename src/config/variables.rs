@@ -131,6 +131,12 @@ pub(crate) const VARIABLES: &[Variable] = &[
          `audit would-refuse`. For a trial before the policy is enforced: it protects nothing.",
     ),
     variable(
+        "HALLPASS_VERIFY_TOKEN",
+        Some("off"),
+        "Whether /verify also answers with X-Hallpass-Token, an access token with which the backend can verify for\n\
+         itself who sent a request: on or off.",
+    ),
+    variable(
         "HALLPASS_RATE_LIMIT",
         Some("60/m"),
         "How many attempts with wrong API keys or passwords one address may make,\n\

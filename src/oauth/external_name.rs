@@ -1,6 +1,11 @@
 //! Names that other issuers give.
 
-use crate::oauth::checked_string::checked_string;
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::{
+    checked_string::{SyntaxError, checked_string},
+    subject::Subject,
+};
 
 const MAX_LENGTH: usize = 255;
 
@@ -18,9 +23,52 @@ fn is_external_name(text: &str) -> bool {
         && text.trim_ascii() == text
 }
 
+/// A name that an external issuer gave, behind the roster's name of that issuer: `corp:alice`. No [`Subject`] has a colon,
+/// so it is unique among the subjects of our tokens (RFC 7519 §4.1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct QualifiedName(String);
+
+impl QualifiedName {
+    pub(crate) fn new(issuer: &Subject, name: &ExternalName) -> Self {
+        Self(format!("{issuer}:{name}"))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for QualifiedName {
+    type Error = SyntaxError;
+
+    fn try_from(text: String) -> Result<Self, SyntaxError> {
+        let is_qualified = text.split_once(':').is_some_and(|(issuer, name)| {
+            Subject::parse(issuer).is_ok() && ExternalName::parse(name).is_ok()
+        });
+        let expected = "the name of an issuer, a colon, and the name that it gave";
+        if is_qualified { Ok(Self(text)) } else { Err(SyntaxError::new(&text, expected)) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_qualified_name_is_no_subject() {
+        let parse = |text: &str| QualifiedName::try_from(text.to_owned());
+        let issuer = Subject::parse("corp").unwrap();
+        for name in ["alice", "auth0|1:2", ":"] {
+            let qualified = QualifiedName::new(&issuer, &ExternalName::parse(name).unwrap());
+            assert_eq!(qualified.as_str(), format!("corp:{name}"));
+            assert_eq!(parse(qualified.as_str()), Ok(qualified.clone()));
+            assert!(Subject::parse(qualified.as_str()).is_err());
+        }
+        for bad in ["alice", ":alice", "corp:", "corp: a", "a b:c"] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn an_external_name_is_printable_and_at_most_255_long() {

@@ -22,7 +22,7 @@ pub(super) fn is_scope_token(text: &str) -> bool {
 }
 
 /// A set of scopes, written with one space between two (RFC 6749 §3.3).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Scopes(BTreeSet<Scope>);
 

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::oauth::{ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject};
+use crate::oauth::{
+    ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject, external_name::QualifiedName,
+};
 
 /// What sort of name the subject is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -16,7 +18,7 @@ pub enum PrincipalKind {
 }
 
 /// What proved the principal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Proof {
     /// An API key.
     ApiKey {
@@ -48,7 +50,7 @@ pub enum Proof {
 }
 
 /// Whose names these are. Nothing turns a foreign name into one of the roster's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Names {
     Ours { subject: Subject, client_id: Subject },
     Foreign { issuer: Subject, subject: ExternalName, client_id: Option<ExternalName> },
@@ -63,7 +65,7 @@ pub(super) enum Names {
 ///     Principal { ..proven }
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     pub(super) names: Names,
     pub(super) roles: Roles,
@@ -95,6 +97,17 @@ impl Principal {
         match &self.names {
             Names::Ours { subject, client_id } => Some((subject, client_id)),
             Names::Foreign { .. } => None,
+        }
+    }
+
+    /// Subject and client, if another issuer gave the names; the subject twice, if that did not name a client.
+    pub(crate) fn qualified(&self) -> Option<(QualifiedName, QualifiedName)> {
+        match &self.names {
+            Names::Ours { .. } => None,
+            Names::Foreign { issuer, subject, client_id } => {
+                let name = |name| QualifiedName::new(issuer, name);
+                Some((name(subject), name(client_id.as_ref().unwrap_or(subject))))
+            }
         }
     }
 

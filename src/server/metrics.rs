@@ -145,6 +145,7 @@ fn caches(state: &Registry, authority: &Authority) -> Result<()> {
     let bytes = gauges("hallpass_cache_bytes", help, &labels)?;
     for (cache, usage) in [
         ("tokens", authority.token_cache()),
+        ("backend_tokens", authority.backend_token_cache()),
         ("keys", authority.key_cache()),
         ("passwords", authority.password_cache()),
     ] {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    oauth::{KeyId, Roles, Scopes, Subject},
+    oauth::{KeyId, Roles, Scopes, Subject, external_name::QualifiedName},
     tokens::{
-        claims::{Audience, Claims, VerifiedToken},
+        claims::{Audience, Claims, ID_SEPARATOR, VerifiedToken},
         keyring::{Keyring, decode, json_object},
         signing_error::{LONGEST_TOKEN, SigningError},
         token_error::TokenError,
@@ -26,17 +26,19 @@ const CLOCK_ERROR: Duration = Duration::from_secs(10);
 
 /// What a token is issued for.
 #[derive(Debug, Clone)]
-pub(crate) struct TokenSpec {
+pub(crate) struct TokenSpec<N = Subject> {
     /// `sub`.
-    pub subject: Subject,
+    pub subject: N,
     /// `client_id`.
-    pub client_id: Subject,
+    pub client_id: N,
     /// `roles`.
     pub roles: Roles,
     /// `scope`.
     pub scopes: Scopes,
     /// `key_id`, when an API key was the proof.
     pub key_id: Option<KeyId>,
+    /// The `jti` of the token that was the proof, if one was: revoking that one revokes the new one.
+    pub parent: Option<String>,
     /// `exp`.
     pub expires_at: Timestamp,
 }
@@ -74,12 +76,16 @@ impl Tokens {
     ///
     /// # Errors
     /// The token would be too long, or the cryptographic library fails.
-    pub(crate) fn issue(
+    pub(crate) fn issue<N: Serialize>(
         &self,
-        spec: TokenSpec,
+        spec: TokenSpec<N>,
         now: Timestamp,
     ) -> Result<IssuedToken, SigningError> {
         let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
+        let id = match spec.parent {
+            Some(parent) => format!("{parent}{ID_SEPARATOR}{id}"),
+            None => id,
+        };
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: spec.subject,
@@ -118,7 +124,12 @@ impl Tokens {
                 true => TokenError::UnknownIssuer,
                 false => error,
             })?;
-        let claims: Claims = json_object(&payload).ok_or(TokenError::Claims)?;
+        let claims: Claims = json_object(&payload).ok_or_else(|| {
+            match json_object::<Claims<QualifiedName>>(&payload) {
+                Some(_) => TokenError::ExternalSubject,
+                None => TokenError::Claims,
+            }
+        })?;
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }

@@ -5,18 +5,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::oauth::{KeyId, Roles, Scopes, Subject};
 
+/// Between the `jti` of a token and what is added to it for one that was issued for this token; not among the characters
+/// of what is added.
+pub(super) const ID_SEPARATOR: char = '-';
+
 /// What a token says. Duplicate claims are refused. Unknown ones are ignored (RFC 7519 §4): a newer hallpass with the
 /// same key may write more.
+///
+/// `N` is the type of the names. Those of [`Subject`] alone are accepted here; others are only for backends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Claims {
+pub(super) struct Claims<N = Subject> {
     pub(super) iss: String,
-    pub(super) sub: Subject,
+    pub(super) sub: N,
     pub(super) aud: Audience,
     pub(super) exp: i64,
     pub(super) nbf: i64,
     pub(super) iat: i64,
     pub(super) jti: String,
-    pub(super) client_id: Subject,
+    pub(super) client_id: N,
     pub(super) scope: Scopes,
     pub(super) roles: Roles,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,6 +99,13 @@ impl VerifiedToken {
     /// `jti`: the name of this one token.
     pub fn id(&self) -> &str {
         &self.claims.jti
+    }
+
+    /// The `jti` of this token and of all that it was issued for: when one of them is revoked, this token is.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let id = self.id();
+        let ends = id.match_indices(ID_SEPARATOR).map(|(end, _)| end);
+        ends.filter_map(|end| id.get(..end)).chain([id])
     }
 
     /// `key_id`: the API key that the token was issued for, if it was one.

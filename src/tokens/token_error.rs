@@ -25,6 +25,9 @@ pub(crate) enum TokenError {
     /// A claim is missing, unknown, duplicate or of a wrong type.
     #[error("has malformed claims")]
     Claims,
+    /// `sub` is that of another issuer: `/verify` issues such tokens for backends alone.
+    #[error("was issued for a backend, and speaks for a subject of another issuer")]
+    ExternalSubject,
     /// `iss` is neither us nor the issuer that was asked for, and no key of ours signed it.
     #[error("is of an unknown issuer")]
     UnknownIssuer,

@@ -46,3 +46,4 @@ mod undocumented_routes;
 mod verify;
 mod verify_policy;
 mod verify_report;
+mod verify_token;

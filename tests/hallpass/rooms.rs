@@ -51,7 +51,19 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     ],
     &[
         ("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"]),
-        ("forward", &["config", "diagnostics", "oauth", "policy", "principal", "roster"]),
+        (
+            "forward",
+            &[
+                "authority",
+                "config",
+                "diagnostics",
+                "oauth",
+                "policy",
+                "principal",
+                "roster",
+                "tokens",
+            ],
+        ),
     ],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],

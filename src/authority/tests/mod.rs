@@ -2,6 +2,7 @@
 //!
 //! Must not know files.
 
+mod for_backends;
 mod remembering;
 
 use std::{sync::Arc, time::Duration};

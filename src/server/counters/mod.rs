@@ -13,6 +13,9 @@ use crate::{diagnostics::Diagnostic, oauth::GrantType, policy::operation::Operat
 const BUCKETS: [f64; 14] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
+/// The label of tokens for the backends of proxies.
+const VERIFY_GRANT: &str = "verify";
+
 /// The counters of the process. Every other metric is looked up when it is asked for.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -52,7 +55,7 @@ impl Counters {
             )?,
             tokens: counter_vec(
                 "hallpass_tokens_issued_total",
-                "Access tokens issued, by what was presented for them.",
+                "Access tokens issued, by what was presented for them; those for backends of proxies are `verify`.",
                 &["grant"],
             )?,
             connections_refused: IntCounter::new(
@@ -73,8 +76,9 @@ impl Counters {
         }
         counters.registry.register(Box::new(counters.durations.clone()))?;
         counters.registry.register(Box::new(counters.connections_refused.clone()))?;
-        for grant_type in GrantType::ALL.map(Some).into_iter().chain([None]) {
-            counters.tokens.get_metric_with_label_values(&[grant_label(grant_type)])?;
+        let grants = GrantType::ALL.map(Some).into_iter().chain([None]).map(grant_label);
+        for grant in grants.chain([VERIFY_GRANT]) {
+            counters.tokens.get_metric_with_label_values(&[grant])?;
         }
         Ok(counters)
     }
@@ -96,7 +100,16 @@ impl Counters {
 
     /// Counts a token that was issued, at `/token` for a grant type or at `/login` for an API key.
     pub(crate) fn issued(&self, grant_type: Option<GrantType>) {
-        let counter = self.tokens.get_metric_with_label_values(&[grant_label(grant_type)]);
+        self.issued_for(grant_label(grant_type));
+    }
+
+    /// Counts a token that was issued to the backend of a proxy.
+    pub(crate) fn issued_to_backend(&self) {
+        self.issued_for(VERIFY_GRANT);
+    }
+
+    fn issued_for(&self, grant: &str) {
+        let counter = self.tokens.get_metric_with_label_values(&[grant]);
         counter.iter().for_each(IntCounter::inc);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::server::limits::RETRY_AFTER_SECONDS;
+use crate::{server::limits::RETRY_AFTER_SECONDS, tokens::signing_error::LONGEST_TOKEN};
 
 /// The schema of a header that the service sends.
 fn schema(name: &str) -> Option<Value> {
@@ -36,6 +36,10 @@ fn schema(name: &str) -> Option<Value> {
         "X-Hallpass-Kind" => {
             json!({ "type": "string", "enum": ["client", "user", ""], "example": "client" })
         }
+        "X-Hallpass-Token" => json!({
+            "type": "string", "pattern": "^[0-9A-Za-z._-]*$", "maxLength": LONGEST_TOKEN,
+            "example": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
+        }),
         name if name.starts_with("X-Hallpass-") => json!({
             "type": "string", "pattern": "^[ -~]*$", "maxLength": 255, "example": "demo",
         }),

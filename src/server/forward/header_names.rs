@@ -86,6 +86,8 @@ mod tests {
             ("x-hallpass-subject", true),
             ("x-hallpass_subject", false),
             ("x_hallpass_roles", false),
+            ("x-hallpass-token", true),
+            ("x_hallpass_token", false),
             ("x.hallpass.roles", false),
             ("x~hallpass~roles", false),
             ("x-hallpass+roles", false),

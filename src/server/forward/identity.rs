@@ -12,10 +12,16 @@ const KIND: HeaderName = HeaderName::from_static("x-hallpass-kind");
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-hallpass-client-id");
 const ROLES: HeaderName = HeaderName::from_static("x-hallpass-roles");
 const SCOPE: HeaderName = HeaderName::from_static("x-hallpass-scope");
+const TOKEN: HeaderName = HeaderName::from_static("x-hallpass-token");
 
 /// Sets all identity headers, empty where there is nothing to say: a proxy then overwrites whatever the client sent
-/// under these names. The issuer is the roster's name of another issuer, and empty where we are the issuer.
-pub(super) fn tell(principal: Option<&Principal>, headers: &mut HeaderMap) {
+/// under these names. The issuer is the roster's name of another issuer, and empty where we are the issuer. The token is
+/// told where there is a value for it.
+pub(super) fn tell(
+    principal: Option<&Principal>,
+    token: Option<HeaderValue>,
+    headers: &mut HeaderMap,
+) {
     let kind = principal.map(|principal| match principal.kind() {
         PrincipalKind::Client => "client",
         PrincipalKind::User => "user",
@@ -33,6 +39,9 @@ pub(super) fn tell(principal: Option<&Principal>, headers: &mut HeaderMap) {
     ] {
         let value = text.and_then(|text| HeaderValue::from_str(text).ok());
         headers.insert(name, value.unwrap_or(HeaderValue::from_static("")));
+    }
+    if let Some(token) = token {
+        headers.insert(TOKEN, token);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Knows where the original request stands, and how the backend is told who sent it. Must not know how a decision is
 //! made.
 
+mod backend_token;
 pub(crate) mod followed_policy;
 mod header_names;
 mod identity;

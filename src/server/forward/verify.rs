@@ -27,6 +27,7 @@ use crate::{
             guard::{Guard, Verdict},
         },
         forward::{
+            backend_token::{backend_token, nobodys_token},
             followed_policy::FollowedPolicy,
             header_names::refuse_aliases,
             identity,
@@ -59,6 +60,15 @@ enum Sender {
     Preflight,
 }
 
+impl Sender {
+    fn principal(&self) -> Option<&Arc<Principal>> {
+        match self {
+            Self::Known(principal) => Some(principal),
+            Self::Anonymous | Self::Preflight => None,
+        }
+    }
+}
+
 /// What becomes of a question.
 struct Answer<'g> {
     /// The operation of the policy file that the original request asks for, where there is such a file.
@@ -89,23 +99,26 @@ pub(crate) async fn answer(
         false => denied("whoever asks is not among HALLPASS_TRUSTED_PROXIES").into(),
     };
     let reports_only = is_trusted && context.settings.reports_only;
+    let verdict = match verdict {
+        Ok(sender) => with_token(context, request.request(), sender).await,
+        Err(refusal) => Err(refusal),
+    };
     let verdict = verdict.map_err(restrict);
     let reason = match &verdict {
-        Ok(Sender::Known(_)) => "authenticated".to_owned(),
-        Ok(Sender::Anonymous) => "anonymous".to_owned(),
-        Ok(Sender::Preflight) => "preflight".to_owned(),
+        Ok((Sender::Known(_), _)) => "authenticated".to_owned(),
+        Ok((Sender::Anonymous, _)) => "anonymous".to_owned(),
+        Ok((Sender::Preflight, _)) => "preflight".to_owned(),
         Err(refusal) => refusal.told_code(),
     };
     let request = request.into_parts().0;
     let asked = guard.operation_at(request.method().as_str(), VERIFY);
     let decision = decision(verdict.as_ref().err().map(Refusal::status), reports_only);
     let mut response = match verdict {
-        Ok(Sender::Known(principal)) => allow(request, Some(&principal)),
-        Ok(Sender::Anonymous | Sender::Preflight) => allow(request, None),
+        Ok((sender, token)) => allow(request, sender.principal().map(Arc::as_ref), token),
         // For nobody: to the backend an identity says that this caller may send this request.
         Err(refusal) if reports_only => {
             would_refuse(context, &request, &refusal);
-            allow(request, None)
+            allow(request, None, nobodys_token(context))
         }
         Err(refusal) => refuse(context, request, &refusal),
     };
@@ -118,10 +131,24 @@ pub(crate) async fn answer(
     response
 }
 
-fn allow(request: HttpRequest, principal: Option<&Principal>) -> ServiceResponse {
+/// The sender, with the token for the backend where it gets one.
+async fn with_token(
+    context: &Context,
+    request: &HttpRequest,
+    sender: Sender,
+) -> Result<(Sender, Option<HeaderValue>), Refusal> {
+    let token = backend_token(context, request, sender.principal()).await?;
+    Ok((sender, token))
+}
+
+fn allow(
+    request: HttpRequest,
+    principal: Option<&Principal>,
+    token: Option<HeaderValue>,
+) -> ServiceResponse {
     let mut response = HttpResponse::Ok().finish();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    identity::tell(principal, response.headers_mut());
+    identity::tell(principal, token, response.headers_mut());
     ServiceResponse::new(request, response)
 }
 

@@ -36,6 +36,7 @@ fn operation(method: &str) -> Value {
                     "X-Hallpass-Client-Id": { "description": "The client through which it speaks." },
                     "X-Hallpass-Roles": { "description": "Its roles, separated by spaces." },
                     "X-Hallpass-Scope": { "description": "Its scopes, separated by spaces." },
+                    "X-Hallpass-Token": { "description": "With `HALLPASS_VERIFY_TOKEN=on`: an access token of this service for whoever sent it, at most a minute old." },
                     "Cache-Control": { "description": "`no-store`: the next answer can differ." },
                     "x-request-id": { "description": "Identifies this request in the log of the service." },
                 },

@@ -60,8 +60,7 @@ pub(crate) async fn issue(
         let taken = context.issued.take(subject.clone(), Instant::now());
         taken.map_err(Refusal::too_many_tokens)?;
     }
-    // RSA takes a millisecond and more, every other algorithm less than a switch of threads.
-    let issued = if authority.signing_algorithm() == "RS256" {
+    let issued = if authority.signs_slowly() {
         let (authority, principal) = (Arc::clone(authority), Arc::clone(principal));
         web::block(move || authority.issue(&principal, request, now))
             .await

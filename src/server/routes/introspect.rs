@@ -88,7 +88,7 @@ pub(crate) struct Introspection {
     iss: Option<String>,
     /// The id of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "NGyD5fuyQyy5ekSwmiBl2x", pattern = "^[A-Za-z0-9_-]+$", max_length = 128, value_type = String, required = false)]
+    #[schema(example = "NGyD5fuyQyy5ekSwmiBl2x", pattern = "^[A-Za-z0-9_-]+$", max_length = 8192, value_type = String, required = false)]
     jti: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::roles)]

@@ -37,6 +37,7 @@ const ALLOWED_HEADERS: &[&str] = &[
     "x-hallpass-roles",
     "x-hallpass-scope",
     "x-hallpass-subject",
+    "x-hallpass-token",
     "x-request-id",
 ];
 
