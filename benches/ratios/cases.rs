@@ -5,7 +5,7 @@ use crate::{
     hallpass::{self, Algorithm, OTHER_SECRET, SIGNING_SECRET},
     instrument::Instrument,
     load::RequestSource,
-    requests::{each, get, logins as logins_of, request, same},
+    requests::{each, get, logins as logins_of, request, same, verify},
     roster::LOGIN_KEYS,
     samples::Workload,
     server::Server,
@@ -57,6 +57,7 @@ pub(crate) fn requests(servers: &Servers, instrument: Instrument) -> Vec<Case<'_
             .to(BARE, limit)
             .to(LOGGED, None)
             .to(BY_HAND, 1.0),
+        Case::new("`GET /verify`, HS256", server, same(verify(&token), 200)).to(ACCEPTED, 1.25),
     ]
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     command::{Wrapper, run, unwrapped},
@@ -22,6 +22,21 @@ pub(crate) const SIGNING_SECRET: &str = "benchmark-only-signing-secret-012345678
 pub(crate) const OTHER_SECRET: &str = "benchmark-only-secret-that-hallpass-does-not-know";
 /// `iss` and `aud` of every token.
 pub(crate) const ISSUER: &str = "https://hallpass.example.com";
+
+/// The path of the operation that a proxy asks about.
+pub(crate) const FORWARDED: &str = "/orders/7";
+
+/// The document of the service behind the proxy.
+fn policy() -> Value {
+    let bearer = json!({ "bearer": { "type": "http", "scheme": "bearer" } });
+    let operation = json!({ "security": [{ "bearer": [] }], "responses": {} });
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Orders", "version": "1" },
+        "components": { "securitySchemes": bearer },
+        "paths": { "/orders": { "get": operation }, "/orders/{id}": { "get": operation } },
+    })
+}
 
 /// The signature algorithm of the tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +94,8 @@ pub(crate) fn start(setup: &Setup) -> Server {
     let dir = directory();
     let roster = dir.path().join("roster.toml");
     fs::write(&roster, setup.keys.roster(setup.clients)).expect("the directory is writable");
+    let document = dir.path().join("orders.json");
+    fs::write(&document, policy().to_string()).expect("the directory is writable");
     let program = Path::new(env!("CARGO_BIN_EXE_hallpass"));
     let mut command = (setup.wrapper)(program, dir.path());
     let (name, value) = setup.algorithm.setting(dir.path());
@@ -88,6 +105,8 @@ pub(crate) fn start(setup: &Setup) -> Server {
         .env_clear()
         .env(name, value)
         .env("HALLPASS_ISSUER", ISSUER)
+        .env("HALLPASS_POLICY", document)
+        .env("HALLPASS_TRUSTED_PROXIES", "127.0.0.1")
         .env("HALLPASS_METRICS_BIND", "127.0.0.1:0")
         // Refused logins are measured too.
         .env("HALLPASS_RATE_LIMIT", "off")

@@ -19,6 +19,7 @@ mod cold_logins;
 mod command;
 mod costs;
 mod cpu;
+mod forward_auth;
 mod hallpass;
 mod instrument;
 mod load;
@@ -44,7 +45,7 @@ const USAGE: &str = "Usage: cargo bench -- [PART]...
 
 Cost of a request:  request, algorithms, login, refused
 measured in:        instructions, cpu (default: both)
-Other parts:        peers, cold, start, memory
+Other parts:        peers, nginx, cold, start, memory
 Without a part, all are measured.";
 
 fn main() -> ExitCode {
@@ -89,6 +90,7 @@ struct Selection {
 #[derive(Debug)]
 enum Part {
     Peers,
+    Nginx,
     Cold,
     Start,
     Memory,
@@ -107,6 +109,7 @@ impl Selection {
                 "login" => selection.groups.push(Group::Login),
                 "refused" => selection.groups.push(Group::Refused),
                 "peers" => selection.parts.push(Part::Peers),
+                "nginx" => selection.parts.push(Part::Nginx),
                 "cold" => selection.parts.push(Part::Cold),
                 "start" => selection.parts.push(Part::Start),
                 "memory" => selection.parts.push(Part::Memory),
@@ -120,7 +123,7 @@ impl Selection {
         let (no_instrument, no_group) = (self.instruments.is_empty(), self.groups.is_empty());
         let nothing = no_instrument && no_group && self.parts.is_empty();
         if nothing {
-            self.parts = vec![Part::Peers, Part::Cold, Part::Start, Part::Memory];
+            self.parts = vec![Part::Peers, Part::Nginx, Part::Cold, Part::Start, Part::Memory];
         }
         if no_group && (nothing || !no_instrument) {
             self.groups = vec![Group::Request, Group::Algorithms, Group::Login, Group::Refused];
@@ -144,6 +147,7 @@ impl Selection {
             eprintln!("{part:?}");
             report.add(|notes| match part {
                 Part::Peers => peers::rows(notes),
+                Part::Nginx => forward_auth::rows(),
                 Part::Cold => cold_logins::rows(),
                 Part::Start => scale::rows(),
                 Part::Memory => memory::rows(),

@@ -2,12 +2,7 @@
 //!
 //! Their programs and configurations are in `benches/peers/`.
 
-use std::{
-    fs,
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
@@ -18,7 +13,7 @@ use crate::{
     load::Connection,
     requests::{request, same},
     samples::{Samples, Workload},
-    server::{Server, directory},
+    server::{Server, directory, free_address},
     servers::start_bare,
     table::{Figure, Row, Unit, microseconds},
     token_signer::TokenSigner,
@@ -86,15 +81,15 @@ impl Peer {
     fn start(&self, hallpass: &Server, token: &str) -> Server {
         let dir = directory();
         let body = Connection::open(hallpass.address).ask(&request(token), 200).body.to_vec();
-        let (port, file) = (free_port(), dir.path().join("body"));
+        let (address, file) = (free_address(), dir.path().join("body"));
         fs::write(&file, &body).expect("the directory is writable");
         let mut command = (self.command)();
         command
-            .env("PORT", port.to_string())
+            .env("PORT", address.port().to_string())
             .env("SECRET", SIGNING_SECRET)
             .env("ISSUER", ISSUER)
             .env("BODY", file);
-        let server = Server::start_on(SocketAddr::from(([127, 0, 0, 1], port)), command, dir);
+        let server = Server::start_on(address, command, dir);
         let mut connection = Connection::open(server.address);
         let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("the body is JSON");
         assert_eq!(json(connection.ask(&request(token), 200).body), json(&body), "{}", self.name);
@@ -105,11 +100,6 @@ impl Peer {
         }
         server
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }
 
 fn source(path: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! The requests that are sent, as bytes.
 
-use crate::{load::RequestSource, roster::key};
+use crate::{hallpass::FORWARDED, load::RequestSource, roster::key};
 
 /// `GET /request` with a token.
 pub(crate) fn request(token: &str) -> Vec<u8> {
@@ -16,6 +16,15 @@ pub(crate) fn get(path: &str, token: &str) -> Vec<u8> {
 pub(crate) fn authorized(method: &str, path: &str, token: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n")
         .into()
+}
+
+/// The question of a proxy about `GET` of [`FORWARDED`] with a token, as nginx asks it.
+pub(crate) fn verify(token: &str) -> Vec<u8> {
+    let original = format!("X-Original-URI: {FORWARDED}\r\nX-Original-Method: GET");
+    format!(
+        "GET /verify HTTP/1.1\r\nHost: localhost\r\n{original}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )
+    .into()
 }
 
 /// `POST /login` with an API key.

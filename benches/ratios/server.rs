@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -121,6 +121,12 @@ impl Cpu {
         let used: u64 = self.0.iter().map(|(id, now)| now - before(id)).sum();
         Duration::from_nanos(used).as_secs_f64()
     }
+}
+
+/// An address with a port that is free.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound")
 }
 
 /// A temporary directory for one server.

@@ -4,9 +4,9 @@ use crate::{
     bare::{self, Route},
     by_hand,
     command::Wrapper,
-    hallpass::{self, Algorithm, Setup},
+    hallpass::{self, Algorithm, FORWARDED, Setup},
     load::Connection,
-    requests::{login, request},
+    requests::{login, request, verify},
     roster::{LOGIN_KEYS, key},
     server::Server,
 };
@@ -49,8 +49,9 @@ pub(crate) fn start_bare(wrapper: Wrapper, hallpass: &Server) -> Server {
     let mut connection = Connection::open(hallpass.address);
     let logged_in = Route::new("POST", "/login", &connection.ask(&login(&key(0)), 200));
     let answer = connection.ask(&request(&token), 200);
-    let whoami = ["/request", bare::SERIALIZED, by_hand::LOGGED, by_hand::PROTECTED];
+    let whoami = ["/request", FORWARDED, bare::SERIALIZED, by_hand::LOGGED, by_hand::PROTECTED];
     let mut routes = whoami.map(|path| Route::new("GET", path, &answer)).to_vec();
     routes.push(logged_in);
+    routes.push(Route::new("GET", "/verify", &connection.ask(&verify(&token), 200)));
     bare::start(wrapper, &routes, &token)
 }
