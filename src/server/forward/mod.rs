@@ -4,6 +4,7 @@
 //! made.
 
 mod backend_token;
+mod demands;
 pub(crate) mod followed_policy;
 mod header_names;
 mod identity;

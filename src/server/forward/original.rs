@@ -91,6 +91,9 @@ impl<'r> Original<'r> {
         }
         refuse_overrides(headers, method.as_str(), target)?;
         let (path, query) = split(target)?;
+        if method == Method::POST && has_other_method(query) {
+            return Err("the query replaces the method by another one");
+        }
         let origin = url.and_then(origin_of);
         let host = only(headers, "x-forwarded-host")?;
         let scheme = only(headers, "x-forwarded-proto")?;
@@ -139,6 +142,16 @@ fn refuse_overrides(headers: &HeaderMap, method: &str, target: &str) -> Result<(
         return Err("a header replaces the path by another one");
     }
     Ok(())
+}
+
+/// Whether a query has another method than POST in `_method`, where Laravel and Symfony look for it. To PHP `.method`
+/// and ` _method` are the same name.
+fn has_other_method(query: &str) -> bool {
+    let is_mark = |letter: char| !letter.is_ascii_alphanumeric();
+    let is_parameter =
+        |name: &str| name.starts_with(is_mark) && name.trim_matches(is_mark) == "method";
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.any(|(name, method)| is_parameter(&name) && !method.eq_ignore_ascii_case("POST"))
 }
 
 /// Path and query of a URL, or of what is only these.
@@ -287,6 +300,26 @@ mod tests {
                 assert_eq!(read("POST", "/verify/a", &[(name, other)]), "", "{name}: {other}");
             }
             assert_eq!(read("POST", "/verify/a", &[(name, "POST"), (name, "DELETE")]), "");
+        }
+        for (query, allowed) in [
+            ("_method=DELETE", false),
+            ("x=y&_method=put", false),
+            ("%5Fmethod=DELETE", false),
+            (".method=DELETE", false),
+            ("+_method=DELETE", false),
+            ("_method[]=DELETE", false),
+            ("_method", false),
+            ("_method=POST&_method=DELETE", false),
+            ("_method=post", true),
+            ("method=card", true),
+            ("payment_method=card", true),
+            ("x=_method=DELETE", true),
+        ] {
+            let target = format!("/verify/a?{query}");
+            let read_as = if allowed { format!("POST /a?{query}") } else { String::new() };
+            assert_eq!(read("POST", &target, &[]), read_as);
+            // Only a POST can be taken for another method.
+            assert_eq!(read("GET", &target, &[]), format!("GET /a?{query}"));
         }
         assert_eq!(read("GET", "/verify/a?b", &[("X-Rewrite-URL", "/a?b")]), "GET /a?b");
         for other in ["/a", "/b", ""] {

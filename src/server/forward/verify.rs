@@ -9,13 +9,12 @@ use actix_web::{
         ConnectionType, Method, StatusCode,
         header::{
             ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, HOST, HeaderMap,
-            HeaderValue, ORIGIN, WWW_AUTHENTICATE,
+            HeaderValue, ORIGIN,
         },
     },
 };
 
 use crate::{
-    oauth::{Role, Scope},
     policy::{operation::Operation, paths::decoded},
     principal::Principal,
     server::{
@@ -23,15 +22,18 @@ use crate::{
         credentials::presented::Presented,
         enforce::{
             access_log::{refuse, would_refuse},
-            challenge::{self, BEARER},
             guard::{Guard, Verdict},
         },
         forward::{
+<<<<<<< HEAD
             backend_token::{backend_token, nobodys_token},
+=======
+            demands::Demands,
+>>>>>>> 34230e3 (Refuse a POST whose query names another method, and give the demands of a proxy a file)
             followed_policy::FollowedPolicy,
             header_names::refuse_aliases,
             identity,
-            original::{Asked, Original, embedded},
+            original::{Asked, Original},
             original_path::Rejected,
         },
         http::{
@@ -235,13 +237,15 @@ async fn decide<'g>(
         }
     };
     let verdict = match verdict {
-        Ok(Verdict::Public) => demands.require(None),
+        Ok(Verdict::Public) => Ok(None),
         _ if is_joined(headers, guard) => Err(joined()),
-        Ok(Verdict::Protected(authenticated)) => {
-            demands.require(authenticated.map(|authenticated| authenticated.principal))
-        }
+        Ok(Verdict::Protected(authenticated)) => Ok(authenticated.map(|known| known.principal)),
         Err(refusal) => Err(refusal),
     };
+    let verdict = verdict.and_then(|sender| {
+        demands.check(sender.as_deref())?;
+        Ok(sender.map_or(Sender::Anonymous, Sender::Known))
+    });
     Answer { operation, verdict }
 }
 
@@ -310,61 +314,6 @@ fn joined() -> Refusal {
     Refusal::new(Code::AmbiguousCredentials, what)
 }
 
-/// What the proxy demands in addition: `role` and `scope` of its own query.
-#[derive(Debug, Default)]
-struct Demands {
-    roles: Vec<Role>,
-    scopes: Vec<Scope>,
-}
-
-impl Demands {
-    /// The query belongs to the original request where its path stands in the target.
-    fn read(target: &str) -> Result<Self, Rejected> {
-        let mut demands = Self::default();
-        let query = target.split_once('?').filter(|_| embedded(target).is_none());
-        for (name, value) in
-            url::form_urlencoded::parse(query.map_or("", |(_, query)| query).as_bytes())
-        {
-            let words = value.split(' ');
-            match name.as_ref() {
-                "role" => {
-                    let roles: Result<Vec<_>, _> = words.map(Role::parse).collect();
-                    demands.roles.extend(roles.map_err(|_| "`role` of /verify is no role")?);
-                }
-                "scope" => {
-                    let scopes: Result<Vec<_>, _> = words.map(Scope::parse).collect();
-                    demands.scopes.extend(scopes.map_err(|_| "`scope` of /verify is no scope")?);
-                }
-                _ => {}
-            }
-        }
-        Ok(demands)
-    }
-
-    /// Lets a request pass whose sender has everything.
-    fn require(&self, sender: Option<Arc<Principal>>) -> Result<Sender, Refusal> {
-        let Some(principal) = sender else {
-            if self.roles.is_empty() && self.scopes.is_empty() {
-                return Ok(Sender::Anonymous);
-            }
-            let refusal =
-                Refusal::missing_credentials("No credential was presented.", "a credential");
-            return Err(refusal.header(WWW_AUTHENTICATE, BEARER));
-        };
-        let roles = self.roles.iter().map(|role| (role.as_str(), principal.has_role(role)));
-        let scopes = self.scopes.iter().map(|scope| (scope.as_str(), principal.has_scope(scope)));
-        for (what, words) in [("roles", roles.collect::<Vec<_>>()), ("scopes", scopes.collect())] {
-            if words.iter().any(|(_, has)| !has) {
-                let wanted: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                let key_id = principal.key_id().map(ToString::to_string);
-                let subject = Some(challenge::subject(&principal));
-                return Err(challenge::insufficient(what, &wanted).because(subject, key_id));
-            }
-        }
-        Ok(Sender::Known(principal))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,28 +330,6 @@ mod tests {
             ("/a/verify", false),
         ] {
             assert_eq!(is_asked(path), asked, "{path}");
-        }
-    }
-
-    #[test]
-    fn additional_demands_are_read_from_the_own_query_only() {
-        let read = |target| {
-            Demands::read(target).map(|demands| (demands.roles.len(), demands.scopes.len())).ok()
-        };
-        for (target, demands) in [
-            ("/verify", Some((0, 0))),
-            ("/verify?", Some((0, 0))),
-            ("/verify?role=admin", Some((1, 0))),
-            ("/verify?role=admin&role=reader&scope=a+b", Some((2, 2))),
-            ("/verify?scope=a%20b:c&other=x", Some((0, 2))),
-            ("/verify/?role=admin", Some((0, 0))),
-            ("/verify/a?scope=%22", Some((0, 0))),
-            ("/verify?role=", None),
-            ("/verify?role", None),
-            ("/verify?scope=%22", None),
-            ("/verify?scope=a++b", None),
-        ] {
-            assert_eq!(read(target), demands, "{target}");
         }
     }
 }
