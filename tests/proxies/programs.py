@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import ingress
 from wire import send
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -21,8 +22,10 @@ PATIENCE = 30
 # The ports of the recipes.
 LISTENER, JUDGE, SERVICE = "8000", "8080", "3000"
 
+NGINX = ["nginx", "-p", ".", "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; pid nginx.pid;"]
 PROXIES = {
-    "nginx": (["nginx.conf"], ["nginx", "-p", ".", "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; pid nginx.pid;"]),
+    "nginx": (["nginx.conf"], NGINX),
+    "ingress-nginx": (["ingress-nginx.yaml"], NGINX),
     "caddy": (["Caddyfile"], [BIN / "caddy", "run", "--config", "Caddyfile"]),
     "traefik": (["traefik.yaml", "traefik-dynamic.yaml"], [BIN / "traefik", "--configFile=traefik.yaml"]),
     "envoy": (["envoy.yaml"], [BIN / "envoy", "-c", "envoy.yaml", "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning"]),
@@ -113,6 +116,9 @@ class Hallpass(Program):
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
 
 class Proxy(Program):
     """A real proxy between the tests and a backend."""
@@ -123,6 +129,9 @@ class Proxy(Program):
         ports = {LISTENER: self.port, JUDGE: hallpass_port, SERVICE: backend_port}
         for file in files:
             recipe = (RECIPES / file).read_text()
+            if name == "ingress-nginx":
+                # There is no cluster here: nginx runs with what the controller makes of the manifest.
+                file, recipe = "nginx.conf", ingress.nginx_conf(recipe, JUDGE)
             (folder / file).write_text(re.sub(r"\b(8000|8080|3000)\b", lambda port: str(ports[port[0]]), recipe))
         super().__init__(command, folder, {"PATH": os.environ["PATH"], "HOME": str(folder)})
         self.wait_for(self.port)

@@ -64,6 +64,12 @@ class Reader:
         found, self.rest = self.rest.split(mark, 1)
         return found
 
+    def line(self):
+        found = self.until(b"\r\n")
+        if found is None:
+            raise ConnectionError("the body is cut off")
+        return found
+
     def exactly(self, count):
         while len(self.rest) < count:
             if not self.more():
@@ -71,8 +77,8 @@ class Reader:
         found, self.rest = self.rest[:count], self.rest[count:]
         return found
 
-    def message(self, has_body=True, expected=None):
-        """The next message, or none if the connection is closed before it. `expected` is called before a body that was announced by `Expect`."""
+    def message(self, has_body=True, on_head=lambda message: None):
+        """The next message, or none if the connection is closed before it. `on_head` is called before the body is read."""
         head = self.until(b"\r\n\r\n")
         if head is None:
             return None
@@ -81,13 +87,12 @@ class Reader:
         is_response = start.startswith(b"HTTP/")
         if is_response and message.status < 200 or not has_body:
             return message
-        if expected and message.one("Expect"):
-            expected()
+        on_head(message)
         if any("chunked" in value.lower() for value in message.all("Transfer-Encoding")):
-            while (size := int(self.until(b"\r\n").split(b";")[0], 16)) > 0:
+            while (size := int(self.line().split(b";")[0], 16)) > 0:
                 message.body += self.exactly(size)
                 self.exactly(2)
-            while line := self.until(b"\r\n"):
+            while line := self.line():
                 message.trailers.append(pair(line))
         elif lengths := message.all("Content-Length"):
             message.body = self.exactly(int(lengths[0]))
@@ -147,11 +152,15 @@ class Backend:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
+        def on_head(request):
+            # Kept before its body is there: that a request came at all counts.
+            self.received.append(request)
+            if request.one("Expect"):
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
         reader = Reader(connection)
         try:
-            proceed = lambda: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            while request := reader.message(expected=proceed):
-                self.received.append(request)
+            while request := reader.message(on_head=on_head):
                 if request.one("Upgrade"):
                     return self.echo(connection, reader, request.one("Sec-WebSocket-Key"))
                 connection.sendall(b"HTTP/1.1 200 OK\r\nX-Backend: yes\r\nContent-Length: 2\r\n\r\n" + (b"" if request.method == "HEAD" else b"ok"))
