@@ -123,16 +123,20 @@ class Hallpass(Program):
 class Proxy(Program):
     """A real proxy between the tests and a backend."""
 
-    def __init__(self, name, folder, hallpass_port, backend_port):
+    def __init__(self, name, folder, hallpass_port, backend_port, change=None):
+        """`change` is a text of the recipe and what stands in its place; by default nothing is changed."""
         self.name, self.port = name, free_port()
         files, command = PROXIES[name]
         ports = {LISTENER: self.port, JUDGE: hallpass_port, SERVICE: backend_port}
         for file in files:
             recipe = (RECIPES / file).read_text()
+            if change and change[0] in recipe:
+                recipe, change = recipe.replace(*change), None
             if name == "ingress-nginx":
                 # There is no cluster here: nginx runs with what the controller makes of the manifest.
                 file, recipe = "nginx.conf", ingress.nginx_conf(recipe, JUDGE)
             (folder / file).write_text(re.sub(r"\b(8000|8080|3000)\b", lambda port: str(ports[port[0]]), recipe))
+        assert not change, f"no recipe of {name} has {change}"
         super().__init__(command, folder, {"PATH": os.environ["PATH"], "HOME": str(folder)})
         self.wait_for(self.port)
         # Traefik listens before it knows its routes.

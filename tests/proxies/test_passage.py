@@ -128,6 +128,26 @@ def test_refusals_reach_the_client(proxy, login, backend):
     assert not backend.take()
 
 
+def test_preflights_reach_the_backend_for_operations_that_there_are(proxy, backend):
+    origin = ("Origin", "https://app.example")
+    for path, method, status in [("/items", "POST", 200), ("/admin/stats", "GET", 200), ("/admin/stats", "DELETE", 403), ("/unknown", "GET", 403), ("/items/Special", "GET", 403)]:
+        answer = send(proxy.port, "OPTIONS", path, [origin, ("Access-Control-Request-Method", method)])
+        assert (answer.status, [request.method for request in backend.take()]) == (status, ["OPTIONS"] * (status == 200)), path
+    for headers in [[origin], [("Access-Control-Request-Method", "POST")]]:
+        assert send(proxy.port, "OPTIONS", "/items", headers).status == 403
+        assert not backend.take()
+
+
+def test_requests_without_a_host_are_judged_or_refused(proxy, login, backend):
+    token = ("Authorization", f"Bearer {login('reader')}")
+    answer = exchange(proxy.port, head("GET", "/items", [token], host=None, version="1.0"))
+    assert answer.status == (426 if proxy.name == "envoy" else 200)
+    backend.take()
+    for path in ["/items", "/admin/stats"]:
+        assert exchange(proxy.port, head("GET", path, [token] * (path != "/items"), host=None, version="1.0")).status in (401, 403, 426)
+        assert not backend.take()
+
+
 def test_the_client_is_not_told_who_it_is(proxy, login):
     """The answer of the judge goes to the backend, and that of the backend to the client."""
     answer = send(proxy.port, "GET", "/items", [("Authorization", f"Bearer {login('reader')}")])
