@@ -25,11 +25,8 @@ use crate::{
             guard::{Guard, Verdict},
         },
         forward::{
-<<<<<<< HEAD
             backend_token::{backend_token, nobodys_token},
-=======
             demands::Demands,
->>>>>>> 34230e3 (Refuse a POST whose query names another method, and give the demands of a proxy a file)
             followed_policy::FollowedPolicy,
             header_names::refuse_aliases,
             identity,
