@@ -124,6 +124,16 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>, ledger: &web::Data<Ledger
     config.app_data(ledger.clone()).service(prices).service(greeting).service(invoices);
 }
 
+/// Every operation answers every kind of caller as its `security` says. There is no list of operations to keep.
+#[cfg(test)]
+#[actix_web::test]
+async fn access_is_as_documented() {
+    let gate = hallpass::testing::TestGate::new();
+    let ledger = web::Data::new(Ledger::default());
+    let site = gate.protect(Invoices::openapi(), move |config| register(config, &ledger));
+    hallpass::testing::matrix(&site.expect("the document can be enforced")).await;
+}
+
 #[actix_web::main]
 #[allow(clippy::print_stdout, reason = "shows the port that the system has chosen")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

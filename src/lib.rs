@@ -43,7 +43,7 @@
 //! | [`Principal`], [`Authenticated`] | arguments of handlers: who the request speaks for, and by which scheme |
 //! | [`Role`], [`Scope`], [`Subject`] | what describes a principal; more in [`oauth`] |
 //! | [`Diagnostics`] | everything that has to be fixed in settings, files or the document |
-//! | [`testing`] | a gate for tests: no settings, and credentials for any client |
+//! | [`testing`] | for tests: a gate without settings, credentials for any client, every operation against every caller |
 //!
 //! Handlers are collected by utoipa 6 and utoipa-actix-web 0.2, under actix-web 4: an application depends on the
 //! same. `config.service` takes annotated handlers only; routes that are added in other ways and are not in the

@@ -6,25 +6,38 @@ use crate::{
     diagnostics::printable,
     policy::{
         compiled::Policy,
-        outcome::{Carried, Held, outcome},
+        operation::Operation,
+        outcome::{Carried, Held, Outcome, outcome},
         requirement::Demand,
         scheme::{CredentialKind, Scheme},
     },
 };
 
 /// A kind of caller: what it sends for every scheme that an operation names.
-struct Caller<'p> {
-    title: String,
-    token: Option<Held<'p>>,
+pub(crate) struct Caller<'p> {
+    pub(crate) title: String,
+    pub(crate) token: Option<Held<'p>>,
     /// An API key, which is the secret of Basic too.
-    key: Option<Held<'p>>,
-    /// What it sends is forged.
-    is_forged: bool,
+    pub(crate) key: Option<Held<'p>>,
+    /// It sends a credential for every scheme, and all are forged.
+    pub(crate) is_forged: bool,
 }
 
 impl<'p> Caller<'p> {
     fn new(title: impl Into<String>, token: Option<Held<'p>>, key: Option<Held<'p>>) -> Self {
         Self { title: title.into(), token, key, is_forged: false }
+    }
+
+    /// What an operation answers to it, where it sends what it holds for these schemes only.
+    pub(crate) fn outcome(
+        &self,
+        operation: &Operation,
+        is_sent: impl Fn(&Scheme) -> bool,
+    ) -> Outcome {
+        outcome(&operation.requirement, |scheme| match is_sent(scheme) {
+            true => self.carried(scheme),
+            false => Carried::Nothing,
+        })
     }
 
     fn carried(&self, scheme: &Scheme) -> Carried<'_, 'p> {
@@ -47,16 +60,16 @@ pub(crate) fn markdown(policy: &Policy) -> String {
     let mut text = row("operation".to_owned(), titles);
     text.push_str(&row("---".to_owned(), callers.iter().map(|_| "---".to_owned())));
     for operation in policy.operations() {
-        let statuses = callers.iter().map(|caller| {
-            outcome(&operation.requirement, |scheme| caller.carried(scheme)).status().to_owned()
-        });
+        let statuses =
+            callers.iter().map(|caller| caller.outcome(operation, |_| true).status().to_owned());
         let name = cell(&format!("{} {}", operation.method, operation.path));
         text.push_str(&row(name, statuses));
     }
     text
 }
 
-fn callers(policy: &Policy) -> Vec<Caller<'_>> {
+/// The kinds of callers of a policy: the columns of its matrix.
+pub(crate) fn callers(policy: &Policy) -> Vec<Caller<'_>> {
     let demands = || policy.operations().flat_map(|operation| operation.requirement.demands());
     let sets = |of: fn(&Demand) -> Vec<&str>| {
         let sets = demands().map(|demand| of(demand).into_iter().collect::<BTreeSet<_>>());

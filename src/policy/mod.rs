@@ -17,7 +17,7 @@ pub(crate) mod fuzz_policy;
 pub(crate) mod matrix;
 mod node;
 pub(crate) mod operation;
-mod outcome;
+pub(crate) mod outcome;
 mod path_items;
 pub(crate) mod paths;
 mod readings;

@@ -10,9 +10,9 @@ use crate::policy::{
 
 /// The roles and scopes of a good credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Held<'p> {
-    pub(super) roles: BTreeSet<&'p str>,
-    pub(super) scopes: BTreeSet<&'p str>,
+pub(crate) struct Held<'p> {
+    pub(crate) roles: BTreeSet<&'p str>,
+    pub(crate) scopes: BTreeSet<&'p str>,
 }
 
 impl<'p> Held<'p> {
@@ -33,7 +33,7 @@ pub(super) enum Carried<'c, 'p> {
 
 /// The answer to a request, the most specific last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// 401
     Challenged,
     /// 403

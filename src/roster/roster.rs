@@ -89,6 +89,15 @@ impl Roster {
         Ok((Self::new(RosterEntries { clients, users, issuers }), key))
     }
 
+    /// Lets a key expire.
+    pub(crate) fn with_expiry(mut self, key: &KeyId, expires: Timestamp) -> Self {
+        let keys = self.clients.iter_mut().flat_map(|client| &mut client.keys);
+        for found in keys.filter(|found| found.id == *key) {
+            found.expires = Some(expires);
+        }
+        self
+    }
+
     /// Adds a user, or replaces the one of this name.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ use crate::{
             self,
             pages::{self, Published},
         },
-        routing::route_conflicts::check,
+        routing::route_conflicts::{Routing, check},
     },
 };
 
@@ -216,6 +216,22 @@ impl Site {
                 ),
             })
             .wrap(from_fn(move |request, next| log_access(Arc::clone(&logged), request, next)))
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.guard.policy()
+    }
+
+    /// The handlers that are registered, compared with the policy.
+    ///
+    /// # Errors
+    /// None: the comparison was made when the site was.
+    pub(crate) fn routing(&self) -> Result<Routing, Diagnostics> {
+        check(self.policy(), |config| register(config, &self.pages, &self.operations))
     }
 
     fn register(&self, config: &mut web::ServiceConfig) {

@@ -70,7 +70,10 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],
     &[
         ("serve", &["diagnostics", "store"]),
-        ("testing", &["authority", "config", "diagnostics", "oauth", "roster"]),
+        (
+            "testing",
+            &["authority", "config", "diagnostics", "oauth", "policy", "principal", "roster"],
+        ),
         ("fuzz_requests", &["policy"]),
     ],
 ];

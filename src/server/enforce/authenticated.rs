@@ -28,9 +28,14 @@ pub struct Authenticated {
     pub scheme: Arc<str>,
 }
 
+/// Kept in the extensions of a request whose handler asked in vain who is calling.
+pub(crate) struct NotAuthenticated;
+
 impl Authenticated {
     fn find(request: &HttpRequest) -> Result<Self, Refusal> {
-        request.extensions().get::<Self>().cloned().ok_or_else(|| {
+        let found = request.extensions().get::<Self>().cloned();
+        found.ok_or_else(|| {
+            request.extensions_mut().insert(NotAuthenticated);
             let detail = "This operation needs to know who is calling, and the request is not authenticated.";
             Refusal::new(Code::MissingCredentials, detail).header(WWW_AUTHENTICATE, BEARER)
         })

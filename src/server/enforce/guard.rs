@@ -139,10 +139,6 @@ impl Guard {
         Ok(Self { operations, issuers, unknown: unknown.map_err(counters::diagnostic)?, policy })
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     /// Decides whether a request may pass. Without a handler, where `is_served` says so, the operation is not found and
     /// no credential is read.
     pub(crate) async fn judge(
@@ -169,6 +165,10 @@ impl Guard {
         operation: Option<&'g GuardedOperation>,
     ) -> &'g OperationCounters {
         operation.and_then(|operation| operation.counters.as_ref()).unwrap_or(&self.unknown)
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// As [`Policy::is_ambiguous`].

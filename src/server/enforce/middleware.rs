@@ -28,6 +28,10 @@ use crate::{
     },
 };
 
+/// Kept in the extensions of a request that the guard refused: no handler saw it. Nothing outside of this crate can make
+/// one, so an answer that only looks like a refusal is told apart.
+pub(crate) struct RefusedByGuard;
+
 /// Lets a request pass to its handler if the document allows it. A refusal is an answer like any other: an `Err` would
 /// skip the middleware around this one.
 pub(crate) async fn enforce(
@@ -40,7 +44,10 @@ pub(crate) async fn enforce(
     let Judgement { operation, verdict } = judge(&context, &guard, &request).await;
     let answer = match verdict {
         Ok(verdict) => pass(&context, operation, verdict, request, next).await,
-        Err(refusal) => Ok(refuse(&context, request.into_parts().0, &refusal)),
+        Err(refusal) => {
+            request.extensions_mut().insert(RefusedByGuard);
+            Ok(refuse(&context, request.into_parts().0, &refusal))
+        }
     };
     let status = match &answer {
         Ok(response) => response.status(),

@@ -28,6 +28,8 @@ pub(crate) struct Routing {
     /// The paths whose handlers do not take every request that the document has for them: nothing that is registered
     /// later may take the rest.
     pub(crate) partial: BTreeSet<String>,
+    /// The paths of handlers that the document does not have; requests for them are not found.
+    pub(crate) undocumented: BTreeSet<String>,
 }
 
 /// Compares the router of the application that `register` makes with the policy.
@@ -66,7 +68,11 @@ pub(crate) fn check(
             diagnostics.push(diagnostic.clone());
         }
     }
-    diagnostics.or(Routing { registered, partial })
+    let is_documented =
+        |path: &str| policy.operations().any(|operation| is_same(path, &operation.path));
+    let templates = checker.app.resources.iter().map(|one| one.template.clone());
+    let undocumented = templates.filter(|path| !is_documented(path)).collect();
+    diagnostics.or(Routing { registered, partial, undocumented })
 }
 
 struct Checker<'p> {

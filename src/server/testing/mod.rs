@@ -1,32 +1,33 @@
-//! For the tests of applications: a gate that needs no settings, and credentials for any client.
+//! For the tests of applications: a gate that needs no settings, credentials for any client, and the comparison of an
+//! application with its document.
 //!
-//! Must not know the gates of production: nothing here takes one, so nothing here can open one.
+//! Must not open the gates of production: nothing here takes one, nor a site of one.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{
-    ops::Deref,
-    sync::{Mutex, PoisonError},
-};
+mod access_matrix;
+mod example_path;
+mod test_credentials;
+mod test_roster;
+
+use std::ops::Deref;
 
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::ExposeSecret;
 
 use crate::{
-    authority::issue_request::IssueRequest,
     config::raw_settings::RawSettings,
-    diagnostics::Diagnostics,
-    oauth::{Role, Roles, Scope, Scopes, Subject},
-    roster::{
-        api_key::ApiKey,
-        roster::{LoadedRoster, Roster},
+    roster::roster::Roster,
+    server::{
+        gate::Gate,
+        prepare::prepare_with_roster,
+        testing::test_roster::{TestRoster, loaded},
     },
-    server::{gate::Gate, prepare::prepare_with_roster},
 };
 
-/// The lowest cost of bcrypt: these keys protect nothing.
-const COST: u32 = 4;
+#[doc(inline)]
+pub use access_matrix::{AccessMatrix, Mismatches, matrix};
 
 /// A gate whose signing secret is random and whose roster and state are in memory.
 ///
@@ -66,7 +67,7 @@ const COST: u32 = 4;
 #[derive(Debug)]
 pub struct TestGate {
     gate: Gate,
-    roster: Mutex<Roster>,
+    roster: TestRoster,
 }
 
 impl TestGate {
@@ -84,7 +85,8 @@ impl TestGate {
         }
         let prepared = prepare_with_roster(&raw, Ok(loaded(Roster::default())));
         let gate = prepared.and_then(|prepared| Gate::open(prepared, "http://localhost"));
-        Self { gate: gate.expect("these settings are valid"), roster: Mutex::default() }
+        let gate = gate.expect("these settings are valid");
+        Self { roster: TestRoster::new(&gate.context().authority), gate }
     }
 
     /// An API key of `client` with these roles and scopes; earlier keys and tokens keep theirs.
@@ -92,7 +94,7 @@ impl TestGate {
     /// # Panics
     /// When a name, a role or a scope has a character that it must not have.
     pub fn key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> String {
-        self.add_key(client, roles, scopes).expose().expose_secret().to_owned()
+        self.roster.add_key(client, roles, scopes).expose().expose_secret().to_owned()
     }
 
     /// An access token of `client` with these roles and scopes, as `/login` issues it for an API key.
@@ -100,12 +102,8 @@ impl TestGate {
     /// # Panics
     /// As [`TestGate::key`].
     pub fn token(&self, client: &str, roles: &[&str], scopes: &[&str]) -> String {
-        let key = self.add_key(client, roles, scopes);
-        let now = Timestamp::now();
-        let principal =
-            self.gate.context().authority.authenticate_key(&key, now).expect("a fresh key");
-        let issued = self.gate.context().authority.issue(&principal, IssueRequest::default(), now);
-        issued.expect("it asks for what was granted").token.expose_secret().to_owned()
+        let key = self.roster.add_key(client, roles, scopes);
+        self.roster.token(&self.roster.principal(&key), Timestamp::now())
     }
 
     /// Makes `user` have this password, and these roles and scopes, for operations with `basic` and for `/token`.
@@ -113,37 +111,8 @@ impl TestGate {
     /// # Panics
     /// When a name, a role or a scope has a character that it must not have.
     pub fn user(&self, user: &str, password: &str, roles: &[&str], scopes: &[&str]) {
-        let name = Subject::parse(user).expect("a user's name");
-        let (roles, scopes) = entitlements(roles, scopes);
-        self.change(|roster| {
-            let grown = roster.with_user(&name, &password.into(), roles, scopes, COST);
-            (grown.expect("the system provides randomness"), ())
-        });
+        self.roster.add_user(user, password, roles, scopes);
     }
-
-    fn add_key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
-        let name = Subject::parse(client).expect("a client's name");
-        let (roles, scopes) = entitlements(roles, scopes);
-        self.change(|roster| {
-            let grown = roster.with_client(&name, roles, scopes, COST, Timestamp::now());
-            grown.expect("the system provides randomness")
-        })
-    }
-
-    fn change<T>(&self, change: impl FnOnce(Roster) -> (Roster, T)) -> T {
-        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        let (changed, result) = change(roster.clone());
-        *roster = changed.clone();
-        let authority = &self.gate.context().authority;
-        authority.reload(Ok(loaded(changed)), Timestamp::now()).expect("the roster is valid");
-        result
-    }
-}
-
-fn entitlements(roles: &[&str], scopes: &[&str]) -> (Roles, Scopes) {
-    let roles = roles.iter().map(|role| Role::parse(role).expect("a role")).collect();
-    let scopes = scopes.iter().map(|scope| Scope::parse(scope).expect("a scope")).collect();
-    (roles, scopes)
 }
 
 impl Deref for TestGate {
@@ -152,8 +121,4 @@ impl Deref for TestGate {
     fn deref(&self) -> &Gate {
         &self.gate
     }
-}
-
-fn loaded(roster: Roster) -> LoadedRoster {
-    LoadedRoster { roster, warnings: Diagnostics::default() }
 }

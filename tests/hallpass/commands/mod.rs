@@ -4,6 +4,7 @@ mod check;
 mod closed_pipes;
 mod explain;
 mod explain_files;
+mod explain_matrix;
 mod exposed_files;
 mod hints;
 mod init;

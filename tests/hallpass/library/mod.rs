@@ -1,5 +1,6 @@
 //! The library in applications: their operations, documents and middleware.
 
+mod access_matrix;
 mod combined_credentials;
 mod invoices;
 mod metrics;
