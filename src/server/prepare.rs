@@ -139,7 +139,7 @@ fn prepare_policy(
     if let Some((issuers, own)) = issuers {
         followed_policy::issuers(&file, &policy, issuers, &own)?;
     }
-    let warnings = followed_policy::undeclared(&file, &policy);
+    let warnings = followed_policy::warnings(&file, read, &policy);
     Ok(((followed, file, policy), warnings))
 }
 

@@ -308,6 +308,19 @@ fn check_asks_whether_the_roster_has_the_issuers_of_the_file() {
 }
 
 #[test]
+fn a_file_that_everybody_may_write_is_warned_about() {
+    let folder = Folder::new();
+    folder.run("init").success();
+    folder.write("shop.json", &document().to_string());
+    let check = || folder.run_with(&[("HALLPASS_POLICY", "shop.json")], "check").success().out;
+    folder.set_mode("shop.json", 0o664);
+    assert!(!check().contains("may write it"));
+    folder.set_mode("shop.json", 0o666);
+    let told = check();
+    assert!(told.contains("may write it (mode 0666): `chmod o-w shop.json` (a warning)"), "{told}");
+}
+
+#[test]
 fn the_file_is_checked_beside_wrong_settings() {
     let folder = Folder::new();
     folder.run("init").success();

@@ -32,7 +32,7 @@ pub(crate) struct FollowedPolicy {
 #[derive(Debug)]
 pub(crate) struct Reloaded {
     pub(crate) changes: Vec<Change>,
-    /// As [`undeclared`].
+    /// As [`warnings`].
     pub(crate) warnings: Diagnostics,
 }
 
@@ -72,11 +72,13 @@ pub(crate) fn issuers(
     })
 }
 
-/// The operations that are denied because the document does not say what they require.
-pub(crate) fn undeclared(file: &PolicySettings, policy: &Policy) -> Diagnostics {
+/// That everybody may write the file, and the operations that are denied because it does not say what they require.
+pub(crate) fn warnings(file: &PolicySettings, read: &FileRead, policy: &Policy) -> Diagnostics {
     let what =
         "has no `security` and is denied: declare it, or set HALLPASS_POLICY_UNDECLARED=public";
     let mut found = Diagnostics::default();
+    let writable = read.iter().map(|content| content.check_permissions(&file.path));
+    writable.filter_map(Result::err).for_each(|diagnostic| found.push(diagnostic));
     for operation in policy.undeclared() {
         let operation = format!("{} {}", operation.method, operation.path);
         found.push(diagnostic(file, &operation, what));
@@ -120,7 +122,7 @@ impl FollowedPolicy {
         let guard = Arc::new(guard?);
         let before = self.guard.swap(Arc::clone(&guard));
         let changes = changes(before.policy(), guard.policy());
-        Ok(Reloaded { changes, warnings: undeclared(&self.file, guard.policy()) })
+        Ok(Reloaded { changes, warnings: warnings(&self.file, read, guard.policy()) })
     }
 }
 
