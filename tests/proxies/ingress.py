@@ -10,7 +10,7 @@ def nginx_conf(manifest, hallpass):
     ingress, *maps = yaml.safe_load_all(manifest)
     headers = {f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["data"] for item in maps}
     annotations = {name.removeprefix(PREFIX): value for name, value in ingress["metadata"]["annotations"].items()}
-    known = {"auth-url", "auth-response-headers", "auth-proxy-set-headers", "proxy-body-size"}
+    known = {"auth-url", "auth-response-headers", "auth-proxy-set-headers", "proxy-body-size", "proxy-buffer-size"}
     assert set(annotations) == known, annotations
     assert annotations["auth-url"] == f"http://hallpass.default.svc.cluster.local:{hallpass}/verify"
     (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
@@ -30,6 +30,8 @@ http {{
     server {{
         listen 127.0.0.1:8000;
         client_max_body_size {annotations["proxy-body-size"]};
+        proxy_buffer_size {annotations["proxy-buffer-size"]};
+        proxy_buffers 4 {annotations["proxy-buffer-size"]};
         location = /_external-auth-Lw-Prefix {{
             internal;
             proxy_pass_request_body off;

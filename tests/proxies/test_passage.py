@@ -168,12 +168,14 @@ def test_a_logout_is_seen_at_once(proxy, hallpass, backend):
 def test_a_revoked_key_is_refused_with_its_tokens(proxy, hallpass, backend):
     client = f"leaver-{proxy.name}"
     key = hallpass.run("key", "add", client, "--cost", "4")
+    hallpass.reload()
     header = ("X-API-Key", key)
     until("the roster is read", lambda: send(proxy.port, "GET", "/items", [header]).status == 200)
     login = send(hallpass.port, "POST", "/login", [header])
     token = ("Authorization", f"Bearer {json.loads(login.body)['access_token']}")
     assert send(proxy.port, "GET", "/items", [token]).status == 200
     hallpass.run("key", "revoke", key[3:15])
+    hallpass.reload()
     until("the roster is read", lambda: send(proxy.port, "GET", "/items", [header]).status == 401)
     backend.take()
     assert send(proxy.port, "GET", "/items", [token]).status == 401
