@@ -1,6 +1,6 @@
 //! Path templates: parsing, matching, ordering (OpenAPI 3.1 §4.8.8, Paths Object).
 
-use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap, str::Split};
 
 use actix_router::Quoter;
 use percent_encoding::percent_decode_str;
@@ -115,11 +115,6 @@ impl Template {
         Ok(Self(segments?))
     }
 
-    /// `path` has as many segments as the template.
-    fn matches(&self, path: &str) -> bool {
-        self.0.iter().zip(path.split('/')).all(|(segment, text)| segment.matches(text))
-    }
-
     /// A path that both match, for two of the same length.
     fn crossing(&self, other: &Self) -> Option<String> {
         let pairs = || self.0.iter().zip(&other.0);
@@ -141,7 +136,7 @@ impl Template {
     }
 
     /// Sorts more specific templates first: by segment, literals before patterns, then more literal characters.
-    fn rank(&self) -> Vec<(bool, Reverse<usize>)> {
+    pub(super) fn rank(&self) -> Vec<(bool, Reverse<usize>)> {
         self.0.iter().map(Segment::rank).collect()
     }
 }
@@ -227,17 +222,31 @@ fn is_dot_segment(segment: &str) -> bool {
             .any(|part| part == "." || part == "..")
 }
 
-fn count(path: &str) -> usize {
-    path.bytes().filter(|byte| *byte == b'/').count() + 1
-}
-
 /// An index of the path templates of a document.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     templates: Vec<Template>,
     concrete: HashMap<String, usize>,
-    /// The positions of templates with parameters, by number of segments, more specific ones first.
-    templated: HashMap<usize, Vec<usize>>,
+    /// The templates with parameters as a tree of segments, the root first.
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Where the literal segments behind this node lead to.
+    literals: HashMap<String, usize>,
+    /// Where the segments with parameters behind this node lead to.
+    patterns: Vec<(Segment, usize)>,
+    /// The template that ends here.
+    end: Option<Match>,
+}
+
+/// Of several templates that match, the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Match {
+    /// The place of the template among all, more specific ones first.
+    order: usize,
+    position: usize,
 }
 
 impl Paths {
@@ -245,26 +254,37 @@ impl Paths {
     pub(super) fn new(templates: impl IntoIterator<Item = Template>) -> Self {
         let templates: Vec<_> = templates.into_iter().collect();
         let mut concrete = HashMap::new();
-        let mut templated: HashMap<_, Vec<_>> = HashMap::new();
+        let mut templated = Vec::new();
         for (position, template) in templates.iter().enumerate() {
             match template.concrete() {
                 Some(path) => drop(concrete.insert(path, position)),
-                None => templated.entry(template.0.len()).or_default().push(position),
+                None => templated.push((template, position)),
             }
         }
-        for positions in templated.values_mut() {
-            positions.sort_by_cached_key(|at| templates.get(*at).map(Template::rank));
+        templated.sort_by_cached_key(|(template, _)| template.rank());
+        let mut nodes = vec![Node::default()];
+        for (order, (template, position)) in templated.into_iter().enumerate() {
+            let end = template.0.iter().fold(0, |at, segment| step(&mut nodes, at, segment));
+            if let Some(node) = nodes.get_mut(end) {
+                node.end.get_or_insert(Match { order, position });
+            }
         }
-        Self { templates, concrete, templated }
+        Self { templates, concrete, nodes }
     }
 
     /// The position of the template that matches a decoded path.
     pub(super) fn find(&self, path: &str) -> Option<usize> {
-        self.concrete.get(path).copied().or_else(|| {
-            let positions = self.templated.get(&count(path))?;
-            let matches = |at: &&usize| self.template(**at).is_some_and(|it| it.matches(path));
-            positions.iter().find(matches).copied()
-        })
+        let templated = || self.best(0, path.split('/')).map(|found| found.position);
+        self.concrete.get(path).copied().or_else(templated)
+    }
+
+    /// The most specific template that matches the rest of a path behind a node.
+    fn best(&self, at: usize, mut rest: Split<'_, char>) -> Option<Match> {
+        let node = self.nodes.get(at)?;
+        let Some(text) = rest.next() else { return node.end };
+        let patterns = node.patterns.iter().filter(|(segment, _)| segment.matches(text));
+        let behind = node.literals.get(text).into_iter().chain(patterns.map(|(_, to)| to));
+        behind.filter_map(|to| self.best(*to, rest.clone())).min()
     }
 
     /// Whether the template at a position goes before the one at another in every segment where they differ.
@@ -279,4 +299,24 @@ impl Paths {
     fn template(&self, position: usize) -> Option<&Template> {
         self.templates.get(position)
     }
+}
+
+/// The node behind a segment, made if it is not there.
+fn step(nodes: &mut Vec<Node>, at: usize, segment: &Segment) -> usize {
+    let next = nodes.len();
+    let Some(node) = nodes.get_mut(at) else { return at };
+    let to = match segment.literal() {
+        Some(literal) => *node.literals.entry(literal.to_owned()).or_insert(next),
+        None => match node.patterns.iter().find(|(known, _)| known == segment) {
+            Some((_, to)) => *to,
+            None => {
+                node.patterns.push((segment.clone(), next));
+                next
+            }
+        },
+    };
+    if to == next {
+        nodes.push(Node::default());
+    }
+    to
 }

@@ -1,9 +1,14 @@
 //! Documents of other services as they are read.
 
+use serde_json::{Value, json};
+
 use crate::{
     diagnostics::Diagnostics,
     policy::{
-        compile_options::Undeclared, compiled::Policy, document_file::compile, tests::external,
+        compile_options::Undeclared,
+        compiled::Policy,
+        document_file::compile,
+        tests::{document, external, template},
     },
 };
 
@@ -89,4 +94,62 @@ fn diagnostics_have_the_line_of_what_is_wrong() {
         "\u{feff}{\n\"openapi\": \"3.1.0\",\n\"paths\": {\"/a\": {\n\"get\": {\"security\":\n5}}}}";
     assert_refused(json, "a.yaml:5: GET /a (#/paths/~1a/get/security): is a number");
     assert_refused("openapi: 3.1.0\n", "a.yaml:1: document (#): has no `paths`");
+}
+
+/// A document of 10,000 operations and 11 MB, with what such documents have besides: descriptions, parameters, schemas.
+fn large(security: &Value) -> Vec<u8> {
+    let text =
+        "Lists what the authenticated user may see, and more of it with more scopes. ".repeat(4);
+    let operation = |method: &str, at: usize| {
+        json!({
+            "operationId": format!("{method}-{at}"),
+            "summary": "Does what it says",
+            "description": text,
+            "parameters": [
+                { "$ref": "#/components/parameters/owner" },
+                { "name": "id", "in": "path", "required": true, "schema": { "type": "integer" } },
+            ],
+            "security": security,
+            "responses": { "200": { "description": "OK", "content": { "application/json": {
+                "schema": { "$ref": format!("#/components/schemas/s{at}") },
+            } } } },
+        })
+    };
+    let path = |at: usize| match at % 2 {
+        0 => format!("/projects/{{owner}}/kind{at}/{{id}}"),
+        _ => format!("/{{owner}}/kind{at}/all"),
+    };
+    let item = |at: usize| {
+        let methods = ["get", "put", "post", "delete"];
+        methods.map(|method| (method.to_owned(), operation(method, at))).into_iter().collect()
+    };
+    let paths = (0..2500).map(|at| (path(at), Value::Object(item(at))));
+    let schema = |at: usize| {
+        let property = json!({ "type": "string", "description": "What it is", "example": "text" });
+        let properties = (0..20).map(|field| (format!("field_{field}"), property.clone()));
+        let schema = json!({ "type": "object", "properties": Value::Object(properties.collect()) });
+        (format!("s{at}"), schema)
+    };
+    let mut document = document("3.1.0", Value::Object(paths.collect()));
+    document["components"]["parameters"] =
+        json!({ "owner": { "name": "owner", "in": "path", "required": true } });
+    document["components"]["schemas"] = Value::Object((0..2500).map(schema).collect());
+    serde_json::to_vec(&document).unwrap()
+}
+
+#[test]
+fn a_document_of_ten_thousand_operations_is_read_and_searched() {
+    let bytes = large(&json!([{ "bearer": ["admin"] }, { "apiKey": [] }]));
+    assert!((10_000_000..12_000_000).contains(&bytes.len()), "{}", bytes.len());
+    let policy = compile("large.json", &bytes, &external(Undeclared::Deny))
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(policy.operations().count(), 10_000);
+    for (path, wanted) in [
+        ("/projects/a/kind2498/7", "/projects/{owner}/kind2498/{id}"),
+        ("/projects/kind1/all", "/{owner}/kind1/all"),
+        ("/a/kind2499/all", "/{owner}/kind2499/all"),
+    ] {
+        assert_eq!(template(&policy, path), Some(wanted), "{path}");
+    }
+    assert_eq!(template(&policy, "/a/kind2500/all"), None);
 }

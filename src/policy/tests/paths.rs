@@ -289,3 +289,43 @@ fn the_matcher_agrees_with_the_router() {
     }
     assert!(matched > 1_000, "the generator must find matches, not only {matched}");
 }
+
+#[test]
+fn the_most_specific_of_all_templates_that_match_is_found() {
+    let mut random = StdRng::seed_from_u64(8);
+    let segments = ["a", "b", "ab", "{}", "{}", "a{}", "{}a", "{}b", "a{}b", "{}.{}"];
+    let mut several = 0;
+    for _ in 0..1000 {
+        let mut templates: Vec<Template> = Vec::new();
+        for _ in 0..random.random_range(1..12) {
+            let count = random.random_range(1..=3);
+            let text: String = (0..count)
+                .map(|_| format!("/{}", segments[random.random_range(0..segments.len())]))
+                .collect();
+            let parts = text.split("{}").enumerate();
+            let named = parts.fold(String::new(), |all, (at, part)| match at {
+                0 => part.to_owned(),
+                _ => format!("{all}{{p{at}}}{part}"),
+            });
+            let template = Template::parse(&named).unwrap();
+            if !templates.contains(&template) {
+                templates.push(template);
+            }
+        }
+        let all = Paths::new(templates.clone());
+        let alone: Vec<_> = templates.iter().map(|one| Paths::new([one.clone()])).collect();
+        for _ in 0..30 {
+            let texts = ["a", "b", "ab", "aab", "a.b", "", "c"];
+            let path: String = (0..random.random_range(1..=3))
+                .map(|_| format!("/{}", texts[random.random_range(0..texts.len())]))
+                .collect();
+            let matching: Vec<_> =
+                (0..templates.len()).filter(|at| alone[*at].find(&path).is_some()).collect();
+            several += usize::from(matching.len() > 1);
+            // The first of several that are equally specific.
+            let wanted = matching.into_iter().min_by_key(|at| templates[*at].rank());
+            assert_eq!(all.find(&path), wanted, "{path}: {templates:?}");
+        }
+    }
+    assert!(several > 500, "{several}");
+}
