@@ -1,6 +1,6 @@
 //! The metrics of a process, as Prometheus reads them: what was counted, and what can be looked up at the moment.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -77,6 +77,9 @@ fn gather(context: &Context) -> Result<Vec<MetricFamily>> {
     let state = Registry::new();
     build(&state)?;
     roster(&state, authority, context.counters.started)?;
+    let broken = context.is_policy_broken.load(Ordering::Relaxed).into();
+    let help = "1 while the policy file is broken and an older policy is enforced, else 0.";
+    gauge(&state, "hallpass_policy_broken", help, broken)?;
     keys(&state, authority, now)?;
     caches(&state, authority)?;
     hashing(&state, &context.secrets)?;

@@ -157,8 +157,9 @@ fn yaml_is_read_too() {
 
 #[test]
 fn the_file_is_followed_and_a_broken_one_changes_nothing() {
-    let server = server(&document().to_string(), &[]);
+    let server = server(&document().to_string(), &[metrics::ON]);
     let file = server.dir.path().join("shop.json");
+    let broken = || metrics::scrape(&server).value("hallpass_policy_broken", &[]);
     let health = || server.anonymous().get("/health/ready").expect(200).json()["status"].clone();
     assert_eq!(status(&server, "", "GET", "/api/items"), 401);
     let mut changed = document();
@@ -170,11 +171,11 @@ fn the_file_is_followed_and_a_broken_one_changes_nothing() {
     fs::write(&file, &changed.to_string()[..200]).unwrap();
     server.log_until("the fault", |log| log.contains("the policy was not reloaded"));
     assert_eq!(status(&server, "", "GET", "/api/items"), 200);
-    assert_eq!(health(), "degraded");
+    assert_eq!((health(), broken()), (json!("degraded"), Some(1.0)));
     fs::write(&file, document().to_string()).unwrap();
     server.log_until("the corrected policy", |log| log.matches("reloaded the policy").count() == 2);
     assert_eq!(status(&server, "", "GET", "/api/items"), 401);
-    assert_eq!(health(), "ok");
+    assert_eq!((health(), broken()), (json!("ok"), Some(0.0)));
 }
 
 /// The lines of the log that tell what a reload changed, from their level on.
