@@ -30,6 +30,8 @@ pub(crate) struct Policy {
 /// The operations of one path template.
 #[derive(Debug)]
 pub(super) struct Item {
+    /// Its template with the base path in front; without an operation, the names of the parameters are numbers.
+    pub(super) path: String,
     pub(super) operations: Vec<Operation>,
     /// The value of `Allow`.
     allow: String,
@@ -54,8 +56,10 @@ impl Policy {
     /// skipped.
     pub(crate) fn compile(document: &Value, options: &CompileOptions) -> Result<Self, Diagnostics> {
         let (path_items, schemes) = path_items::read(document, options)?;
-        let item = |PathItem { template, operations }| {
-            (template, Item { allow: allow(&operations), operations })
+        let item = |PathItem { template, operations }: PathItem| {
+            let first = operations.first();
+            let path = first.map_or_else(|| template.numbered(), |one| one.path.clone());
+            (template, Item { path, allow: allow(&operations), operations })
         };
         let (templates, items): (Vec<_>, _) = path_items.into_iter().map(item).unzip();
         let readings = Readings::new(&templates);
@@ -110,6 +114,11 @@ impl Policy {
             Some(item) => item.find(method),
             None => self.find(method, &decoded(path)),
         }
+    }
+
+    /// The templates in document order, those without an operation too: they take paths from others.
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter()
     }
 
     /// All operations in document order, without those of TRACE.

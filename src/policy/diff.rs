@@ -91,7 +91,17 @@ pub(crate) fn changes(old: &Policy, new: &Policy) -> Vec<Change> {
                 found.push(Comparison::new(method, template));
             }
             if let Some(comparison) = found.get_mut(at) {
-                comparison.add(met(before, method), met(after, method));
+                let (before, after) = (met(before, method), met(after, method));
+                // An operation that both documents have gets or loses requests where another template takes their path
+                // without their method in one of them.
+                let is_in =
+                    |policy, one: Option<&Operation>| one.is_some_and(|one| has(policy, one));
+                let pair = match (before, after) {
+                    (None, Some(_)) if !is_in(old, after) => None,
+                    (Some(_), None) if !is_in(new, before) => None,
+                    _ => Some((demanded(before), demanded(after))),
+                };
+                comparison.add(before, after, pair);
             }
         }
     }
@@ -105,17 +115,29 @@ fn met<'p>(item: Option<&'p Item>, method: &str) -> Option<&'p Operation> {
     }
 }
 
+/// What a request must meet; without an operation it is refused.
+fn demanded(operation: Option<&Operation>) -> &Requirement {
+    operation.map_or(&Requirement::Denied, |operation| &operation.requirement)
+}
+
+/// Whether a policy has the operation, whatever it demands and however its parameters are named.
+fn has(policy: &Policy, operation: &Operation) -> bool {
+    let item = paths::generic(&operation.path).and_then(|sample| policy.item(&sample));
+    met(item, &operation.method).is_some_and(|found| {
+        found.method == operation.method && paths::is_same(&found.path, &operation.path)
+    })
+}
+
 /// A path for each set of paths that go to the same template of `old` and the same of `new`, and the template by whose
 /// name people know it.
 fn samples<'p>(old: &'p Policy, new: &'p Policy) -> Vec<(String, &'p str)> {
-    let templates = |policy: &'p Policy| {
-        let mut templates: Vec<_> = policy.operations().map(|one| one.path.as_str()).collect();
-        templates.dedup();
-        templates
-    };
-    let (before, after) = (templates(old), templates(new));
-    let named = after.iter().chain(&before);
-    let named = named.filter_map(|path| Some((paths::generic(path)?, *path)));
+    let paths =
+        |policy: &'p Policy| policy.items().map(|item| item.path.as_str()).collect::<Vec<_>>();
+    let (before, after) = (paths(old), paths(new));
+    let (named, empty): (Vec<_>, Vec<_>) =
+        new.items().chain(old.items()).partition(|item| !item.operations.is_empty());
+    let named = named.into_iter().chain(empty);
+    let named = named.filter_map(|item| Some((paths::generic(&item.path)?, item.path.as_str())));
     let crossings = paths::crossings(&before, &after);
     let mut seen = HashSet::new();
     named.chain(crossings).filter(|(sample, _)| seen.insert(sample.clone())).collect()
@@ -137,9 +159,13 @@ impl<'p> Comparison<'p> {
         Self { method, template, before, after, is_weaker: false, is_stronger: false }
     }
 
-    fn add(&mut self, before: Option<&'p Operation>, after: Option<&'p Operation>) {
-        let pair =
-            before.zip(after).map(|(before, after)| (&before.requirement, &after.requirement));
+    /// Adds what the requests for a path met and meet, and the requirements to compare, if there is something to compare.
+    fn add(
+        &mut self,
+        before: Option<&'p Operation>,
+        after: Option<&'p Operation>,
+        pair: Option<(&Requirement, &Requirement)>,
+    ) {
         let is_weaker = pair.is_some_and(|(before, after)| admits_more(before, after));
         let is_stronger = pair.is_some_and(|(before, after)| admits_more(after, before));
         let is_first = self.before.is_none() && self.after.is_none();
@@ -174,6 +200,19 @@ impl<'p> Comparison<'p> {
             && paths::generic(&operation.path) == paths::generic(self.template)
     }
 
+    /// The operation that takes the requests, where it is another one.
+    fn by(&self, operation: &Operation) -> String {
+        match self.is_named_as(operation) {
+            true => String::new(),
+            false => format!(" (by {} {})", operation.method, operation.path),
+        }
+    }
+
+    /// What stands for an operation that is not there, beside the one that is.
+    fn none(&self, other: &Operation) -> &'static str {
+        if self.is_named_as(other) { "no operation for some paths" } else { "no operation" }
+    }
+
     fn what(&self) -> String {
         match (self.before, self.after) {
             (Some(before), Some(after)) => {
@@ -185,11 +224,23 @@ impl<'p> Comparison<'p> {
                 if was == is {
                     (was, is) = tell(true);
                 }
-                let judged = |one: &Operation| match self.is_named_as(one) {
-                    true => String::new(),
-                    false => format!(" (by {} {})", one.method, one.path),
-                };
-                format!("{was}{} -> {is}{}", judged(before), judged(after))
+                format!("{was}{} -> {is}{}", self.by(before), self.by(after))
+            }
+            (Some(before), None) if self.is_stronger => {
+                format!(
+                    "{}{} -> {}",
+                    text(&before.requirement, false),
+                    self.by(before),
+                    self.none(before)
+                )
+            }
+            (None, Some(after)) if self.is_weaker => {
+                format!(
+                    "{} -> {}{}",
+                    self.none(after),
+                    text(&after.requirement, false),
+                    self.by(after)
+                )
             }
             (Some(one), None) | (None, Some(one)) => {
                 // Whoever reads `public` looks for it, also where credentials are optional.

@@ -115,6 +115,22 @@ impl Template {
         Ok(Self(segments?))
     }
 
+    /// The template with numbers for the names of its parameters.
+    pub(super) fn numbered(&self) -> String {
+        let mut numbers = 1..;
+        let mut written = |segment: &Segment| {
+            let mut text = String::new();
+            for (at, literal) in segment.0.iter().enumerate() {
+                if at > 0 {
+                    text.extend(numbers.next().map(|number: usize| format!("{{{number}}}")));
+                }
+                text.push_str(literal);
+            }
+            text
+        };
+        self.0.iter().map(&mut written).collect::<Vec<_>>().join("/")
+    }
+
     /// A path that both match, for two of the same length.
     fn crossing(&self, other: &Self) -> Option<String> {
         let pairs = || self.0.iter().zip(&other.0);

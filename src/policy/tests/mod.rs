@@ -1,14 +1,18 @@
 //! Tests of the compiled policy as a whole.
 
 mod base_path;
+mod contract;
 mod decision;
 mod diff;
+mod differential;
+mod differential_diff;
 mod document_file;
 mod explanation;
 mod mutations;
 mod outcome;
 mod path_items;
 mod paths;
+mod random_documents;
 mod requirement;
 mod security;
 
