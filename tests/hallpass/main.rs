@@ -44,6 +44,7 @@ mod state_file;
 mod tls;
 mod undocumented_routes;
 mod verify;
+mod verify_differential;
 mod verify_policy;
 mod verify_report;
 mod verify_token;
