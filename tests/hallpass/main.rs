@@ -39,6 +39,7 @@ mod random_requests;
 mod rate_limit;
 mod rooms;
 mod roster_reload;
+mod services;
 mod shutdown;
 mod state_file;
 mod tls;
