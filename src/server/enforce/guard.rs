@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 
 use crate::{
     diagnostics::Diagnostics,
@@ -12,7 +12,7 @@ use crate::{
         decision::{Authentications, Decision, Evaluation},
         operation::Operation,
         requirement::Requirement,
-        scheme::{Location, SchemeKind},
+        scheme::{Location, Scheme, SchemeKind},
     },
     server::{
         context::Context,
@@ -45,6 +45,8 @@ pub(crate) struct Guard {
     operations: Vec<GuardedOperation>,
     issuers: SchemeIssuers,
     unknown: OperationCounters,
+    /// The headers that hold API keys.
+    pub(crate) key_headers: Vec<HeaderName>,
 }
 
 /// An operation, and what is known of it before a request for it arrives.
@@ -136,7 +138,9 @@ impl Guard {
         context: &Context,
     ) -> Result<Self, Diagnostics> {
         let unknown = OperationCounters::for_unknown(&context.counters);
-        Ok(Self { operations, issuers, unknown: unknown.map_err(counters::diagnostic)?, policy })
+        let unknown = unknown.map_err(counters::diagnostic)?;
+        let key_headers = policy.schemes().iter().filter_map(|scheme| key_header(scheme)).collect();
+        Ok(Self { operations, issuers, unknown, key_headers, policy })
     }
 
     /// Decides whether a request may pass. Without a handler, where `is_served` says so, the operation is not found and
@@ -209,14 +213,6 @@ impl Guard {
         self.find(method, path).or_else(|_| self.find("GET", path)).ok()
     }
 
-    /// The headers that hold API keys.
-    pub(crate) fn key_headers(&self) -> impl Iterator<Item = &str> {
-        self.policy.schemes().iter().filter_map(|scheme| match &scheme.kind {
-            SchemeKind::ApiKey { location: Location::Header, name } => Some(name.as_str()),
-            _ => None,
-        })
-    }
-
     fn find(&self, method: &str, path: &str) -> Result<&GuardedOperation, Refusal> {
         match self.policy.find(method, path) {
             Lookup::Operation(operation) => {
@@ -274,6 +270,16 @@ impl Guard {
                 Err(challenge::forbid(forbidden, requirement, &authentications))
             }
         }
+    }
+}
+
+/// The header that holds the key of a scheme; a name that no header can have is never sent.
+fn key_header(scheme: &Scheme) -> Option<HeaderName> {
+    match &scheme.kind {
+        SchemeKind::ApiKey { location: Location::Header, name } => {
+            HeaderName::from_bytes(name.as_bytes()).ok()
+        }
+        _ => None,
     }
 }
 

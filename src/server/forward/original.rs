@@ -3,21 +3,31 @@
 //! Proxies write one family of headers and pass on the others as the client sent them, so every source that is there
 //! must say the same: to prefer one of them would let the client choose what is judged.
 
-use actix_web::http::{Method, header::HeaderMap};
+use actix_web::http::{
+    Method,
+    header::{HeaderMap, HeaderName},
+};
 
 use crate::server::{
     forward::original_path::{Rejected, split},
     http::endpoints::VERIFY,
 };
 
-const URL: &str = "x-original-url";
-const TARGETS: [&str; 2] = ["x-forwarded-uri", "x-original-uri"];
-const METHODS: [&str; 2] = ["x-forwarded-method", "x-original-method"];
+static URL: HeaderName = HeaderName::from_static("x-original-url");
+static TARGETS: [HeaderName; 2] =
+    [HeaderName::from_static("x-forwarded-uri"), HeaderName::from_static("x-original-uri")];
+static METHODS: [HeaderName; 2] =
+    [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
 /// Frameworks take the method of these in place of the request's own.
-const METHOD_OVERRIDES: [&str; 3] =
-    ["x-http-method-override", "x-http-method", "x-method-override"];
+static METHOD_OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+];
 /// Frameworks take the path of this in place of the request's own.
-const REWRITE_URL: &str = "x-rewrite-url";
+static REWRITE_URL: HeaderName = HeaderName::from_static("x-rewrite-url");
+static HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static SCHEME: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The request that a proxy asks about.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,15 +66,20 @@ impl<'r> Asked<'r> {
         headers: &'r HeaderMap,
     ) -> Result<Self, Rejected> {
         let embedded = embedded(target);
-        let url = only(headers, URL)?;
+        let url = only(headers, &URL)?;
         let target = agreed(
-            [embedded, url.map(target_of), only(headers, TARGETS[0])?, only(headers, TARGETS[1])?],
+            [
+                embedded,
+                url.map(target_of),
+                only(headers, &TARGETS[0])?,
+                only(headers, &TARGETS[1])?,
+            ],
             "no header says which path is asked about",
             "headers differ about the path that is asked about",
         )?;
         let own_method = embedded.map(|_| method.as_str());
         let method = agreed(
-            [own_method, only(headers, METHODS[0])?, only(headers, METHODS[1])?, None],
+            [own_method, only(headers, &METHODS[0])?, only(headers, &METHODS[1])?, None],
             "no header says which method is asked about",
             "headers differ about the method that is asked about",
         )?;
@@ -95,8 +110,8 @@ impl<'r> Original<'r> {
             return Err("the query replaces the method by another one");
         }
         let origin = url.and_then(origin_of);
-        let host = only(headers, "x-forwarded-host")?;
-        let scheme = only(headers, "x-forwarded-proto")?;
+        let host = only(headers, &HOST)?;
+        let scheme = only(headers, &SCHEME)?;
         Ok(Self {
             method,
             path,
@@ -108,7 +123,7 @@ impl<'r> Original<'r> {
 }
 
 /// The one value of a header, if it is there.
-fn only<'r>(headers: &'r HeaderMap, name: &str) -> Result<Option<&'r str>, Rejected> {
+fn only<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<Option<&'r str>, Rejected> {
     let mut values = headers.get_all(name);
     let first = values.next();
     if values.next().is_some() {
@@ -131,13 +146,13 @@ fn agreed(
 
 /// What would make a framework run something else than what is judged.
 fn refuse_overrides(headers: &HeaderMap, method: &str, target: &str) -> Result<(), Rejected> {
-    for name in METHOD_OVERRIDES {
+    for name in &METHOD_OVERRIDES {
         if headers.get_all(name).any(|value| value.as_bytes() != method.as_bytes()) {
             return Err("a header replaces the method by another one");
         }
     }
     let is_same = |text: &str| target_of(text) == target;
-    let mut rewritten = headers.get_all(REWRITE_URL);
+    let mut rewritten = headers.get_all(&REWRITE_URL);
     if !rewritten.all(|value| std::str::from_utf8(value.as_bytes()).is_ok_and(is_same)) {
         return Err("a header replaces the path by another one");
     }
@@ -173,7 +188,7 @@ fn origin_of(url: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! `/verify`: whether the request that a proxy asks about may pass.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -104,10 +104,10 @@ pub(crate) async fn answer(
     };
     let verdict = verdict.map_err(restrict);
     let reason = match &verdict {
-        Ok((Sender::Known(_), _)) => "authenticated".to_owned(),
-        Ok((Sender::Anonymous, _)) => "anonymous".to_owned(),
-        Ok((Sender::Preflight, _)) => "preflight".to_owned(),
-        Err(refusal) => refusal.told_code(),
+        Ok((Sender::Known(_), _)) => "authenticated".into(),
+        Ok((Sender::Anonymous, _)) => "anonymous".into(),
+        Ok((Sender::Preflight, _)) => "preflight".into(),
+        Err(refusal) => Cow::Owned(refusal.told_code()),
     };
     let request = request.into_parts().0;
     let asked = guard.operation_at(request.method().as_str(), VERIFY);
@@ -256,7 +256,7 @@ fn read<'r>(
     let asked = Asked::read(request.method(), target, headers)?;
     let (method, path) = (asked.method.clone(), asked.path().to_owned());
     request.extensions_mut().insert(ForwardedRequest { method, path });
-    refuse_aliases(headers, || guard.key_headers())?;
+    refuse_aliases(headers, &guard.key_headers)?;
     Ok((Original::read(asked, headers)?, Demands::read(target)?))
 }
 
@@ -301,7 +301,7 @@ fn is_joined(headers: &HeaderMap, guard: &Guard) -> bool {
         scheme.eq_ignore_ascii_case(b"beare") || scheme.eq_ignore_ascii_case(b"basic")
     };
     let mut authorizations = headers.get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let mut keys = guard.key_headers().flat_map(|name| headers.get_all(name));
+    let mut keys = guard.key_headers.iter().flat_map(|name| headers.get_all(name));
     authorizations.any(|line| line.contains(&b',') && line.split(|byte| *byte == b',').any(is_ours))
         || keys.any(|key| key.as_bytes().contains(&b','))
 }
