@@ -2,7 +2,7 @@
 -- To change: the address of hallpass, which must be an IP address or a name in /etc/hosts.
 
 local question = "http://127.0.0.1:8080/verify"
-local milliseconds = 5000
+local milliseconds = 10000
 
 local identity = {
     "x-hallpass-subject",

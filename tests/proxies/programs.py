@@ -108,7 +108,11 @@ class Hallpass(Program):
         } | settings
         self.keys = {name: self.run("key", "add", name, "--cost", "4", *more) for name, more in self.CLIENTS.items()}
         self.port = free_port()
-        super().__init__([HALLPASS, "serve", "--bind", f"127.0.0.1:{self.port}"], folder, self.environment)
+        self.start()
+
+    def start(self):
+        """Starts it, also again after `kill`."""
+        super().__init__([HALLPASS, "serve", "--bind", f"127.0.0.1:{self.port}"], self.folder, self.environment)
         self.wait_for(self.port)
 
     def run(self, *arguments):

@@ -1,6 +1,8 @@
 """What passes through a proxy passes whole, and what may not pass any more is refused at once."""
 
+import concurrent.futures
 import json
+import signal
 
 import pytest
 from conftest import fresh_token
@@ -189,10 +191,10 @@ def own(request, proxy, tmp_path, backend):
     (tmp_path / "proxy").mkdir()
     programs = []
 
-    def start(**settings):
+    def start(change=None, **settings):
         server = Hallpass(tmp_path / "hallpass", **settings)
         programs.append(server)
-        program = Proxy(proxy.name, tmp_path / "proxy", server.port, backend.port)
+        program = Proxy(proxy.name, tmp_path / "proxy", server.port, backend.port, change)
         programs.append(program)
         return server, program
 
@@ -201,7 +203,7 @@ def own(request, proxy, tmp_path, backend):
         program.stop()
 
 
-def test_without_hallpass_everything_is_refused(own, proxy, backend):
+def test_without_hallpass_everything_is_refused_until_it_is_back(own, proxy, backend):
     server, program = own()
     key = ("X-API-Key", server.keys["reader"])
     assert send(program.port, "GET", "/items", [key]).status == 200
@@ -210,6 +212,53 @@ def test_without_hallpass_everything_is_refused(own, proxy, backend):
     for path in ["/items", "/public"]:
         assert send(program.port, "GET", path, [key]).status == GONE[proxy.name]
         assert not backend.take()
+    server.start()
+    until("it is asked again", lambda: send(program.port, "GET", "/items", [key]).status == 200)
+
+
+PATIENT = {
+    "nginx": ("proxy_read_timeout 10s;", "proxy_read_timeout 1s;"),
+    "caddy": ("response_header_timeout 10s", "response_header_timeout 1s"),
+    "envoy": ("timeout: 10s", "timeout: 1s"),
+    "haproxy": ("milliseconds = 10000", "milliseconds = 1000"),
+}
+
+
+@pytest.mark.parametrize("proxy", list(PATIENT), indirect=True)
+def test_a_hallpass_that_hangs_is_waited_for_only_so_long(own, proxy, backend):
+    server, program = own(PATIENT[proxy.name])
+    backend.take()
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        assert send(program.port, "GET", "/public").status in (502, 503, 504)
+        assert not backend.take()
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
+def test_identities_are_not_mixed_up_at_the_same_time(proxy, hallpass, login, backend):
+    callers = [
+        ([("X-API-Key", hallpass.keys["reader"])], "reader"), ([("X-API-Key", hallpass.keys["admin"])], "admin"),
+        ([("Authorization", f"Bearer {login('scoped')}")], "scoped"), ([("Authorization", f"Bearer {login('reader')}")], "reader"),
+    ]
+    wanted = {lines[0][1]: subject for lines, subject in callers}
+
+    def ask(number):
+        lines, _ = callers[number % len(callers)]
+        with connect(proxy.port) as connection:
+            reader = Reader(connection)
+            for turn in range(10):
+                path = "/items" if turn % 3 else "/public"
+                connection.sendall(head("GET", path, lines))
+                assert reader.message().status == 200
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(24)))
+    received = backend.take()
+    assert len(received) == 240
+    for request in received:
+        sent = request.one("X-API-Key") or request.one("Authorization")
+        assert (request.one("X-Hallpass-Subject") or "") == ("" if request.target == "/public" else wanted[sent]), request
 
 
 def test_guesses_are_counted_for_the_client_and_not_for_the_proxy(own, proxy, backend):
