@@ -65,9 +65,12 @@ class Program:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
+    def assert_running(self):
+        assert self.process.poll() is None, f"it ended: {self.log.read_text()[-3000:]}"
+
     def wait_for(self, port):
         def ready():
-            assert self.process.poll() is None, f"it ended: {self.log.read_text()[-3000:]}"
+            self.assert_running()
             return is_listening(port)
 
         until(f"port {port}", ready)
@@ -107,13 +110,20 @@ class Hallpass(Program):
             "HALLPASS_COOKIE_SECURE": "off",
         } | settings
         self.keys = {name: self.run("key", "add", name, "--cost", "4", *more) for name, more in self.CLIENTS.items()}
-        self.port = free_port()
+        self.port = 0
         self.start()
 
     def start(self):
-        """Starts it, also again after `kill`."""
+        """Starts it, also again after `kill`, with the same port."""
         super().__init__([HALLPASS, "serve", "--bind", f"127.0.0.1:{self.port}"], self.folder, self.environment)
-        self.wait_for(self.port)
+        listening = f"listening on http://127.0.0.1:{self.port or ''}"
+
+        def address():
+            self.assert_running()
+            return re.search(listening + r"(\d*)\n", self.log.read_text())
+
+        found = until("hallpass listens", address)
+        self.port = self.port or int(found[1])
 
     def run(self, *arguments):
         done = subprocess.run([HALLPASS, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=PATIENCE)
@@ -129,19 +139,37 @@ class Proxy(Program):
 
     def __init__(self, name, folder, hallpass_port, backend_port, change=None):
         """`change` is a text of the recipe and what stands in its place; by default nothing is changed."""
-        self.name, self.port = name, free_port()
-        files, command = PROXIES[name]
+        self.name = name
+        for attempt in range(3):
+            try:
+                return self.start(folder, hallpass_port, backend_port, change)
+            except AssertionError as error:
+                # Something else may have taken the port in between.
+                self.stop()
+                failure = f"{error}\n{self.log.read_text()[-3000:]}"
+        raise AssertionError(failure)
+
+    def start(self, folder, hallpass_port, backend_port, change):
+        self.port = free_port()
+        files, command = PROXIES[self.name]
         ports = {LISTENER: self.port, JUDGE: hallpass_port, SERVICE: backend_port}
         for file in files:
             recipe = (RECIPES / file).read_text()
             if change and change[0] in recipe:
                 recipe, change = recipe.replace(*change), None
-            if name == "ingress-nginx":
+            if self.name == "ingress-nginx":
                 # There is no cluster here: nginx runs with what the controller makes of the manifest.
                 file, recipe = "nginx.conf", ingress.nginx_conf(recipe, JUDGE)
             (folder / file).write_text(re.sub(r"\b(8000|8080|3000)\b", lambda port: str(ports[port[0]]), recipe))
-        assert not change, f"no recipe of {name} has {change}"
+        if change:
+            raise ValueError(f"no recipe of {self.name} has {change}")
         super().__init__(command, folder, {"PATH": os.environ["PATH"], "HOME": str(folder)})
         self.wait_for(self.port)
+
+        def passes():
+            self.assert_running()
+            answer = send(self.port, "GET", "/public")
+            return answer and answer.status == 200
+
         # Traefik listens before it knows its routes.
-        until(f"{name} lets public requests pass", lambda: (answer := send(self.port, "GET", "/public")) and answer.status == 200)
+        until(f"{self.name} lets public requests pass", passes)

@@ -74,8 +74,18 @@ def request_by(proxy, login):
     return send
 
 
+@pytest.fixture(autouse=True)
+def nothing_comes_later(backend):
+    yield
+    assert_allowed(backend.settled(), "later")
+
+
 def assert_all_allowed(backend, what):
-    for request in backend.take():
+    assert_allowed(backend.take(), what)
+
+
+def assert_allowed(received, what):
+    for request in received:
         assert not forbidden_readings(request, READERS_OPERATIONS), (what, request)
         assert identity(request) == (NOBODY if request.target.startswith("/public") else READER), (what, request)
 

@@ -5,9 +5,12 @@ import hashlib
 import re
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 PATIENCE = 10
+# How long nothing comes after the last request.
+QUIET = 0.3
 
 
 @dataclass
@@ -181,6 +184,14 @@ class Backend:
         """What was received since the last call."""
         received, self.received = self.received, []
         return received
+
+    def settled(self):
+        """The same, after the last request has come: for clients that do not wait for all answers."""
+        count = None
+        while count != len(self.received):
+            count = len(self.received)
+            time.sleep(QUIET)
+        return self.take()
 
 
 def header_family(name):
