@@ -1,5 +1,5 @@
 -- Asks hallpass whether a request may pass, and tells the service who sent it: `http-request lua.hallpass`.
--- To change: the address of hallpass, which must be an IP address or a name in /etc/hosts.
+-- To change: the address of hallpass. A name in place of the IP address needs a `resolvers` section in haproxy.cfg.
 
 local question = "http://127.0.0.1:8080/verify"
 local milliseconds = 10000
