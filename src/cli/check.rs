@@ -35,7 +35,13 @@ impl Check {
                     writeln!(out, "{warnings}")?;
                 }
                 let counts = counts(&prepared.loaded.roster);
-                writeln!(out, "No problems found: {} holds {counts}.", raw.roster().display())?;
+                let policy = prepared.policy.map(|(_, file, policy)| {
+                    let count = plural(policy.operations().count(), "operation");
+                    format!("; {} holds {count}", file.path.display())
+                });
+                let policy = policy.unwrap_or_default();
+                let roster = raw.roster();
+                writeln!(out, "No problems found: {} holds {counts}{policy}.", roster.display())?;
                 Ok(ExitCode::SUCCESS)
             }
             Err(diagnostics) => {

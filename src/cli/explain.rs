@@ -90,7 +90,7 @@ impl Explain {
         };
         let issuer = raw.text("HALLPASS_ISSUER").filter(|_| self.openapi.is_none());
         let (method, path) = (method.to_ascii_uppercase(), path_of(path, issuer));
-        let refusal = match policy.look_up(&method, &path) {
+        let (status, why) = match policy.look_up(&method, &path) {
             Lookup::Operation(operation) => {
                 let text = match self.json {
                     true => json(std::iter::once(operation)),
@@ -100,20 +100,35 @@ impl Explain {
                 return Ok(ExitCode::SUCCESS);
             }
             Lookup::MethodNotAllowed { allow } => {
-                format!("405 to everybody: this path takes {}.", printable(allow))
+                (405, format!("this path takes {}.", printable(allow)))
             }
-            Lookup::NotFound => {
-                "404 to everybody: the document has no such path; without a path, `hallpass explain` shows all."
-                    .to_owned()
-            }
+            Lookup::NotFound => (404, no_such_path(&policy, &method, &path)),
         };
-        let line = format!("{} is refused with {refusal}", printable(&format!("{method} {path}")));
+        let behind_a_proxy = if self.openapi.is_some() { " (by /verify with 403)" } else { "" };
+        let request = printable(&format!("{method} {path}"));
+        let line =
+            format!("{request} is refused with {status} to everybody{behind_a_proxy}: {why}");
         // If stdout is closed, the exit code still tells.
         let _ = match self.json {
             true => writeln!(out, "[]").and_then(|()| writeln!(std::io::stderr(), "{line}")),
             false => writeln!(out, "{line}"),
         };
         Ok(ExitCode::FAILURE)
+    }
+}
+
+/// Trailing slashes are compared exactly; frameworks that redirect between the two forms hide the difference.
+fn no_such_path(policy: &Policy, method: &str, path: &str) -> String {
+    let (other, difference) = match path.strip_suffix('/') {
+        Some(shorter) => (shorter.to_owned(), "without the slash at the end"),
+        None => (format!("{path}/"), "with a slash at the end"),
+    };
+    match policy.look_up(method, &other) {
+        Lookup::NotFound => {
+            "the document has no such path; without a path, `hallpass explain` shows all."
+                .to_owned()
+        }
+        _ => format!("the document has this path only {difference}."),
     }
 }
 

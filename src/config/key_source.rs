@@ -58,8 +58,9 @@ impl SettingsReader<'_> {
                 None
             }
             (false, false) => {
-                let what = "and HALLPASS_SECRET_KEY are both set: one signs; \
-                            name the other in HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS";
+                let what = "and HALLPASS_SECRET_KEY are both set, but one signs: remove the other, \
+                            or name it in HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS while its \
+                            tokens live";
                 self.diagnostic(SIGNING_KEY, what);
                 None
             }

@@ -111,6 +111,7 @@ impl Settings {
         check_cookie_prefix(&mut reader, &settings);
         warn_of_wildcard(&mut reader, &settings);
         warn_of_secret_key(&mut reader, &settings);
+        warn_of_unasked_policy(&mut reader, &settings);
         let SettingsReader { mut diagnostics, warnings, .. } = reader;
         diagnostics.warn(warnings.clone());
         diagnostics.or(Self { warnings, ..settings })
@@ -198,6 +199,17 @@ fn warn_of_secret_key(reader: &mut SettingsReader<'_>, settings: &Settings) {
         let what = "HALLPASS_VERIFY_TOKEN is on with a secret key, so that backends cannot verify the tokens by the \
                     JWK Set: set HALLPASS_SIGNING_KEY instead of the secret, or have them ask /introspect";
         let location = reader.raw.location("HALLPASS_VERIFY_TOKEN");
+        reader.warnings.push(Diagnostic::new(location, what));
+    }
+}
+
+fn warn_of_unasked_policy(reader: &mut SettingsReader<'_>, settings: &Settings) {
+    const NAME: &str = "HALLPASS_POLICY";
+    let nobody_may_ask = settings.trusted_proxies.is_empty() && reader.diagnostics.is_empty();
+    if reader.raw.text(NAME).is_some() && nobody_may_ask {
+        let what = "HALLPASS_POLICY is set, but nobody may ask /verify: name the addresses of your proxies in \
+                    HALLPASS_TRUSTED_PROXIES";
+        let location = reader.raw.location(NAME);
         reader.warnings.push(Diagnostic::new(location, what));
     }
 }

@@ -32,10 +32,18 @@ pub(crate) fn read(path: &str, options: &CompileOptions) -> Result<Policy, Diagn
         "-" => ("stdin", FileContent::read_stdin()),
         path => (path, FileContent::read_once(Path::new(path))),
     };
-    let content = content.map_err(|error: io::Error| {
-        Diagnostic::new(printable(name), format!("cannot be read: {error}"))
-    })?;
+    let content = content.map_err(|error: io::Error| unreadable(name, &error))?;
     compile(name, content.bytes(), options)
+}
+
+/// Why a document cannot be read. Frameworks serve theirs, so that people write its URL.
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
+    let what = match name.contains("://") {
+        true => "is a URL; save the document with `curl -o openapi.json URL`, and give that file"
+            .to_owned(),
+        false => format!("cannot be read: {error}"),
+    };
+    Diagnostic::new(printable(name), what)
 }
 
 /// Compiles an OpenAPI 3.0, 3.1 or 3.2 document in JSON or YAML; `name` is shown in diagnostics, which are free of

@@ -390,6 +390,25 @@ fn what_cannot_be_enforced_is_an_error_at_the_start() {
 }
 
 #[test]
+fn check_counts_the_operations_of_the_file_and_warns_where_nobody_may_ask() {
+    let folder = Folder::new();
+    folder.run("init").success();
+    folder.write("shop.json", &document().to_string());
+    let policy = ("HALLPASS_POLICY", "shop.json");
+    let warning = "HALLPASS_POLICY is set, but nobody may ask /verify";
+    folder.run_with(&[policy], "check").success().stdout_contains(&[
+        warning,
+        "HALLPASS_TRUSTED_PROXIES",
+        "shop.json holds 15 operations.",
+    ]);
+    let proxies = ("HALLPASS_TRUSTED_PROXIES", "127.0.0.1");
+    let good = folder.run_with(&[policy, proxies], "check").success();
+    assert!(!good.out.contains(warning), "{good:?}");
+    let url = [("HALLPASS_POLICY", "http://127.0.0.1:1/openapi.json")];
+    folder.run_with(&url, "check").exit_code(1).stdout_contains(&["is a URL; save the document"]);
+}
+
+#[test]
 fn decisions_are_counted_by_the_operations_of_the_file() {
     let server = server(&document().to_string(), &[metrics::ON]);
     ask(&server, "GET", "/api/prices").expect(200);

@@ -1,11 +1,13 @@
 """The ten minutes of docs/forward-auth.md, as somebody follows them in a fresh folder."""
 
+import json
 import os
 import re
 import subprocess
 
 import pytest
-from programs import BIN, HALLPASS, PATIENCE, RECIPES, REPOSITORY, Program, free_port
+from programs import BIN, HALLPASS, PATIENCE, RECIPES, REPOSITORY, Hallpass, Program, Proxy, free_port
+from wire import send
 
 PAGE = (REPOSITORY / "docs" / "forward-auth.md").read_text()
 BLOCKS = re.findall(r"^```(sh|python) not run: \./tests/run proxies runs it\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -30,7 +32,8 @@ def follow(tmp_path):
     def run(language, text):
         text = with_ports(text)
         if language == "python":
-            (folder / "service.py").write_text(text)
+            with open(folder / "service.py", "a") as service:
+                service.write(text)
             return ""
         *before, last = text.strip().splitlines()
         server = last.split()[0]
@@ -52,12 +55,33 @@ def follow(tmp_path):
 
 def test_a_fastapi_service_is_protected_by_the_file_that_it_makes(follow):
     printed = [follow(language, text) for language, text in BLOCKS]
-    explained, told = [text for text in printed if text]
+    explained, told, joined = [text for text in printed if text]
     assert [line.split() for line in explained.splitlines()[1:]] == [
         ["GET", "/items", "OAuth2PasswordBearer", "items:read"],
         ["DELETE", "/items/{name}", "OAuth2PasswordBearer", "items:write"],
         ["GET", "/health", "public"],
     ]
     assert told == '{"status":"ok"}{"items":["lamp"],"for":"shop"}401\n403\n'
+    assert "OAuth2PasswordBearer + APIKeyHeader" in joined and "needs one of" not in joined
     for answer in ['{"status":"ok"}', '{"items":["lamp"],"for":"shop"}', "`401`", "`403`"]:
         assert answer in PAGE
+
+
+def test_clients_log_in_through_the_proxy_and_do_not_reach_verify(tmp_path, backend):
+    for name in ["hallpass", "nginx"]:
+        (tmp_path / name).mkdir()
+    (locations,) = re.findall(r"^```nginx\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    hallpass = Hallpass(tmp_path / "hallpass", HALLPASS_ISSUER="https://example.com/auth")
+    first = "        location / {"
+    nginx = Proxy("nginx", tmp_path / "nginx", hallpass.port, backend.port, (first, locations + first))
+    try:
+        answer = send(nginx.port, "POST", "/auth/login", [("X-API-Key", hallpass.keys["reader"])])
+        token = ("Authorization", f"Bearer {json.loads(answer.body)['access_token']}")
+        assert send(nginx.port, "GET", "/items/7", [token]).status == 200
+        asked = [token, ("X-Original-URI", "/items/7"), ("X-Original-Method", "GET")]
+        for target in ["/auth/verify", "/auth/verify/", "/auth/%76erify", "/auth//verify", "/auth/x/../verify", "/auth/verify%2Fitems"]:
+            answer = send(nginx.port, "GET", target, asked)
+            assert (answer.status, b"nginx" in answer.body) == (404, True), target
+    finally:
+        nginx.stop()
+        hallpass.stop()

@@ -47,7 +47,8 @@ pub(crate) fn compile(
 ) -> Result<Policy, Diagnostics> {
     let name = file.path.display().to_string();
     let content = read.as_ref().map_err(|error| {
-        Diagnostic::new(&name, format!("{error}; HALLPASS_POLICY names this file"))
+        let Diagnostic { location, message } = document_file::unreadable(&name, error);
+        Diagnostic::new(location, format!("{message}; HALLPASS_POLICY names this file"))
     })?;
     let options = CompileOptions::configured(&file.reading, cookie_name);
     document_file::compile(&name, content.bytes(), &options)
@@ -74,8 +75,8 @@ pub(crate) fn issuers(
 
 /// That everybody may write the file, and the operations that are denied because it does not say what they require.
 pub(crate) fn warnings(file: &PolicySettings, read: &FileRead, policy: &Policy) -> Diagnostics {
-    let what =
-        "has no `security` and is denied: declare it, or set HALLPASS_POLICY_UNDECLARED=public";
+    let what = "has no `security` and is denied: declare it, `security: []` for a public operation, or set \
+         HALLPASS_POLICY_UNDECLARED=public";
     let mut found = Diagnostics::default();
     let writable = read.iter().map(|content| content.check_permissions(&file.path));
     writable.filter_map(Result::err).for_each(|diagnostic| found.push(diagnostic));

@@ -68,7 +68,16 @@ GET /v1/internal        denied
         folder.run(line).success().stdout_contains(parts);
     }
     let missing = folder.run("explain GET /orders --openapi orders.yaml").exit_code(1);
-    missing.stdout_contains(&["404"]);
+    missing.stdout_contains(&["404", "403", "no such path"]);
+    for (line, difference) in [
+        ("explain GET /v1/orders/ --openapi orders.yaml", "only without the slash at the end"),
+        ("explain GET /v1/orders/7/ --openapi orders.yaml", "only without the slash at the end"),
+    ] {
+        folder.run(line).exit_code(1).stdout_contains(&[difference]);
+    }
+    let with_slashes = ORDERS.replace("/orders:", "/orders/:");
+    let missing = run_with_stdin(&folder, "explain GET /v1/orders --openapi -", &with_slashes);
+    missing.exit_code(1).stdout_contains(&["only with a slash at the end"]);
     let from_stdin = run_with_stdin(&folder, "explain --openapi -", ORDERS).success();
     assert_eq!(from_stdin.out, table);
 }
@@ -229,6 +238,8 @@ fn what_cannot_be_compared_exits_with_2_and_names_every_fault() {
     ] {
         folder.run(&format!("explain {line}")).usage_error();
     }
+    let url = "explain --openapi https://orders.example.com/openapi.json";
+    folder.run(url).failure().stderr_contains(&["is a URL; save the document"]);
     for name in ["missing.yaml", "swagger.json", "undeclared.yaml"] {
         folder.run(&format!("explain --openapi {name}")).failure().stderr_contains(&[name]);
     }
