@@ -5,26 +5,25 @@ use std::{borrow::Cow, sync::Arc};
 use serde_json::Value;
 
 use crate::{
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostic, Diagnostics},
     policy::{
         compile_options::CompileOptions,
         operation::Operation,
         path_items::{self, PathItem},
-        paths::{Paths, decoded},
-        readings::Readings,
+        paths::decoded,
         requirement::Requirement,
         scheme::Scheme,
+        template_tree::TemplateTree,
     },
 };
 
 /// All operations of a document with their requirements.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// By the position of their template in `paths`.
+    /// By the position of their template in the tree.
     items: Vec<Item>,
-    paths: Paths,
+    templates: TemplateTree,
     schemes: Vec<Arc<Scheme>>,
-    readings: Readings,
 }
 
 /// The operations of one path template.
@@ -62,8 +61,9 @@ impl Policy {
             (template, Item { path, allow: allow(&operations), operations })
         };
         let (templates, items): (Vec<_>, _) = path_items.into_iter().map(item).unzip();
-        let readings = Readings::new(&templates);
-        Ok(Self { items, paths: Paths::new(templates), schemes, readings })
+        let templates = TemplateTree::new(templates);
+        templates.check().map_err(|what| Diagnostic::new("document (#/paths)", what))?;
+        Ok(Self { items, templates, schemes })
     }
 
     /// The operation that a request asks for.
@@ -79,7 +79,7 @@ impl Policy {
 
     /// The template that a decoded path goes to.
     pub(super) fn item(&self, path: &str) -> Option<&Item> {
-        self.paths.find(path).and_then(|position| self.items.get(position))
+        self.templates.find(path).and_then(|position| self.items.get(position))
     }
 
     /// Whether a server could run another operation than that of [`Policy::find`]: one that ignores case, does not
@@ -87,23 +87,21 @@ impl Policy {
     /// decoded yet. Crossing templates whose requirements are the same do no harm.
     pub(crate) fn is_ambiguous(&self, method: &str, path: &str) -> bool {
         let decoded = decoded(path);
-        let found = self.paths.find(&decoded);
+        let found = self.templates.find(&decoded);
         if let Cow::Owned(_) = decoded {
-            let raw = self.paths.find(path);
+            let raw = self.templates.find(path);
             if raw.is_some() && raw != found {
                 return true;
             }
         }
-        let Some(matching) = self.readings.matching(&decoded) else { return true };
         let requirement = |position: usize| match self.items.get(position)?.find(method) {
             Lookup::Operation(operation) => Some(&operation.requirement),
             _ => None,
         };
         let wanted = found.and_then(requirement);
-        let mut crossing = matching
-            .into_iter()
-            .filter(|other| found.is_none_or(|found| !self.paths.is_more_specific(found, *other)));
-        crossing.any(|other| requirement(other).is_some_and(|other| Some(other) != wanted))
+        let differs =
+            |other| requirement(other).is_some_and(|requirement| Some(requirement) != wanted);
+        self.templates.is_ambiguous(&decoded, found, differs)
     }
 
     /// As [`Policy::find`], for a person who writes either an undecoded path or a template of the document.

@@ -20,11 +20,11 @@ pub(crate) mod operation;
 pub(crate) mod outcome;
 mod path_items;
 pub(crate) mod paths;
-mod readings;
 mod request_body;
 pub(crate) mod requirement;
 pub(crate) mod scheme;
 mod security;
 mod security_schemes;
+mod template_tree;
 #[cfg(test)]
 mod tests;

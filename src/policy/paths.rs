@@ -1,25 +1,34 @@
 //! Path templates: parsing, matching, ordering (OpenAPI 3.1 §4.8.8, Paths Object).
 
-use std::{borrow::Cow, cmp::Reverse, collections::HashMap, str::Split};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
 
 use actix_router::Quoter;
-use percent_encoding::percent_decode_str;
+
+/// Bounds the depth of recursions over segments.
+const MAX_SEGMENTS: usize = 128;
 
 /// `path` as actix-web's router sees it: percent-decoded except for `%25`, `%2F` and `%2B`.
 pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
-    match Quoter::new(b"", b"%/+").requote(path.as_bytes()) {
-        Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        None => Cow::Borrowed(path),
+    decoded_without(b"%/+", path)
+}
+
+/// A path or segment as servers see it that ignore case and decode every escape. `%2F` stays: segments stay segments.
+pub(super) fn folded(path: &str) -> Cow<'_, str> {
+    let decoded = decoded_without(b"/", path);
+    if !decoded.is_ascii() {
+        // `ſ` is in lower case, and still an `S` to some.
+        Cow::Owned(decoded.to_uppercase().to_lowercase())
+    } else if decoded.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(decoded.to_ascii_lowercase())
+    } else {
+        decoded
     }
 }
 
-/// A text as servers see it that ignore case and decode every escape.
-pub(super) fn folded(text: &str) -> String {
-    let decoded = percent_decode_str(text).decode_utf8_lossy();
-    match decoded.is_ascii() {
-        true => decoded.to_ascii_lowercase(),
-        // `ſ` is in lower case, and still an `S` to some.
-        false => decoded.to_uppercase().to_lowercase(),
+fn decoded_without<'p>(kept: &[u8], path: &'p str) -> Cow<'p, str> {
+    match Quoter::new(b"", kept).requote(path.as_bytes()) {
+        Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        None => Cow::Borrowed(path),
     }
 }
 
@@ -109,6 +118,9 @@ impl Template {
         if path.ends_with("}*") {
             return Err("ends with `}*`; a parameter is one segment, remove the `*`".into());
         }
+        if path.split('/').count() > MAX_SEGMENTS {
+            return Err(format!("has more than {MAX_SEGMENTS} segments; shorten it"));
+        }
         let mut names = Vec::new();
         let segments: Result<_, _> =
             path.split('/').map(|text| Segment::parse(text, &mut names)).collect();
@@ -146,9 +158,10 @@ impl Template {
         segments.map(|segments| segments.join("/"))
     }
 
-    fn concrete(&self) -> Option<String> {
-        let literals: Option<Vec<_>> = self.0.iter().map(Segment::literal).collect();
-        literals.map(|literals| literals.join("/"))
+    /// Whether it goes before `other` in every segment where they differ.
+    pub(super) fn is_more_specific(&self, other: &Self) -> bool {
+        let mut pairs = self.0.iter().zip(&other.0);
+        pairs.all(|(one, other)| one == other || one.rank() < other.rank())
     }
 
     /// Sorts more specific templates first: by segment, literals before patterns, then more literal characters.
@@ -207,7 +220,7 @@ impl Segment {
 
     /// The segment for [`folded`] texts.
     pub(super) fn folded(&self) -> Self {
-        Self(self.0.iter().map(|literal| folded(literal)).collect())
+        Self(self.0.iter().map(|literal| folded(literal).into_owned()).collect())
     }
 
     /// A text that both match, with `value` for parameters. Of two patterns with several parameters in a segment, it can miss one.
@@ -236,103 +249,4 @@ fn is_dot_segment(segment: &str) -> bool {
             .flat_map(|part| part.split("%2F"))
             .flat_map(|part| part.split("%2f"))
             .any(|part| part == "." || part == "..")
-}
-
-/// An index of the path templates of a document.
-#[derive(Debug, Default)]
-pub(super) struct Paths {
-    templates: Vec<Template>,
-    concrete: HashMap<String, usize>,
-    /// The templates with parameters as a tree of segments, the root first.
-    nodes: Vec<Node>,
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    /// Where the literal segments behind this node lead to.
-    literals: HashMap<String, usize>,
-    /// Where the segments with parameters behind this node lead to.
-    patterns: Vec<(Segment, usize)>,
-    /// The template that ends here.
-    end: Option<Match>,
-}
-
-/// Of several templates that match, the least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Match {
-    /// The place of the template among all, more specific ones first.
-    order: usize,
-    position: usize,
-}
-
-impl Paths {
-    /// Indexes templates by their position.
-    pub(super) fn new(templates: impl IntoIterator<Item = Template>) -> Self {
-        let templates: Vec<_> = templates.into_iter().collect();
-        let mut concrete = HashMap::new();
-        let mut templated = Vec::new();
-        for (position, template) in templates.iter().enumerate() {
-            match template.concrete() {
-                Some(path) => drop(concrete.insert(path, position)),
-                None => templated.push((template, position)),
-            }
-        }
-        templated.sort_by_cached_key(|(template, _)| template.rank());
-        let mut nodes = vec![Node::default()];
-        for (order, (template, position)) in templated.into_iter().enumerate() {
-            let end = template.0.iter().fold(0, |at, segment| step(&mut nodes, at, segment));
-            if let Some(node) = nodes.get_mut(end) {
-                node.end.get_or_insert(Match { order, position });
-            }
-        }
-        Self { templates, concrete, nodes }
-    }
-
-    /// The position of the template that matches a decoded path.
-    pub(super) fn find(&self, path: &str) -> Option<usize> {
-        let templated = || self.best(0, path.split('/')).map(|found| found.position);
-        self.concrete.get(path).copied().or_else(templated)
-    }
-
-    /// The most specific template that matches the rest of a path behind a node.
-    fn best(&self, at: usize, mut rest: Split<'_, char>) -> Option<Match> {
-        let node = self.nodes.get(at)?;
-        let Some(text) = rest.next() else { return node.end };
-        let patterns = node.patterns.iter().filter(|(segment, _)| segment.matches(text));
-        let behind = node.literals.get(text).into_iter().chain(patterns.map(|(_, to)| to));
-        behind.filter_map(|to| self.best(*to, rest.clone())).min()
-    }
-
-    /// Whether the template at a position goes before the one at another in every segment where they differ.
-    pub(super) fn is_more_specific(&self, one: usize, other: usize) -> bool {
-        let (Some(one), Some(other)) = (self.template(one), self.template(other)) else {
-            return false;
-        };
-        let mut pairs = one.0.iter().zip(&other.0);
-        pairs.all(|(one, other)| one == other || one.rank() < other.rank())
-    }
-
-    fn template(&self, position: usize) -> Option<&Template> {
-        self.templates.get(position)
-    }
-}
-
-/// The node behind a segment, made if it is not there.
-fn step(nodes: &mut Vec<Node>, at: usize, segment: &Segment) -> usize {
-    let next = nodes.len();
-    let Some(node) = nodes.get_mut(at) else { return at };
-    let to = match segment.literal() {
-        Some(literal) => *node.literals.entry(literal.to_owned()).or_insert(next),
-        None => match node.patterns.iter().find(|(known, _)| known == segment) {
-            Some((_, to)) => *to,
-            None => {
-                node.patterns.push((segment.clone(), next));
-                next
-            }
-        },
-    };
-    if to == next {
-        nodes.push(Node::default());
-    }
-    to
 }

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::policy::{
     compile_options::Undeclared,
     compiled::{Lookup, Policy},
-    paths::{Paths, Template, decoded},
+    paths::{Template, decoded},
     requirement::Requirement,
+    template_tree::TemplateTree,
     tests::{
         assert_error, assert_one, document, errors, errors_with, external, operation, own, public,
         template,
@@ -149,7 +150,9 @@ fn percent_encoding_in_the_document_is_decoded_as_in_requests() {
 
 #[test]
 fn malformed_paths_are_errors() {
+    let long = "/a".repeat(128);
     for (path, what) in [
+        (long.as_str(), "has more than 128 segments"),
         ("a", "does not begin with `/`"),
         ("", "does not begin with `/`"),
         ("/a?b=c", "contains `?` or `#`"),
@@ -276,7 +279,7 @@ fn the_matcher_agrees_with_the_router() {
         };
         let template = Template::parse(&named(|at| format!("any name {at}"))).unwrap();
         let router = ResourceDef::new(named(|at| format!("p{at}")));
-        let ours = Paths::new([template]);
+        let ours = TemplateTree::new([template]);
         for _ in 0..20 {
             let path = text(&["a", "b", "/", ".", "-", "é", "a"], 8);
             if path.split('/').any(|segment| segment == "." || segment == "..") {
@@ -312,8 +315,8 @@ fn the_most_specific_of_all_templates_that_match_is_found() {
                 templates.push(template);
             }
         }
-        let all = Paths::new(templates.clone());
-        let alone: Vec<_> = templates.iter().map(|one| Paths::new([one.clone()])).collect();
+        let all = TemplateTree::new(templates.clone());
+        let alone: Vec<_> = templates.iter().map(|one| TemplateTree::new([one.clone()])).collect();
         for _ in 0..30 {
             let texts = ["a", "b", "ab", "aab", "a.b", "", "c"];
             let path: String = (0..random.random_range(1..=3))
