@@ -307,6 +307,17 @@ impl<'p> Place<'p> {
             SchemeKind::Basic => Self::Basic,
         }
     }
+
+    /// Whether a request can fill only one of the two.
+    fn excludes(&self, other: &Self) -> bool {
+        let is_authorization = |place: &Self| match place {
+            Self::Bearer | Self::Basic => true,
+            Self::ApiKey(location, name) => {
+                *location == Location::Header && name == "authorization"
+            }
+        };
+        self == other || is_authorization(self) && is_authorization(other)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -348,7 +359,7 @@ fn admits_more(before: &Requirement, after: &Requirement) -> bool {
         let is_new = |request: &Request<'_>| passes(after, request) && !passes(before, request);
         is_new(&least)
             || more.iter().any(|one| {
-                let is_free = least.iter().all(|(filled, _)| *filled != one.0);
+                let is_free = !least.iter().any(|(filled, _)| filled.excludes(&one.0));
                 is_free && is_new(&[least.as_slice(), std::slice::from_ref(one)].concat())
             })
     })
@@ -356,6 +367,9 @@ fn admits_more(before: &Requirement, after: &Requirement) -> bool {
 
 /// The request that carries just what an alternative demands; none if no request can.
 fn least(alternative: &Alternative) -> Option<Request<'_>> {
+    if alternative.conflict().is_some() {
+        return None;
+    }
     let mut request: Request<'_> = Vec::new();
     for demand in &alternative.demands {
         let (place, needed) = (Place::of(&demand.scheme), issuer(&demand.scheme));

@@ -73,7 +73,9 @@ pub(super) fn outcome<'c, 'p: 'c>(
     let of_alternative = |alternative: &Alternative| {
         let outcomes = alternative.demands.iter().map(of_demand);
         let refusals = outcomes.filter(|outcome| *outcome != Outcome::Allowed);
-        refusals.max().unwrap_or(Outcome::Allowed)
+        let met =
+            if alternative.conflict().is_some() { Outcome::Challenged } else { Outcome::Allowed };
+        refusals.max().unwrap_or(met)
     };
     let named = requirement.alternatives().iter().filter(|one| !one.is_anonymous());
     let best = named.map(of_alternative).max().unwrap_or(Outcome::Challenged);

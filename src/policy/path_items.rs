@@ -272,8 +272,25 @@ impl<'d> Reader<'d> {
     fn requirement(&mut self, security: &Node<'d>) -> Requirement {
         let requirement = security::read(security, self.version, &mut self.schemes);
         let requirement = self.diagnostics.keep(requirement).unwrap_or(Requirement::Denied);
-        let superfluous = requirement.superfluous().filter(|_| self.operation_ids.is_some());
+        if self.operation_ids.is_some() {
+            self.refuse_oversights(security, &requirement);
+        }
+        requirement
+    }
+
+    fn refuse_oversights(&mut self, security: &Node<'d>, requirement: &Requirement) {
         let alternatives = requirement.alternatives();
+        for (alternative, (one, other)) in
+            alternatives.iter().filter_map(|one| Some((one, one.conflict()?)))
+        {
+            let what = format!(
+                "nobody can meet the alternative `{alternative}`: both `{}` and `{}` need the header `Authorization`; \
+                 make them two alternatives, or send one of them elsewhere",
+                one.name, other.name
+            );
+            self.diagnostics.push(security.diagnostic(what));
+        }
+        let superfluous = requirement.superfluous();
         if let Some((one, other)) =
             superfluous.and_then(|(one, other)| alternatives.get(one).zip(alternatives.get(other)))
         {
@@ -283,7 +300,6 @@ impl<'d> Reader<'d> {
             );
             self.diagnostics.push(security.diagnostic(what));
         }
-        requirement
     }
 }
 

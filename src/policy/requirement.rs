@@ -104,6 +104,12 @@ impl Alternative {
         self.demands.is_empty()
     }
 
+    /// Two of its schemes that no request has credentials of at once: nobody can meet it.
+    pub(super) fn conflict(&self) -> Option<(&Scheme, &Scheme)> {
+        let schemes = || self.demands.iter().map(|demand| demand.scheme.as_ref());
+        schemes().find_map(|one| Some((one, schemes().find(|other| one.excludes(other))?)))
+    }
+
     /// Whether everybody who meets this one meets `other`.
     fn implies(&self, other: &Self) -> bool {
         other.demands.iter().all(|other| self.demands.iter().any(|one| one.implies(other)))

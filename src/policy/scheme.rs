@@ -75,6 +75,23 @@ impl Scheme {
         self.index == other.index || is_bearer(self) && is_bearer(other)
     }
 
+    /// Whether no request has a credential of both: both need `Authorization`, each in a form of its own.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        let form = |scheme: &Self| match &scheme.kind {
+            SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
+                Some("Bearer")
+            }
+            SchemeKind::Basic => Some("Basic"),
+            SchemeKind::ApiKey { location: Location::Header, name }
+                if name.eq_ignore_ascii_case("Authorization") =>
+            {
+                Some("")
+            }
+            SchemeKind::ApiKey { .. } => None,
+        };
+        form(self).zip(form(other)).is_some_and(|(one, other)| one != other)
+    }
+
     /// Whether a browser sends the credential by itself.
     pub(crate) fn is_cookie(&self) -> bool {
         matches!(self.kind, SchemeKind::ApiKey { location: Location::Cookie, .. })

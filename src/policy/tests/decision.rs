@@ -144,10 +144,10 @@ fn one_subject_must_meet_all_demands_of_an_alternative() {
             (&[("bearer", "bad")], "bad bearer"),
         ],
     );
-    let three = json!([{ "apiKey": [], "bearer": [], "basic": [] }]);
-    let same = [("apiKey", "ann"), ("bearer", "ann"), ("basic", "ann")];
+    let three = json!([{ "apiKey": [], "bearer": [], "session": [] }]);
+    let same = [("apiKey", "ann"), ("bearer", "ann"), ("session", "ann")];
     assert_eq!(decide(three.clone(), &same).1, "allow ann by apiKey");
-    let last = [("apiKey", "ann"), ("bearer", "ann"), ("basic", "bob")];
+    let last = [("apiKey", "ann"), ("bearer", "ann"), ("session", "bob")];
     assert_eq!(decide(three, &last).1, "other subject");
 }
 

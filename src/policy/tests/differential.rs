@@ -69,6 +69,12 @@ fn credential(random: &mut StdRng, is_token: bool) -> Option<Credential> {
 fn sent(random: &mut StdRng) -> Sent {
     let mut sent =
         Sent { bearer: credential(random, true), basic: credential(random, false), keys: vec![] };
+    // `Authorization` holds one of the two.
+    match random.random_bool(0.5) {
+        _ if sent.bearer.is_none() || sent.basic.is_none() => {}
+        true => sent.bearer = None,
+        false => sent.basic = None,
+    }
     let is_cross_site = random.random_bool(0.1);
     for (location, name) in PLACES {
         let found = match credential(random, false) {

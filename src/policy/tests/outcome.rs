@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     policy::{
         compile_options::Undeclared,
         compiled::Policy,
         decision::{Authentication, Authentications, Decision, Evaluation},
+        diff::changes,
         outcome::{Carried, Held, Outcome, outcome},
         requirement::Requirement,
         scheme::Scheme,
-        tests::{external, operation, secured},
+        tests::{assert_error, external, operation, secured},
     },
     principal::Principal,
 };
@@ -67,9 +68,12 @@ fn described_credentials_get_the_decision_of_real_ones() {
         let document = secured(alternatives.into());
         let policy = Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
         let requirement = &operation(&policy, "GET", "/a").requirement;
+        let is_bearer = random.random_bool(0.5);
         let sent = SCHEMES.map(|scheme| {
             let sent: Sent = match random.random_range(0..4) {
                 0 => None,
+                // `Authorization` holds one of them.
+                _ if scheme == if is_bearer { "basic" } else { "bearer" } => None,
                 1 => Some(Err(())),
                 _ => Some(Ok(some(&mut random))),
             };
@@ -92,5 +96,33 @@ fn described_credentials_get_the_decision_of_real_ones() {
             }
         });
         assert_eq!(described, decided(requirement, sent), "{document:#}");
+    }
+}
+
+#[test]
+fn nobody_meets_two_schemes_that_need_the_same_header() {
+    let document = secured(json!([{ "bearer": ["a"], "basic": [] }]));
+    let policy = Policy::compile(&document, &external(Undeclared::Deny)).unwrap();
+    let requirement = &operation(&policy, "GET", "/a").requirement;
+    let answer = |roles: &[&'static str]| {
+        let held = Held { roles: roles.iter().copied().collect(), ..Held::default() };
+        outcome(requirement, |_| Carried::Valid(&held))
+    };
+    assert_eq!(answer(&["a"]), Outcome::Challenged);
+    // The token is read, and lacks the role.
+    assert_eq!(answer(&[]), Outcome::Forbidden);
+    // It lets nobody in that the other does not let in.
+    let key = secured(json!([{ "apiKey": [] }, { "bearer": [], "basic": [] }]));
+    let without = secured(json!([{ "apiKey": [] }]));
+    let [key, without] =
+        [key, without].map(|one| Policy::compile(&one, &external(Undeclared::Deny)).unwrap());
+    assert_eq!(changes(&without, &key), []);
+    for conflict in [
+        json!([{ "bearer": [], "basic": [] }]),
+        json!([{ "basic": [], "openIdConnect": [] }]),
+        json!([{}, { "apiKey": [], "oauth2": [], "basic": [] }]),
+    ] {
+        let what = "need the header `Authorization`";
+        assert_error(&secured(conflict), "GET /a (#/paths/~1a/get/security)", what);
     }
 }

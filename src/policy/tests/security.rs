@@ -57,10 +57,10 @@ fn alternatives_and_demands_keep_the_order_of_the_document() {
 #[test]
 fn a_scheme_in_two_alternatives_is_listed_once() {
     let requirement = requirement_of(&secured(
-        json!([{ "bearer": ["a"] }, { "basic": [], "bearer": [] }, { "session": [] }]),
+        json!([{ "bearer": ["a"] }, { "basic": [], "apiKey": [] }, { "session": [] }]),
     ));
     let names: Vec<_> = requirement.schemes().map(|scheme| &*scheme.name).collect();
-    assert_eq!(names, ["bearer", "basic", "session"]);
+    assert_eq!(names, ["bearer", "basic", "apiKey", "session"]);
 }
 
 #[test]
