@@ -3,25 +3,27 @@
 //! What a reader of JSON or YAML usually lets pass and other readers understand differently is an error here: members
 //! with the same name, and YAML's merge keys and tags.
 
-use std::{cell::Cell, fmt, io, path::Path};
+use std::{cell::Cell, io, path::Path};
 
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::DeserializeSeed;
+use serde_json::Value;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, printable},
     files::file_content::FileContent,
-    policy::{compile_options::CompileOptions, compiled::Policy},
+    policy::{
+        compile_options::CompileOptions,
+        compiled::Policy,
+        document_line::line_of,
+        document_value::{Part, Values},
+    },
 };
-
-/// Bounds what a document becomes in memory: a few lines of YAML with aliases can stand for gigabytes.
-const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// Bounds the reading for the lines of diagnostics, in bytes.
 const MAX_READ_FOR_LINES: usize = 16 * 1024 * 1024;
 
-/// What a value takes beside its text, in bytes.
-const VALUE_BYTES: usize = 64;
+/// Bounds the flow collections inside each other: the time that the YAML library takes grows with the square of it.
+const MAX_NESTING: usize = 1000;
 
 /// Reads and compiles the document at `path`; `-` is stdin. The file may be a pipe.
 ///
@@ -33,7 +35,7 @@ pub(crate) fn read(path: &str, options: &CompileOptions) -> Result<Policy, Diagn
         path => (path, FileContent::read_once(Path::new(path))),
     };
     let content = content.map_err(|error: io::Error| unreadable(name, &error))?;
-    compile(name, content.bytes(), options)
+    compile_part(name, content.bytes(), Part::Whole, options)
 }
 
 /// Why a document cannot be read. Frameworks serve theirs, so that people write its URL.
@@ -47,7 +49,7 @@ pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
 }
 
 /// Compiles an OpenAPI 3.0, 3.1 or 3.2 document in JSON or YAML; `name` is shown in diagnostics, which are free of
-/// control characters.
+/// control characters. The operations have no bodies.
 ///
 /// # Errors
 /// It is neither, is Swagger 2.0, or cannot be enforced.
@@ -56,8 +58,19 @@ pub(crate) fn compile(
     bytes: &[u8],
     options: &CompileOptions,
 ) -> Result<Policy, Diagnostics> {
+    // A `$ref` may lead anywhere, and a diagnostic has its line: what fails is read again, all of it.
+    compile_part(name, bytes, Part::Document, options)
+        .or_else(|_| compile_part(name, bytes, Part::Whole, options))
+}
+
+fn compile_part(
+    name: &str,
+    bytes: &[u8],
+    part: Part,
+    options: &CompileOptions,
+) -> Result<Policy, Diagnostics> {
     let name = printable(name);
-    let document = parse(&name, bytes)?;
+    let document = parse(&name, bytes, part)?;
     if document.get("swagger").is_some() {
         let what = "is Swagger 2.0; convert it to OpenAPI 3, for example with \
                     `npx swagger2openapi FILE --outfile openapi.json`, and give that file";
@@ -77,7 +90,8 @@ fn located(found: &Diagnostics, name: &str, bytes: &[u8]) -> Diagnostics {
             diagnostic.location.rsplit_once(" (#").and_then(|(_, it)| it.strip_suffix(')'));
         let place = match pointer {
             Some(pointer) => {
-                let line = if at < lines { line_of(bytes, pointer) } else { None };
+                let content = content(bytes).filter(|_| at < lines);
+                let line = content.and_then(|(text, is_yaml)| line_of(text, is_yaml, pointer));
                 let line = line.map(|line| format!(":{line}")).unwrap_or_default();
                 format!("{name}{line}: {place}")
             }
@@ -88,63 +102,6 @@ fn located(found: &Diagnostics, name: &str, bytes: &[u8]) -> Diagnostics {
     located
 }
 
-/// The line of the value that a JSON pointer leads to.
-fn line_of(bytes: &[u8], pointer: &str) -> Option<usize> {
-    let keys: Vec<_> =
-        pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
-    let (bytes, is_yaml) = content(bytes)?;
-    if is_yaml {
-        let error = LineOf(&keys).deserialize(yaml_serde::Deserializer::from_slice(bytes)).err()?;
-        return error.location().map(|at| at.line());
-    }
-    let error =
-        LineOf(&keys).deserialize(&mut serde_json::Deserializer::from_slice(bytes)).err()?;
-    Some(error.line())
-}
-
-/// Stops with an error, which has the line, at the value under these keys.
-struct LineOf<'k>(&'k [String]);
-
-impl<'de> DeserializeSeed<'de> for LineOf<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-/// What it does not visit is an error.
-impl<'de> Visitor<'de> for LineOf<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let Some((index, rest)) = self.0.split_first() else {
-            return Err(de::Error::custom("it is here"));
-        };
-        for _ in 0..index.parse().unwrap_or(0) {
-            elements.next_element::<IgnoredAny>()?;
-        }
-        elements.next_element_seed(LineOf(rest)).map(drop)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let Some((wanted, rest)) = self.0.split_first() else {
-            return Err(de::Error::custom("it is here"));
-        };
-        while let Some(key) = members.next_key::<String>()? {
-            if key == *wanted {
-                return members.next_value_seed(LineOf(rest));
-            }
-            members.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
 /// The document without a byte order mark, and whether it is YAML; `None` if it is empty.
 fn content(bytes: &[u8]) -> Option<(&[u8], bool)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -153,16 +110,20 @@ fn content(bytes: &[u8]) -> Option<(&[u8], bool)> {
 }
 
 /// The value of a document in JSON or YAML.
-fn parse(name: &str, bytes: &[u8]) -> Result<Value, Diagnostic> {
+fn parse(name: &str, bytes: &[u8], part: Part) -> Result<Value, Diagnostic> {
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
         return Err(Diagnostic::new(name, "is UTF-16; save it as UTF-8"));
     }
     let Some((bytes, is_yaml)) = content(bytes) else {
         return Err(Diagnostic::new(name, "is empty; give an OpenAPI document in JSON or YAML"));
     };
-    let left = Cell::new(MAX_BYTES);
-    let seed = Values { left: &left, is_yaml };
-    let (parsed, line, text) = if seed.is_yaml {
+    let left = Cell::default();
+    let seed = Values::new(&left, is_yaml, part);
+    let (parsed, line, text) = if is_yaml {
+        if let Some(line) = too_deep(bytes) {
+            let what = format!("has more than {MAX_NESTING} collections inside each other");
+            return Err(Diagnostic::new(format!("{name}:{line}"), what));
+        }
         match seed.deserialize(yaml_serde::Deserializer::from_slice(bytes)) {
             Ok(value) => return Ok(value),
             Err(error) => ("YAML", error.location().map(|at| at.line()), error.to_string()),
@@ -180,126 +141,46 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Value, Diagnostic> {
     Err(Diagnostic::new(format!("{name}{line}"), what))
 }
 
-/// Builds a value, within a number of bytes.
-#[derive(Clone, Copy)]
-struct Values<'l> {
-    left: &'l Cell<usize>,
-    is_yaml: bool,
-}
-
-impl Values<'_> {
-    fn take<E: de::Error>(&self, text_bytes: usize) -> Result<(), E> {
-        let left = self.left.get().checked_sub(text_bytes + VALUE_BYTES);
-        let what = format!("it takes more than {} MiB of memory", MAX_BYTES / 1024 / 1024);
-        self.left.set(left.ok_or_else(|| E::custom(what))?);
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Values<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Values<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value without a tag")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        self.take(0).map(|()| value.into())
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        self.take(0).map(|()| value.into())
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        self.take(0).map(|()| value.into())
-    }
-
-    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Value, E> {
-        self.visit_string(value.to_string())
-    }
-
-    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Value, E> {
-        self.visit_string(value.to_string())
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        self.take(0).map(|()| Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        self.visit_string(text.to_owned())
-    }
-
-    fn visit_string<E: de::Error>(self, text: String) -> Result<Value, E> {
-        self.take(text.len()).map(|()| text.into())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-        self.take(0).map(|()| Value::Null)
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
-        self.visit_unit()
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        self.take(0)?;
-        let mut found = Vec::new();
-        while let Some(element) = elements.next_element_seed(self)? {
-            found.push(element);
+/// The line where YAML has too many flow collections (`[`, `{`) inside each other. What block scalars contain may count
+/// too, and no text leaves so many brackets open.
+fn too_deep(yaml: &[u8]) -> Option<usize> {
+    let is_space = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+    let (mut depth, mut at) = (0_usize, 0);
+    // A quote inside a word begins no quoted scalar, and a bracket inside a plain scalar no collection.
+    let mut may_start = true;
+    while let Some((byte, rest)) = yaml.get(at..).and_then(<[u8]>::split_first) {
+        at += 1;
+        match byte {
+            b'[' | b'{' if may_start || depth > 0 => (depth, may_start) = (depth + 1, true),
+            b']' | b'}' => (depth, may_start) = (depth.saturating_sub(1), false),
+            b'\'' | b'"' if may_start => at += quoted(*byte, rest),
+            // An anchor or tag.
+            b'&' | b'!' if may_start => {
+                at += rest.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+            }
+            b'#' if is_space(at.checked_sub(2).and_then(|before| yaml.get(before))) => {
+                at += rest.iter().take_while(|byte| **byte != b'\n').count();
+            }
+            b'\n' => may_start = true,
+            b',' | b':' | b'-' | b'?' => may_start = depth > 0 || is_space(rest.first()),
+            b' ' | b'\t' | b'\r' => {}
+            _ => may_start = false,
         }
-        Ok(found.into())
-    }
-
-    /// Keys of YAML that are no strings, such as the status codes of responses, become their text.
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        self.take(0)?;
-        let mut found = Map::new();
-        while let Some(key) = members.next_key_seed(Key { values: self, before: &found })? {
-            found.insert(key, members.next_value_seed(self)?);
+        if depth > MAX_NESTING {
+            let before = yaml.iter().take(at);
+            return Some(1 + before.filter(|byte| **byte == b'\n').count());
         }
-        Ok(found.into())
     }
+    None
 }
 
-/// Reads the name of a member. It is checked here because the error then has its line.
-struct Key<'l, 'm> {
-    values: Values<'l>,
-    before: &'m Map<String, Value>,
-}
-
-impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Key<'_, '_> {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<String, E> {
-        self.values.take(key.len())?;
-        if self.before.contains_key(key) {
-            return Err(E::custom(format!("`{key}` is there twice; remove one")));
-        }
-        if self.values.is_yaml && key == "<<" {
-            return Err(E::custom("the merge key `<<` is not YAML 1.2; write its members out"));
-        }
-        Ok(key.to_owned())
-    }
+/// The length of the rest of a quoted scalar. A quote that is doubled in it begins the next one, which does no harm.
+fn quoted(quote: u8, rest: &[u8]) -> usize {
+    let mut is_escaped = false;
+    let is_inside = |byte: &&u8| {
+        let is_end = **byte == quote && !is_escaped;
+        is_escaped = quote == b'"' && **byte == b'\\' && !is_escaped;
+        !is_end
+    };
+    rest.iter().take_while(is_inside).count() + 1
 }

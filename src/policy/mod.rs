@@ -11,6 +11,8 @@ pub(crate) mod compiled;
 pub(crate) mod decision;
 pub(crate) mod diff;
 pub(crate) mod document_file;
+mod document_line;
+mod document_value;
 pub(crate) mod explanation;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_policy;

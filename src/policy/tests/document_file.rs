@@ -71,9 +71,63 @@ fn aliases_cannot_fill_the_memory() {
     assert_refused(&bomb, "a.yaml");
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 300].join(", "));
     assert_refused(&long, "more than 256 MiB");
-    let deep = "[".repeat(100_000);
-    assert_refused(&deep, "recursion limit");
-    assert_refused(&format!("{{\"a\": {deep}"), "recursion limit");
+}
+
+#[test]
+fn collections_inside_each_other_are_limited_without_reading_them() {
+    let limit = "has more than 1000 collections inside each other";
+    for start in ["[", "a: [{", "- &a [&b [", "- !!seq\n  [a, ", r#"['it''s', "]\"]", "#] {
+        assert_refused(&start.repeat(100_000), limit);
+    }
+    assert_refused(&format!("a: 1\nb:\n  {}", "[".repeat(2000)), &format!("a.yaml:3: {limit}"));
+    assert_refused(&"[".repeat(999), "YAML");
+    assert_refused(&format!("{}{}", "[".repeat(999), "]".repeat(999)), "recursion limit");
+    assert_refused(&format!("{{\"a\": {}", "[".repeat(100_000)), "recursion limit");
+    assert_refused(&"- ".repeat(10_000), "recursion limit");
+    // What is inside scalars and comments begins none.
+    let open = "[{".repeat(2000);
+    let scalars = [
+        format!("# {open}"),
+        format!("a: see {open}"),
+        format!("b: it's '{open}'"),
+        format!("c: '''{open}'"),
+        format!(r#"d: "\"{open}""#),
+    ];
+    let text = format!("openapi: 3.1.0\ninfo:\n  {}\npaths: {{}}\n", scalars.join("\n  "));
+    read(&text).unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+#[test]
+fn what_decisions_do_not_depend_on_is_read_too() {
+    let operation =
+        |rest: &str| format!("openapi: 3.1.0\npaths: {{/a: {{get: {{security: [], {rest}}}}}}}\n");
+    for part in [
+        "responses: {x: 1, x: 2}",
+        "callbacks: {a: [{x: 1, x: 2}]}",
+        "parameters: [{schema: {x: 1, x: 2}}]",
+        "responses: 1, responses: 2",
+    ] {
+        assert_refused(&operation(part), "is there twice");
+    }
+    assert_refused(&operation("responses: {a: &a {}, b: {<<: *a}}"), "merge key");
+    assert_refused(&operation("responses: !a {}"), "tag");
+}
+
+#[test]
+fn references_may_lead_to_what_decisions_do_not_depend_on() {
+    let item = "{get: {security: [], parameters: [{$ref: '#/x-parameters/id'}]}}";
+    let yaml = |style: &str| {
+        format!(
+            "openapi: 3.1.0\n\
+             x-parameters: {{id: {{name: id, in: path, style: {style}}}}}\n\
+             x-item: {item}\n\
+             paths:\n  /a/{{id}}: {{$ref: '#/x-item'}}\n  /b: {{$ref: '#/paths/~1c/get/callbacks/c/d'}}\n  \
+             /c: {{get: {{security: [], callbacks: {{c: {{d: {item}}}}}}}}}\n"
+        )
+    };
+    let policy = read(&yaml("simple")).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(policy.operations().count(), 3);
+    assert_refused(&yaml("matrix"), "has `style: matrix`");
 }
 
 #[test]
