@@ -4,7 +4,6 @@
 //! that takes its paths, and HEAD by its GET.
 
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
     fmt,
 };
@@ -12,12 +11,13 @@ use std::{
 use crate::{
     diagnostics::printable,
     policy::{
+        admission::admits_more,
         compiled::{Item, Lookup, Policy},
         operation::Operation,
-        outcome::{Carried, Held, Outcome, outcome},
+        outcome::{Carried, Outcome, outcome},
         paths,
         requirement::{Alternative, Requirement},
-        scheme::{Location, Scheme, SchemeKind},
+        scheme::{Scheme, SchemeKind},
     },
 };
 
@@ -283,126 +283,4 @@ fn place_text(scheme: &Scheme) -> String {
         SchemeKind::OpenIdConnect { url } => format!("Authorization: Bearer of {url}"),
         SchemeKind::Basic => "Authorization: Basic".to_owned(),
     }
-}
-
-/// A part of a request that holds a credential. Each is filled for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place<'p> {
-    Bearer,
-    Basic,
-    ApiKey(Location, Cow<'p, str>),
-}
-
-impl<'p> Place<'p> {
-    /// The names of headers are case-insensitive (RFC 9110 §5.1).
-    fn of(scheme: &'p Scheme) -> Self {
-        match &scheme.kind {
-            SchemeKind::ApiKey { location: Location::Header, name } => {
-                Self::ApiKey(Location::Header, name.to_ascii_lowercase().into())
-            }
-            SchemeKind::ApiKey { location, name } => Self::ApiKey(*location, name.into()),
-            SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
-                Self::Bearer
-            }
-            SchemeKind::Basic => Self::Basic,
-        }
-    }
-
-    /// Whether a request can fill only one of the two.
-    fn excludes(&self, other: &Self) -> bool {
-        let is_authorization = |place: &Self| match place {
-            Self::Bearer | Self::Basic => true,
-            Self::ApiKey(location, name) => {
-                *location == Location::Header && name == "authorization"
-            }
-        };
-        self == other || is_authorization(self) && is_authorization(other)
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Credential<'p> {
-    Invalid,
-    /// Under `openIdConnect` a token must come from the issuer with this discovery URL; `None` is an issuer that no
-    /// scheme names.
-    Valid {
-        issuer: Option<&'p str>,
-        held: Held<'p>,
-    },
-}
-
-type Request<'p> = Vec<(Place<'p>, Credential<'p>)>;
-
-fn passes(requirement: &Requirement, request: &Request<'_>) -> bool {
-    let carried = |scheme: &Scheme| {
-        let place = Place::of(scheme);
-        match request.iter().find(|(filled, _)| *filled == place).map(|(_, found)| found) {
-            None => Carried::Nothing,
-            Some(Credential::Invalid) => Carried::Invalid,
-            Some(Credential::Valid { issuer, held }) => match &scheme.kind {
-                SchemeKind::OpenIdConnect { url } if *issuer != Some(url) => Carried::Invalid,
-                _ => Carried::Valid(held),
-            },
-        }
-    };
-    outcome(requirement, carried) == Outcome::Allowed
-}
-
-/// Whether some request passes under `after` that `before` refuses.
-///
-/// It is enough to try the least that meets each alternative of `after`, alone and with one credential more: more roles
-/// and credentials never make a requirement refuse, but for one that it cannot use where it has `{}`.
-fn admits_more(before: &Requirement, after: &Requirement) -> bool {
-    let least = after.alternatives().iter().filter_map(least).chain([Request::new()]);
-    let more = more(before, after);
-    least.into_iter().any(|least| {
-        let is_new = |request: &Request<'_>| passes(after, request) && !passes(before, request);
-        is_new(&least)
-            || more.iter().any(|one| {
-                let is_free = !least.iter().any(|(filled, _)| filled.excludes(&one.0));
-                is_free && is_new(&[least.as_slice(), std::slice::from_ref(one)].concat())
-            })
-    })
-}
-
-/// The request that carries just what an alternative demands; none if no request can.
-fn least(alternative: &Alternative) -> Option<Request<'_>> {
-    if alternative.conflict().is_some() {
-        return None;
-    }
-    let mut request: Request<'_> = Vec::new();
-    for demand in &alternative.demands {
-        let (place, needed) = (Place::of(&demand.scheme), issuer(&demand.scheme));
-        let at = request.iter().position(|(filled, _)| *filled == place).unwrap_or_else(|| {
-            request.push((place, Credential::Valid { issuer: None, held: Held::default() }));
-            request.len() - 1
-        });
-        if let Some((_, Credential::Valid { issuer, held })) = request.get_mut(at) {
-            held.extend(demand);
-            if issuer.is_some() && needed.is_some() && *issuer != needed {
-                return None;
-            }
-            *issuer = issuer.or(needed);
-        }
-    }
-    Some(request)
-}
-
-fn issuer(scheme: &Scheme) -> Option<&str> {
-    match &scheme.kind {
-        SchemeKind::OpenIdConnect { url } => Some(url),
-        _ => None,
-    }
-}
-
-/// Credentials that one of the two requirements may take for invalid.
-fn more<'p>(before: &'p Requirement, after: &'p Requirement) -> Request<'p> {
-    let mut found = Request::new();
-    for demand in before.demands().chain(after.demands()) {
-        let scheme = &demand.scheme;
-        found.push((Place::of(scheme), Credential::Invalid));
-        let held = Held::default();
-        found.push((Place::of(scheme), Credential::Valid { issuer: issuer(scheme), held }));
-    }
-    found
 }

@@ -107,7 +107,8 @@ impl Alternative {
     /// Two of its schemes that no request has credentials of at once: nobody can meet it.
     pub(super) fn conflict(&self) -> Option<(&Scheme, &Scheme)> {
         let schemes = || self.demands.iter().map(|demand| demand.scheme.as_ref());
-        schemes().find_map(|one| Some((one, schemes().find(|other| one.excludes(other))?)))
+        let other = |one: &Scheme| schemes().find(|other| one.place().excludes(&other.place()));
+        schemes().find_map(|one| Some((one, other(one)?)))
     }
 
     /// Whether everybody who meets this one meets `other`.

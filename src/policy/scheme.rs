@@ -1,6 +1,6 @@
 //! Security schemes: what a credential is and where a request carries it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// A way of sending a credential (OpenAPI 3.1 §4.8.27, Security Scheme Object).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,14 @@ pub(crate) enum Location {
     Cookie,
 }
 
+/// A part of a request that holds a credential. Each is filled for itself, unless it excludes another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place<'s> {
+    Bearer,
+    Basic,
+    ApiKey(Location, Cow<'s, str>),
+}
+
 impl Location {
     /// As the document writes it.
     pub(crate) fn as_str(self) -> &'static str {
@@ -75,26 +83,36 @@ impl Scheme {
         self.index == other.index || is_bearer(self) && is_bearer(other)
     }
 
-    /// Whether no request has a credential of both: both need `Authorization`, each in a form of its own.
-    pub(super) fn excludes(&self, other: &Self) -> bool {
-        let form = |scheme: &Self| match &scheme.kind {
+    /// Where a request holds its credential. The names of headers are case-insensitive (RFC 9110 §5.1).
+    pub(super) fn place(&self) -> Place<'_> {
+        match &self.kind {
+            SchemeKind::ApiKey { location: Location::Header, name } => {
+                Place::ApiKey(Location::Header, name.to_ascii_lowercase().into())
+            }
+            SchemeKind::ApiKey { location, name } => Place::ApiKey(*location, name.into()),
             SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
-                Some("Bearer")
+                Place::Bearer
             }
-            SchemeKind::Basic => Some("Basic"),
-            SchemeKind::ApiKey { location: Location::Header, name }
-                if name.eq_ignore_ascii_case("Authorization") =>
-            {
-                Some("")
-            }
-            SchemeKind::ApiKey { .. } => None,
-        };
-        form(self).zip(form(other)).is_some_and(|(one, other)| one != other)
+            SchemeKind::Basic => Place::Basic,
+        }
     }
 
     /// Whether a browser sends the credential by itself.
     pub(crate) fn is_cookie(&self) -> bool {
         matches!(self.kind, SchemeKind::ApiKey { location: Location::Cookie, .. })
+    }
+}
+
+impl Place<'_> {
+    /// Whether a request can fill only one of the two: both are `Authorization`, each in a form of its own.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        let is_authorization = |place: &Self| match place {
+            Self::Bearer | Self::Basic => true,
+            Self::ApiKey(location, name) => {
+                *location == Location::Header && name == "authorization"
+            }
+        };
+        self != other && is_authorization(self) && is_authorization(other)
     }
 }
 
