@@ -218,6 +218,12 @@ impl Segment {
         rest.len() > behind.len() && rest.ends_with(behind.as_str()) && !is_dot_segment(text)
     }
 
+    /// Whether a text can begin as both do, where that of `other` is not the shorter beginning.
+    pub(super) fn may_match_beside(&self, other: &Self) -> bool {
+        let [one, other] = [self, other].map(|it| it.0.first().map_or("", String::as_str));
+        other.starts_with(one)
+    }
+
     /// The segment for [`folded`] texts.
     pub(super) fn folded(&self) -> Self {
         Self(self.0.iter().map(|literal| folded(literal).into_owned()).collect())

@@ -1,15 +1,11 @@
 //! Which template of a document a path goes to, and whether other servers may read it as a path of another one.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    iter::Zip,
-    str::Split,
-};
+use std::{collections::HashMap, iter::Zip, str::Split};
 
 use crate::policy::paths::{Segment, Template, folded};
 
 /// Bounds the nodes that are visited to find a path.
-const MAX_VISITS: usize = 4096;
+const MAX_VISITS: usize = 1000;
 
 /// The templates of a document as a tree of segments.
 #[derive(Debug)]
@@ -24,11 +20,17 @@ struct Node {
     /// Where the literal segments behind this node lead to.
     literals: HashMap<String, usize>,
     /// The literals by what they are folded to; `None` where several are folded to the same.
-    folded: HashMap<String, Option<String>>,
+    folded: HashMap<String, Option<Literal>>,
     /// The segments with parameters behind this node.
     patterns: Vec<Pattern>,
     /// The template that ends here.
     end: Option<End>,
+}
+
+#[derive(Debug)]
+struct Literal {
+    text: String,
+    to: usize,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,13 @@ impl TemplateTree {
         for (at, node) in self.nodes.iter().enumerate().rev() {
             let behind = |to: &usize| visits.get(*to).copied().unwrap_or_default();
             let literal = node.literals.values().map(behind).max().unwrap_or_default();
-            let patterns: usize = node.patterns.iter().map(|pattern| behind(&pattern.to)).sum();
+            // What a segment may match beside a pattern begins as that does.
+            let beside = |one: &Pattern| {
+                let alike =
+                    node.patterns.iter().filter(|it| it.segment.may_match_beside(&one.segment));
+                alike.map(|pattern| behind(&pattern.to)).sum::<usize>()
+            };
+            let patterns = node.patterns.iter().map(beside).max().unwrap_or_default();
             if let Some(visits) = visits.get_mut(at) {
                 *visits = 1 + literal + patterns;
             }
@@ -139,9 +147,11 @@ impl TemplateTree {
             return node.end.is_some_and(|end| is_other(end.position));
         };
         let behind = |to: usize| self.any(to, rest.clone(), is_other);
-        let alike = node.folded.get(folded);
-        alike.is_some_and(|literal| literal.as_deref() != Some(text))
-            || node.literals.get(text).is_some_and(|to| behind(*to))
+        let is_literal_other = |literal: &Option<Literal>| match literal {
+            Some(literal) if literal.text == text => behind(literal.to),
+            _ => true,
+        };
+        node.folded.get(folded).is_some_and(is_literal_other)
             || node.patterns.iter().any(|pattern| match pattern.segment.matches(text) {
                 true => behind(pattern.to),
                 false => pattern.folded.matches(folded),
@@ -163,10 +173,9 @@ impl Node {
             return;
         };
         self.literals.insert(literal.to_owned(), to);
-        match self.folded.entry(folded(literal).into_owned()) {
-            Entry::Occupied(mut known) => drop(known.insert(None)),
-            Entry::Vacant(entry) => drop(entry.insert(Some(literal.to_owned()))),
-        }
+        let alone = || Some(Literal { text: literal.to_owned(), to });
+        let alike = self.folded.entry(folded(literal).into_owned());
+        alike.and_modify(|known| *known = None).or_insert_with(alone);
     }
 }
 
@@ -248,12 +257,14 @@ mod tests {
             let templates: Vec<_> = templates.iter().map(String::as_str).collect();
             tree(&templates).check()
         };
-        assert_eq!(crossing(10), Ok(()));
+        assert_eq!(crossing(8), Ok(()));
         let error = crossing(12).unwrap_err();
         assert!(error.contains("compared with 8192 of their segments"), "{error}");
-        // What different literals tell apart is not counted together.
-        let apart: Vec<_> = (0..10_000).map(|at| format!("/{at}/{{id}}")).collect();
-        let apart: Vec<_> = apart.iter().map(String::as_str).collect();
-        assert_eq!(tree(&apart).check(), Ok(()));
+        // What literals tell apart is not counted together.
+        for apart in [|at| format!("/{at}/{{id}}"), |at| format!("/f{at}({{id}})/g{at}(x={{x}})")] {
+            let apart: Vec<_> = (1000..3000).map(apart).collect();
+            let apart: Vec<_> = apart.iter().map(String::as_str).collect();
+            assert_eq!(tree(&apart).check(), Ok(()));
+        }
     }
 }
