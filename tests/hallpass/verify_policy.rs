@@ -187,6 +187,7 @@ fn changes(log: &str) -> Vec<&str> {
 #[test]
 fn a_reload_logs_what_changed_and_warns_of_what_became_weaker() {
     let server = server(&document().to_string(), &[]);
+    server.log_until("what is enforced", |log| log.contains("/verify enforces the "));
     let mut changed = document();
     let paths = &mut changed["paths"];
     paths["/items"]["get"]["security"] = json!([{ "token": ["reader", "admin"] }, { "key": [] }]);

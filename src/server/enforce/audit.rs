@@ -49,6 +49,7 @@ fn write_refusal(
         ("method", Some(method.as_str())),
         ("path", Some(&path)),
         ("code", Some(code.as_str())),
+        ("sub", refusal.subject.as_deref()),
         ("reason", refusal.reason.as_deref()),
         ("key_id", refusal.key_id.as_deref()),
     ];

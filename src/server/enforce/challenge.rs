@@ -95,7 +95,6 @@ pub(crate) fn forbid(
         Some(Authentication::Valid(principal)) => Some(principal),
         _ => None,
     });
-    let key_id = known.and_then(|principal| principal.key_id()).map(ToString::to_string);
     let refusal = match forbidden {
         Forbidden::Insufficient { demand } => unmet(demand),
         Forbidden::CrossSite { .. } => Refusal::new(
@@ -113,15 +112,19 @@ pub(crate) fn forbid(
             return Refusal::new(Code::Denied, detail).because(Some(reason.to_owned()), None);
         }
     };
-    refusal.because(known.map(|principal| subject(principal)), key_id)
+    match known {
+        Some(principal) => sent_by(principal, refusal),
+        None => refusal,
+    }
 }
 
-/// For the log. The names of an external issuer may hold anything printable, so they are quoted.
-pub(crate) fn subject(principal: &Principal) -> String {
-    match principal.issuer() {
-        None => format!("sub={}", principal.subject()),
-        Some(issuer) => format!("issuer={issuer} sub={:?}", principal.subject()),
-    }
+/// Adds for the log who sent the request: a subject of another issuer with the issuer's name before it.
+pub(crate) fn sent_by(principal: &Principal, refusal: Refusal) -> Refusal {
+    let subject = match principal.qualified() {
+        Some((subject, _)) => subject.as_str().to_owned(),
+        None => principal.subject().to_owned(),
+    };
+    refusal.sent_by(subject, principal.key_id().map(ToString::to_string))
 }
 
 /// 403: not all of these roles, or scopes, are there.

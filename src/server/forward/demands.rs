@@ -64,9 +64,7 @@ impl Demands {
         for (what, words) in [("roles", roles.collect::<Vec<_>>()), ("scopes", scopes.collect())] {
             if words.iter().any(|(_, has)| !has) {
                 let wanted: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                let key_id = principal.key_id().map(ToString::to_string);
-                let subject = Some(challenge::subject(principal));
-                return Err(challenge::insufficient(what, &wanted).because(subject, key_id));
+                return Err(challenge::sent_by(principal, challenge::insufficient(what, &wanted)));
             }
         }
         Ok(())

@@ -103,7 +103,10 @@ impl FollowedPolicy {
         file: PolicySettings,
         policy: Policy,
     ) -> Result<Self, Diagnostics> {
+        let operations = policy.operations().count();
         let guard = ArcSwap::from_pointee(guard(&context, &file, policy)?);
+        let name = file.path.display().to_string();
+        log::info!("/verify enforces the {operations} operations of {}", printable(&name));
         Ok(Self { context, file, guard })
     }
 

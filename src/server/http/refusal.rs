@@ -90,8 +90,10 @@ pub struct Refusal {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Why, for the log: never a secret.
     pub(crate) reason: Option<String>,
+    /// Whose credential was valid and not enough, for the log.
+    pub(crate) subject: Option<Box<str>>,
     /// The public name of the API key in question, for the log.
-    pub(crate) key_id: Option<String>,
+    pub(crate) key_id: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -104,6 +106,7 @@ impl Refusal {
             detail: detail.into(),
             headers: Vec::new(),
             reason: None,
+            subject: None,
             key_id: None,
         }
     }
@@ -149,13 +152,19 @@ impl Refusal {
     /// Adds what only the log is told.
     pub(crate) fn because(mut self, reason: Option<String>, key_id: Option<String>) -> Self {
         self.reason = reason;
-        self.key_id = key_id;
+        self.key_id = key_id.map(Into::into);
         self
+    }
+
+    /// Adds whose credential was not enough, for the log.
+    pub(crate) fn sent_by(self, subject: String, key_id: Option<String>) -> Self {
+        let key_id = key_id.map(Into::into);
+        Self { subject: Some(subject.into()), key_id, ..self }
     }
 
     /// Adds the public name of the API key in question, for the log.
     pub(crate) fn about(self, key_id: &KeyId) -> Self {
-        Self { key_id: Some(key_id.to_string()), ..self }
+        Self { key_id: Some(key_id.to_string().into()), ..self }
     }
 
     /// The refusal for a status that actix-web or another layer chose.
