@@ -15,6 +15,11 @@ use actix_web::{
     middleware::Next,
 };
 
+use log::{
+    Level, Record,
+    kv::{self, Key, Source, Value, VisitSource},
+};
+
 use crate::server::{
     context::Context,
     enforce::audit,
@@ -26,6 +31,29 @@ use crate::server::{
         request_info::{ForwardedRequest, REQUEST_ID, RequestInfo},
     },
 };
+
+/// The target of the access lines.
+const TARGET: &str = "access";
+
+/// What an access line tells.
+struct AccessValues<'v> {
+    method: &'v str,
+    path: &'v str,
+    status: u16,
+    duration_ms: f64,
+    info: &'v RequestInfo,
+}
+
+impl Source for AccessValues<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        visitor.visit_pair(Key::from_str("method"), Value::from(self.method))?;
+        visitor.visit_pair(Key::from_str("path"), Value::from(self.path))?;
+        visitor.visit_pair(Key::from_str("status"), Value::from(self.status))?;
+        visitor.visit_pair(Key::from_str("duration_ms"), Value::from(self.duration_ms))?;
+        self.info.visit(visitor)?;
+        visitor.visit_pair(Key::from_str("deferred"), Value::from(true))
+    }
+}
 
 /// Answers a request, and writes its line in the access log.
 ///
@@ -45,7 +73,7 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
         Ok(response) => Ok(shape(&context, response.map_into_boxed_body())),
         Err(error) => Err(shape_error(&context, error, &info, &method, uri.path())),
     };
-    if log::log_enabled!(target: "access", log::Level::Info) {
+    if log::log_enabled!(target: TARGET, Level::Info) {
         let status = match &answer {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
@@ -54,17 +82,16 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
         let forwarded = extensions.as_ref().and_then(|all| all.get::<ForwardedRequest>());
         let (method, path) = forwarded
             .map_or((&method, uri.path()), |original| (&original.method, original.path.as_str()));
-        log::info!(
-            target: "access",
-            method = method.as_str(),
-            path = masked(path).as_ref(),
-            status = status.as_u16(),
-            duration_ms = started.elapsed().as_secs_f64() * 1000.0,
-            peer = info.peer.as_ref().map(log::kv::Value::from_display),
-            request_id = info.id.as_str(),
-            deferred = true;
-            "request"
-        );
+        let values = AccessValues {
+            method: method.as_str(),
+            path: &masked(path),
+            status: status.as_u16(),
+            duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+            info: &info,
+        };
+        let mut record = Record::builder();
+        record.level(Level::Info).target(TARGET).key_values(&values);
+        log::logger().log(&record.args(format_args!("request")).build());
     }
     answer
 }

@@ -80,9 +80,7 @@ impl Source for KeyValues<'_> {
         for (name, value) in self.fields {
             visitor.visit_pair(Key::from_str(name), value.map_or_else(Value::null, Value::from))?;
         }
-        let peer = self.info.peer.as_ref().map_or_else(Value::null, Value::from_display);
-        visitor.visit_pair(Key::from_str("peer"), peer)?;
-        visitor.visit_pair(Key::from_str("request_id"), Value::from(self.info.id.as_str()))?;
+        self.info.visit(visitor)?;
         if self.is_deferred {
             visitor.visit_pair(Key::from_str("deferred"), Value::from(true))?;
         }

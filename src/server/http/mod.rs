@@ -14,3 +14,4 @@ pub(crate) mod masked_path;
 pub(crate) mod peer;
 pub(crate) mod refusal;
 pub(crate) mod request_info;
+pub(crate) mod trace_context;

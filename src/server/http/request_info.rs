@@ -1,4 +1,4 @@
-//! What identifies a request in answers and in the log: its id, and the address of its peer.
+//! What identifies a request in answers and in the log: its id, the address of its peer, and the trace of its caller.
 
 use std::{
     future::{Ready, ready},
@@ -14,9 +14,10 @@ use actix_web::{
     },
 };
 use ipnet::IpNet;
+use log::kv::{Error, Key, Source, Value, VisitSource};
 use rand::RngExt;
 
-use crate::server::http::{peer::peer, refusal::Refusal};
+use crate::server::http::{peer::peer, refusal::Refusal, trace_context::TraceContext};
 
 /// The header that tells the caller the request id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,12 +53,18 @@ pub(crate) struct RequestInfo {
     pub(crate) id: RequestId,
     /// The address of the peer, behind trusted proxies what they say; none where the connection has no address.
     pub(crate) peer: Option<IpAddr>,
+    /// What `traceparent` says; none without one.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl RequestInfo {
     /// Identifies a request that just arrived.
     pub(crate) fn attach(request: &HttpRequest, trusted_proxies: &[IpNet]) -> Self {
-        let info = Self { id: RequestId::generate(), peer: peer(request, trusted_proxies) };
+        let info = Self {
+            id: RequestId::generate(),
+            peer: peer(request, trusted_proxies),
+            trace: TraceContext::find(request.headers()),
+        };
         request.extensions_mut().insert(info);
         info
     }
@@ -65,6 +72,20 @@ impl RequestInfo {
     /// What [`RequestInfo::attach`] left.
     pub(crate) fn find(request: &HttpRequest) -> Option<Self> {
         request.extensions().get::<Self>().copied()
+    }
+}
+
+/// The fields that every line about a request ends with.
+impl Source for RequestInfo {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        let peer = self.peer.as_ref().map_or_else(Value::null, Value::from_display);
+        visitor.visit_pair(Key::from_str("peer"), peer)?;
+        visitor.visit_pair(Key::from_str("request_id"), Value::from(self.id.as_str()))?;
+        if let Some(trace) = &self.trace {
+            visitor.visit_pair(Key::from_str("trace_id"), Value::from(trace.trace_id()))?;
+            visitor.visit_pair(Key::from_str("span_id"), Value::from(trace.span_id()))?;
+        }
+        Ok(())
     }
 }
 
