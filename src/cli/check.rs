@@ -1,18 +1,22 @@
 //! `hallpass check`: everything that `serve` checks, without a socket.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::{
     cli::{
         settings_flags::{BindFlag, RosterFlag},
         terminal::plural,
     },
-    config::raw_settings::RawSettings,
+    config::{duration::parse_duration, raw_settings::RawSettings},
     diagnostics::Diagnostics,
     roster::roster::Roster,
-    server::prepare::prepare,
+    server::{
+        expiry::expiring,
+        prepare::{Prepared, prepare},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -21,13 +25,17 @@ pub(super) struct Check {
     roster: RosterFlag,
     #[command(flatten)]
     bind: BindFlag,
+    /// Also fail for API keys and TLS certificates that expire within this duration, as in 30d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    expiring: Option<Duration>,
 }
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        let found = check(&raw, self.expiring);
         let mut out = std::io::stdout().lock();
-        match prepare(&raw) {
+        match found {
             Ok(prepared) => {
                 let mut warnings = Diagnostics::default();
                 warnings.warn(prepared.loaded.warnings);
@@ -49,6 +57,26 @@ impl Check {
                 let _ = writeln!(out, "{diagnostics}");
                 Ok(ExitCode::FAILURE)
             }
+        }
+    }
+}
+
+/// What `serve` would serve with; what expires within the duration is wrong too.
+fn check(raw: &RawSettings, within: Option<Duration>) -> Result<Prepared, Diagnostics> {
+    let prepared = prepare(raw);
+    let mut diagnostics = Diagnostics::default();
+    if let Some(within) = within {
+        diagnostics.extend(expiring(raw, Timestamp::now(), within));
+    }
+    match prepared {
+        Ok(prepared) if diagnostics.is_empty() => Ok(prepared),
+        Ok(prepared) => {
+            diagnostics.warn(prepared.loaded.warnings);
+            Err(diagnostics)
+        }
+        Err(mut found) => {
+            found.extend(diagnostics);
+            Err(found)
         }
     }
 }

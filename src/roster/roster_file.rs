@@ -1,13 +1,17 @@
 //! The roster file: read for the first time, and again after each change.
 
-use std::{io, path::Path, path::PathBuf};
+use std::{collections::HashMap, io, path::Path, path::PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     files::file_content::FileContent,
-    roster::roster::{LoadedRoster, Roster},
+    oauth::key_id::KeyId,
+    roster::{
+        expiring_keys::expiry_lines,
+        roster::{LoadedRoster, Roster},
+    },
 };
 
 /// A roster file that is followed. Keeps the text that was last taken over, to tell a finished edit from half of one.
@@ -53,6 +57,11 @@ impl RosterFile {
         }
         self.text = text.into();
         Ok(loaded)
+    }
+
+    /// The line of `expires` of each key that has one.
+    pub(crate) fn expiry_lines(&self) -> HashMap<KeyId, usize> {
+        expiry_lines(self.text.expose_secret())
     }
 
     /// Refuses a text that is cut off where only the text before tells that.

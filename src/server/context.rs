@@ -15,7 +15,7 @@ use crate::{
         credentials::secret_verifier::SecretVerifier,
         limits::{TOKEN_INTERVAL, TOKENS_AT_ONCE},
         tls::Tls,
-        watch::Watcher,
+        watch::{LoadStatus, Watcher},
     },
     store::cell_rate::CellRate,
 };
@@ -34,8 +34,8 @@ pub(crate) struct Context {
     pub(crate) tls: Option<Arc<Tls>>,
     /// What follows the files, where there are any: started once the rest is there.
     pub(crate) watchers: OnceLock<Vec<Arc<Watcher>>>,
-    /// Set while the policy file is broken and an older policy is enforced.
-    pub(crate) is_policy_broken: AtomicBool,
+    /// Broken while an older policy is enforced than that of the policy file.
+    pub(crate) policy_status: LoadStatus,
     /// Set once the service is stopping.
     stopping: AtomicBool,
 }
@@ -57,7 +57,7 @@ impl Context {
             counters,
             tls,
             watchers: OnceLock::new(),
-            is_policy_broken: AtomicBool::new(false),
+            policy_status: LoadStatus::default(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -80,8 +80,8 @@ impl Context {
             || self.authority.has_failing_issuer()
             || self.authority.forgets_revocations()
             || self.settings.reports_only
-            || self.is_policy_broken.load(Ordering::Relaxed)
-            || self.tls.as_ref().is_some_and(|tls| tls.is_broken())
+            || self.policy_status.is_broken()
+            || self.tls.as_ref().is_some_and(|tls| tls.status().is_broken())
             || watchers.any(|watcher| !watcher.is_following())
     }
 }

@@ -57,8 +57,7 @@ impl Gate {
         let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
         let policy = prepared.policy.take();
         let context = Arc::new(prepared.into_context(base_url)?);
-        let reports_only = context.settings.reports_only;
-        if let Err(error) = upkeep::start(Arc::downgrade(&context.authority), reports_only) {
+        if let Err(error) = upkeep::start(Arc::downgrade(&context)) {
             log::error!("the state file cannot be followed: {error}");
         }
         let mut watchers = Vec::new();

@@ -1,6 +1,6 @@
 //! The metrics of a process, as Prometheus reads them: what was counted, and what can be looked up at the moment.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -19,6 +19,7 @@ use crate::{
         counters::{counter_vec, operation_counters::OperationCounters},
         credentials::secret_verifier::SecretVerifier,
         http::refusal::Refusal,
+        watch::LoadStatus,
     },
 };
 
@@ -39,7 +40,12 @@ pub(crate) fn respond(context: &Context) -> HttpResponse {
 }
 
 fn text(context: &Context) -> Result<String> {
-    TextEncoder::new().encode_to_string(&gather(context)?)
+    let tls = context.tls.as_ref().map(|tls| TlsFigures {
+        loaded: tls.status().loaded().unwrap_or_default(),
+        is_broken: tls.status().is_broken(),
+        expires: tls.expiries().iter().map(|it| it.expires.as_second()).min(),
+    });
+    TextEncoder::new().encode_to_string(&gather(context, tls.as_ref())?)
 }
 
 /// A metric as the reference describes it.
@@ -60,7 +66,9 @@ pub(crate) fn describe(context: &Context) -> Result<Vec<MetricDescription>> {
     context.counters.refused("");
     context.counters.verified(None, "", "");
     OperationCounters::for_unknown(&context.counters)?.record(StatusCode::OK, Duration::ZERO);
-    let described = gather(context)?.into_iter().map(|family| {
+    context.policy_status.record(true, Timestamp::now());
+    let tls = TlsFigures { loaded: 0, is_broken: false, expires: Some(0) };
+    let described = gather(context, Some(&tls))?.into_iter().map(|family| {
         let labels = family.get_metric().first().map(|metric| metric.get_label());
         MetricDescription {
             name: family.name().to_owned(),
@@ -72,14 +80,22 @@ pub(crate) fn describe(context: &Context) -> Result<Vec<MetricDescription>> {
     Ok(described.collect())
 }
 
-fn gather(context: &Context) -> Result<Vec<MetricFamily>> {
+/// What is told of TLS; times in seconds since 1970.
+struct TlsFigures {
+    loaded: i64,
+    is_broken: bool,
+    expires: Option<i64>,
+}
+
+fn gather(context: &Context, tls: Option<&TlsFigures>) -> Result<Vec<MetricFamily>> {
     let (authority, now) = (&context.authority, Timestamp::now());
     let state = Registry::new();
     build(&state)?;
     roster(&state, authority, context.counters.started)?;
-    let broken = context.is_policy_broken.load(Ordering::Relaxed).into();
-    let help = "1 while the policy file is broken and an older policy is enforced, else 0.";
-    gauge(&state, "hallpass_policy_broken", help, broken)?;
+    policy(&state, &context.policy_status)?;
+    tls.map_or(Ok(()), |tls| certificates(&state, tls))?;
+    let help = "1 while /health/ready says `degraded`, else 0.";
+    gauge(&state, "hallpass_degraded", help, context.is_degraded().into())?;
     keys(&state, authority, now)?;
     caches(&state, authority)?;
     hashing(&state, &context.secrets)?;
@@ -109,6 +125,25 @@ fn roster(state: &Registry, authority: &Authority, started: Timestamp) -> Result
     gauge(state, "hallpass_roster_loaded_timestamp_seconds", help, loaded)?;
     let help = "1 while the roster file is broken and an older roster is in use, else 0.";
     gauge(state, "hallpass_roster_broken", help, broken)
+}
+
+fn policy(state: &Registry, status: &LoadStatus) -> Result<()> {
+    let help = "1 while the policy file is broken and an older policy is enforced, else 0.";
+    gauge(state, "hallpass_policy_broken", help, status.is_broken().into())?;
+    let help =
+        "When the policy in use was read, in seconds since 1970; there with HALLPASS_POLICY only.";
+    let loaded = status.loaded();
+    loaded.map_or(Ok(()), |at| gauge(state, "hallpass_policy_loaded_timestamp_seconds", help, at))
+}
+
+fn certificates(state: &Registry, tls: &TlsFigures) -> Result<()> {
+    let help = "1 while the TLS files are broken and an older certificate is in use, else 0; there with TLS only.";
+    gauge(state, "hallpass_tls_broken", help, tls.is_broken.into())?;
+    let help = "When the certificate in use was read, in seconds since 1970; there with TLS only.";
+    gauge(state, "hallpass_tls_loaded_timestamp_seconds", help, tls.loaded)?;
+    let help = "When the certificate in use expires, or another of its chain that does sooner, in seconds since 1970; there with TLS only.";
+    let name = "hallpass_tls_certificate_expiry_timestamp_seconds";
+    tls.expires.map_or(Ok(()), |expires| gauge(state, name, help, expires))
 }
 
 /// Only API keys that were used or expire soon, so that a large roster does not become many series.

@@ -7,6 +7,7 @@ pub(crate) mod counters;
 pub(crate) mod credentials;
 pub(crate) mod document;
 pub(crate) mod enforce;
+pub(crate) mod expiry;
 pub(crate) mod forward;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_requests;

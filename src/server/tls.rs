@@ -1,16 +1,12 @@
 //! TLS: the certificate and its key, replaced when their files change.
 
+pub(crate) mod certificate_expiry;
 mod pem_files;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs::default_provider,
@@ -22,8 +18,11 @@ use crate::{
     config::tls_files::TlsFiles,
     diagnostics::{Diagnostic, Diagnostics},
     server::{
-        tls::pem_files::certified_key,
-        watch::{FileRead, FollowedFiles},
+        tls::{
+            certificate_expiry::CertificateExpiry,
+            pem_files::{LoadedPair, certified_key},
+        },
+        watch::{FileRead, FollowedFiles, LoadStatus},
     },
 };
 
@@ -37,20 +36,20 @@ pub(crate) struct Tls {
 
 /// The last good certificate with its key.
 struct CertifiedPair {
-    current: ArcSwap<CertifiedKey>,
-    is_broken: AtomicBool,
+    current: ArcSwap<LoadedPair>,
+    status: LoadStatus,
 }
 
 /// Cannot be printed: it holds a private key.
 impl fmt::Debug for CertifiedPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertifiedPair").field("is_broken", &self.is_broken).finish_non_exhaustive()
+        f.debug_struct("CertifiedPair").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
 impl ResolvesServerCert for CertifiedPair {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
+        Some(Arc::clone(&self.current.load().key))
     }
 }
 
@@ -65,9 +64,10 @@ impl Tls {
     ) -> Result<(Self, FollowedFiles, Diagnostics), Diagnostics> {
         let (followed, read) =
             FollowedFiles::open(vec![files.certificate.clone(), files.key.clone()]);
-        let (key, warnings) = certified_key(files, &read)?;
-        let current = ArcSwap::from_pointee(key);
-        let pair = Arc::new(CertifiedPair { current, is_broken: AtomicBool::new(false) });
+        let (loaded, warnings) = certified_key(files, &read)?;
+        let (current, status) = (ArcSwap::from_pointee(loaded), LoadStatus::default());
+        status.record(true, Timestamp::now());
+        let pair = Arc::new(CertifiedPair { current, status });
         let config = ServerConfig::builder_with_provider(default_provider().into())
             .with_safe_default_protocol_versions()
             .map_err(|error| Diagnostic::new("TLS", error.to_string()))?
@@ -81,18 +81,28 @@ impl Tls {
         self.config.clone()
     }
 
-    /// Whether the files hold no good pair, so that the last good one is in use.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.pair.is_broken.load(Ordering::Relaxed)
+    /// Broken while the files hold no good pair, so that the last good one is in use.
+    pub(crate) fn status(&self) -> &LoadStatus {
+        &self.pair.status
+    }
+
+    /// The file of the certificates.
+    pub(crate) fn certificate_file(&self) -> &Path {
+        &self.files.certificate
+    }
+
+    /// When the certificates in use expire, the server's own first.
+    pub(crate) fn expiries(&self) -> Vec<CertificateExpiry> {
+        self.pair.current.load().expiries.clone()
     }
 
     /// Takes over what the files hold now; with faults in it, the last good pair stays in use.
     pub(crate) fn reload(&self, read: &[FileRead]) {
         let read = certified_key(&self.files, read);
-        self.pair.is_broken.store(read.is_err(), Ordering::Relaxed);
+        self.pair.status.record(read.is_ok(), Timestamp::now());
         match read {
-            Ok((key, warnings)) => {
-                self.pair.current.store(Arc::new(key));
+            Ok((loaded, warnings)) => {
+                self.pair.current.store(Arc::new(loaded));
                 log::info!("reloaded the TLS certificate");
                 for warning in warnings.iter() {
                     log::warn!("{warning}");

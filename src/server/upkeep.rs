@@ -1,5 +1,5 @@
 //! A thread that looks after the revocations: those that are over are forgotten, and a state file that a restart would
-//! not find is reported. It also reminds of a policy that is not enforced.
+//! not find is reported. It also reminds of a policy that is not enforced, and of what expires soon.
 
 use std::{
     io,
@@ -10,33 +10,44 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{authority::authority::Authority, config::policy_settings::REPORTS_ONLY};
+use crate::{
+    config::policy_settings::REPORTS_ONLY,
+    server::{context::Context, expiry},
+};
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Time between two reminders.
-const REMINDER_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Time between two reminders of a policy that is not enforced.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Time between two warnings of what expires soon.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Starts the thread; it ends with the authority. `reports_only`: `/verify` refuses nothing.
+/// Starts the thread; it ends with the context.
 ///
 /// # Errors
 /// The system provides no thread.
-pub(crate) fn start(authority: Weak<Authority>, reports_only: bool) -> io::Result<()> {
+pub(crate) fn start(context: Weak<Context>) -> io::Result<()> {
     thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
         let (started, mut fault) = (Instant::now(), None);
-        let mut reminders = Reminders::default();
-        while let Some(authority) = authority.upgrade() {
-            let found = authority.tend_revocations(Timestamp::now(), started.elapsed()).err();
-            drop(authority);
+        // A start says by itself that nothing is enforced.
+        let (mut reports_only, mut expiring) =
+            (Reminders::every(HOUR, HOUR), Reminders::every(DAY, Duration::ZERO));
+        while let Some(context) = context.upgrade() {
+            let (authority, now) = (&context.authority, Timestamp::now());
+            let found = authority.tend_revocations(now, started.elapsed()).err();
             match &found {
                 _ if found == fault => {}
                 Some(error) => log::error!("HALLPASS_STATE: {error}"),
                 None => log::info!("HALLPASS_STATE: revocations are kept again"),
             }
             fault = found;
-            if reports_only && reminders.is_due(started.elapsed()) {
+            if context.settings.reports_only && reports_only.is_due(started.elapsed()) {
                 log::warn!("{REPORTS_ONLY}");
             }
+            if expiring.is_due(started.elapsed()) {
+                expiry::warn(&authority.roster(), context.tls.as_deref(), now);
+            }
+            drop(context);
             thread::sleep(INTERVAL);
         }
     })?;
@@ -44,18 +55,23 @@ pub(crate) fn start(authority: Weak<Authority>, reports_only: bool) -> io::Resul
 }
 
 /// When something has to be said again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reminders {
-    /// Since the start, when it is said for the first time.
-    last: Duration,
+    interval: Duration,
+    /// Since the start.
+    next: Duration,
 }
 
 impl Reminders {
+    fn every(interval: Duration, first: Duration) -> Self {
+        Self { interval, next: first }
+    }
+
     /// Whether the interval is over since it was last due.
     fn is_due(&mut self, since_start: Duration) -> bool {
-        let is_due = since_start.saturating_sub(self.last) >= REMINDER_INTERVAL;
+        let is_due = since_start >= self.next;
         if is_due {
-            self.last = since_start;
+            self.next = since_start.saturating_add(self.interval);
         }
         is_due
     }
@@ -66,9 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reminder_is_due_once_an_hour() {
-        let mut reminders = Reminders::default();
-        let due = (0..4 * 3600).filter(|second| reminders.is_due(Duration::from_secs(*second)));
-        assert_eq!(due.collect::<Vec<_>>(), [3600, 7200, 10800]);
+    fn a_reminder_is_due_once_an_interval() {
+        let due = |mut reminders: Reminders, seconds: u64| {
+            (0..seconds)
+                .filter(|second| reminders.is_due(Duration::from_secs(*second)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(due(Reminders::every(HOUR, HOUR), 4 * 3600), [3600, 7200, 10800]);
+        let days = due(Reminders::every(DAY, Duration::ZERO), 3 * 24 * 3600);
+        assert_eq!(days, [0, 24 * 3600, 48 * 3600]);
     }
 }

@@ -9,11 +9,13 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
+
+use jiff::Timestamp;
 
 use crate::files::file_content::FileContent;
 
@@ -161,6 +163,34 @@ impl FileMetadata {
             device_and_inode: (found.dev(), found.ino()),
             times: [(found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec())],
         })
+    }
+}
+
+/// Whether what files hold is in use, and when that was read.
+#[derive(Debug, Default)]
+pub(crate) struct LoadStatus {
+    is_broken: AtomicBool,
+    /// In seconds since 1970; 0 before the first load.
+    loaded: AtomicI64,
+}
+
+impl LoadStatus {
+    /// Keeps whether what was read at `now` was taken over.
+    pub(crate) fn record(&self, is_good: bool, now: Timestamp) {
+        self.is_broken.store(!is_good, Ordering::Relaxed);
+        if is_good {
+            self.loaded.store(now.as_second(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something older is in use than what the files hold.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// When what is in use was read, in seconds since 1970; none where nothing was.
+    pub(crate) fn loaded(&self) -> Option<i64> {
+        Some(self.loaded.load(Ordering::Relaxed)).filter(|loaded| *loaded > 0)
     }
 }
 

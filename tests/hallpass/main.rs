@@ -49,3 +49,4 @@ mod verify_differential;
 mod verify_policy;
 mod verify_report;
 mod verify_token;
+mod watching;

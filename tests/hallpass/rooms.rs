@@ -41,13 +41,14 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
             &["config", "diagnostics", "oauth", "policy", "principal", "roster", "tokens"],
         ),
         ("counters", &["diagnostics", "oauth", "policy"]),
+        ("expiry", &["config", "diagnostics", "files", "roster"]),
         ("routing", &["diagnostics", "policy"]),
     ],
     &[("context", &["authority", "config", "oauth", "roster", "store"])],
     &[
         ("enforce", &["diagnostics", "policy", "principal"]),
         ("metrics", &["authority"]),
-        ("upkeep", &["authority", "config"]),
+        ("upkeep", &["config"]),
     ],
     &[
         ("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"]),
@@ -86,6 +87,7 @@ const CRATES: &[(&str, &str)] = &[
     ("actix_web", "server"),
     ("actix_cors", "server"),
     ("actix_tls", "server"),
+    ("der", "server"),
     ("rustix", "server"),
     ("socket2", "server"),
     ("utoipa", "server"),

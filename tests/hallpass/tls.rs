@@ -39,11 +39,18 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Self {
+        Self::until(jiff::civil::date(4000, 1, 1))
+    }
+
+    /// A pair that expires at the beginning of this day.
+    pub(crate) fn until(end: jiff::civil::Date) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let key = BASE64_STANDARD.encode(pair.to_pkcs8v1().unwrap());
         let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
         let mut about = CertificateParams::new(["localhost".to_owned()]).unwrap();
         about.serial_number = Some(1.into());
+        let (month, day) = (end.month().try_into().unwrap(), end.day().try_into().unwrap());
+        about.not_after = rcgen::date_time_ymd(end.year().into(), month, day);
         let made = about.self_signed(&Signing(pair)).unwrap();
         Self { der: made.der().clone(), certificate: made.pem(), key }
     }

@@ -1,8 +1,9 @@
 //! The policy of another service: compiled from its OpenAPI file, and again after each change.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 
 use crate::{
     config::policy_settings::PolicySettings,
@@ -107,6 +108,7 @@ impl FollowedPolicy {
         let guard = ArcSwap::from_pointee(guard(&context, &file, policy)?);
         let name = file.path.display().to_string();
         log::info!("/verify enforces the {operations} operations of {}", printable(&name));
+        context.policy_status.record(true, Timestamp::now());
         Ok(Self { context, file, guard })
     }
 
@@ -122,7 +124,7 @@ impl FollowedPolicy {
     pub(crate) fn reload(&self, read: &FileRead) -> Result<Reloaded, Diagnostics> {
         let guard = compile(&self.file, &self.context.settings.document.cookie_name, read)
             .and_then(|policy| guard(&self.context, &self.file, policy));
-        self.context.is_policy_broken.store(guard.is_err(), Ordering::Relaxed);
+        self.context.policy_status.record(guard.is_ok(), Timestamp::now());
         let guard = Arc::new(guard?);
         let before = self.guard.swap(Arc::clone(&guard));
         let changes = changes(before.policy(), guard.policy());

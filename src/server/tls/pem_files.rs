@@ -1,11 +1,14 @@
 //! The two TLS files as they are written: PEM (RFC 7468).
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     config::tls_files::TlsFiles,
     diagnostics::{Diagnostic, Diagnostics},
-    server::watch::FileRead,
+    server::{
+        tls::certificate_expiry::{CertificateExpiry, expiries},
+        watch::FileRead,
+    },
 };
 use rustls::{
     Error,
@@ -23,6 +26,12 @@ const NO_KEY: &str = "holds no private key: HALLPASS_TLS_KEY takes one as PEM, w
 const UNUSABLE_KEY: &str = "holds a key that TLS cannot use: take P-256, P-384, Ed25519, \
     or RSA of 2048 bits and more";
 
+/// A certificate with its key, as read from the files.
+pub(super) struct LoadedPair {
+    pub(super) key: Arc<CertifiedKey>,
+    pub(super) expiries: Vec<CertificateExpiry>,
+}
+
 /// The pair that was read from the certificate file and the key file, in this order, and warnings about these.
 ///
 /// # Errors
@@ -30,7 +39,7 @@ const UNUSABLE_KEY: &str = "holds a key that TLS cannot use: take P-256, P-384, 
 pub(crate) fn certified_key(
     files: &TlsFiles,
     read: &[FileRead],
-) -> Result<(CertifiedKey, Diagnostics), Diagnostics> {
+) -> Result<(LoadedPair, Diagnostics), Diagnostics> {
     let [certificate, key] = read else {
         return Err(Diagnostic::new("TLS", "expected a certificate file and a key file").into());
     };
@@ -47,20 +56,25 @@ pub(crate) fn certified_key(
     let chain = diagnostics.keep(chain(&files.certificate, certificate));
     let key = diagnostics.keep(private_key(&files.key, key));
     diagnostics.warn(warnings.clone());
-    let (Some(chain), Some(key)) = (chain, key) else { return Err(diagnostics) };
+    let (Some((chain, expiries)), Some(key)) = (chain, key) else { return Err(diagnostics) };
     let pair = CertifiedKey::from_der(chain, key, &default_provider())
         .map_err(|error| mismatch(&error, files));
     match diagnostics.keep(pair) {
-        Some(pair) => diagnostics.or((pair, warnings)),
+        Some(key) => diagnostics.or((LoadedPair { key: key.into(), expiries }, warnings)),
         None => Err(diagnostics),
     }
 }
 
-fn chain(path: &Path, read: &FileRead) -> Result<Vec<CertificateDer<'static>>, Diagnostics> {
+type Chain = Vec<CertificateDer<'static>>;
+
+fn chain(path: &Path, read: &FileRead) -> Result<(Chain, Vec<CertificateExpiry>), Diagnostics> {
     let pem = pem(path, CERTIFICATE, read)?;
-    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Chain, _>>();
     match chain {
-        Ok(chain) if !chain.is_empty() => Ok(chain),
+        Ok(chain) if !chain.is_empty() => {
+            let expiries = expiries(pem, &chain);
+            Ok((chain, expiries))
+        }
         Ok(_) => Err(diagnostic(path, NO_CERTIFICATE).into()),
         Err(_) => {
             Err(diagnostic(path, "is a damaged PEM: copy it again or issue a new one").into())

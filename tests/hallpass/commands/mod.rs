@@ -1,6 +1,7 @@
 //! The command line: every test runs the real program in its own directory.
 
 mod check;
+mod check_expiring;
 mod closed_pipes;
 mod explain;
 mod explain_files;
