@@ -30,7 +30,7 @@ use crate::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},
         claims::VerifiedToken,
         external::external_issuers::ExternalIssuers,
-        jwk::JwkSet,
+        keyring::Keyring,
         token_error::TokenError,
     },
 };
@@ -83,17 +83,20 @@ impl Authority {
 
     /// Whether a signature takes longer than to hand it to another thread: RSA takes a millisecond and more.
     pub(crate) fn signs_slowly(&self) -> bool {
-        self.signing_algorithm() == "RS256"
+        self.tokens.keyring.load().algorithm() == "RS256"
     }
 
-    /// The algorithm that signs (RFC 7518 §3.1).
-    pub(crate) fn signing_algorithm(&self) -> &'static str {
-        self.tokens.keyring.algorithm()
+    /// The signing keys as they are now.
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        self.tokens.keyring.load_full()
     }
 
-    /// The public keys that verify the tokens (RFC 7517 §5).
-    pub(crate) fn jwks(&self) -> &JwkSet {
-        self.tokens.keyring.jwks()
+    /// Takes over other signing keys. A token whose key is not among them is refused from now on.
+    pub(crate) fn replace_keyring(&self, keyring: Keyring) {
+        // The same keys need not verify again what they have verified.
+        if !keyring.has_same_keys(&self.tokens.keyring.load()) {
+            self.tokens.keyring.store(Arc::new(keyring));
+        }
     }
 
     /// Authenticates an API key, with at most one bcrypt: call it where blocking is fine.
@@ -159,19 +162,23 @@ impl Authority {
         Ok(Arc::clone(&self.verify_token(token, now)?.principal))
     }
 
-    /// Verifies a token, or finds it among those that were verified before; whatever may have changed since is checked
-    /// every time: the time, the revocations, the roster.
+    /// Verifies a token, or finds it among those that the same keys verified before; whatever else may have changed since
+    /// is checked every time: the time, the revocations, the roster.
     fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<CachedToken>, TokenError> {
-        let roster = self.roster.load();
-        let cached = match self.token_cache.find(token) {
+        let (roster, keyring) = (self.roster.load(), self.tokens.keyring.load());
+        let known = self.token_cache.find(token).filter(|known| known.is_verified_by(&keyring));
+        let cached = match known {
             Some(cached) => {
                 self.tokens.check(&cached.token, now)?;
                 match cached.is_limited_by(&roster) {
                     true => cached,
-                    false => self.token_cache.add(token, cached.token.clone(), &roster),
+                    false => self.token_cache.add(token, cached.token.clone(), &roster, &keyring),
                 }
             }
-            None => self.token_cache.add(token, self.tokens.verify(token, now)?, &roster),
+            None => {
+                let verified = self.tokens.verify_with(&keyring, token, now)?;
+                self.token_cache.add(token, verified, &roster, &keyring)
+            }
         };
         if cached.token.ids().any(|id| self.is_revoked(id)) {
             return Err(TokenError::Revoked);

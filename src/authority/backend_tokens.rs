@@ -29,7 +29,8 @@ impl Authority {
         now: Timestamp,
     ) -> Option<Arc<IssuedToken>> {
         // The roster has the principal, who was authenticated just now. Only the token itself may have been revoked.
-        let recent = self.recent_tokens.find(of, &self.roster.load(), now);
+        let (roster, keyring) = (self.roster.load(), self.tokens.keyring.load());
+        let recent = self.recent_tokens.find(of, &roster, &keyring, now);
         recent.filter(|token| !self.is_revoked(&token.id))
     }
 
@@ -43,7 +44,7 @@ impl Authority {
         of: &Arc<Principal>,
         now: Timestamp,
     ) -> Result<Arc<IssuedToken>, IssueError> {
-        let roster = self.roster.load();
+        let (roster, keyring) = (self.roster.load(), self.tokens.keyring.load());
         let lifetime = self.tokens.lifetime.min(LIFETIME);
         let issued = match (of.ours(), of.qualified()) {
             (Some((subject, client_id)), _) => {
@@ -55,7 +56,7 @@ impl Authority {
         };
         let token = Arc::new(issued?);
         let time = REMEMBERED.min(lifetime / 2);
-        self.recent_tokens.add(of, &token, &roster, now, time);
+        self.recent_tokens.add(of, &token, &roster, &keyring, now, time);
         Ok(token)
     }
 

@@ -91,6 +91,8 @@ fn settings(issuer: &Issuer) -> ExternalIssuerSettings {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
+    use arc_swap::ArcSwap;
+
     use super::*;
     use crate::{
         authority::issue_request::{IssueError, IssueRequest, RevokeError},
@@ -110,11 +112,13 @@ mod tests {
     fn authority(names: &[&str]) -> Authority {
         let secret = "a secret of the tests, 32 bytes and more".into();
         let tokens = Tokens {
-            keyring: Keyring::new(
-                crate::tokens::signing_key::SigningKey::from_secret(&secret).unwrap(),
-                Vec::new(),
-            )
-            .unwrap(),
+            keyring: ArcSwap::from_pointee(
+                Keyring::new(
+                    crate::tokens::signing_key::SigningKey::from_secret(&secret).unwrap(),
+                    Vec::new(),
+                )
+                .unwrap(),
+            ),
             issuer: "http://issuer.test".to_owned(),
             audience: "http://audience.test".to_owned(),
             lifetime: Duration::from_secs(60),

@@ -11,8 +11,10 @@ use quick_cache::{Weighter, sync::Cache};
 use secrecy::ExposeSecret;
 
 use crate::{
-    authority::cache_usage::CacheUsage, principal::Principal, roster::roster::Roster,
-    tokens::access_tokens::IssuedToken,
+    authority::cache_usage::CacheUsage,
+    principal::Principal,
+    roster::roster::Roster,
+    tokens::{access_tokens::IssuedToken, keyring::Keyring},
 };
 
 /// The most memory that is spent on it: some 20,000 tokens. What is forgotten is issued again.
@@ -24,6 +26,8 @@ struct RecentToken {
     until: Timestamp,
     /// The roster in use when it was issued. As long as this is remembered, no other one can have its address.
     roster: Weak<Roster>,
+    /// The keys in use when it was issued.
+    keyring: Weak<Keyring>,
 }
 
 /// By the principal with its proof: whoever has other roles now, or another proof, has no recent token.
@@ -41,18 +45,20 @@ impl RecentTokens {
         Self(Cache::with_weighter(1024, bytes, EntrySize))
     }
 
-    /// The token of just this principal, if its time is not over and the roster is still this one.
+    /// The token of just this principal, if its time is not over, and roster and keys are still these.
     pub(super) fn find(
         &self,
         of: &Principal,
         roster: &Arc<Roster>,
+        keyring: &Arc<Keyring>,
         now: Timestamp,
     ) -> Option<Arc<IssuedToken>> {
         let recent = self.0.get(of)?;
-        let is_of_roster = ptr::eq(recent.roster.as_ptr(), Arc::as_ptr(roster));
+        let is_current = ptr::eq(recent.roster.as_ptr(), Arc::as_ptr(roster))
+            && ptr::eq(recent.keyring.as_ptr(), Arc::as_ptr(keyring));
         // Before `since` too: a clock that is put back must not make it live longer.
         let is_recent = recent.since <= now && now < recent.until;
-        (is_of_roster && is_recent).then(|| Arc::clone(&recent.token))
+        (is_current && is_recent).then(|| Arc::clone(&recent.token))
     }
 
     /// Remembers for `time` what was issued at `now`.
@@ -61,6 +67,7 @@ impl RecentTokens {
         of: &Arc<Principal>,
         token: &Arc<IssuedToken>,
         roster: &Arc<Roster>,
+        keyring: &Arc<Keyring>,
         now: Timestamp,
         time: Duration,
     ) {
@@ -69,6 +76,7 @@ impl RecentTokens {
             since: now,
             until: now.saturating_add(time).unwrap_or(now),
             roster: Arc::downgrade(roster),
+            keyring: Arc::downgrade(keyring),
         };
         self.0.insert(Arc::clone(of), Arc::new(recent));
     }

@@ -16,7 +16,7 @@ use crate::{
     oauth::{Roles, Scopes},
     principal::Principal,
     roster::roster::Roster,
-    tokens::claims::VerifiedToken,
+    tokens::{claims::VerifiedToken, keyring::Keyring},
 };
 
 /// The most memory that is spent on it: some 30,000 tokens. What is forgotten is verified again.
@@ -31,10 +31,12 @@ pub(super) struct CachedToken {
     pub(super) principal: Arc<Principal>,
     /// Which roster. As long as it is remembered, no other one can have its address.
     roster: Weak<Roster>,
+    /// Which keys verified it.
+    keyring: Weak<Keyring>,
 }
 
 impl CachedToken {
-    fn new(token: VerifiedToken, roster: &Arc<Roster>) -> Self {
+    fn new(token: VerifiedToken, roster: &Arc<Roster>, keyring: &Arc<Keyring>) -> Self {
         let allowed = match token.key_id() {
             Some(id) => roster.key(id).map(|(client, _)| (&client.roles, &client.scopes)),
             None => roster.user(token.subject()).map(|user| (&user.roles, &user.scopes)),
@@ -43,17 +45,26 @@ impl CachedToken {
             Some((roles, scopes)) => token.clone().limited_to(roles, scopes),
             None => token.clone().limited_to(&Roles::new(), &Scopes::default()),
         };
-        Self { principal: Arc::new(limited.into()), roster: Arc::downgrade(roster), token }
+        Self {
+            principal: Arc::new(limited.into()),
+            roster: Arc::downgrade(roster),
+            keyring: Arc::downgrade(keyring),
+            token,
+        }
     }
 
     /// Whether it was this roster that limited the principal.
     pub(super) fn is_limited_by(&self, roster: &Arc<Roster>) -> bool {
         ptr::eq(self.roster.as_ptr(), Arc::as_ptr(roster))
     }
+
+    /// Whether it was one of these keys that verified the token, and no other key was among them or missing.
+    pub(super) fn is_verified_by(&self, keyring: &Arc<Keyring>) -> bool {
+        ptr::eq(self.keyring.as_ptr(), Arc::as_ptr(keyring))
+    }
 }
 
-/// That a key signed these very bytes stays true as long as the key ring is the same, and so does what they say:
-/// one of these belongs to one [`Tokens`](crate::tokens::Tokens).
+/// That a key signed these very bytes stays true as long as the key ring is the same, and so does what they say.
 pub(super) struct TokenCache(Cache<Text, Arc<CachedToken>, Size>);
 
 impl Default for TokenCache {
@@ -73,14 +84,15 @@ impl TokenCache {
         self.0.get(&Presented(text))
     }
 
-    /// Remembers a verified token, with what this roster allows of it.
+    /// Remembers a token that these keys verified, with what this roster allows of it.
     pub(super) fn add(
         &self,
         text: &str,
         token: VerifiedToken,
         roster: &Arc<Roster>,
+        keyring: &Arc<Keyring>,
     ) -> Arc<CachedToken> {
-        let proven = Arc::new(CachedToken::new(token, roster));
+        let proven = Arc::new(CachedToken::new(token, roster, keyring));
         self.0.insert(Text::of(text), Arc::clone(&proven));
         proven
     }

@@ -12,6 +12,7 @@ mod key_list;
 mod logging;
 mod openapi;
 mod reference;
+mod rotate_signing_key;
 mod serve;
 mod settings_flags;
 mod terminal;
@@ -57,6 +58,11 @@ enum Command {
         #[command(flatten)]
         roster: RosterFlag,
     },
+    /// Make and replace the keys that sign tokens
+    SigningKey {
+        #[command(subcommand)]
+        command: rotate_signing_key::SigningKeyCommand,
+    },
     /// Show what a token claims, and whether it would be accepted
     Token {
         #[command(subcommand)]
@@ -101,6 +107,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             logging::start_for_command();
             let path = roster.apply(RawSettings::from_env()?).complete()?.roster();
             user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
+        }
+        Command::SigningKey { command } => {
+            logging::start_for_command();
+            command.run()
         }
         Command::Token { command } => command.run(),
         Command::Check(command) => command.run(),

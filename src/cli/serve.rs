@@ -103,9 +103,12 @@ fn demand_loopback(raw: &mut RawSettings) {
 fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)> {
     let secret = Alphanumeric.sample_string(&mut rand::rng(), 64);
     raw.set("HALLPASS_SECRET_KEY", &secret, "--dev");
-    for ignored in
-        ["HALLPASS_SIGNING_KEY", "HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"]
-    {
+    for ignored in [
+        "HALLPASS_SECRET_KEY_FILE",
+        "HALLPASS_SIGNING_KEY",
+        "HALLPASS_PREVIOUS_SECRET_KEYS",
+        "HALLPASS_PREVIOUS_SIGNING_KEYS",
+    ] {
         raw.set(ignored, "", "--dev");
     }
     raw.set("HALLPASS_STATE", "memory", "--dev");

@@ -14,6 +14,10 @@ use crate::{
 const DEFAULT_COOKIE_NAME: &str = "access_token";
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+pub(super) fn token_lifetime(reader: &mut SettingsReader<'_>) -> Duration {
+    reader.value("HALLPASS_TOKEN_LIFETIME", DEFAULT_TOKEN_LIFETIME, lifetime)
+}
+
 /// The settings that show in the OpenAPI document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DocumentSettings {
@@ -51,11 +55,7 @@ impl DocumentSettings {
                 DEFAULT_COOKIE_NAME.into(),
                 cookie_name,
             ),
-            token_lifetime: reader.value(
-                "HALLPASS_TOKEN_LIFETIME",
-                DEFAULT_TOKEN_LIFETIME,
-                lifetime,
-            ),
+            token_lifetime: token_lifetime(reader),
             // An issuer that is wrong is reported with all other settings.
             base_path: reader.raw.text("HALLPASS_ISSUER").map(base_path).unwrap_or_default(),
         }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     config::{
@@ -16,6 +16,7 @@ use crate::{
 };
 
 const SECRET_KEY: &str = "HALLPASS_SECRET_KEY";
+const SECRET_KEY_FILE: &str = "HALLPASS_SECRET_KEY_FILE";
 const SIGNING_KEY: &str = "HALLPASS_SIGNING_KEY";
 
 /// A key for tokens, as configured. `Debug` shows no secret.
@@ -30,19 +31,22 @@ pub(crate) enum KeySource {
         /// Its text.
         pem: SecretString,
     },
+    /// A directory of private keys, not yet read.
+    Directory(PathBuf),
 }
 
 impl SettingsReader<'_> {
-    /// The secret or the PEM; exactly one must be set.
+    /// The secret, its file, the PEM or the directory; exactly one must be set.
     pub(super) fn signing_key(&mut self) -> KeySource {
-        let path = self.raw.text(SIGNING_KEY).unwrap_or_default();
-        let secret = self.raw.text(SECRET_KEY).unwrap_or_default();
-        let source = match (secret.is_empty(), path.is_empty()) {
-            (false, true) => self.secret(SECRET_KEY, secret),
-            (true, false) => self.pem(SIGNING_KEY, path),
+        let source = match [SECRET_KEY, SECRET_KEY_FILE, SIGNING_KEY]
+            .map(|name| self.raw.text(name))
+        {
+            [Some(secret), None, None] => self.secret(SECRET_KEY, secret),
+            [None, Some(path), None] => self.secret_file(path),
+            [None, None, Some(path)] => self.pem_or_directory(path),
             // It may be in a line that could not be read.
-            (true, true) if !self.raw.diagnostics().is_empty() => None,
-            (true, true) => {
+            [None, None, None] if !self.raw.diagnostics().is_empty() => None,
+            [None, None, None] => {
                 let what = match self.raw.has_env_file() {
                     // init leaves a .env that is there as it is.
                     true => {
@@ -57,11 +61,20 @@ impl SettingsReader<'_> {
                 self.diagnostic(SECRET_KEY, what);
                 None
             }
-            (false, false) => {
-                let what = "and HALLPASS_SECRET_KEY are both set, but one signs: remove the other, \
-                            or name it in HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS while its \
-                            tokens live";
-                self.diagnostic(SIGNING_KEY, what);
+            [Some(_), Some(_), _] => {
+                self.diagnostic(
+                    SECRET_KEY_FILE,
+                    "and HALLPASS_SECRET_KEY are both set: leave out one",
+                );
+                None
+            }
+            [secret, _, Some(_)] => {
+                let other = if secret.is_some() { SECRET_KEY } else { SECRET_KEY_FILE };
+                let what = format!(
+                    "and {other} are both set, but one signs: remove the other, or name it in \
+                     HALLPASS_PREVIOUS_SECRET_KEYS or HALLPASS_PREVIOUS_SIGNING_KEYS while its tokens live"
+                );
+                self.diagnostic(SIGNING_KEY, &what);
                 None
             }
         };
@@ -90,14 +103,49 @@ impl SettingsReader<'_> {
         }
     }
 
+    /// The secret in a file. One newline at its end is not part of it.
+    fn secret_file(&mut self, path: &str) -> Option<KeySource> {
+        let path = self.raw.credential(path);
+        match self.read_text(&path) {
+            Ok(text) => {
+                let text = text.expose_secret();
+                let line = text.strip_suffix("\r\n").or(text.strip_suffix('\n')).unwrap_or(text);
+                match secret(line) {
+                    Ok(()) => Some(KeySource::Secret(line.into())),
+                    Err(message) => {
+                        let what = format!("names {}, which {message}", path.display());
+                        self.diagnostic(SECRET_KEY_FILE, &what);
+                        None
+                    }
+                }
+            }
+            Err(error) => {
+                // Not repeated: it may be the secret in the wrong variable.
+                self.diagnostic(
+                    SECRET_KEY_FILE,
+                    &format!("names a file that cannot be read: {error}"),
+                );
+                None
+            }
+        }
+    }
+
+    fn pem_or_directory(&mut self, path: &str) -> Option<KeySource> {
+        match self.raw.credential(path) {
+            directory if directory.is_dir() => Some(KeySource::Directory(directory)),
+            _ => self.pem(SIGNING_KEY, path),
+        }
+    }
+
     fn pem(&mut self, name: &str, path: &str) -> Option<KeySource> {
         if path.contains("-----BEGIN") {
             // Not repeated, because it is the key.
             self.diagnostic(name, "is a PEM: save it in a file, and give the path of the file");
             return None;
         }
-        match self.read_pem(path.as_ref()) {
-            Ok(pem) => Some(KeySource::Pem { path: path.into(), pem }),
+        let file = self.raw.credential(path);
+        match self.read_text(&file) {
+            Ok(pem) => Some(KeySource::Pem { path: file, pem }),
             Err(error) => {
                 // Repeated only if it looks like a path: it may be a secret in the wrong variable.
                 let file = if path.ends_with(".pem") { path } else { "a file" };
@@ -108,11 +156,11 @@ impl SettingsReader<'_> {
     }
 
     /// Reads a key, and reports who else may read or write it.
-    fn read_pem(&mut self, path: &Path) -> io::Result<SecretString> {
+    fn read_text(&mut self, path: &Path) -> io::Result<SecretString> {
         let content = FileContent::read_once(path)?;
         let exposed = self.diagnostics.keep(content.check_permissions(path)).flatten();
         exposed.into_iter().for_each(|warning| self.warnings.push(warning));
         let text = std::str::from_utf8(content.bytes());
-        Ok(text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no PEM"))?.into())
+        Ok(text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))?.into())
     }
 }

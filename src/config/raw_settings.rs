@@ -29,6 +29,8 @@ pub(crate) struct RawSettings {
     /// What works and should be changed.
     warnings: Diagnostics,
     has_env_file: bool,
+    /// The directory of systemd's credentials.
+    credentials: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for RawSettings {
@@ -59,6 +61,10 @@ impl RawSettings {
         let mut raw = Self::default();
         raw.read_file(env_file);
         for (name, text) in environment {
+            if name == "CREDENTIALS_DIRECTORY" && !text.is_empty() {
+                raw.credentials = Some(text.into());
+                continue;
+            }
             let Some(name) = name.to_str().filter(|name| name.starts_with("HALLPASS_")) else {
                 continue;
             };
@@ -133,6 +139,13 @@ impl RawSettings {
     /// The text of a value; an empty one counts as not set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// The path of a file with a key: a relative one is that of a credential of systemd, if there is one of this name.
+    pub(super) fn credential(&self, path: &str) -> PathBuf {
+        // An absolute path stays what it is.
+        let credential = self.credentials.as_ref().map(|directory| directory.join(path));
+        credential.filter(|credential| credential.exists()).unwrap_or_else(|| path.into())
     }
 
     /// The path of the roster, the only setting that commands which edit it need.

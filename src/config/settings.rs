@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::{
     config::{
         cors_origins::origins,
-        document_settings::DocumentSettings,
+        document_settings::{DocumentSettings, token_lifetime},
         key_source::KeySource,
         log_format::{LogFormat, log_format},
         policy_settings::reports_only,
@@ -15,7 +15,7 @@ use crate::{
         raw_settings::RawSettings,
         settings_reader::SettingsReader,
         tls_files::TlsFiles,
-        values::{bind, issuer, leeway, log_filter, networks, on_or_off, redirect, workers},
+        values::{bind, issuer, log_filter, networks, on_or_off, redirect, workers},
     },
     diagnostics::{Diagnostic, Diagnostics},
 };
@@ -93,7 +93,7 @@ impl Settings {
             state: state(raw),
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
-            leeway: reader.value("HALLPASS_LEEWAY", Duration::ZERO, leeway),
+            leeway: reader.leeway(),
             document,
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
             logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", docs, redirect),
@@ -132,6 +132,22 @@ impl Settings {
         let mut reader = SettingsReader::values_only(raw);
         let keys = (reader.signing_key(), reader.previous_keys());
         reader.diagnostics.or(keys)
+    }
+
+    /// Reads only how long a token may be accepted after it was issued: lifetime and leeway.
+    ///
+    /// # Errors
+    /// They are malformed.
+    pub(crate) fn longest_acceptance(raw: &RawSettings) -> Result<Duration, Diagnostics> {
+        let mut reader = SettingsReader::values_only(raw);
+        let lifetime = token_lifetime(&mut reader);
+        let longest = lifetime.saturating_add(reader.leeway());
+        reader.diagnostics.or(longest)
+    }
+
+    /// The path of the signing key or of the directory of keys, as it is set.
+    pub(crate) fn signing_key_path(raw: &RawSettings) -> Option<PathBuf> {
+        raw.text("HALLPASS_SIGNING_KEY").map(PathBuf::from)
     }
 
     /// Reads only the address to listen on.

@@ -1,9 +1,12 @@
 //! Reads single settings and collects what is wrong with them.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    config::{raw_settings::RawSettings, values::bind},
+    config::{
+        raw_settings::RawSettings,
+        values::{bind, leeway},
+    },
     diagnostics::{Diagnostic, Diagnostics},
 };
 
@@ -43,6 +46,10 @@ impl<'r> SettingsReader<'r> {
                 default
             }
         }
+    }
+
+    pub(super) fn leeway(&mut self) -> Duration {
+        self.value("HALLPASS_LEEWAY", Duration::ZERO, leeway)
     }
 
     pub(super) fn bind(&mut self) -> SocketAddr {

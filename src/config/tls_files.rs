@@ -39,7 +39,7 @@ impl TlsFiles {
         let files = match texts {
             [(_, None), (_, None)] => None,
             [(_, Some(certificate)), (_, Some(key))] => {
-                Some(Self { certificate: certificate.into(), key: key.into() })
+                Some(Self { certificate: raw.credential(certificate), key: raw.credential(key) })
             }
             [(set, Some(_)), (other, None)] | [(other, None), (set, Some(_))] => {
                 diagnostic(set, &format!("is set and {other} is not: TLS needs both"));

@@ -46,10 +46,18 @@ pub(crate) const VARIABLES: &[Variable] = &[
          `hallpass init` generates one. Put it in single quotes if it contains $ or #.",
     ),
     variable(
+        "HALLPASS_SECRET_KEY_FILE",
+        None,
+        "The path of a file with the secret, instead of HALLPASS_SECRET_KEY; a newline at its end is not part of it.\n\
+         Under systemd a relative path of a key or certificate is that of a credential (LoadCredential=), if there is one.",
+    ),
+    variable(
         "HALLPASS_SIGNING_KEY",
         None,
         "A private key, instead of the secret: the path of a PKCS#8 PEM file.\n\
-         Ed25519 keys sign with EdDSA, P-256 keys with ES256, RSA keys of at least 2048 bits with RS256.",
+         Ed25519 keys sign with EdDSA, P-256 keys with ES256, RSA keys of at least 2048 bits with RS256.\n\
+         Or the path of a directory: current.pem signs, every other *.pem verifies, and changes count without a restart;\n\
+         `hallpass signing-key rotate` makes and replaces the keys.",
     ),
     variable(
         "HALLPASS_PREVIOUS_SECRET_KEYS",

@@ -3,6 +3,8 @@
 //! Must not know what is in them.
 
 pub(crate) mod file_content;
+pub(crate) mod listed_files;
 pub(crate) mod lock_file;
 pub(crate) mod mounted_file;
+pub(crate) mod new_file;
 pub(crate) mod ownership;

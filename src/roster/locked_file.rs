@@ -2,15 +2,17 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use tempfile::NamedTempFile;
 
 use crate::files::{
-    file_content::FileContent, lock_file::LockFile, mounted_file::mounted_alone,
+    file_content::FileContent,
+    lock_file::LockFile,
+    mounted_file::mounted_alone,
+    new_file::{directory, flush_directory, written_beside},
     ownership::keep_ownership,
 };
 
@@ -108,30 +110,6 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         }
         found => found,
     }
-}
-
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Writes a temporary file of mode 0600 in the directory of `path`, from where a rename is atomic.
-fn written_beside(
-    path: &Path,
-    new: &tempfile::Builder<'_, '_>,
-    text: &str,
-) -> io::Result<NamedTempFile> {
-    let mut new = new.tempfile_in(directory(path))?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().sync_all()?;
-    Ok(new)
-}
-
-/// Makes the rename survive a power failure.
-fn flush_directory(path: &Path) -> io::Result<()> {
-    File::open(directory(path))?.sync_all()
 }
 
 /// A file that cannot be replaced may be mounted by itself.

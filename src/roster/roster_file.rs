@@ -34,15 +34,16 @@ impl RosterFile {
         Ok((Self { path: path.to_owned(), text: text.into() }, loaded))
     }
 
-    /// Takes what was read after a change; `current` is the roster in use.
+    /// Takes what was read after a change; `current` is the roster in use. `accept` has the last word about the new one.
     ///
     /// # Errors
-    /// As [`Self::open`], and what shows that the edit is not finished.
-    pub(crate) fn reread(
+    /// As [`Self::open`], what shows that the edit is not finished, and why it is not accepted.
+    pub(crate) fn reread<T>(
         &mut self,
         read: &io::Result<FileContent>,
         current: &Roster,
-    ) -> Result<LoadedRoster, Diagnostics> {
+        accept: impl FnOnce(&Roster) -> Result<T, Diagnostics>,
+    ) -> Result<(LoadedRoster, T), Diagnostics> {
         if let Ok(content) = read {
             self.require_finished(content)?;
         }
@@ -55,8 +56,9 @@ impl RosterFile {
             );
             return Err(self.diagnostic(what).into());
         }
+        let accepted = accept(&loaded.roster)?;
         self.text = text.into();
-        Ok(loaded)
+        Ok((loaded, accepted))
     }
 
     /// The line of `expires` of each key that has one.

@@ -9,7 +9,6 @@ use crate::{
     authority::authority::Authority,
     config::settings::Settings,
     oauth::Subject,
-    roster::roster_entries::Issuer,
     server::{
         counters::Counters,
         credentials::secret_verifier::SecretVerifier,
@@ -28,12 +27,12 @@ pub(crate) struct Context {
     /// The tokens of each client and user.
     pub(crate) issued: CellRate<Subject>,
     pub(crate) settings: Settings,
-    /// The roster's external issuers at start: every worker must serve the same document.
-    pub(crate) issuers: Vec<Issuer>,
     pub(crate) counters: Counters,
     pub(crate) tls: Option<Arc<Tls>>,
     /// What follows the files, where there are any: started once the rest is there.
     pub(crate) watchers: OnceLock<Vec<Arc<Watcher>>>,
+    /// Broken while older signing keys are in use than those of their directory.
+    pub(crate) keys_status: LoadStatus,
     /// Broken while an older policy is enforced than that of the policy file.
     pub(crate) policy_status: LoadStatus,
     /// Set once the service is stopping.
@@ -49,7 +48,6 @@ impl Context {
     ) -> Self {
         let authority = Arc::new(authority);
         Self {
-            issuers: authority.roster().issuers().cloned().collect(),
             secrets: SecretVerifier::new(Arc::clone(&authority), settings.rate_limit),
             issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,
@@ -57,6 +55,7 @@ impl Context {
             counters,
             tls,
             watchers: OnceLock::new(),
+            keys_status: LoadStatus::default(),
             policy_status: LoadStatus::default(),
             stopping: AtomicBool::new(false),
         }
@@ -71,8 +70,8 @@ impl Context {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Whether something works only because of what was read earlier: the roster file, the TLS files, the state file or
-    /// the keys of an external issuer are broken or out of reach, or files are not followed any more. Or the policy is
+    /// Whether something works only because of what was read earlier: the roster file, the signing keys, the TLS files,
+    /// the state file or the keys of an external issuer are broken or out of reach, or files are not followed any more. Or the policy is
     /// not enforced.
     pub(crate) fn is_degraded(&self) -> bool {
         let mut watchers = self.watchers.get().into_iter().flatten();
@@ -80,6 +79,7 @@ impl Context {
             || self.authority.has_failing_issuer()
             || self.authority.forgets_revocations()
             || self.settings.reports_only
+            || self.keys_status.is_broken()
             || self.policy_status.is_broken()
             || self.tls.as_ref().is_some_and(|tls| tls.status().is_broken())
             || watchers.any(|watcher| !watcher.is_following())

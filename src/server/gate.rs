@@ -13,17 +13,19 @@ use crate::{
     config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
     policy::diff::Change,
-    roster::roster_file::RosterFile,
+    roster::{roster::Roster, roster_file::RosterFile},
     server::{
         context::Context,
+        followed_keys,
         forward::followed_policy::{FollowedPolicy, Reloaded},
         limits::LOGGED_AT_ONCE,
         metrics,
         prepare::{Prepared, log_warnings, prepare, warn_without_keys},
+        publication::{Publications, Renewal},
         site::Site,
         tls::Tls,
         upkeep,
-        watch::{FileRead, Watcher},
+        watch::{FileRead, FilesRead, Watcher},
     },
 };
 
@@ -34,11 +36,13 @@ use crate::{
 pub struct Gate {
     context: Arc<Context>,
     policy: Option<Arc<FollowedPolicy>>,
+    publications: Arc<Publications>,
 }
 
 impl Gate {
     /// The gate that the `HALLPASS_` variables of the environment and of `.env` describe. It follows the roster
-    /// file, the policy file and the TLS files, and holds the state file, for as long as a clone of it lives.
+    /// file, the directory of signing keys, the policy file and the TLS files, and holds the state file, for as long as a
+    /// clone of it lives.
     ///
     /// # Errors
     /// All diagnostics of settings, signing keys and roster at once, or the one of the state file.
@@ -55,22 +59,33 @@ impl Gate {
     /// A state file that is in use, empty, no state file, damaged or out of reach.
     pub(crate) fn open(mut prepared: Prepared, base_url: &str) -> Result<Self, Diagnostics> {
         let (roster, tls) = (prepared.roster_file.take(), prepared.tls_files.take());
-        let policy = prepared.policy.take();
+        let (policy, keys) = (prepared.policy.take(), prepared.take_key_files());
         let context = Arc::new(prepared.into_context(base_url)?);
         if let Err(error) = upkeep::start(Arc::downgrade(&context)) {
             log::error!("the state file cannot be followed: {error}");
         }
+        let publications = Arc::new(Publications::default());
         let mut watchers = Vec::new();
         if let (Some(files), Some(tls)) = (tls, &context.tls) {
-            let apply = |tls: &Tls, read: Vec<FileRead>| tls.reload(&read);
+            let apply = |tls: &Tls, read: FilesRead| tls.reload(&read);
             let tls = Arc::downgrade(tls);
             watchers.push(Arc::new(Watcher::start("TLS certificate", files, tls, apply)));
+        }
+        if let Some(files) = keys {
+            let apply = |context: &Context, read: FilesRead| followed_keys::reload(context, &read);
+            let context = Arc::downgrade(&context);
+            watchers.push(Arc::new(Watcher::start(
+                "directory of signing keys",
+                files,
+                context,
+                apply,
+            )));
         }
         let (policy, policy_watcher) = match policy {
             Some((files, file, policy)) => {
                 let followed = Arc::new(FollowedPolicy::new(Arc::clone(&context), file, policy)?);
-                let apply = |policy: &FollowedPolicy, read: Vec<FileRead>| {
-                    read.first().into_iter().for_each(|read| reload_policy(policy, read));
+                let apply = |policy: &FollowedPolicy, read: FilesRead| {
+                    read.first().into_iter().for_each(|(_, read)| reload_policy(policy, read));
                 };
                 let policy = Arc::downgrade(&followed);
                 let watcher = Arc::new(Watcher::start("policy", files, policy, apply));
@@ -81,9 +96,12 @@ impl Gate {
         };
         if let Some((files, mut file)) = roster {
             let authority = Arc::downgrade(&context.authority);
-            let apply = move |authority: &Authority, read: Vec<FileRead>| {
+            let published = Arc::clone(&publications);
+            let apply = move |authority: &Authority, read: FilesRead| {
                 let before = authority.roster();
-                read.first().into_iter().for_each(|read| reload_roster(authority, &mut file, read));
+                read.first().into_iter().for_each(|(_, read)| {
+                    reload_roster(authority, &published, &mut file, read);
+                });
                 // Whether the issuers of the policy are known depends on the roster.
                 if !before.issuers().eq(authority.roster().issuers()) {
                     policy_watcher.iter().for_each(|watcher| watcher.read_now());
@@ -92,7 +110,7 @@ impl Gate {
             watchers.push(Arc::new(Watcher::start("roster", files, authority, apply)));
         }
         context.watchers.get_or_init(|| watchers);
-        Ok(Self { context, policy })
+        Ok(Self { context, policy, publications })
     }
 
     /// Puts an application's operations under protection, beside those of hallpass (`/login`, `/token`, ...).
@@ -120,7 +138,7 @@ impl Gate {
             operations(config);
         };
         let (context, policy) = (Arc::clone(&self.context), self.policy());
-        Site::for_application(context, policy, about, Arc::new(operations))
+        Site::for_application(context, policy, self.publications(), about, Arc::new(operations))
     }
 
     /// The value of `HALLPASS_BIND`, for the application's own `HttpServer::bind`.
@@ -141,7 +159,8 @@ impl Gate {
         self.context.tls.as_ref().map(|tls| tls.config())
     }
 
-    /// Has the roster file, the policy file and the TLS files read at once, as on SIGHUP; returns before that is done.
+    /// Has the roster file, the directory of signing keys, the policy file and the TLS files read at once, as on SIGHUP;
+    /// returns before that is done.
     pub fn reload(&self) {
         self.context.watchers.get().into_iter().flatten().for_each(|watcher| watcher.read_now());
     }
@@ -157,14 +176,36 @@ impl Gate {
         self.policy.clone()
     }
 
+    /// The documents that follow the issuers of the roster.
+    pub(crate) fn publications(&self) -> Arc<Publications> {
+        Arc::clone(&self.publications)
+    }
+
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.context
     }
 }
 
-fn reload_roster(authority: &Authority, file: &mut RosterFile, read: &FileRead) {
-    let now = Timestamp::now();
-    match authority.reload(file.reread(read, &authority.roster()), now) {
+/// Takes over a roster together with the documents of its issuers, or not at all. An issuer that is gone is not trusted
+/// from the roster on, and one that is new not before its documents are there.
+fn reload_roster(
+    authority: &Authority,
+    publications: &Publications,
+    file: &mut RosterFile,
+    read: &FileRead,
+) {
+    let (now, before) = (Timestamp::now(), authority.roster());
+    let renew = |roster: &Roster| match before.issuers().eq(roster.issuers()) {
+        true => Ok(None),
+        false => publications.renew(roster.issuers().cloned().collect()).map(Some),
+    };
+    let (read, renewal) = match file.reread(read, &before, renew) {
+        Ok((loaded, renewal)) => (Ok(loaded), renewal),
+        Err(diagnostics) => (Err(diagnostics), None),
+    };
+    let reloaded = authority.reload(read, now);
+    renewal.into_iter().for_each(Renewal::commit);
+    match reloaded {
         Ok(warnings) => {
             let roster = authority.roster();
             let (clients, users) = (roster.clients().count(), roster.users().count());
@@ -269,6 +310,27 @@ mod tests {
         assert_eq!(clients(), 2);
         fs::write(&path, "[clients.a]").unwrap();
         eventually(|| clients() == 1 && !broken());
+    }
+
+    #[test]
+    fn a_document_that_names_an_issuer_itself_does_not_keep_it_in_the_roster() {
+        let (_directory, path, gate) = following();
+        let corp = "[clients.a]\n[issuers.corp]\nurl = 'https://corp.test'\naudience = 'here'\n";
+        fs::write(&path, corp).unwrap();
+        let issuers = || gate.context.authority.roster().issuers().count();
+        eventually(|| issuers() == 1);
+        let site = Site::own(Arc::clone(&gate.context), None, gate.publications()).unwrap();
+        let named = site.with_document(site.document()).unwrap();
+        let has_corp = |site: &Site| {
+            let policy = site.enforced();
+            policy.guard.policy().schemes().iter().any(|scheme| &*scheme.name == "corp")
+        };
+        assert!(has_corp(&site) && has_corp(&named));
+        fs::write(&path, "[clients.a]\n").unwrap();
+        eventually(|| issuers() == 0);
+        eventually(|| !has_corp(&site));
+        assert!(has_corp(&named) && gate.context.authority.roster_status().broken.is_none());
+        assert!(named.with_document(named.document()).is_err(), "a new one cannot name it");
     }
 
     #[test]

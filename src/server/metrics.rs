@@ -93,6 +93,7 @@ fn gather(context: &Context, tls: Option<&TlsFigures>) -> Result<Vec<MetricFamil
     build(&state)?;
     roster(&state, authority, context.counters.started)?;
     policy(&state, &context.policy_status)?;
+    signing_keys(&state, &context.keys_status)?;
     tls.map_or(Ok(()), |tls| certificates(&state, tls))?;
     let help = "1 while /health/ready says `degraded`, else 0.";
     gauge(&state, "hallpass_degraded", help, context.is_degraded().into())?;
@@ -134,6 +135,11 @@ fn policy(state: &Registry, status: &LoadStatus) -> Result<()> {
         "When the policy in use was read, in seconds since 1970; there with HALLPASS_POLICY only.";
     let loaded = status.loaded();
     loaded.map_or(Ok(()), |at| gauge(state, "hallpass_policy_loaded_timestamp_seconds", help, at))
+}
+
+fn signing_keys(state: &Registry, status: &LoadStatus) -> Result<()> {
+    let help = "1 while the directory of signing keys is broken and older keys are in use, else 0.";
+    gauge(state, "hallpass_signing_keys_broken", help, status.is_broken().into())
 }
 
 fn certificates(state: &Registry, tls: &TlsFigures) -> Result<()> {

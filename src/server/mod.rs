@@ -8,6 +8,7 @@ pub(crate) mod credentials;
 pub(crate) mod document;
 pub(crate) mod enforce;
 pub(crate) mod expiry;
+pub(crate) mod followed_keys;
 pub(crate) mod forward;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_requests;
@@ -16,6 +17,7 @@ pub(crate) mod http;
 pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod prepare;
+pub(crate) mod publication;
 pub(crate) mod routes;
 pub(crate) mod routing;
 pub(crate) mod serve;

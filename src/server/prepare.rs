@@ -2,14 +2,14 @@
 
 use std::{path::Path, sync::Arc};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::{
     authority::authority::Authority,
     config::{
-        document_settings::DocumentSettings, key_source::KeySource,
-        policy_settings::PolicySettings, raw_settings::RawSettings, settings::Settings,
-        tls_files::TlsFiles,
+        document_settings::DocumentSettings, policy_settings::PolicySettings,
+        raw_settings::RawSettings, settings::Settings, tls_files::TlsFiles,
     },
     diagnostics::{Diagnostic, Diagnostics},
     policy::compiled::Policy,
@@ -22,6 +22,7 @@ use crate::{
         context::Context,
         counters::{self, Counters},
         credentials::scheme_issuers::refuse_own,
+        followed_keys::{self, OpenedKeys},
         forward::followed_policy,
         limits::LOGGED_AT_ONCE,
         site::own_document,
@@ -29,11 +30,7 @@ use crate::{
         watch::FollowedFiles,
     },
     store::{revocations::Revocations, state_file},
-    tokens::{
-        access_tokens::{Tokens, longest_revocation},
-        keyring::Keyring,
-        signing_key::SigningKey,
-    },
+    tokens::access_tokens::{Tokens, longest_revocation},
 };
 
 /// Settings, keys and roster without faults.
@@ -41,7 +38,7 @@ use crate::{
 pub(crate) struct Prepared {
     pub(crate) settings: Settings,
     pub(crate) loaded: LoadedRoster,
-    keyring: Keyring,
+    keys: OpenedKeys,
     tls: Option<Tls>,
     /// The roster file, unless the roster came from elsewhere.
     pub(crate) roster_file: Option<(FollowedFiles, RosterFile)>,
@@ -57,7 +54,7 @@ pub(crate) fn prepare(raw: &RawSettings) -> Result<Prepared, Diagnostics> {
     let path = raw.roster();
     let (followed, read) = FollowedFiles::open(vec![path.clone()]);
     let opened = match read.first() {
-        Some(read) => RosterFile::open(&path, read),
+        Some((_, read)) => RosterFile::open(&path, read),
         None => Err(Diagnostics::default()),
     };
     let (file, roster) = match opened {
@@ -80,18 +77,19 @@ pub(crate) fn prepare_with_roster(
     let settings = diagnostics.keep(Settings::resolve(raw));
     let issuers: Vec<_> =
         roster.iter().flat_map(|loaded| loaded.roster.issuers()).cloned().collect();
-    let keyring = match &settings {
+    let keys = match &settings {
         Some(settings) => {
             diagnostics.keep(own_document(&settings.document, &issuers));
             diagnostics.keep(refuse_own(&issuers, &settings.expected_issuer()));
             diagnostics
                 .keep(settings.state.as_deref().map_or(Ok(()), |path| check_state(raw, path)));
-            diagnostics.keep(keyring(raw, &settings.signing_key, &settings.previous_keys))
+            let previous = &settings.previous_keys;
+            diagnostics.keep(followed_keys::open(raw, &settings.signing_key, previous))
         }
         // Whatever could not be resolved is among the diagnostics already.
-        None => Settings::signing_keys(raw)
-            .ok()
-            .and_then(|(current, previous)| diagnostics.keep(keyring(raw, &current, &previous))),
+        None => Settings::signing_keys(raw).ok().and_then(|(key, previous)| {
+            diagnostics.keep(followed_keys::open(raw, &key, &previous))
+        }),
     };
     let policy = diagnostics.keep(PolicySettings::resolve(raw)).flatten();
     let policy = policy.and_then(|file| {
@@ -106,15 +104,16 @@ pub(crate) fn prepare_with_roster(
         loaded.as_ref().map(|loaded| &loaded.warnings),
         tls.as_ref().map(|(_, _, warnings)| warnings),
         policy.as_ref().map(|(_, warnings)| warnings),
+        keys.as_ref().map(|keys| &keys.warnings),
     ];
     let mut warnings = Diagnostics::default();
     found.into_iter().flatten().for_each(|found| warnings.extend(found.clone()));
-    match (settings, keyring, loaded) {
-        (Some(settings), Some(keyring), Some(loaded)) if diagnostics.is_empty() => {
+    match (settings, keys, loaded) {
+        (Some(settings), Some(keys), Some(loaded)) if diagnostics.is_empty() => {
             let (tls, tls_files) = tls.map(|(tls, files, _)| (tls, files)).unzip();
             let policy = policy.map(|(policy, _)| policy);
             let loaded = LoadedRoster { warnings, ..loaded };
-            Ok(Prepared { settings, loaded, keyring, tls, roster_file: None, tls_files, policy })
+            Ok(Prepared { settings, loaded, keys, tls, roster_file: None, tls_files, policy })
         }
         _ => {
             diagnostics.warn(warnings);
@@ -134,7 +133,7 @@ fn prepare_policy(
     issuers: Option<(&[Issuer], String)>,
 ) -> Result<(OpenedPolicy, Diagnostics), Diagnostics> {
     let (followed, read) = FollowedFiles::open(vec![file.path.clone()]);
-    let read = read.first().ok_or_else(Diagnostics::default)?;
+    let (_, read) = read.first().ok_or_else(Diagnostics::default)?;
     let policy = followed_policy::compile(&file, DocumentSettings::cookie_name(raw), read)?;
     if let Some((issuers, own)) = issuers {
         followed_policy::issuers(&file, &policy, issuers, &own)?;
@@ -148,43 +147,6 @@ fn check_state(raw: &RawSettings, state: &Path) -> Result<(), Diagnostics> {
     let location = raw.location("HALLPASS_STATE");
     let diagnostic = |error| Diagnostic::new(location, format!("HALLPASS_STATE: {error}"));
     Ok(state_file::check(state).map_err(diagnostic)?)
-}
-
-/// All keys that sign or verify; all are read, so that all their diagnostics are reported.
-fn keyring(
-    raw: &RawSettings,
-    current: &KeySource,
-    previous: &[KeySource],
-) -> Result<Keyring, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
-    let now = ["HALLPASS_SECRET_KEY", "HALLPASS_SIGNING_KEY"];
-    let former = ["HALLPASS_PREVIOUS_SECRET_KEYS", "HALLPASS_PREVIOUS_SIGNING_KEYS"];
-    let current = diagnostics.keep(signing_key(raw, now, current));
-    let previous: Vec<_> =
-        previous.iter().filter_map(|key| diagnostics.keep(signing_key(raw, former, key))).collect();
-    match current {
-        Some(current) if diagnostics.is_empty() => Keyring::new(current, previous)
-            .map_err(|error| Diagnostic::new("signing keys", format!("one {error}")).into()),
-        _ => Err(diagnostics),
-    }
-}
-
-/// A key from a secret or a PEM; the variables are those of the one and the other.
-fn signing_key(
-    raw: &RawSettings,
-    [secrets, pems]: [&str; 2],
-    source: &KeySource,
-) -> Result<SigningKey, Diagnostics> {
-    let (variable, key, subject) = match source {
-        KeySource::Secret(secret) => (secrets, SigningKey::from_secret(secret), secrets.to_owned()),
-        KeySource::Pem { path, pem } => {
-            let subject = format!("{pems} names {}, which", path.display());
-            (pems, SigningKey::from_pem(pem), subject)
-        }
-    };
-    key.map_err(|error| {
-        Diagnostic::new(raw.location(variable), format!("{subject} {error}")).into()
-    })
 }
 
 impl Prepared {
@@ -211,13 +173,18 @@ impl Prepared {
         let settings = self.settings;
         let issuer = settings.issuer.unwrap_or_else(|| base_url.to_owned());
         let tokens = Tokens {
-            keyring: self.keyring,
+            keyring: ArcSwap::from_pointee(self.keys.keyring),
             audience: settings.audience.unwrap_or_else(|| issuer.clone()),
             issuer,
             lifetime: settings.document.token_lifetime,
             leeway: settings.leeway,
         };
         Authority::new(self.loaded.roster, tokens, revocations)
+    }
+
+    /// The files of the directory of signing keys, to be followed.
+    pub(crate) fn take_key_files(&mut self) -> Option<FollowedFiles> {
+        self.keys.files.take()
     }
 
     /// Logs the warnings.

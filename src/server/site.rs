@@ -28,8 +28,7 @@ use crate::{
             introduction,
         },
         enforce::{
-            access_log::log_access,
-            guard::{Guard, not_found},
+            access_log::log_access, enforced_document::EnforcedDocument, guard::not_found,
             middleware::enforce,
         },
         forward::{
@@ -38,10 +37,8 @@ use crate::{
             verify_operations,
         },
         http::{extractors, request_info::REQUEST_ID},
-        routes::{
-            self,
-            pages::{self, Published},
-        },
+        publication::{Draft, Publication, Publications},
+        routes::{self, pages},
         routing::route_conflicts::{Routing, check},
     },
 };
@@ -61,11 +58,11 @@ pub struct Site {
     operations: Operations,
     /// The pages beside the document's operations.
     pages: Vec<&'static str>,
+    /// The document as it was when this was made.
     document: Arc<Value>,
-    published: web::Data<Published>,
-    guard: Arc<Guard>,
-    /// The paths whose handlers do not take every request that the document has for them.
-    partial: Arc<[String]>,
+    publication: Arc<Publication>,
+    /// Where documents follow the issuers of the roster.
+    publications: Arc<Publications>,
 }
 
 /// The document of hallpass' own operations, as `hallpass openapi` prints it, and its policy.
@@ -76,9 +73,14 @@ pub(crate) fn own_document(
     settings: &DocumentSettings,
     issuers: &[Issuer],
 ) -> Result<(Value, Policy), Diagnostics> {
+    let pages = pages::paths(settings);
+    complete(own_draft(settings)?, settings, issuers, &pages, WrittenIn::Rust)
+}
+
+fn own_draft(settings: &DocumentSettings) -> Result<Value, Diagnostics> {
     let mut document = to_json(&own_operations()?)?;
     introduction::introduce_own(&mut document, &settings.base_path);
-    complete(document.into(), settings, issuers, &pages::paths(settings), WrittenIn::Rust)
+    Ok(document.into())
 }
 
 impl Site {
@@ -89,11 +91,18 @@ impl Site {
     pub(crate) fn own(
         context: Arc<Context>,
         policy: Option<Arc<FollowedPolicy>>,
+        publications: Arc<Publications>,
     ) -> Result<Self, Diagnostics> {
         let settings = &context.settings.document;
-        let pages = pages::paths(settings);
-        let document = own_document(settings, &context.issuers)?;
-        Self::publish(context, policy, Arc::new(|_: &mut ServiceConfig<'_>| {}), pages, document)
+        let (document, pages) = (own_draft(settings)?, pages::paths(settings));
+        let draft = Draft { document, pages, written_in: WrittenIn::Rust };
+        Self::publish(
+            context,
+            policy,
+            publications,
+            Arc::new(|_: &mut ServiceConfig<'_>| {}),
+            draft,
+        )
     }
 
     /// An application's operations beside hallpass' own.
@@ -103,6 +112,7 @@ impl Site {
     pub(crate) fn for_application(
         context: Arc<Context>,
         policy: Option<Arc<FollowedPolicy>>,
+        publications: Arc<Publications>,
         about: OpenApi,
         operations: Operations,
     ) -> Result<Self, Diagnostics> {
@@ -120,32 +130,23 @@ impl Site {
         document.merge(ours);
         let mut document = to_json(&document)?;
         introduction::introduce(&mut document, &settings.base_path);
-        let document =
-            complete(document.into(), settings, &context.issuers, &pages, WrittenIn::Rust)?;
-        Self::publish(context, policy, operations, pages, document)
+        let draft = Draft { document: document.into(), pages, written_in: WrittenIn::Rust };
+        Self::publish(context, policy, publications, operations, draft)
     }
 
     fn publish(
         context: Arc<Context>,
-        followed: Option<Arc<FollowedPolicy>>,
+        policy: Option<Arc<FollowedPolicy>>,
+        publications: Arc<Publications>,
         operations: Operations,
-        pages: Vec<&'static str>,
-        (document, policy): (Value, Policy),
+        draft: Draft,
     ) -> Result<Self, Diagnostics> {
-        let published = web::Data::new(Published::new(&document).map_err(unserializable)?);
-        let routing = check(&policy, |config| register(config, &pages, &operations))?;
-        let guard = Arc::new(Guard::new(policy, &routing, &context)?);
-        let (document, partial) = (Arc::new(document), routing.partial.into_iter().collect());
-        Ok(Self {
-            context,
-            policy: followed,
-            operations,
-            pages,
-            document,
-            published,
-            guard,
-            partial,
-        })
+        let pages = draft.pages.clone();
+        let route = |policy: &Policy| check(policy, |config| register(config, &pages, &operations));
+        let (publication, document) = Publication::new(Arc::clone(&context), draft, route)?;
+        let (publication, document) = (Arc::new(publication), Arc::new(document));
+        publications.add(&publication)?;
+        Ok(Self { context, policy, operations, pages, document, publication, publications })
     }
 
     /// The same operations under another document, which is published and enforced instead: one that was written
@@ -160,15 +161,15 @@ impl Site {
     /// Every part of the document that cannot be enforced.
     pub fn with_document(&self, document: &impl Serialize) -> Result<Self, Diagnostics> {
         let document = serde_json::to_value(document).map_err(unserializable)?;
-        let settings = &self.context.settings.document;
-        let document =
-            complete(document, settings, &self.context.issuers, &self.pages, WrittenIn::Json)?;
-        let operations = Arc::clone(&self.operations);
+        let draft = Draft { document, pages: self.pages.clone(), written_in: WrittenIn::Json };
+        let (operations, publications) =
+            (Arc::clone(&self.operations), Arc::clone(&self.publications));
         let (context, policy) = (Arc::clone(&self.context), self.policy.clone());
-        Self::publish(context, policy, operations, self.pages.clone(), document)
+        Self::publish(context, policy, publications, operations, draft)
     }
 
-    /// The document that is published and enforced.
+    /// The document that is published and enforced, as it was when this was made: what is published follows the external
+    /// issuers of the roster.
     pub fn document(&self) -> &Value {
         &self.document
     }
@@ -191,24 +192,25 @@ impl Site {
             InitError = (),
         > + use<>,
     > {
-        let (context, guard) = (Arc::clone(&self.context), Arc::clone(&self.guard));
+        let (context, enforced) =
+            (Arc::clone(&self.context), Arc::clone(self.publication.enforced()));
         let origins = &self.context.settings.cors_origins;
         let logged = Arc::clone(&self.context);
-        let (asked, verifying) = (Arc::clone(&self.context), Arc::clone(&self.guard));
+        let (asked, verifying) = (Arc::clone(&self.context), Arc::clone(&enforced));
         let policy = self.policy.clone();
         App::new()
             .configure(|config| self.register(config))
             .wrap(from_fn(move |request, next| {
-                enforce(Arc::clone(&context), Arc::clone(&guard), request, next)
+                enforce(Arc::clone(&context), enforced.load_full(), request, next)
             }))
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             // Outside of CORS: a preflight that a proxy asks about is not ours to answer.
             .wrap_fn(move |request, service| match is_asked(request.uri().path()) {
                 true => {
-                    let (context, guard) = (Arc::clone(&asked), Arc::clone(&verifying));
+                    let (context, enforced) = (Arc::clone(&asked), verifying.load_full());
                     let policy = policy.clone();
                     Either::Left(async move {
-                        Ok(answer(&context, &guard, policy.as_deref(), request).await)
+                        Ok(answer(&context, &enforced.guard, policy.as_deref(), request).await)
                     })
                 }
                 false => Either::Right(
@@ -222,8 +224,9 @@ impl Site {
         &self.context
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        self.guard.policy()
+    /// What is published and enforced at the moment.
+    pub(crate) fn enforced(&self) -> Arc<EnforcedDocument> {
+        self.publication.enforced().load_full()
     }
 
     /// The handlers that are registered, compared with the policy.
@@ -231,16 +234,18 @@ impl Site {
     /// # Errors
     /// None: the comparison was made when the site was.
     pub(crate) fn routing(&self) -> Result<Routing, Diagnostics> {
-        check(self.policy(), |config| register(config, &self.pages, &self.operations))
+        check(self.enforced().guard.policy(), |config| {
+            register(config, &self.pages, &self.operations)
+        })
     }
 
     fn register(&self, config: &mut web::ServiceConfig) {
         config
             .app_data(web::Data::from(Arc::clone(&self.context)))
-            .app_data(self.published.clone());
+            .app_data(web::Data::from(Arc::clone(self.publication.enforced())));
         register(config, &self.pages, &self.operations);
         // What a guard or a regular expression leaves may not go on to a route that is added later.
-        for path in self.partial.iter() {
+        for path in self.publication.partial_paths() {
             config.route(path, web::to(async || Err::<HttpResponse, _>(not_found())));
         }
     }
@@ -258,7 +263,7 @@ fn register(config: &mut web::ServiceConfig, pages: &[&str], operations: &Operat
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("Site").field("publication", &self.publication).finish_non_exhaustive()
     }
 }
 

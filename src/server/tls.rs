@@ -22,7 +22,7 @@ use crate::{
             certificate_expiry::CertificateExpiry,
             pem_files::{LoadedPair, certified_key},
         },
-        watch::{FileRead, FollowedFiles, LoadStatus},
+        watch::{FilesRead, FollowedFiles, LoadStatus},
     },
 };
 
@@ -97,7 +97,7 @@ impl Tls {
     }
 
     /// Takes over what the files hold now; with faults in it, the last good pair stays in use.
-    pub(crate) fn reload(&self, read: &[FileRead]) {
+    pub(crate) fn reload(&self, read: &FilesRead) {
         let read = certified_key(&self.files, read);
         self.pair.status.record(read.is_ok(), Timestamp::now());
         match read {

@@ -17,7 +17,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::files::file_content::FileContent;
+use crate::files::{file_content::FileContent, listed_files::listed_files};
 
 /// Time between two looks at files that do not change.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -34,20 +34,45 @@ const CONTENT_COMPARED: Duration = Duration::from_secs(3);
 /// A thread that has not looked for so long is stuck, for instance in a network file system that is gone.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// What a read gave.
+/// How often files are read again that change while they are read at once.
+const READS: usize = 3;
+
+/// What a read of a file gave.
 pub(crate) type FileRead = io::Result<FileContent>;
+
+/// The files, and what a read of each gave; for a directory that cannot be listed, itself.
+pub(crate) type FilesRead = Vec<(PathBuf, FileRead)>;
 
 /// Files that belong together, and what was last seen of them.
 #[derive(Debug)]
 pub(crate) struct FollowedFiles {
-    paths: Vec<PathBuf>,
-    metadata: Vec<Option<FileMetadata>>,
-    seen: Vec<Fingerprint>,
+    which: Which,
+    metadata: Vec<(PathBuf, Option<FileMetadata>)>,
+    seen: Vec<(PathBuf, Fingerprint)>,
     /// When something else was last seen than before.
     changed: Instant,
     /// What was last handed over.
-    applied: Vec<Fingerprint>,
+    applied: Vec<(PathBuf, Fingerprint)>,
     unsettled: Option<Unsettled>,
+}
+
+/// Which files are followed.
+#[derive(Debug)]
+enum Which {
+    These(Vec<PathBuf>),
+    /// Those in a directory that have this extension.
+    In(PathBuf, &'static str),
+}
+
+impl Which {
+    fn paths(&self) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+        match self {
+            Self::These(paths) => Ok(paths.clone()),
+            Self::In(directory, extension) => {
+                listed_files(directory, extension).map_err(|error| (directory.clone(), error))
+            }
+        }
+    }
 }
 
 /// Files that differ from what was handed over.
@@ -62,9 +87,18 @@ type Fingerprint = Result<u64, String>;
 
 impl FollowedFiles {
     /// Reads the files for the first time.
-    pub(crate) fn open(paths: Vec<PathBuf>) -> (Self, Vec<FileRead>) {
+    pub(crate) fn open(paths: Vec<PathBuf>) -> (Self, FilesRead) {
+        Self::open_those(Which::These(paths))
+    }
+
+    /// The same for all files in a directory that have this extension, whichever these are at a time.
+    pub(crate) fn open_directory(directory: PathBuf, extension: &'static str) -> (Self, FilesRead) {
+        Self::open_those(Which::In(directory, extension))
+    }
+
+    fn open_those(which: Which) -> (Self, FilesRead) {
         let mut files = Self {
-            paths,
+            which,
             metadata: Vec::new(),
             seen: Vec::new(),
             changed: Instant::now(),
@@ -81,7 +115,7 @@ impl FollowedFiles {
     }
 
     /// What the files hold, if that has changed since it was last handed over and is settled.
-    fn look(&mut self, now: Instant) -> Option<Vec<FileRead>> {
+    fn look(&mut self, now: Instant) -> Option<FilesRead> {
         let metadata = self.current_metadata();
         let is_same = metadata == self.metadata;
         let same_for = now.saturating_duration_since(self.changed);
@@ -109,14 +143,23 @@ impl FollowedFiles {
             return None;
         }
         self.applied.clear();
-        Some(self.paths.iter().map(|_| Err(restless())).collect())
+        Some(read.into_iter().map(|(path, _)| (path, Err(restless()))).collect())
     }
 
     /// Reads the files whether they changed or not.
-    fn read(&mut self, now: Instant) -> Vec<FileRead> {
+    fn read(&mut self, now: Instant) -> FilesRead {
         // Before the content: a change in between is seen at the next look.
         self.metadata = self.current_metadata();
-        let read = self.read_all();
+        let mut read = self.read_all();
+        for _ in 1..READS {
+            let metadata = self.current_metadata();
+            if metadata == self.metadata {
+                break;
+            }
+            // Files that were replaced in between may not belong together.
+            self.metadata = metadata;
+            read = self.read_all();
+        }
         self.seen = fingerprints(&read);
         self.applied.clone_from(&self.seen);
         self.changed = now;
@@ -124,19 +167,33 @@ impl FollowedFiles {
         read
     }
 
-    fn read_all(&self) -> Vec<FileRead> {
-        self.paths.iter().map(|path| FileContent::read(path)).collect()
+    fn read_all(&self) -> FilesRead {
+        let read = |path: PathBuf| {
+            let read = FileContent::read(&path);
+            (path, read)
+        };
+        match self.which.paths() {
+            Ok(paths) => paths.into_iter().map(read).collect(),
+            Err((directory, error)) => vec![(directory, Err(error))],
+        }
     }
 
-    fn current_metadata(&self) -> Vec<Option<FileMetadata>> {
-        self.paths.iter().map(|path| FileMetadata::read(path)).collect()
+    fn current_metadata(&self) -> Vec<(PathBuf, Option<FileMetadata>)> {
+        let metadata = |path: PathBuf| {
+            let metadata = FileMetadata::read(&path);
+            (path, metadata)
+        };
+        match self.which.paths() {
+            Ok(paths) => paths.into_iter().map(metadata).collect(),
+            Err((directory, _)) => vec![(directory, None)],
+        }
     }
 }
 
-fn fingerprints(read: &[FileRead]) -> Vec<Fingerprint> {
+fn fingerprints(read: &FilesRead) -> Vec<(PathBuf, Fingerprint)> {
     let fingerprint =
         |read: &FileRead| read.as_ref().map(FileContent::fingerprint).map_err(io::Error::to_string);
-    read.iter().map(fingerprint).collect()
+    read.iter().map(|(path, read)| (path.clone(), fingerprint(read))).collect()
 }
 
 fn restless() -> io::Error {
@@ -226,7 +283,7 @@ impl Watcher {
         what: &'static str,
         mut files: FollowedFiles,
         user: Weak<T>,
-        mut apply: impl FnMut(&T, Vec<FileRead>) + Send + 'static,
+        mut apply: impl FnMut(&T, FilesRead) + Send + 'static,
     ) -> Self {
         let signals = Arc::new(Signals {
             read_now: AtomicBool::new(false),

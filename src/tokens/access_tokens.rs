@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
@@ -59,8 +60,8 @@ pub(crate) struct IssuedToken {
 /// Issues and verifies access tokens.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    /// The signing keys.
-    pub keyring: Keyring,
+    /// The signing keys in use.
+    pub keyring: ArcSwap<Keyring>,
     /// `iss`.
     pub issuer: String,
     /// `aud`.
@@ -99,7 +100,7 @@ impl Tokens {
             roles: spec.roles,
             key_id: spec.key_id,
         };
-        let token = self.keyring.sign(&claims)?;
+        let token = self.keyring.load().sign(&claims)?;
         if token.len() > LONGEST_TOKEN {
             return Err(SigningError::TooLong);
         }
@@ -111,19 +112,31 @@ impl Tokens {
         })
     }
 
-    /// Verifies a token: signature, `typ`, `iss`, `aud`, times.
+    /// Verifies a token with the keys in use: signature, `typ`, `iss`, `aud`, times.
     ///
     /// # Errors
     /// The first reason to refuse it, in this order.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+        self.verify_with(&self.keyring.load(), token, now)
+    }
+
+    /// As [`Self::verify`], with these keys.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn verify_with(
+        &self,
+        keyring: &Keyring,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Malformed);
         }
-        let payload =
-            self.keyring.open(token).map_err(|error| match self.is_of_another(token) {
-                true => TokenError::UnknownIssuer,
-                false => error,
-            })?;
+        let payload = keyring.open(token).map_err(|error| match self.is_of_another(token) {
+            true => TokenError::UnknownIssuer,
+            false => error,
+        })?;
         let claims: Claims = json_object(&payload).ok_or_else(|| {
             match json_object::<Claims<QualifiedName>>(&payload) {
                 Some(_) => TokenError::ExternalSubject,

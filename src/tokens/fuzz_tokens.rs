@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
@@ -25,8 +26,9 @@ pub(super) const NOW: i64 = 1_800_000_000;
 /// An own token: the first line is its header, in which `KID` stands for the key's name, the rest its claims.
 pub(crate) fn token(data: &[u8]) {
     let tokens = Tokens {
-        keyring: Keyring::new(SigningKey::from_secret(&SECRET.into()).unwrap(), Vec::new())
-            .unwrap(),
+        keyring: ArcSwap::from_pointee(
+            Keyring::new(SigningKey::from_secret(&SECRET.into()).unwrap(), Vec::new()).unwrap(),
+        ),
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),
         lifetime: Duration::from_secs(60),
@@ -36,7 +38,7 @@ pub(crate) fn token(data: &[u8]) {
         assert!(tokens.verify(text, now()).is_err(), "a token without a signature was accepted");
     }
     let Some((header, claims)) = halves(data) else { return };
-    let own = tokens.keyring.sign(&json!({})).unwrap();
+    let own = tokens.keyring.load().sign(&json!({})).unwrap();
     let own: Value = serde_json::from_slice(&decoded(own.split('.').next().unwrap())).unwrap();
     let header = replaced(header, b"KID", own["kid"].as_str().unwrap());
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(&header), URL_SAFE_NO_PAD.encode(claims));

@@ -1,9 +1,15 @@
 //! Public keys as others read them: JWK and JWK Set (RFC 7517), thumbprints (RFC 7638).
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 use serde::Serialize;
+
+/// How long others may keep the JWK Set: long enough to save a request for every token, short enough that a rotation is
+/// soon seen.
+pub(crate) const JWK_SET_MAX_AGE: Duration = Duration::from_secs(300);
 
 /// What makes a public key, each number as base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,6 +77,10 @@ pub(crate) struct PublicJwk {
 impl PublicJwk {
     pub(super) fn new(key: PublicKey) -> Self {
         Self { usage: "sig", alg: key.algorithm(), kid: key.thumbprint(), key }
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.alg
     }
 
     /// Its name, which is its thumbprint (RFC 7638).

@@ -97,14 +97,37 @@ impl Keyring {
         &self.jwks
     }
 
+    /// The name of the key that signs.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Whether the same key signs, and the same keys verify.
+    pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
+        let is_known = |kid: &String| other.verifying.contains_key(kid);
+        self.kid == other.kid && self.len() == other.len() && self.verifying.keys().all(is_known)
+    }
+
+    /// How many keys verify.
+    pub(crate) fn len(&self) -> usize {
+        self.verifying.len()
+    }
+
     /// The algorithm that signs (RFC 7518 §3.1).
     pub(crate) fn algorithm(&self) -> &'static str {
-        match self.algorithm {
-            Algorithm::EdDSA => "EdDSA",
-            Algorithm::ES256 => "ES256",
-            Algorithm::RS256 => "RS256",
-            _ => "HS256",
+        name(self.algorithm)
+    }
+
+    /// The algorithms of the tokens that are accepted as far as the JWK Set tells, first the one that signs.
+    pub(crate) fn algorithms(&self) -> Vec<&'static str> {
+        let mut names = vec![self.algorithm()];
+        for key in &self.jwks.keys {
+            let name = name(key.algorithm());
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
+        names
     }
 
     /// Signs `claims` (RFC 7515 §5.1).
@@ -139,6 +162,16 @@ impl Keyring {
             Ok(true) => decode(payload),
             _ => Err(TokenError::Signature),
         }
+    }
+}
+
+/// The name of an algorithm of ours (RFC 7518 §3.1).
+fn name(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::EdDSA => "EdDSA",
+        Algorithm::ES256 => "ES256",
+        Algorithm::RS256 => "RS256",
+        _ => "HS256",
     }
 }
 

@@ -9,7 +9,10 @@ pub(crate) mod external;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_tokens;
 pub(crate) mod jwk;
+pub(crate) mod key_directory;
+pub(crate) mod key_rotation;
 pub(crate) mod keyring;
+pub(crate) mod new_signing_key;
 mod pem;
 mod pkcs8;
 mod signer;

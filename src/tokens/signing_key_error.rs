@@ -62,6 +62,9 @@ pub(crate) enum SigningKeyError {
          `openssl genpkey -algorithm ed25519 -out signing.pem` makes one"
     )]
     Algorithm,
+    /// The cryptographic library fails.
+    #[error("could not be made: the cryptographic library failed")]
+    NotMade,
     /// What it signs, it does not verify; the key of this `kid`.
     #[error("does not verify what it signs (kid {0}): make a new one")]
     Broken(String),

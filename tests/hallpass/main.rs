@@ -25,6 +25,8 @@ mod first_logins;
 mod forged_tokens;
 #[cfg(target_os = "linux")]
 mod hash_pool;
+mod issuer_reload;
+mod key_directory;
 mod library;
 mod login_and_logout;
 mod login_body;

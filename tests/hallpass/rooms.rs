@@ -47,6 +47,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[("context", &["authority", "config", "oauth", "roster", "store"])],
     &[
         ("enforce", &["diagnostics", "policy", "principal"]),
+        ("followed_keys", &["config", "diagnostics", "tokens"]),
         ("metrics", &["authority"]),
         ("upkeep", &["config"]),
     ],
@@ -66,6 +67,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
             ],
         ),
     ],
+    &[("publication", &["diagnostics", "policy", "roster"])],
     &[("site", &["config", "diagnostics", "policy", "roster"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],

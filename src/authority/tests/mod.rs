@@ -7,6 +7,7 @@ mod remembering;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
@@ -37,8 +38,9 @@ struct Case {
 
 fn tokens(secret: &str) -> Tokens {
     Tokens {
-        keyring: Keyring::new(SigningKey::from_secret(&secret.into()).unwrap(), Vec::new())
-            .unwrap(),
+        keyring: ArcSwap::from_pointee(
+            Keyring::new(SigningKey::from_secret(&secret.into()).unwrap(), Vec::new()).unwrap(),
+        ),
         issuer: "http://i".to_owned(),
         audience: "a".to_owned(),
         lifetime: Duration::from_secs(1800),

@@ -25,11 +25,20 @@ use crate::{
 pub(crate) struct SchemeIssuers(Vec<(usize, SchemeIssuer)>);
 
 impl SchemeIssuers {
-    /// Finds the issuer of every `openIdConnect` scheme by its discovery URL.
+    /// Finds the issuer of every `openIdConnect` scheme by its discovery URL. One that the roster has lost since `before`
+    /// stays the issuer of its scheme: its tokens are refused.
     ///
     /// # Errors
-    /// A scheme whose URL is neither that of `own`, our issuer, nor that of one of `issuers`.
-    pub(crate) fn new(policy: &Policy, issuers: &[Issuer], own: &str) -> Result<Self, Diagnostics> {
+    /// A scheme whose URL is neither that of `own`, our issuer, nor that of one of `issuers` or of those before.
+    pub(crate) fn new(
+        policy: &Policy,
+        issuers: &[Issuer],
+        own: &str,
+        before: Option<&Self>,
+    ) -> Result<Self, Diagnostics> {
+        let lost =
+            before.into_iter().flat_map(|before| before.0.iter().map(|(_, issuer)| &issuer.url));
+        let known: Vec<_> = issuers.iter().map(|issuer| &issuer.url).chain(lost).collect();
         let mut diagnostics = Diagnostics::default();
         let own = discovery(own);
         let mut found = Vec::new();
@@ -40,8 +49,8 @@ impl SchemeIssuers {
             if *url == own || OPENID_CONFIGURATION.strip_prefix('/') == Some(relative) {
                 continue;
             }
-            match issuers.iter().find(|issuer| issuer.url.discovery() == *url) {
-                Some(issuer) => found.push((scheme.index, SchemeIssuer::new(issuer.url.clone()))),
+            match known.iter().find(|issuer| issuer.discovery() == *url) {
+                Some(issuer) => found.push((scheme.index, SchemeIssuer::new((*issuer).clone()))),
                 None => diagnostics.push(Diagnostic::new(
                     format!("scheme `{}`", scheme.name),
                     format!("the roster has no issuer with the discovery URL {url}; add it there as [issuers.NAME]"),
@@ -172,7 +181,7 @@ mod tests {
         });
         let policy = Policy::compile(&document, &CompileOptions::own("access_token")).unwrap();
         let issuers: Vec<Issuer> = roster(issuer).issuers().cloned().collect();
-        let found = SchemeIssuers::new(&policy, &issuers, OWN)?;
+        let found = SchemeIssuers::new(&policy, &issuers, OWN, None)?;
         Ok(policy.schemes().iter().map(|scheme| found.find(scheme).is_some()).collect())
     }
 

@@ -10,8 +10,6 @@ use crate::{
 /// Adds an `openIdConnect` scheme for each issuer, and the alternative `corp: [admin]` after `bearer: [admin]`: OpenAPI
 /// calls that a scope, and the roles of these tokens count as scopes.
 ///
-/// These are the issuers at start: one that a reload of the roster adds appears after a restart.
-///
 /// # Errors
 /// An issuer whose name is already that of another scheme.
 pub(crate) fn add(document: &mut Value, issuers: &[Issuer]) -> Result<(), Diagnostics> {

@@ -18,11 +18,8 @@ use crate::{
         context::Context,
         counters::{self, operation_counters::OperationCounters},
         credentials::{
-            authenticator::Authenticator,
-            locations::Locations,
-            presented::Presented,
-            request_credentials::RequestCredentials,
-            scheme_issuers::{SchemeIssuers, refuse_own},
+            authenticator::Authenticator, locations::Locations, presented::Presented,
+            request_credentials::RequestCredentials, scheme_issuers::SchemeIssuers,
         },
         enforce::{
             authenticated::Authenticated,
@@ -84,10 +81,11 @@ pub(crate) enum Verdict {
 
 impl Guard {
     /// # Errors
-    /// A scheme of an issuer that is not in the roster.
+    /// A metric that cannot be made, by a mistake of ours.
     pub(crate) fn new(
         policy: Policy,
         routing: &Routing,
+        issuers: SchemeIssuers,
         context: &Context,
     ) -> Result<Self, Diagnostics> {
         let guarded = |operation: &Operation| {
@@ -103,9 +101,6 @@ impl Guard {
             })
         };
         let operations = policy.operations().map(guarded).collect::<Result<_, Diagnostics>>()?;
-        let own = context.authority.issuer();
-        refuse_own(&context.issuers, own)?;
-        let issuers = SchemeIssuers::new(&policy, &context.issuers, own)?;
         Self::with_operations(policy, operations, issuers, context)
     }
 
@@ -169,6 +164,10 @@ impl Guard {
         operation: Option<&'g GuardedOperation>,
     ) -> &'g OperationCounters {
         operation.and_then(|operation| operation.counters.as_ref()).unwrap_or(&self.unknown)
+    }
+
+    pub(crate) fn issuers(&self) -> &SchemeIssuers {
+        &self.issuers
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -20,6 +20,7 @@ use crate::{
         credentials::presented::Presented,
         enforce::{
             access_log::{refuse, shape},
+            enforced_document::EnforcedDocument,
             guard::{Guard, GuardedOperation, Judgement, Verdict, not_found},
         },
         http::{code::Code, masked_path::masked, refusal::Refusal, request_info::RequestInfo},
@@ -36,12 +37,12 @@ pub(crate) struct RefusedByGuard;
 /// skip the middleware around this one.
 pub(crate) async fn enforce(
     context: Arc<Context>,
-    guard: Arc<Guard>,
+    enforced: Arc<EnforcedDocument>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let started = Instant::now();
-    let Judgement { operation, verdict } = judge(&context, &guard, &request).await;
+    let (started, guard) = (Instant::now(), &enforced.guard);
+    let Judgement { operation, verdict } = judge(&context, guard, &request).await;
     let answer = match verdict {
         Ok(verdict) => pass(&context, operation, verdict, request, next).await,
         Err(refusal) => {

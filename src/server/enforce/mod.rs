@@ -6,5 +6,6 @@ pub(crate) mod access_log;
 pub(crate) mod audit;
 pub(crate) mod authenticated;
 pub(crate) mod challenge;
+pub(crate) mod enforced_document;
 pub(crate) mod guard;
 pub(crate) mod middleware;

@@ -65,7 +65,7 @@ pub(crate) fn issuers(
     roster: &[Issuer],
     own: &str,
 ) -> Result<SchemeIssuers, Diagnostics> {
-    SchemeIssuers::new(policy, roster, own).map_err(|found| {
+    SchemeIssuers::new(policy, roster, own, None).map_err(|found| {
         let mut located = Diagnostics::default();
         for Diagnostic { location, message } in found.iter() {
             located.push(diagnostic(file, location, message));

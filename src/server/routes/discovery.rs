@@ -66,7 +66,8 @@ pub(crate) struct ServerMetadata {
     /// Every client sees the same `sub`.
     #[schema(example = json!(["public"]), max_items = 8)]
     subject_types_supported: Vec<SubjectType>,
-    /// The algorithm that signs; discovery demands the field, though ID tokens are not issued.
+    /// The algorithm that signs, then those of other keys that verify; discovery demands the field, though ID tokens are
+    /// not issued.
     #[schema(schema_with = schemas::signing_algorithms)]
     id_token_signing_alg_values_supported: Vec<String>,
     /// How clients authenticate at `/token`.
@@ -81,7 +82,7 @@ pub(crate) struct ServerMetadata {
 }
 
 impl ServerMetadata {
-    fn new(issuer: &str, signing_algorithm: &str) -> Self {
+    fn new(issuer: &str, algorithms: &[&str]) -> Self {
         let at = |path: &str| format!("{}{path}", issuer.trim_end_matches('/'));
         Self {
             issuer: issuer.to_owned(),
@@ -93,7 +94,10 @@ impl ServerMetadata {
             grant_types_supported: GrantType::ALL.to_vec(),
             response_types_supported: vec![ResponseType::None],
             subject_types_supported: vec![SubjectType::Public],
-            id_token_signing_alg_values_supported: vec![signing_algorithm.to_owned()],
+            id_token_signing_alg_values_supported: algorithms
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             token_endpoint_auth_methods_supported: vec![
                 AuthMethod::ClientSecretBasic,
                 AuthMethod::ClientSecretPost,
@@ -105,13 +109,13 @@ impl ServerMetadata {
 
     /// For the document.
     fn example() -> Self {
-        Self::new("http://127.0.0.1:8080", "EdDSA")
+        Self::new("http://127.0.0.1:8080", &["EdDSA"])
     }
 }
 
 fn metadata(context: &Context) -> HttpResponse {
     let authority = &context.authority;
-    let metadata = ServerMetadata::new(authority.issuer(), authority.signing_algorithm());
+    let metadata = ServerMetadata::new(authority.issuer(), &authority.keyring().algorithms());
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(metadata)
 }
 

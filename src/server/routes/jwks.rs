@@ -2,10 +2,10 @@
 
 use actix_web::{HttpResponse, get, http::header, web::Data};
 
-use crate::{server::context::Context, tokens::jwk::JwkSet};
-
-/// Long enough to save a request for every token, short enough that a rotation is soon seen.
-const CACHE_CONTROL: &str = "public, max-age=300";
+use crate::{
+    server::context::Context,
+    tokens::jwk::{JWK_SET_MAX_AGE, JwkSet},
+};
 
 /// Public signing keys
 ///
@@ -25,6 +25,7 @@ const CACHE_CONTROL: &str = "public, max-age=300";
 )]
 #[get("/.well-known/jwks.json")]
 pub(crate) async fn jwks(context: Data<Context>) -> HttpResponse {
-    let cache_control = (header::CACHE_CONTROL, CACHE_CONTROL);
-    HttpResponse::Ok().insert_header(cache_control).json(context.authority.jwks())
+    let max_age = format!("public, max-age={}", JWK_SET_MAX_AGE.as_secs());
+    let cache_control = (header::CACHE_CONTROL, max_age);
+    HttpResponse::Ok().insert_header(cache_control).json(context.authority.keyring().jwks())
 }

@@ -10,14 +10,14 @@ use actix_web::{
     http::header,
     web::{self, Bytes, Data, ServiceConfig},
 };
-use serde_json::Value;
+use arc_swap::ArcSwap;
 use utoipa_swagger_ui::Config;
 
 use crate::{
     config::document_settings::DocumentSettings,
     server::{
         context::Context,
-        document::yaml::to_yaml,
+        enforce::enforced_document::EnforcedDocument,
         http::{chunked_body::ChunkedBody, code::Code, endpoints::DOCUMENT, refusal::Refusal},
     },
 };
@@ -29,22 +29,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'uns
 /// Replaces the example that Swagger UI starts with.
 const INITIALIZER: &str = include_str!("swagger-initializer.js");
 
-/// The document as it is served.
-#[derive(Debug)]
-pub(crate) struct Published {
-    json: Bytes,
-    yaml: Bytes,
-}
-
-impl Published {
-    /// # Errors
-    /// The document cannot be serialised.
-    pub(crate) fn new(document: &Value) -> Result<Self, String> {
-        let json = serde_json::to_vec(document).map_err(|error| error.to_string())?;
-        let yaml = to_yaml(document).map_err(|error| error.to_string())?;
-        Ok(Self { json: json.into(), yaml: yaml.into() })
-    }
-}
+/// What is published at the moment.
+type Published = ArcSwap<EnforcedDocument>;
 
 /// The pages that are always there.
 const DOCUMENT_PAGES: [&str; 3] = [DOCUMENT, "/openapi.yaml", START];
@@ -74,12 +60,12 @@ pub(crate) fn register(config: &mut ServiceConfig, paths: &[&str]) {
 }
 
 async fn json(request: HttpRequest, published: Data<Published>) -> HttpResponse {
-    let body = ChunkedBody::new(published.json.clone(), &request);
+    let body = ChunkedBody::new(published.load().json.clone(), &request);
     HttpResponse::Ok().content_type("application/json").body(body)
 }
 
 async fn yaml(request: HttpRequest, published: Data<Published>) -> HttpResponse {
-    let body = ChunkedBody::new(published.yaml.clone(), &request);
+    let body = ChunkedBody::new(published.load().yaml.clone(), &request);
     HttpResponse::Ok().content_type("application/yaml").body(body)
 }
 

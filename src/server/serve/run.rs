@@ -43,7 +43,7 @@ pub(crate) async fn run(
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), ServeError> {
     let context = Arc::clone(gate.context());
-    let site = Site::own(Arc::clone(&context), gate.policy())?;
+    let site = Site::own(Arc::clone(&context), gate.policy(), gate.publications())?;
     let _until_the_end = metrics_listener::serve(&context)?;
     SockRef::from(&listener).listen(limits::BACKLOG)?;
     let to_close = listener.try_clone()?;

@@ -180,9 +180,9 @@ impl<'s> AccessMatrix<'s> {
                 })
             }
         };
-        let before = context.authority.roster();
+        let (before, enforced) = (context.authority.roster(), site.enforced());
         let mut comparison = Comparison {
-            policy: site.policy(),
+            policy: enforced.guard.policy(),
             document: site.document(),
             routing: site.routing().expect("it was compared when the site was made"),
             roster: TestRoster::new(&context.authority),
@@ -194,7 +194,7 @@ impl<'s> AccessMatrix<'s> {
         let restored = loaded(before.as_ref().clone());
         context.authority.reload(Ok(restored), Timestamp::now()).expect("it was in use");
         match comparison.mismatches.is_empty() {
-            true => Ok(markdown(site.policy())),
+            true => Ok(markdown(enforced.guard.policy())),
             false => Err(Mismatches(comparison.mismatches)),
         }
     }
@@ -244,12 +244,12 @@ fn boxed<'a, B: MessageBody + 'static>(
     })
 }
 
-struct Comparison<'p> {
+struct Comparison<'p, 's> {
     policy: &'p Policy,
     document: &'p Value,
     routing: Routing,
     roster: TestRoster,
-    app: App<'p>,
+    app: App<'s>,
     uncalled: Vec<String>,
     mismatches: Vec<Mismatch>,
 }
@@ -294,7 +294,7 @@ impl From<Outcome> for Expected {
     }
 }
 
-impl Comparison<'_> {
+impl Comparison<'_, '_> {
     async fn run(&mut self) {
         let policy = self.policy;
         for name in self.uncalled.clone() {

@@ -7,7 +7,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     server::{
         tls::certificate_expiry::{CertificateExpiry, expiries},
-        watch::FileRead,
+        watch::{FileRead, FilesRead},
     },
 };
 use rustls::{
@@ -38,9 +38,9 @@ pub(super) struct LoadedPair {
 /// All diagnostics of both; nothing of the key is in them.
 pub(crate) fn certified_key(
     files: &TlsFiles,
-    read: &[FileRead],
+    read: &FilesRead,
 ) -> Result<(LoadedPair, Diagnostics), Diagnostics> {
-    let [certificate, key] = read else {
+    let [(_, certificate), (_, key)] = read.as_slice() else {
         return Err(Diagnostic::new("TLS", "expected a certificate file and a key file").into());
     };
     let mut diagnostics = Diagnostics::default();

@@ -49,12 +49,12 @@ fn followed(text: &str) -> (tempfile::TempDir, PathBuf, Looks) {
     (directory, path, looks)
 }
 
-fn texts(read: &[FileRead]) -> String {
+fn texts(read: &FilesRead) -> String {
     let text = |read: &FileRead| match read {
         Ok(content) => String::from_utf8(content.bytes().to_vec()).unwrap(),
         Err(error) => error.to_string(),
     };
-    read.iter().map(text).collect::<Vec<_>>().join("|")
+    read.iter().map(|(_, read)| text(read)).collect::<Vec<_>>().join("|")
 }
 
 fn replace(path: &Path, text: &str) {
@@ -250,4 +250,30 @@ fn a_watcher_that_is_stuck_says_so() {
         last_look: AtomicU64::new(0),
     });
     assert!(!watcher.is_following());
+}
+
+#[test]
+fn files_that_come_to_a_directory_and_leave_it_are_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("b.pem"), "b").unwrap();
+    fs::write(at("other"), "not one of them").unwrap();
+    let (files, read) = FollowedFiles::open_directory(directory.path().to_owned(), "pem");
+    assert_eq!(texts(&read), "b");
+    let mut looks = Looks { now: files.changed, files };
+    fs::write(at(".c.pem"), "not finished").unwrap();
+    assert_eq!(looks.seen(5), [""; 0]);
+    fs::write(at("a.pem"), "a").unwrap();
+    assert_eq!(looks.seen(5), ["a|b"]);
+    fs::rename(at("a.pem"), at("c.pem")).unwrap();
+    assert_eq!(looks.seen(5), ["b|a"]);
+    fs::remove_file(at("b.pem")).unwrap();
+    assert_eq!(looks.seen(5), ["a"]);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let [seen] = &*looks.seen(5) else { panic!("it is seen once") };
+    assert!(seen.contains("may put files into it (mode 0777)"), "{seen}");
+    fs::remove_dir_all(directory.path()).unwrap();
+    looks.seen(5);
+    fs::create_dir(directory.path()).unwrap();
+    assert_eq!(looks.seen(5), [""]);
 }

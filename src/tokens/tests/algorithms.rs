@@ -18,7 +18,8 @@ type Make = fn() -> Vec<u8>;
 const ALGORITHMS: [(&str, Make); 3] = [("EdDSA", ed25519), ("ES256", p256), ("RS256", rsa)];
 
 fn ring(current: SigningKey, previous: Vec<SigningKey>) -> Tokens {
-    Tokens { keyring: Keyring::new(current, previous).unwrap(), ..tokens() }
+    let keyring = ArcSwap::from_pointee(Keyring::new(current, previous).unwrap());
+    Tokens { keyring, ..tokens() }
 }
 
 fn header_of(token: &str) -> Value {
@@ -108,7 +109,7 @@ fn a_public_key_is_no_secret_to_sign_with() {
         let kid = key.kid.clone();
         let public = key.verifying.try_get_as_bytes().unwrap().to_vec();
         let tokens = ring(key, Vec::new());
-        let jwks = serde_json::to_vec(tokens.keyring.jwks()).unwrap();
+        let jwks = serde_json::to_vec(tokens.keyring.load().jwks()).unwrap();
         let public_pem = pem("PUBLIC KEY", &public);
         let public_pem = secrecy::ExposeSecret::expose_secret(&public_pem).as_bytes();
         for secret in [public.as_slice(), public_pem, kid.as_bytes(), &jwks, b""] {
@@ -179,7 +180,7 @@ fn a_previous_key_verifies_and_does_not_sign_and_a_withdrawn_one_does_neither() 
 fn a_key_that_is_current_and_previous_is_one_key() {
     let der = ed25519();
     let tokens = ring(signing_key(&der), vec![signing_key(&der), signing_key(&der)]);
-    assert_eq!(tokens.keyring.jwks().keys().len(), 1);
+    assert_eq!(tokens.keyring.load().jwks().keys().len(), 1);
     assert!(tokens.verify(&text(&issued(&tokens)), now()).is_ok());
     let tokens = ring(key(SECRET), vec![key(SECRET)]);
     assert!(tokens.verify(&text(&issued(&tokens)), now()).is_ok());

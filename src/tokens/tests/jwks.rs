@@ -69,10 +69,10 @@ fn a_mixed_ring_publishes_its_public_keys_only_and_the_current_one_first() {
 fn a_stranger_verifies_our_tokens_with_the_published_set_alone() {
     for der in [ed25519(), p256(), rsa()] {
         let keyring = Keyring::new(signing_key(&der), Vec::new()).unwrap();
-        let tokens = Tokens { keyring, ..tokens() };
+        let tokens = Tokens { keyring: ArcSwap::from_pointee(keyring), ..tokens() };
         let token = text(&issued(&tokens));
         let set: jsonwebtoken::jwk::JwkSet =
-            serde_json::from_value(published(&tokens.keyring)).unwrap();
+            serde_json::from_value(published(&tokens.keyring.load())).unwrap();
         let header = jsonwebtoken::decode_header(&token).unwrap();
         let jwk = set.find(&header.kid.unwrap()).unwrap();
         let (message, signature) = token.rsplit_once('.').unwrap();
@@ -81,4 +81,20 @@ fn a_stranger_verifies_our_tokens_with_the_published_set_alone() {
         let thumbprint = jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap();
         assert_eq!(jwk.common.key_id.as_deref(), Some(thumbprint.as_str()));
     }
+}
+
+#[test]
+fn rings_of_the_same_keys_are_the_same_whatever_their_order() {
+    let [a, b, c] = [ed25519(), p256(), ed25519()];
+    let ring = |current: &[u8], others: &[&[u8]]| {
+        let others = others.iter().map(|der| signing_key(der)).collect();
+        Keyring::new(signing_key(current), others).unwrap()
+    };
+    let first = ring(&a, &[&b, &c]);
+    assert!(first.has_same_keys(&ring(&a, &[&c, &b, &a])));
+    for other in [ring(&b, &[&a, &c]), ring(&a, &[&b]), ring(&a, &[&b, &ed25519()])] {
+        assert!(!first.has_same_keys(&other) && !other.has_same_keys(&first));
+    }
+    assert_eq!(first.algorithms(), ["EdDSA", "ES256"]);
+    assert_eq!(ring(&b, &[&a]).algorithms(), ["ES256", "EdDSA"]);
 }

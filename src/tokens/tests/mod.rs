@@ -10,6 +10,7 @@ mod refused_keys;
 
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
@@ -38,7 +39,7 @@ fn key(secret: &str) -> SigningKey {
 
 fn tokens() -> Tokens {
     Tokens {
-        keyring: Keyring::new(key(SECRET), Vec::new()).unwrap(),
+        keyring: ArcSwap::from_pointee(Keyring::new(key(SECRET), Vec::new()).unwrap()),
         issuer: "http://issuer.test".to_owned(),
         audience: "http://audience.test".to_owned(),
         lifetime: Duration::from_secs(60),
@@ -135,7 +136,7 @@ fn a_former_secret_verifies_and_does_not_sign() {
     let old = tokens();
     let next = "another secret, also longer than 32 bytes";
     let keyring = Keyring::new(key(next), vec![key(SECRET)]).unwrap();
-    let new = Tokens { keyring, ..tokens() };
+    let new = Tokens { keyring: ArcSwap::from_pointee(keyring), ..tokens() };
     assert!(new.verify(&text(&issued(&old)), now()).is_ok());
     assert_eq!(old.verify(&text(&issued(&new)), now()), Err(TokenError::UnknownKey));
 }

@@ -15,8 +15,10 @@ mod killed_key_add;
 mod logging;
 mod precedence;
 mod roster_edits;
+mod secret_key_file;
 mod secrets_in_output;
 mod serve;
+mod signing_key_rotation;
 mod token_inspect;
 mod usage;
 

@@ -1,0 +1,172 @@
+//! The documents of a process: each is completed with the external issuers of the roster, and again when these change.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+
+use crate::{
+    diagnostics::Diagnostics,
+    policy::{compile_options::WrittenIn, compiled::Policy},
+    roster::roster_entries::Issuer,
+    server::{
+        context::Context,
+        credentials::scheme_issuers::{SchemeIssuers, refuse_own},
+        document::complete::complete,
+        enforce::{enforced_document::EnforcedDocument, guard::Guard},
+        routing::route_conflicts::Routing,
+    },
+};
+
+/// A document before it is completed.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) document: Value,
+    /// The pages beside the document's operations.
+    pub(crate) pages: Vec<&'static str>,
+    pub(crate) written_in: WrittenIn,
+}
+
+/// A document that follows the issuers of the roster.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    context: Arc<Context>,
+    draft: Draft,
+    /// How the router takes its operations, which no issuer changes.
+    routing: Routing,
+    /// The issuers that it was last completed with.
+    issuers: ArcSwap<Vec<Issuer>>,
+    /// What is published and enforced at the moment.
+    enforced: Arc<ArcSwap<EnforcedDocument>>,
+}
+
+impl Publication {
+    /// Completes a document for the first time, and also returns it; `route` compares the router with its policy.
+    ///
+    /// # Errors
+    /// Everything in the document that cannot be enforced.
+    pub(crate) fn new(
+        context: Arc<Context>,
+        draft: Draft,
+        route: impl FnOnce(&Policy) -> Result<Routing, Diagnostics>,
+    ) -> Result<(Self, Value), Diagnostics> {
+        let issuers: Vec<_> = context.authority.roster().issuers().cloned().collect();
+        let (document, policy) = draft.complete(&context, &issuers)?;
+        let routing = route(&policy)?;
+        let trusted = trusted(&context, &policy, &issuers, None)?;
+        let guard = Guard::new(policy, &routing, trusted, &context)?;
+        let enforced = EnforcedDocument::new(&document, guard)?;
+        let publication = Self {
+            context,
+            draft,
+            routing,
+            issuers: ArcSwap::from_pointee(issuers),
+            enforced: Arc::new(ArcSwap::from_pointee(enforced)),
+        };
+        Ok((publication, document))
+    }
+
+    /// What is published and enforced, also after a change.
+    pub(crate) fn enforced(&self) -> &Arc<ArcSwap<EnforcedDocument>> {
+        &self.enforced
+    }
+
+    /// The paths whose handlers do not take every request that the document has for them.
+    pub(crate) fn partial_paths(&self) -> impl Iterator<Item = &String> {
+        self.routing.partial.iter()
+    }
+
+    fn renewed(&self, issuers: &[Issuer]) -> Result<EnforcedDocument, Diagnostics> {
+        let (document, policy) = self.draft.complete(&self.context, issuers)?;
+        let before = self.enforced.load();
+        let trusted = trusted(&self.context, &policy, issuers, Some(before.guard.issuers()))?;
+        let guard = Guard::new(policy, &self.routing, trusted, &self.context)?;
+        EnforcedDocument::new(&document, guard)
+    }
+
+    fn replace(&self, issuers: &Arc<Vec<Issuer>>, document: EnforcedDocument) {
+        self.enforced.store(Arc::new(document));
+        self.issuers.store(Arc::clone(issuers));
+    }
+}
+
+impl Draft {
+    fn complete(
+        &self,
+        context: &Context,
+        issuers: &[Issuer],
+    ) -> Result<(Value, Policy), Diagnostics> {
+        let settings = &context.settings.document;
+        complete(self.document.clone(), settings, issuers, &self.pages, self.written_in)
+    }
+}
+
+fn trusted(
+    context: &Context,
+    policy: &Policy,
+    issuers: &[Issuer],
+    before: Option<&SchemeIssuers>,
+) -> Result<SchemeIssuers, Diagnostics> {
+    let own = context.authority.issuer();
+    refuse_own(issuers, own)?;
+    SchemeIssuers::new(policy, issuers, own, before)
+}
+
+/// The documents of a process, for as long as they are in use.
+#[derive(Debug, Default)]
+pub(crate) struct Publications(Mutex<Vec<Weak<Publication>>>);
+
+impl Publications {
+    /// Has a document follow the issuers from now on.
+    ///
+    /// # Errors
+    /// The roster has changed since the document was completed, and the document cannot have its issuers.
+    pub(crate) fn add(&self, publication: &Arc<Publication>) -> Result<(), Diagnostics> {
+        let mut all = self.lock();
+        let issuers: Vec<_> = publication.context.authority.roster().issuers().cloned().collect();
+        if **publication.issuers.load() != issuers {
+            let document = publication.renewed(&issuers)?;
+            publication.replace(&Arc::new(issuers), document);
+        }
+        all.retain(|one| one.strong_count() > 0);
+        all.push(Arc::downgrade(publication));
+        Ok(())
+    }
+
+    /// Completes all documents with other issuers; none changes before [`Renewal::commit`].
+    ///
+    /// # Errors
+    /// Everything in one of them that cannot be enforced.
+    pub(crate) fn renew(&self, issuers: Vec<Issuer>) -> Result<Renewal<'_>, Diagnostics> {
+        let all = self.lock();
+        let mut diagnostics = Diagnostics::default();
+        let mut documents = Vec::new();
+        for publication in all.iter().filter_map(Weak::upgrade) {
+            if let Some(document) = diagnostics.keep(publication.renewed(&issuers)) {
+                documents.push((publication, document));
+            }
+        }
+        diagnostics.or(Renewal { _all: all, issuers: Arc::new(issuers), documents })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Publication>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The next state of all documents; as long as this is there, none is added.
+#[must_use]
+pub(crate) struct Renewal<'p> {
+    _all: MutexGuard<'p, Vec<Weak<Publication>>>,
+    issuers: Arc<Vec<Issuer>>,
+    documents: Vec<(Arc<Publication>, EnforcedDocument)>,
+}
+
+impl Renewal<'_> {
+    /// Publishes and enforces them from now on.
+    pub(crate) fn commit(self) {
+        for (publication, document) in self.documents {
+            publication.replace(&self.issuers, document);
+        }
+    }
+}
