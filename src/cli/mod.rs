@@ -5,6 +5,7 @@
 mod banner;
 mod check;
 mod explain;
+mod health_check;
 mod init;
 mod inspect;
 mod key;
@@ -70,6 +71,8 @@ enum Command {
     },
     /// Check settings and roster as `serve` does, without serving
     Check(check::Check),
+    /// Ask the running service whether it is ready, as for a container's health check
+    Health(health_check::HealthCheck),
     /// Print the OpenAPI document
     Openapi(openapi::Openapi),
     /// Show who may do what: all operations, or one request
@@ -114,6 +117,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Token { command } => command.run(),
         Command::Check(command) => command.run(),
+        Command::Health(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Reference => reference::run(),

@@ -1,6 +1,13 @@
 //! `hallpass serve`: listens, prints the address, serves until SIGTERM or ctrl-c.
 
-use std::{io, net::TcpListener, process::ExitCode};
+mod handed_over;
+mod service_manager;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -12,6 +19,7 @@ use crate::{
     cli::{
         banner::Banner,
         logging,
+        serve::service_manager::ServiceManager,
         settings_flags::{BindFlag, RosterFlag},
     },
     config::{log_format::LogFormat, raw_settings::RawSettings, settings::Settings},
@@ -24,7 +32,7 @@ use crate::{
     server::{
         gate::Gate,
         prepare::{Prepared, prepare, prepare_with_roster},
-        serve::run::run,
+        serve::run::{Listener, run},
     },
 };
 
@@ -44,9 +52,10 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        let mut raw = self.bind.apply(self.roster.apply(RawSettings::gather()));
+        let handed_over = handed_over::take_socket(&mut raw);
         let format = Settings::log_format(&raw);
-        self.serve(raw).or_else(|error| match format {
+        self.serve(raw, handed_over).or_else(|error| match format {
             LogFormat::Text => Err(error),
             LogFormat::Json => {
                 logging::write_failure(&error, format);
@@ -55,7 +64,11 @@ impl Serve {
         })
     }
 
-    fn serve(self, mut raw: RawSettings) -> anyhow::Result<ExitCode> {
+    fn serve(
+        self,
+        mut raw: RawSettings,
+        handed_over: Option<TcpListener>,
+    ) -> anyhow::Result<ExitCode> {
         let ignored_roster = self.roster.roster.clone().filter(|_| self.dev);
         if self.dev && !self.dev_anywhere {
             demand_loopback(&mut raw);
@@ -69,21 +82,32 @@ impl Serve {
                 "--roster {roster} is not read, because --dev keeps its roster in memory: leave out one of them"
             );
         }
-        let bind = prepared.settings.bind;
-        let listener = TcpListener::bind(bind).with_context(|| {
-            format!("cannot listen on {bind}; choose another address, for instance --bind 127.0.0.1:0 for any free port")
-        })?;
-        let base_url = prepared.settings.base_url(listener.local_addr()?);
+        let listener = match handed_over {
+            Some(socket) => Listener { socket, is_shared: true },
+            None => Listener { socket: bind(prepared.settings.bind)?, is_shared: false },
+        };
+        let base_url = prepared.settings.base_url(listener.socket.local_addr()?);
         let banner = Banner::new(&prepared.settings, &prepared.loaded.roster, key);
         let gate = Gate::open(prepared, &base_url)?;
-        let announce = || banner.show(&base_url);
+        let manager = ServiceManager::from_env();
         actix_web::rt::System::new().block_on(async {
-            let stop = stop_signal()?;
-            reload_on_sighup(gate.clone());
-            run(listener, gate, announce, stop).await
+            let stop = stop_signal(manager.clone())?;
+            reload_on_sighup(gate.clone(), manager.clone());
+            let heartbeats = manager.feed_watchdog();
+            let announce = || {
+                banner.show(&base_url);
+                manager.ready();
+            };
+            run(listener, gate, heartbeats, announce, stop).await
         })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address}; choose another address, for instance --bind 127.0.0.1:0 for any free port")
+    })
 }
 
 /// Reports an address that is not loopback: --dev prints the key of an admin.
@@ -125,13 +149,13 @@ fn dev(mut raw: RawSettings) -> anyhow::Result<(Prepared, Option<SecretString>)>
 }
 
 /// Reads the roster again at every SIGHUP. Under --dev too, since an unhandled SIGHUP ends the process.
-fn reload_on_sighup(gate: Gate) {
+fn reload_on_sighup(gate: Gate, manager: ServiceManager) {
     use actix_web::rt::signal::unix::{SignalKind, signal};
     match signal(SignalKind::hangup()) {
         Ok(mut hangups) => {
             actix_web::rt::spawn(async move {
                 while hangups.recv().await.is_some() {
-                    gate.reload();
+                    manager.reload(&gate).await;
                 }
             });
         }
@@ -141,7 +165,7 @@ fn reload_on_sighup(gate: Gate) {
 
 /// Ready at the first SIGTERM or SIGINT. Signals count from the call on and not from the first poll, so that
 /// the process can be stopped as soon as it has printed its address.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal(manager: ServiceManager) -> io::Result<impl Future<Output = ()>> {
     use actix_web::rt::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -151,5 +175,6 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
         log::info!("told to stop: finishing the open requests");
+        manager.stopping();
     })
 }

@@ -1,6 +1,11 @@
 //! The checked settings of a service.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -180,14 +185,44 @@ impl Settings {
     /// # Errors
     /// A setting that it depends on is invalid.
     pub(crate) fn expected_base_url(raw: &RawSettings) -> Result<String, Diagnostics> {
+        let (has_tls, address) = Self::tls_and_address(raw)?;
+        Ok(base_url(has_tls, address))
+    }
+
+    /// The URL by which a process of the same machine reaches the service as configured.
+    ///
+    /// # Errors
+    /// A setting that it depends on is invalid, or leaves the port open.
+    pub(crate) fn local_base_url(raw: &RawSettings) -> Result<String, Diagnostics> {
+        let (has_tls, address) = Self::tls_and_address(raw)?;
+        if address.port() == 0 {
+            let what = "HALLPASS_BIND takes any free port: name the one that `serve` printed, by --bind or --url";
+            return Err(Diagnostic::new(raw.location("HALLPASS_BIND"), what).into());
+        }
+        Ok(base_url(has_tls, reachable(address)))
+    }
+
+    fn tls_and_address(raw: &RawSettings) -> Result<(bool, SocketAddr), Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let address = diagnostics.keep(Self::address(raw));
         let tls = diagnostics.keep(TlsFiles::resolve(raw));
         match (address, tls) {
-            (Some(address), Some(tls)) => Ok(base_url(tls.is_some(), address)),
+            (Some(address), Some(tls)) => Ok((tls.is_some(), address)),
             _ => Err(diagnostics),
         }
     }
+}
+
+/// Where a process of the same machine reaches what listens at `address`: a wildcard includes loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().to_canonical().is_unspecified() {
+        let loopback = match address {
+            SocketAddr::V6(address) if address.ip().is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            _ => Ipv4Addr::LOCALHOST.into(),
+        };
+        address.set_ip(loopback);
+    }
+    address
 }
 
 fn base_url(has_tls: bool, address: SocketAddr) -> String {

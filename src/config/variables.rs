@@ -22,7 +22,11 @@ const fn variable(
 
 /// Every variable that hallpass reads.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable("HALLPASS_BIND", Some("127.0.0.1:8080"), "Address and port to listen on."),
+    variable(
+        "HALLPASS_BIND",
+        Some("127.0.0.1:8080"),
+        "Address and port to listen on. A socket that systemd hands over (LISTEN_FDS) beats it.",
+    ),
     variable(
         "HALLPASS_TLS_CERT",
         None,

@@ -165,6 +165,13 @@ impl Gate {
         self.context.watchers.get().into_iter().flatten().for_each(|watcher| watcher.read_now());
     }
 
+    /// Whether what [`Self::reload`] began is still to be done.
+    pub(crate) fn is_reloading(&self) -> bool {
+        // The last one first: the roster can have the policy read again.
+        let watchers = self.context.watchers.get().into_iter().flatten();
+        watchers.rev().any(|watcher| watcher.is_reading())
+    }
+
     /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
     /// connection: call it a moment before stopping, so that no request is lost.
     pub fn stop(&self) {

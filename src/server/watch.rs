@@ -262,7 +262,9 @@ pub(crate) struct Watcher {
 /// What a watcher and its thread tell each other.
 #[derive(Debug)]
 struct Signals {
-    read_now: AtomicBool,
+    /// How often the files were asked to be read at once, and how many of these the last read has answered.
+    asked: AtomicU64,
+    answered: AtomicU64,
     started: Instant,
     /// When the thread began its last look, in milliseconds since it was started.
     last_look: AtomicU64,
@@ -286,7 +288,8 @@ impl Watcher {
         mut apply: impl FnMut(&T, FilesRead) + Send + 'static,
     ) -> Self {
         let signals = Arc::new(Signals {
-            read_now: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             started: Instant::now(),
             last_look: AtomicU64::new(0),
         });
@@ -295,16 +298,18 @@ impl Watcher {
             let _reports_a_panic = ReportsPanic(what);
             loop {
                 shared.last_look.store(shared.milliseconds(), Ordering::Relaxed);
-                let read = match shared.read_now.swap(false, Ordering::Acquire) {
-                    true => Some(files.read(Instant::now())),
-                    false => files.look(Instant::now()),
+                let asked = shared.asked.load(Ordering::Acquire);
+                let read = match asked == shared.answered.load(Ordering::Relaxed) {
+                    true => files.look(Instant::now()),
+                    false => Some(files.read(Instant::now())),
                 };
                 let Some(user) = user.upgrade() else { break };
                 if let Some(read) = read {
                     apply(&user, read);
                 }
                 drop(user);
-                // A request between the swap and here is not lost: `unpark` leaves a token.
+                shared.answered.store(asked, Ordering::Release);
+                // A request between the load and here is not lost: `unpark` leaves a token.
                 thread::park_timeout(files.interval());
             }
         };
@@ -317,8 +322,14 @@ impl Watcher {
 
     /// Has the files read and applied at once, whether they changed or not; returns before that is done.
     pub(crate) fn read_now(&self) {
-        self.signals.read_now.store(true, Ordering::Release);
+        self.signals.asked.fetch_add(1, Ordering::Release);
         self.thread.iter().for_each(|thread| thread.thread().unpark());
+    }
+
+    /// Whether what [`Self::read_now`] asked for is still to be done, by a thread that is able to.
+    pub(crate) fn is_reading(&self) -> bool {
+        let asked = self.signals.asked.load(Ordering::Acquire);
+        asked != self.signals.answered.load(Ordering::Acquire) && self.is_following()
     }
 
     /// Whether changes are noticed: the thread runs and is not stuck.

@@ -41,6 +41,7 @@ mod random_requests;
 mod rate_limit;
 mod rooms;
 mod roster_reload;
+mod service_manager;
 mod services;
 mod shutdown;
 mod state_file;

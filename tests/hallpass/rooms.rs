@@ -100,11 +100,17 @@ const CRATES: &[(&str, &str)] = &[
     ("anyhow", "cli"),
     ("clap", "cli"),
     ("env_logger", "cli"),
+    ("listenfd", "cli"),
 ];
 
 /// What a room may name of a crate that belongs to another one.
-const EXCEPTIONS: &[(&str, &str)] =
-    &[("cli", "actix_web::rt"), ("cli", "rustix::fs"), ("files", "rustix::fs")];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("cli", "actix_web::rt"),
+    ("cli", "rustix::fs"),
+    ("cli", "rustix::time"),
+    ("cli", "socket2::SockRef"),
+    ("files", "rustix::fs"),
+];
 
 /// A path as its segments: `crate::a::B` is `a`, `B`.
 type Segments = Vec<String>;

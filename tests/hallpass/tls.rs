@@ -90,7 +90,7 @@ fn server(live: &Path) -> Server {
 }
 
 /// A client configuration that trusts only these certificates.
-fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
+pub(crate) fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     pairs.iter().for_each(|pair| roots.add(pair.der.clone()).unwrap());
     let config = ClientConfig::builder_with_provider(default_provider().into());
@@ -99,7 +99,10 @@ fn trusting(pairs: &[&Pair]) -> Arc<ClientConfig> {
 }
 
 /// A new connection after the handshake.
-fn dial(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Connection<Stream>> {
+pub(crate) fn dial(
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> io::Result<Connection<Stream>> {
     let name = "localhost".try_into().unwrap();
     let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
     let mut stream = StreamOwned::new(connection, tcp(address)?);
@@ -113,7 +116,7 @@ fn ready(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<serde_js
 }
 
 /// As [`requests`], with a token that was issued over TLS.
-fn requests_over_tls(server: &Server, config: &Arc<ClientConfig>) -> Vec<Expectation> {
+pub(crate) fn requests_over_tls(server: &Server, config: &Arc<ClientConfig>) -> Vec<Expectation> {
     let key = server.accounts.key("reader");
     let login = format!("POST /login HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n");
     let answer = dial(server.address, config).unwrap().request(&login).unwrap().json();

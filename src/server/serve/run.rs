@@ -14,7 +14,7 @@ use crate::{
         context::Context,
         gate::Gate,
         limits,
-        serve::{connections::Connections, metrics_listener},
+        serve::{connections::Connections, heartbeats::Heartbeats, metrics_listener},
         site::Site,
     },
 };
@@ -30,23 +30,33 @@ pub(crate) enum ServeError {
     Listener(#[from] std::io::Error),
 }
 
+/// The socket that the service listens on.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    /// Another process has it too, and goes on when this one has stopped: connections wait in its queue meanwhile.
+    pub(crate) is_shared: bool,
+}
+
 /// Serves on `listener` until `shutdown` is ready, then closes the listener and finishes the requests in progress.
 ///
-/// `listening` is called once connections are accepted.
+/// `listening` is called once connections are accepted; the workers show in `heartbeats` that they run.
 ///
 /// # Errors
 /// A document that cannot be enforced, or a listener that fails, be it the one for metrics.
 pub(crate) async fn run(
-    listener: TcpListener,
+    listener: Listener,
     gate: Gate,
+    heartbeats: Option<Heartbeats>,
     listening: impl FnOnce(),
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), ServeError> {
     let context = Arc::clone(gate.context());
     let site = Site::own(Arc::clone(&context), gate.policy(), gate.publications())?;
     let _until_the_end = metrics_listener::serve(&context)?;
-    SockRef::from(&listener).listen(limits::BACKLOG)?;
-    let to_close = listener.try_clone()?;
+    let Listener { socket, is_shared } = listener;
+    SockRef::from(&socket).listen(limits::BACKLOG)?;
+    let to_close = if is_shared { None } else { Some(socket.try_clone()?) };
     let workers = limits::workers(context.settings.workers);
     let connections_per_worker = limits::connections_per_worker(workers);
     let connections = Arc::new(Connections::new(
@@ -55,37 +65,41 @@ pub(crate) async fn run(
         context.counters.connections_refused.clone(),
     ));
     let opened = Arc::clone(&connections);
-    let server = HttpServer::new(move || site.app())
-        .workers(workers)
-        .max_connections(connections_per_worker)
-        .client_request_timeout(limits::HEAD_TIMEOUT)
-        .keep_alive(limits::IDLE_TIMEOUT)
-        .tls_handshake_timeout(limits::HEAD_TIMEOUT)
-        .max_connection_rate(connections_per_worker)
-        .on_connect(move |stream, data| opened.opened(stream, data))
-        // A caller that hangs up is not served on: in the queue of the hash pool it would delay others.
-        .h1_allow_half_closed(false)
-        .disable_signals()
-        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs());
+    let server = HttpServer::new(move || {
+        heartbeats.iter().for_each(Heartbeats::begin);
+        site.app()
+    })
+    .workers(workers)
+    .max_connections(connections_per_worker)
+    .client_request_timeout(limits::HEAD_TIMEOUT)
+    .keep_alive(limits::IDLE_TIMEOUT)
+    .tls_handshake_timeout(limits::HEAD_TIMEOUT)
+    .max_connection_rate(connections_per_worker)
+    .on_connect(move |stream, data| opened.opened(stream, data))
+    // A caller that hangs up is not served on: in the queue of the hash pool it would delay others.
+    .h1_allow_half_closed(false)
+    .disable_signals()
+    .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs());
     let server = match gate.tls() {
-        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
-        None => server.listen(listener)?,
+        Some(tls) => server.listen_rustls_0_23(socket, tls)?,
+        None => server.listen(socket)?,
     };
     let server = server.run();
     let handle = server.handle();
     listening();
     actix_web::rt::spawn(async move {
         shutdown.await;
-        stop(&context, &handle, &to_close, &connections).await;
+        stop(&context, &handle, to_close.as_ref(), &connections).await;
     });
     Ok(server.await?)
 }
 
-/// Refuses new connections at once. A connection that the kernel has not handed over yet is reset, as with nginx.
+/// Refuses new connections at once, unless the listener is another process' too. A connection that the kernel has not
+/// handed over yet is reset, as with nginx.
 async fn stop(
     context: &Context,
     handle: &ServerHandle,
-    listener: &TcpListener,
+    to_close: Option<&TcpListener>,
     connections: &Connections,
 ) {
     context.stop();
@@ -93,7 +107,8 @@ async fn stop(
     // comes before its accepting thread has paused, which would log an error for a socket that is closed.
     handle.pause().await;
     time::sleep(limits::PAUSE_TIME).await;
-    if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
+    let closed = to_close.map(|listener| SockRef::from(listener).shutdown(Shutdown::Both));
+    if let Some(Err(error)) = closed {
         log::warn!("the listener cannot be closed before the workers stop: {error}");
     }
     // A stopping worker does not answer what it has not begun, so everything must have begun.

@@ -245,7 +245,8 @@ fn a_watcher_that_is_stuck_says_so() {
     let mut watcher = Watcher::start("test file", files, Arc::downgrade(&user), |&(), _| {});
     // As if it had been started long ago and had not looked since.
     watcher.signals = Arc::new(Signals {
-        read_now: AtomicBool::new(false),
+        asked: AtomicU64::new(0),
+        answered: AtomicU64::new(0),
         started: Instant::now().checked_sub(STUCK).unwrap(),
         last_look: AtomicU64::new(0),
     });

@@ -108,18 +108,21 @@ fn agent(is_https: bool) -> Agent {
         .user_agent("hallpass")
         .accept("application/jwk-set+json, application/json");
     if is_https {
-        let found = rustls_native_certs::load_native_certs();
-        let roots = found.certs.iter().map(|root| Certificate::from_der(root).to_owned());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::from(roots))
-            .unversioned_rustls_crypto_provider(provider);
-        config = config.tls_config(tls.build());
+        config = config.tls_config(system_roots());
     } else {
         // What is on loopback is not asked for through a proxy.
         config = config.proxy(None);
     }
     config.build().new_agent()
+}
+
+/// TLS for a client that trusts what the system trusts.
+pub(crate) fn system_roots() -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs();
+    let roots = found.certs.iter().map(|root| Certificate::from_der(root).to_owned());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = TlsConfig::builder().root_certs(RootCerts::from(roots));
+    tls.unversioned_rustls_crypto_provider(provider).build()
 }
 
 fn body(agent: &Agent, url: &str, until: Instant) -> Result<Vec<u8>, FetchError> {

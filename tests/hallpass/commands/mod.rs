@@ -7,6 +7,7 @@ mod explain;
 mod explain_files;
 mod explain_matrix;
 mod exposed_files;
+mod health;
 mod hints;
 mod init;
 mod key_list;

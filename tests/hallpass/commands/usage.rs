@@ -43,6 +43,7 @@ fn every_command_lists_its_flags_in_its_help() {
         ("key revoke", &["<KEY_ID>", "--roster"]),
         ("token", &["inspect"]),
         ("token inspect", &["--json", "--roster", "--bind", "stdin"]),
+        ("health", &["--url", "--bind", "--live"]),
         ("openapi", &["--format", "json", "yaml"]),
         ("explain", &["[METHOD]", "[PATH]", "--bind"]),
     ] {

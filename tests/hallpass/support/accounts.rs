@@ -16,7 +16,7 @@ const CLIENTS: &[(&str, &str, &str)] = &[
 ];
 
 /// A roster and the API keys of its clients.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Accounts {
     /// The text of the roster file.
     pub(crate) roster: String,

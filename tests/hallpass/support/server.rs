@@ -47,11 +47,20 @@ impl Server {
 
     /// Starts another program with the same settings, such as an example.
     pub(crate) fn spawn(
+        program: Command,
+        dir: tempfile::TempDir,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        Self::spawn_for(Accounts::new(), program, dir, settings)
+    }
+
+    /// The same with these accounts in its roster.
+    pub(crate) fn spawn_for(
+        accounts: Accounts,
         mut program: Command,
         dir: tempfile::TempDir,
         settings: &[(&str, &str)],
     ) -> Self {
-        let accounts = Accounts::new();
         std::fs::write(dir.path().join("roster.toml"), &accounts.roster).unwrap();
         let mut child = program
             .env("HALLPASS_SECRET_KEY", SIGNING_SECRET)
