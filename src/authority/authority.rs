@@ -25,7 +25,10 @@ use crate::{
         verified_key::{ApiKeyError, VerifiedKey},
         verified_password::PasswordError,
     },
-    store::{revocations::Revocations, state_error::StateError},
+    store::{
+        revocations::{Durability, Revocations},
+        state_error::StateError,
+    },
     tokens::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},
         claims::VerifiedToken,
@@ -216,7 +219,7 @@ impl Authority {
     }
 
     /// Revokes a token that was issued to `client` (RFC 7009). One that is invalid or expired is no error. Returns the
-    /// `jti` of the token that was revoked. It waits for the disk, so call it where blocking is fine.
+    /// `jti` of the token that was revoked. It waits for the disk or the network, so call it where blocking is fine.
     ///
     /// # Errors
     /// The token was issued to another client, or the revocation is not durable.
@@ -231,12 +234,26 @@ impl Authority {
         if client.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
             return Err(RevokeError::NotYours);
         }
-        self.add_revocation(token.id(), token.expires_at())?;
+        self.add_revocation(token.id(), token.expires_at(), now)?;
         Ok(Some(token.id().to_owned()))
     }
 
-    fn add_revocation(&self, id: &str, expires_at: Timestamp) -> Result<(), RevokeError> {
-        Ok(self.revocations.add(id, self.tokens.revoked_until(expires_at))?)
+    fn add_revocation(
+        &self,
+        id: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RevokeError> {
+        let until = match self.revocations.are_shared() {
+            true => self.tokens.refused_from(expires_at),
+            false => self.tokens.revoked_until(expires_at),
+        };
+        Ok(self.revocations.add(id, until, now)?)
+    }
+
+    /// Whether the revocations are known that were made before the start: until then no token of ours can be judged.
+    pub(crate) fn knows_revocations(&self) -> bool {
+        self.revocations.are_known()
     }
 
     /// Forgets revocations that are not needed at `now`, and checks that a restart would find the rest; to be called
@@ -252,9 +269,9 @@ impl Authority {
         self.revocations.tend(now, uptime)
     }
 
-    /// Whether a restart would forget revocations.
-    pub(crate) fn forgets_revocations(&self) -> bool {
-        self.revocations.fault().is_some()
+    /// Whether a restart would find the revocations, and other replicas.
+    pub(crate) fn durability(&self) -> Durability {
+        self.revocations.durability()
     }
 
     /// Issues a token to a principal. It never allows more, nor lives longer, than the credential of the principal.
@@ -286,13 +303,14 @@ impl Authority {
         Ok(self.tokens.issue(spec, now)?)
     }
 
-    /// Revokes the token that authenticated this principal. It waits for the disk, so call it where blocking is fine.
+    /// Revokes the token that authenticated this principal. It waits for the disk or the network, so call it where
+    /// blocking is fine.
     ///
     /// # Errors
     /// It was authenticated by something else, or the revocation is not durable.
-    pub(crate) fn revoke(&self, principal: &Principal) -> Result<(), RevokeError> {
+    pub(crate) fn revoke(&self, principal: &Principal, now: Timestamp) -> Result<(), RevokeError> {
         match principal.proof() {
-            Proof::Token { id, expires_at, .. } => self.add_revocation(id, *expires_at),
+            Proof::Token { id, expires_at, .. } => self.add_revocation(id, *expires_at, now),
             Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => {
                 Err(RevokeError::NoToken)
             }
@@ -362,6 +380,27 @@ impl Authority {
     /// How often and when last an API key authenticated a request, since the start of the process.
     pub(crate) fn key_usage(&self, key: &KeyId) -> Option<KeyUsage> {
         self.key_usage.find(key)
+    }
+
+    /// When an API key was last used, here or, to the minute, before the start or at another replica.
+    pub(crate) fn last_used(&self, key: &KeyId) -> Option<Timestamp> {
+        self.key_usage.last_used(key)
+    }
+
+    /// Has the state record when keys were last used, and learns what others have recorded; to be called regularly,
+    /// where blocking is fine.
+    ///
+    /// # Errors
+    /// Nothing is lost: the next call tries again.
+    pub(crate) fn exchange_key_uses(&self) -> Result<(), StateError> {
+        let Some(log) = self.revocations.log() else { return Ok(()) };
+        let uses = self.key_usage.unrecorded();
+        let recorded = log.exchange_key_uses(&uses)?;
+        let roster = self.roster();
+        let is_known = |key: &KeyId| roster.key(key).is_some();
+        self.key_usage.take_over(uses, is_known);
+        self.key_usage.take_over(recorded, is_known);
+        Ok(())
     }
 }
 

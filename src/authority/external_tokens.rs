@@ -164,7 +164,7 @@ mod tests {
         let foreign = Principal::external_for_tests("corp", "billing", &["a"]);
         let issued = authority.issue(&foreign, IssueRequest::default(), Timestamp::UNIX_EPOCH);
         assert_eq!(issued.unwrap_err(), IssueError::Foreign);
-        assert_eq!(authority.revoke(&foreign), Err(RevokeError::NoToken));
+        assert_eq!(authority.revoke(&foreign, Timestamp::UNIX_EPOCH), Err(RevokeError::NoToken));
         let ours = Principal::for_tests("billing", &[], &["a"]);
         assert!(authority.issue(&ours, IssueRequest::default(), Timestamp::UNIX_EPOCH).is_ok());
     }

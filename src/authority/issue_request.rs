@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{oauth::Scopes, store::state_error::StateError, tokens::signing_error::SigningError};
+use crate::{
+    oauth::Scopes,
+    store::state_error::{StateError, StateErrorKind},
+    tokens::signing_error::SigningError,
+};
 
 /// What may be asked for when a token is issued.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +37,15 @@ pub(crate) enum IssueError {
     Signing(String),
 }
 
+impl From<StateError> for RevokeError {
+    fn from(error: StateError) -> Self {
+        match error.kind {
+            StateErrorKind::OutOfStep(_) => Self::NotShared(error),
+            _ => Self::State(error),
+        }
+    }
+}
+
 impl From<SigningError> for IssueError {
     fn from(error: SigningError) -> Self {
         match error {
@@ -53,5 +66,8 @@ pub(crate) enum RevokeError {
     NotYours,
     /// The token is revoked, but a restart may forget it.
     #[error("the token is revoked here, but a restart would forget it: {0}")]
-    State(#[from] StateError),
+    State(StateError),
+    /// The token is revoked here, but other replicas may not know.
+    #[error("the token may not be revoked on other replicas: {0}")]
+    NotShared(StateError),
 }

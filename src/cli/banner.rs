@@ -8,7 +8,11 @@ use std::{
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{cli::terminal::plural, config::settings::Settings, roster::roster::Roster};
+use crate::{
+    cli::terminal::plural,
+    config::{settings::Settings, state_location::StateLocation},
+    roster::roster::Roster,
+};
 
 /// What is printed once the service listens.
 pub(super) struct Banner {
@@ -62,8 +66,9 @@ fn summary(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
         count => format!(", {}", plural(count, "user")),
     };
     let state = match &settings.state {
-        Some(path) => path.display().to_string(),
-        None => "memory: a restart forgets revoked tokens".to_owned(),
+        StateLocation::File(path) => path.display().to_string(),
+        StateLocation::Redis(_) => "Redis, shared with other replicas".to_owned(),
+        StateLocation::Memory => "memory: a restart forgets revoked tokens".to_owned(),
     };
     let roster = settings.roster.as_path();
     format!("roster: {} ({clients}, {usable}{users})\nstate: {state}\n", Path::display(roster))

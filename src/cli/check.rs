@@ -15,7 +15,7 @@ use crate::{
     roster::roster::Roster,
     server::{
         expiry::expiring,
-        prepare::{Prepared, prepare},
+        prepare::{CheckedState, Prepared, prepare},
     },
 };
 
@@ -61,12 +61,15 @@ impl Check {
     }
 }
 
-/// What `serve` would serve with; what expires within the duration is wrong too.
+/// What `serve` would serve with; what expires within the duration is wrong too, and a state that `serve` would wait for.
 fn check(raw: &RawSettings, within: Option<Duration>) -> Result<Prepared, Diagnostics> {
     let prepared = prepare(raw);
     let mut diagnostics = Diagnostics::default();
     if let Some(within) = within {
         diagnostics.extend(expiring(raw, Timestamp::now(), within));
+    }
+    if let Ok(Prepared { state: CheckedState { unreachable: Some(fault), .. }, .. }) = &prepared {
+        diagnostics.push(fault.clone());
     }
     match prepared {
         Ok(prepared) if diagnostics.is_empty() => Ok(prepared),

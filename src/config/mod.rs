@@ -13,6 +13,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod raw_settings;
 pub(crate) mod settings;
 mod settings_reader;
+pub(crate) mod state_location;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls_files;

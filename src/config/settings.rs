@@ -19,19 +19,12 @@ use crate::{
         rate_limit::{RateLimit, rate_limit},
         raw_settings::RawSettings,
         settings_reader::SettingsReader,
+        state_location::{StateLocation, state},
         tls_files::TlsFiles,
         values::{bind, issuer, log_filter, networks, on_or_off, redirect, workers},
     },
     diagnostics::{Diagnostic, Diagnostics},
 };
-
-/// The state file; `None` for `memory`.
-fn state(raw: &RawSettings) -> Option<PathBuf> {
-    match raw.text("HALLPASS_STATE").unwrap_or("hallpass.redb") {
-        "memory" => None,
-        path => Some(path.into()),
-    }
-}
 
 /// All settings, checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -46,8 +39,8 @@ pub(crate) struct Settings {
     pub signing_key: KeySource,
     /// Keys that verify and never sign.
     pub previous_keys: Vec<KeySource>,
-    /// The state file; `None` keeps the state in memory.
-    pub state: Option<PathBuf>,
+    /// Where the state is kept.
+    pub state: StateLocation,
     /// `iss`, if set.
     pub issuer: Option<String>,
     /// `aud`, if set.
@@ -95,7 +88,11 @@ impl Settings {
             roster: raw.roster(),
             signing_key: reader.signing_key(),
             previous_keys: reader.previous_keys(),
-            state: state(raw),
+            state: reader.value(
+                "HALLPASS_STATE",
+                StateLocation::File("hallpass.redb".into()),
+                state,
+            ),
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
             leeway: reader.leeway(),

@@ -94,7 +94,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_STATE",
         Some("hallpass.redb"),
-        "The file that keeps revocations across restarts; `memory` for no file.",
+        "The file that keeps revocations across restarts; `memory` for no file; or what replicas share, a Redis or Valkey:\n\
+         redis://[user[:password]@]host[:port][/db], or rediss://... for TLS, each part percent-encoded.",
     ),
     variable("HALLPASS_DOCS", Some("on"), "Swagger UI at /docs/: on or off."),
     variable("HALLPASS_COOKIE_NAME", Some("access_token"), "The name of the session cookie."),

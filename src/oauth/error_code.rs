@@ -20,11 +20,13 @@ pub enum ErrorCode {
     InvalidScope,
     /// An internal error or an overload (RFC 6749 §4.1.2.1).
     ServerError,
+    /// Something that it needs is out of reach for now (RFC 6749 §4.1.2.1).
+    TemporarilyUnavailable,
 }
 
 impl ErrorCode {
     /// Every error code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -32,5 +34,6 @@ impl ErrorCode {
         Self::UnsupportedGrantType,
         Self::InvalidScope,
         Self::ServerError,
+        Self::TemporarilyUnavailable,
     ];
 }

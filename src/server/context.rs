@@ -16,7 +16,7 @@ use crate::{
         tls::Tls,
         watch::{LoadStatus, Watcher},
     },
-    store::cell_rate::CellRate,
+    store::{cell_rate::CellRate, shared::redis_log::RedisLog},
 };
 
 /// Everything that requests share: made once, before the first document is published.
@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What replicas share.
+    pub(crate) redis: Option<RedisLog>,
     /// What follows the files, where there are any: started once the rest is there.
     pub(crate) watchers: OnceLock<Vec<Arc<Watcher>>>,
     /// Broken while older signing keys are in use than those of their directory.
@@ -45,15 +47,21 @@ impl Context {
         settings: Settings,
         counters: Counters,
         tls: Option<Arc<Tls>>,
+        redis: Option<RedisLog>,
     ) -> Self {
         let authority = Arc::new(authority);
         Self {
-            secrets: SecretVerifier::new(Arc::clone(&authority), settings.rate_limit),
+            secrets: SecretVerifier::new(
+                Arc::clone(&authority),
+                settings.rate_limit,
+                redis.clone(),
+            ),
             issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,
             settings,
             counters,
             tls,
+            redis,
             watchers: OnceLock::new(),
             keys_status: LoadStatus::default(),
             policy_status: LoadStatus::default(),
@@ -71,13 +79,13 @@ impl Context {
     }
 
     /// Whether something works only because of what was read earlier: the roster file, the signing keys, the TLS files,
-    /// the state file or the keys of an external issuer are broken or out of reach, or files are not followed any more. Or the policy is
+    /// the state or the keys of an external issuer are broken or out of reach, or files are not followed any more. Or the policy is
     /// not enforced.
     pub(crate) fn is_degraded(&self) -> bool {
         let mut watchers = self.watchers.get().into_iter().flatten();
         self.authority.roster_status().broken.is_some()
             || self.authority.has_failing_issuer()
-            || self.authority.forgets_revocations()
+            || self.authority.durability().fault.is_some()
             || self.settings.reports_only
             || self.keys_status.is_broken()
             || self.policy_status.is_broken()

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use prometheus::{
-    Counter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
+    Counter, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
     proto::MetricFamily,
 };
 
@@ -103,6 +103,8 @@ fn gather(context: &Context, tls: Option<&TlsFigures>) -> Result<Vec<MetricFamil
     let revocations = authority.revocations().try_into().unwrap_or(i64::MAX);
     gauge(&state, "hallpass_revocations", "Revoked tokens that are kept.", revocations)?;
 
+    shared_state(&state, context)?;
+
     let mut families = context.counters.registry.gather();
     families.extend(state.gather());
     Ok(families)
@@ -150,6 +152,19 @@ fn certificates(state: &Registry, tls: &TlsFigures) -> Result<()> {
     let help = "When the certificate in use expires, or another of its chain that does sooner, in seconds since 1970; there with TLS only.";
     let name = "hallpass_tls_certificate_expiry_timestamp_seconds";
     tls.expires.map_or(Ok(()), |expires| gauge(state, name, help, expires))
+}
+
+fn shared_state(state: &Registry, context: &Context) -> Result<()> {
+    let durability = context.authority.durability();
+    let help = "1 while a restart and, where the state is shared, other replicas would find every revocation, else 0.";
+    gauge(state, "hallpass_state_up", help, durability.fault.is_none().into())?;
+    let help = "Since when hallpass_state_up has its value, in seconds since 1970.";
+    let since = durability.since.unwrap_or(context.counters.started).as_second();
+    gauge(state, "hallpass_state_since_timestamp_seconds", help, since)?;
+    let help = "Entries of the shared state that were not understood, and skipped.";
+    let unknown = IntCounter::new("hallpass_state_unknown_entries_total", help)?;
+    unknown.inc_by(context.redis.as_ref().map_or(0, |redis| redis.unknown()));
+    state.register(Box::new(unknown))
 }
 
 /// Only API keys that were used or expire soon, so that a large roster does not become many series.

@@ -1,15 +1,17 @@
 //! Everything that must be right before anything listens: `serve` and `check` ask here alike.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
 use crate::{
     authority::authority::Authority,
     config::{
         document_settings::DocumentSettings, policy_settings::PolicySettings,
-        raw_settings::RawSettings, settings::Settings, tls_files::TlsFiles,
+        raw_settings::RawSettings, settings::Settings, state_location::StateLocation,
+        tls_files::TlsFiles,
     },
     diagnostics::{Diagnostic, Diagnostics},
     policy::compiled::Policy,
@@ -29,7 +31,16 @@ use crate::{
         tls::Tls,
         watch::FollowedFiles,
     },
-    store::{revocations::Revocations, state_file},
+    store::{
+        revocation_table::RevocationTable,
+        revocations::Revocations,
+        shared::{
+            redis_log::{Probe, RedisLog, probe},
+            redis_url::RedisUrl,
+        },
+        state_error::StateError,
+        state_file,
+    },
     tokens::access_tokens::{Tokens, longest_revocation},
 };
 
@@ -40,6 +51,7 @@ pub(crate) struct Prepared {
     pub(crate) loaded: LoadedRoster,
     keys: OpenedKeys,
     tls: Option<Tls>,
+    pub(crate) state: CheckedState,
     /// The roster file, unless the roster came from elsewhere.
     pub(crate) roster_file: Option<(FollowedFiles, RosterFile)>,
     pub(crate) tls_files: Option<FollowedFiles>,
@@ -81,8 +93,6 @@ pub(crate) fn prepare_with_roster(
         Some(settings) => {
             diagnostics.keep(own_document(&settings.document, &issuers));
             diagnostics.keep(refuse_own(&issuers, &settings.expected_issuer()));
-            diagnostics
-                .keep(settings.state.as_deref().map_or(Ok(()), |path| check_state(raw, path)));
             let previous = &settings.previous_keys;
             diagnostics.keep(followed_keys::open(raw, &settings.signing_key, previous))
         }
@@ -91,6 +101,8 @@ pub(crate) fn prepare_with_roster(
             diagnostics.keep(followed_keys::open(raw, &key, &previous))
         }),
     };
+    let state = settings.as_ref().map(|settings| check_state(raw, &settings.state));
+    let state = state.and_then(|state| diagnostics.keep(state));
     let policy = diagnostics.keep(PolicySettings::resolve(raw)).flatten();
     let policy = policy.and_then(|file| {
         let own = settings.as_ref().filter(|_| roster.is_ok()).map(Settings::expected_issuer);
@@ -105,15 +117,25 @@ pub(crate) fn prepare_with_roster(
         tls.as_ref().map(|(_, _, warnings)| warnings),
         policy.as_ref().map(|(_, warnings)| warnings),
         keys.as_ref().map(|keys| &keys.warnings),
+        state.as_ref().map(|state| &state.warnings),
     ];
     let mut warnings = Diagnostics::default();
     found.into_iter().flatten().for_each(|found| warnings.extend(found.clone()));
-    match (settings, keys, loaded) {
-        (Some(settings), Some(keys), Some(loaded)) if diagnostics.is_empty() => {
+    match (settings, keys, loaded, state) {
+        (Some(settings), Some(keys), Some(loaded), Some(state)) if diagnostics.is_empty() => {
             let (tls, tls_files) = tls.map(|(tls, files, _)| (tls, files)).unzip();
             let policy = policy.map(|(policy, _)| policy);
             let loaded = LoadedRoster { warnings, ..loaded };
-            Ok(Prepared { settings, loaded, keys, tls, roster_file: None, tls_files, policy })
+            Ok(Prepared {
+                settings,
+                loaded,
+                keys,
+                tls,
+                state,
+                roster_file: None,
+                tls_files,
+                policy,
+            })
         }
         _ => {
             diagnostics.warn(warnings);
@@ -142,30 +164,73 @@ fn prepare_policy(
     Ok(((followed, file, policy), warnings))
 }
 
-/// Whether `serve` could open the state file.
-fn check_state(raw: &RawSettings, state: &Path) -> Result<(), Diagnostics> {
+/// What is known of the state before it is opened.
+#[derive(Debug, Default)]
+pub(crate) struct CheckedState {
+    /// Where replicas share it.
+    redis: Option<RedisUrl>,
+    /// Why Redis cannot be reached now; `serve` waits for it.
+    pub(crate) unreachable: Option<Diagnostic>,
+    warnings: Diagnostics,
+}
+
+/// Whether `serve` could open the state.
+fn check_state(raw: &RawSettings, state: &StateLocation) -> Result<CheckedState, Diagnostics> {
     let location = raw.location("HALLPASS_STATE");
-    let diagnostic = |error| Diagnostic::new(location, format!("HALLPASS_STATE: {error}"));
-    Ok(state_file::check(state).map_err(diagnostic)?)
+    let diagnostic = |what: String| Diagnostic::new(location, what);
+    let fault = |error: StateError| diagnostic(format!("HALLPASS_STATE: {error}"));
+    let mut checked = CheckedState::default();
+    let url = match state {
+        StateLocation::Memory => return Ok(checked),
+        StateLocation::File(path) => {
+            state_file::check(path).map_err(fault)?;
+            return Ok(checked);
+        }
+        StateLocation::Redis(url) => RedisUrl::parse(url.expose_secret())
+            .map_err(|error| diagnostic(format!("HALLPASS_STATE {error}")))?,
+    };
+    match probe(&url) {
+        Ok(Probe { eviction: Some(policy) }) => checked.warnings.push(diagnostic(format!(
+            "HALLPASS_STATE: {url} has maxmemory-policy {policy}, which may throw away revocations: set it to noeviction"
+        ))),
+        Ok(Probe { eviction: None }) => {}
+        Err(error) if error.is_temporary() => checked.unreachable = Some(fault(error)),
+        Err(error) => return Err(fault(error).into()),
+    }
+    checked.redis = Some(url);
+    Ok(checked)
 }
 
 impl Prepared {
     /// What the service works with that is reached at `base_url`, which is `iss` where no issuer is set. Opens the
-    /// state file, and holds it for as long as the context lives.
+    /// state, and holds it for as long as the context lives.
     ///
     /// # Errors
     /// A state file that is in use, empty, no state file, damaged or out of reach.
     pub(crate) fn into_context(mut self, base_url: &str) -> Result<Context, Diagnostics> {
         let longest = longest_revocation(self.settings.document.token_lifetime);
-        let revocations = match &self.settings.state {
-            None => Revocations::in_memory(longest),
-            Some(path) => Revocations::open(path, longest)
-                .map_err(|error| Diagnostic::new("HALLPASS_STATE", error.to_string()))?,
+        let fault = |error: String| Diagnostic::new("HALLPASS_STATE", error);
+        let mut shared = None;
+        let revocations = match (&self.settings.state, self.state.redis.take()) {
+            (_, Some(url)) => {
+                let table = Arc::new(RevocationTable::default());
+                let redis =
+                    RedisLog::start(url, Arc::clone(&table), self.state.unreachable.is_none());
+                let redis = redis.map_err(|error| fault(error.to_string()))?;
+                shared = Some(redis.clone());
+                Revocations::shared(table, Box::new(redis), longest)
+            }
+            (StateLocation::File(path), None) => {
+                Revocations::open(path, longest).map_err(|error| fault(error.to_string()))?
+            }
+            (StateLocation::Memory | StateLocation::Redis(_), None) => {
+                Revocations::in_memory(longest)
+            }
         };
         let (settings, tls) = (self.settings.clone(), self.tls.take());
         let counters = Counters::new().map_err(counters::diagnostic)?;
         let authority = self.into_authority(base_url, revocations);
-        Ok(Context::new(authority, settings, counters, tls.map(Arc::new)))
+        Ok(Context::new(authority, settings, counters, tls.map(Arc::new), shared))
     }
 
     /// The authority of the service at `base_url` with these revocations; opens and follows no file.

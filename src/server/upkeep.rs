@@ -1,5 +1,6 @@
-//! A thread that looks after the revocations: those that are over are forgotten, and a state file that a restart would
-//! not find is reported. It also reminds of a policy that is not enforced, and of what expires soon.
+//! A thread that looks after the state: revocations that are over are forgotten, what a restart or another replica would
+//! not find is reported, and when API keys were last used is recorded. It also reminds of a policy that is not enforced,
+//! and of what expires soon.
 
 use std::{
     io,
@@ -21,6 +22,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Time between two warnings of what expires soon.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Time between two looks at when API keys were last used.
+const KEY_USES: Duration = Duration::from_secs(5);
 
 /// Starts the thread; it ends with the context.
 ///
@@ -32,15 +35,23 @@ pub(crate) fn start(context: Weak<Context>) -> io::Result<()> {
         // A start says by itself that nothing is enforced.
         let (mut reports_only, mut expiring) =
             (Reminders::every(HOUR, HOUR), Reminders::every(DAY, Duration::ZERO));
+        let mut key_uses = Reminders::every(KEY_USES, Duration::ZERO);
         while let Some(context) = context.upgrade() {
             let (authority, now) = (&context.authority, Timestamp::now());
             let found = authority.tend_revocations(now, started.elapsed()).err();
-            match &found {
+            match (&found, &fault) {
                 _ if found == fault => {}
-                Some(error) => log::error!("HALLPASS_STATE: {error}"),
-                None => log::info!("HALLPASS_STATE: revocations are kept again"),
+                (Some(error), _) => log::error!("HALLPASS_STATE: {error}"),
+                (None, Some(before)) => {
+                    log::info!("HALLPASS_STATE: {}: revocations are kept again", before.location);
+                }
+                (None, None) => {}
             }
             fault = found;
+            if key_uses.is_due(started.elapsed()) {
+                // What is wrong with the state is told above, once.
+                let _ = authority.exchange_key_uses();
+            }
             if context.settings.reports_only && reports_only.is_due(started.elapsed()) {
                 log::warn!("{REPORTS_ONLY}");
             }

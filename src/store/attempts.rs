@@ -95,7 +95,8 @@ impl Attempts {
         Ok(Attempt { attempts, counted: Some(counted) })
     }
 
-    fn count(&self, admitted: Result<(), Duration>) -> Result<(), Duration> {
+    /// Counts an attempt that is not admitted; returns whether it is.
+    pub(crate) fn count(&self, admitted: Result<(), Duration>) -> Result<(), Duration> {
         self.limited.fetch_add(admitted.is_err().into(), Ordering::Relaxed);
         admitted
     }

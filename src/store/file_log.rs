@@ -1,14 +1,16 @@
-//! Revocations in the state file; those that come together share one flush of the disk.
+//! Revocations and key uses in the state file; revocations that come together share one flush of the disk.
 
 use std::{
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use jiff::Timestamp;
+
 use crate::store::{
-    revocation_log::{Revocation, RevocationLog},
     state_error::StateError,
     state_file::StateFile,
+    state_log::{KeyUse, Revocation, StateLog},
 };
 
 /// Two locks: the holder of the file writes for everyone who waits for it, and who waits is in the queue already.
@@ -30,6 +32,7 @@ struct Written {
     file: StateFile,
     /// Every ticket up to this one is on disk.
     tickets: u64,
+    has_returned_key_uses: bool,
 }
 
 impl FileLog {
@@ -38,8 +41,17 @@ impl FileLog {
     /// # Errors
     /// The file is in use, is no state file, is damaged or cannot be written. It is never replaced.
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
-        let written = Written { file: StateFile::open(path)?, tickets: 0 };
+        let written =
+            Written { file: StateFile::open(path)?, tickets: 0, has_returned_key_uses: false };
         Ok(Self { queue: Mutex::default(), written: Mutex::new(written) })
+    }
+
+    /// All revocations.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(crate) fn load(&self) -> Result<Vec<Revocation>, StateError> {
+        lock(&self.written).file.load()
     }
 
     fn enqueue(&self, revocation: Revocation) -> u64 {
@@ -67,12 +79,8 @@ impl FileLog {
     }
 }
 
-impl RevocationLog for FileLog {
-    fn load(&self) -> Result<Vec<Revocation>, StateError> {
-        lock(&self.written).file.load()
-    }
-
-    fn append(&self, revocation: Revocation) -> Result<(), StateError> {
+impl StateLog for FileLog {
+    fn append(&self, revocation: Revocation, _: Timestamp) -> Result<(), StateError> {
         let ticket = self.enqueue(revocation);
         self.write(ticket)
     }
@@ -88,6 +96,23 @@ impl RevocationLog for FileLog {
         self.write(last)?;
         lock(&self.written).file.check()
     }
+
+    fn exchange_key_uses(&self, uses: &[KeyUse]) -> Result<Vec<KeyUse>, StateError> {
+        let mut written = lock(&self.written);
+        if !uses.is_empty() {
+            written.file.write_key_uses(uses)?;
+        }
+        if written.has_returned_key_uses {
+            return Ok(Vec::new());
+        }
+        let recorded = written.file.load_key_uses()?;
+        written.has_returned_key_uses = true;
+        Ok(recorded)
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// A panic elsewhere leaves these values whole.
@@ -102,7 +127,7 @@ mod tests {
     use super::*;
 
     fn append(log: &FileLog, id: &str) -> Result<(), StateError> {
-        log.append(Revocation { id: id.to_owned(), until: 10 })
+        log.append(Revocation { id: id.to_owned(), until: 10 }, Timestamp::UNIX_EPOCH)
     }
 
     fn ids(log: &FileLog) -> Vec<String> {

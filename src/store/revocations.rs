@@ -1,9 +1,8 @@
 //! Revoked tokens, remembered until they would have expired.
 
 use std::{
-    collections::HashMap,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,54 +10,42 @@ use jiff::Timestamp;
 
 use crate::store::{
     file_log::FileLog,
-    revocation_log::{Revocation, RevocationLog},
+    revocation_table::RevocationTable,
     state_error::StateError,
+    state_log::{Revocation, StateLog},
 };
 
-/// Cleaning up walks over the table, which is worth it after this many additions.
-const CLEAN_UP_EVERY: usize = 1024;
-
 /// Revoked token ids: in memory, where they are looked up, and in a durable log, where there is one.
-///
-/// A clock may be wrong for a while, so it alone makes nothing forgotten: the process must also have run for as long as
-/// any token lives since it learned of the revocation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Revocations {
-    table: RwLock<Table>,
-    log: Option<Box<dyn RevocationLog>>,
+    table: Arc<RevocationTable>,
+    log: Option<Box<dyn StateLog>>,
     /// From the issue of a token to the end of its revocation, at most.
     longest: Duration,
-    /// Why a restart would forget some.
-    fault: Mutex<Option<StateError>>,
+    durability: Mutex<Durability>,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    entries: HashMap<String, Entry>,
-    added: usize,
-    /// How long the process had run at the last [`Revocations::tend`].
-    uptime: Duration,
+/// Whether a restart would find all of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Durability {
+    /// Why it would not.
+    pub(crate) fault: Option<StateError>,
+    /// Since when; none if that has been so since the start.
+    pub(crate) since: Option<Timestamp>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    /// The second from which the token would not be accepted anyway.
-    until: i64,
-    /// The uptime of the process when it learned of it.
-    since: Duration,
-}
-
-impl Table {
-    fn add(&mut self, Revocation { id, until }: Revocation) {
-        self.entries.insert(id, Entry { until, since: self.uptime });
-        self.added += 1;
+impl Default for Revocations {
+    fn default() -> Self {
+        Self::in_memory(Duration::ZERO)
     }
 }
 
 impl Revocations {
     /// Revocations that end with the process, of tokens that need them for this long at most.
     pub(crate) fn in_memory(longest: Duration) -> Self {
-        Self { longest, ..Self::default() }
+        let table = Arc::new(RevocationTable::default());
+        table.complete();
+        Self { table, log: None, longest, durability: Mutex::default() }
     }
 
     /// Revocations in the state file at `path`, which is created where it is missing.
@@ -66,30 +53,44 @@ impl Revocations {
     /// # Errors
     /// As [`FileLog::open`].
     pub(crate) fn open(path: &Path, longest: Duration) -> Result<Self, StateError> {
-        Self::with_log(Box::new(FileLog::open(path)?), longest)
+        let revocations = Self::in_memory(longest);
+        let log = FileLog::open(path)?;
+        log.load()?.into_iter().for_each(|revocation| revocations.table.add(revocation));
+        Ok(Self { log: Some(Box::new(log)), ..revocations })
     }
 
-    /// Revocations in this log; loads all of them.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub(crate) fn with_log(
-        log: Box<dyn RevocationLog>,
+    /// Revocations in this table, which others fill as well; those that are added here go to this log too.
+    pub(crate) fn shared(
+        table: Arc<RevocationTable>,
+        log: Box<dyn StateLog>,
         longest: Duration,
-    ) -> Result<Self, StateError> {
-        let mut table = Table::default();
-        log.load()?.into_iter().for_each(|revocation| table.add(revocation));
-        Ok(Self { table: RwLock::new(table), log: Some(log), ..Self::in_memory(longest) })
+    ) -> Self {
+        Self { table, log: Some(log), longest, durability: Mutex::default() }
     }
 
     /// Whether the token of this `jti` is revoked.
     pub(crate) fn contains(&self, id: &str) -> bool {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).entries.contains_key(id)
+        self.table.contains(id)
+    }
+
+    /// Whether everything that was revoked before the start is known: until then no token can be judged.
+    pub(crate) fn are_known(&self) -> bool {
+        self.table.is_complete()
+    }
+
+    /// Whether other processes find them too.
+    pub(crate) fn are_shared(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.is_shared())
+    }
+
+    /// What outlives the process, if anything does.
+    pub(crate) fn log(&self) -> Option<&dyn StateLog> {
+        self.log.as_deref()
     }
 
     /// How many are remembered; some of them may not be needed any more.
     pub(crate) fn len(&self) -> usize {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).entries.len()
+        self.table.len()
     }
 
     /// Revokes the token of this `jti`, which would not be accepted after `until` anyway: in this process at once, and
@@ -97,12 +98,12 @@ impl Revocations {
     ///
     /// # Errors
     /// A restart may forget it. Until then it is revoked, and the next call tries to log it again.
-    pub(crate) fn add(&self, id: &str, until: Timestamp) -> Result<(), StateError> {
+    pub(crate) fn add(&self, id: &str, until: Timestamp, now: Timestamp) -> Result<(), StateError> {
         let revocation = Revocation { id: id.to_owned(), until: second_after(until) };
-        self.table().add(revocation.clone());
-        let logged = self.log.as_ref().map_or(Ok(()), |log| log.append(revocation));
+        self.table.add(revocation.clone());
+        let logged = self.log.as_ref().map_or(Ok(()), |log| log.append(revocation, now));
         if let Err(error) = &logged {
-            *self.fault_mut() = Some(error.clone());
+            self.set_fault(Some(error.clone()), now);
         }
         logged
     }
@@ -111,42 +112,31 @@ impl Revocations {
     /// the time since the start of the process by a monotonic clock. It waits for the log.
     ///
     /// # Errors
-    /// Why a restart would forget revocations; [`Self::fault`] says so from then on.
+    /// Why a restart would forget revocations; [`Self::durability`] says so from then on.
     pub(crate) fn tend(&self, now: Timestamp, uptime: Duration) -> Result<(), StateError> {
-        let forgotten = self.forget(now.as_second(), uptime);
+        let forgotten = self.table.forget(now.as_second(), uptime, self.longest);
         let tended = self.log.as_ref().map_or(Ok(()), |log| {
             if forgotten.is_empty() { log.check() } else { log.remove(&forgotten) }
         });
-        *self.fault_mut() = tended.clone().err();
+        self.set_fault(tended.clone().err(), now);
         tended
     }
 
-    /// Why a restart would forget revocations.
-    pub(crate) fn fault(&self) -> Option<StateError> {
-        self.fault_mut().clone()
+    /// Whether a restart would find all of them.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability_mut().clone()
     }
 
-    fn forget(&self, now: i64, uptime: Duration) -> Vec<Revocation> {
-        let mut table = self.table();
-        table.uptime = uptime;
-        // At least half of the table is new when it is walked, so that the cost per addition does not grow with it.
-        if table.added < CLEAN_UP_EVERY.max(table.entries.len() / 2) {
-            return Vec::new();
+    fn set_fault(&self, fault: Option<StateError>, now: Timestamp) {
+        let mut durability = self.durability_mut();
+        if durability.fault.is_some() != fault.is_some() {
+            durability.since = Some(now);
         }
-        table.added = 0;
-        let is_over = |_: &String, entry: &mut Entry| {
-            entry.until <= now && uptime.saturating_sub(entry.since) >= self.longest
-        };
-        let over = table.entries.extract_if(is_over);
-        over.map(|(id, entry)| Revocation { id, until: entry.until }).collect()
+        durability.fault = fault;
     }
 
-    fn table(&self) -> RwLockWriteGuard<'_, Table> {
-        self.table.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fault_mut(&self) -> MutexGuard<'_, Option<StateError>> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    fn durability_mut(&self) -> MutexGuard<'_, Durability> {
+        self.durability.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,6 +150,7 @@ mod tests {
     use std::{path::PathBuf, thread};
 
     use super::*;
+    use crate::store::revocation_table::CLEAN_UP_EVERY;
 
     const LONGEST: Duration = Duration::from_secs(50);
 
@@ -180,7 +171,7 @@ mod tests {
     fn add_many(revocations: &Revocations, name: &str, until: i64) {
         for index in 0..CLEAN_UP_EVERY {
             let revocation = Revocation { id: format!("{name} {index}"), until };
-            revocations.table().add(revocation);
+            revocations.table.add(revocation);
         }
     }
 
@@ -191,8 +182,8 @@ mod tests {
         let tend =
             |now, uptime| revocations.tend(second(now), Duration::from_secs(uptime)).unwrap();
         tend(0, 5);
-        revocations.add("short", second(10)).unwrap();
-        revocations.add("long", second(100)).unwrap();
+        revocations.add("short", second(10), second(0)).unwrap();
+        revocations.add("long", second(100), second(0)).unwrap();
         for (now, uptime) in [(1_000_000, 6), (1_000_000, 54), (9, 55), (9, 1_000_000)] {
             add_many(&revocations, "other", 1_000_000);
             tend(now, uptime);
@@ -210,7 +201,7 @@ mod tests {
     #[test]
     fn a_start_forgets_nothing_whatever_its_clock_says() {
         let (_folder, path) = state_file();
-        open(&path).add("id", second(10)).unwrap();
+        open(&path).add("id", second(10), second(0)).unwrap();
         let wrong = open(&path);
         for uptime in 0..50 {
             add_many(&wrong, "other", 20);
@@ -224,7 +215,7 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_while_serving_forgets_nothing_that_is_alive() {
         let revocations = Revocations::in_memory(LONGEST);
-        revocations.add("id", second(10)).unwrap();
+        revocations.add("id", second(10), second(0)).unwrap();
         add_many(&revocations, "other", 10);
         revocations.tend(second(1_000_000), Duration::from_secs(49)).unwrap();
         revocations.tend(second(9), Duration::from_secs(50)).unwrap();
@@ -235,16 +226,16 @@ mod tests {
     fn a_file_that_is_gone_is_a_fault_until_it_is_back() {
         let (folder, path) = state_file();
         let revocations = open(&path);
-        revocations.add("first", second(10)).unwrap();
+        revocations.add("first", second(10), second(0)).unwrap();
         let tend = || revocations.tend(second(0), Duration::ZERO);
-        assert_eq!((tend(), revocations.fault()), (Ok(()), None));
+        assert_eq!((tend(), revocations.durability().fault), (Ok(()), None));
         let aside = folder.path().join("aside");
         std::fs::rename(&path, &aside).unwrap();
-        assert!(revocations.add("second", second(10)).is_err());
-        assert!(revocations.fault().is_some() && revocations.contains("second"));
-        assert_eq!(tend().err(), revocations.fault());
+        assert!(revocations.add("second", second(10), second(0)).is_err());
+        assert!(revocations.durability().fault.is_some() && revocations.contains("second"));
+        assert_eq!(tend().err(), revocations.durability().fault);
         std::fs::rename(&aside, &path).unwrap();
-        assert_eq!((tend(), revocations.fault()), (Ok(()), None));
+        assert_eq!((tend(), revocations.durability().fault), (Ok(()), None));
         drop(revocations);
         assert!(open(&path).contains("second"), "what could not be logged was logged later");
     }
@@ -264,7 +255,9 @@ mod tests {
                 let revocations = &revocations;
                 scope.spawn(move || {
                     for index in 0..25 {
-                        revocations.add(&format!("{thread} {index}"), second(10)).unwrap();
+                        revocations
+                            .add(&format!("{thread} {index}"), second(10), second(0))
+                            .unwrap();
                     }
                 });
             }

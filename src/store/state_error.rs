@@ -1,13 +1,25 @@
 //! Why the state cannot be used.
 
+use crate::store::shared::redis_connection::RedisFault;
+
 /// Why the state cannot be used; its text says what is wrong and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{location} {kind}")]
 pub(crate) struct StateError {
-    /// The file.
+    /// The file, or where Redis is.
     pub(crate) location: String,
     /// What is wrong with it.
     pub(crate) kind: StateErrorKind,
+}
+
+impl StateError {
+    /// Whether it may pass by itself.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(
+            self.kind,
+            StateErrorKind::OutOfStep(RedisFault::Unreachable(_) | RedisFault::Answered(_))
+        )
+    }
 }
 
 /// What is wrong with the state.
@@ -45,4 +57,7 @@ pub(crate) enum StateErrorKind {
         "cannot be read and written ({0}): make room on its disk, or correct its owner and mode"
     )]
     Unusable(String),
+    /// Redis does not do what it should.
+    #[error("is not in step with this process, so that revocations cannot be shared: {0}")]
+    OutOfStep(RedisFault),
 }

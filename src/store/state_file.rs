@@ -1,4 +1,4 @@
-//! The state file: revocations in an embedded database that one process holds at a time.
+//! The state file: revocations and key uses in an embedded database that one process holds at a time.
 
 #[cfg(test)]
 mod tests;
@@ -12,22 +12,25 @@ use std::{
 
 use redb::{
     Builder, Database, DatabaseError, Durability, MultimapTableHandle, ReadableDatabase,
-    ReadableTable, StorageBackend, TableDefinition, TableHandle,
+    ReadableTable, StorageBackend, TableDefinition, TableError, TableHandle,
     backends::{FileBackend, InMemoryBackend},
 };
 use tempfile::NamedTempFile;
 
 use crate::store::{
-    revocation_log::Revocation,
     state_error::{StateError, StateErrorKind},
+    state_log::{KeyUse, Revocation},
 };
 
-/// The names of all our tables begin with this and end with the version of their layout.
-const TABLE_PREFIX: &str = "revocations_v";
+/// The names of all our tables begin with one of these and end with the version of their layout.
+const TABLE_PREFIXES: [&str; 2] = ["revocations_v", "key_uses_v"];
 
 /// Ordered by the second from which an entry is not needed, so that these are at the front.
 /// A change of this layout needs a new name, and [`check_tables`] a way from the old one.
 const TABLE: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("revocations_v1");
+
+/// Key ids, and the second of their last use.
+const KEY_USES: TableDefinition<'_, &str, i64> = TableDefinition::new("key_uses_v1");
 
 /// Everything that is read is copied into memory, so a larger cache would gain nothing.
 const CACHE: usize = 4 * 1024 * 1024;
@@ -151,6 +154,44 @@ impl StateFile {
                 }
                 for Revocation { id, until } in removed {
                     table.remove((*until, id.as_str()))?;
+                }
+            }
+            Ok(transaction.commit()?)
+        })
+    }
+
+    /// Returns when each key was last used.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn load_key_uses(&mut self) -> Result<Vec<KeyUse>, StateError> {
+        self.with_database(|database| {
+            let transaction = database.begin_read()?;
+            let table = match transaction.open_table(KEY_USES) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                table => table?,
+            };
+            let mut uses = Vec::new();
+            for entry in table.iter()? {
+                let (key_id, second) = entry?;
+                uses.push(KeyUse { key_id: key_id.value().to_owned(), second: second.value() });
+            }
+            Ok(uses)
+        })
+    }
+
+    /// Records when keys were last used. When this returns, that is on disk.
+    ///
+    /// # Errors
+    /// It may not be on disk; as for [`Self::write`].
+    pub(crate) fn write_key_uses(&mut self, uses: &[KeyUse]) -> Result<(), StateError> {
+        self.with_database(|database| {
+            let mut transaction = database.begin_write()?;
+            transaction.set_durability(Durability::Immediate)?;
+            {
+                let mut table = transaction.open_table(KEY_USES)?;
+                for KeyUse { key_id, second } in uses {
+                    table.insert(key_id.as_str(), second)?;
                 }
             }
             Ok(transaction.commit()?)
@@ -283,11 +324,11 @@ fn check_tables(database: &Database) -> Result<(), StateErrorKind> {
         Ok(names.chain(multimaps).collect())
     };
     for name in names()? {
-        if name == TABLE.name() {
+        if [TABLE.name(), KEY_USES.name()].contains(&name.as_str()) {
             continue;
         }
         let table = format!("it holds {name:?}");
-        let known = name.starts_with(TABLE_PREFIX);
+        let known = TABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         return Err(if known {
             StateErrorKind::Version(table)
         } else {

@@ -188,7 +188,13 @@ impl Tokens {
         Ok(())
     }
 
-    /// When the revocation of a token that expires at `expires_at` can be forgotten.
+    /// From when a token that expires at `expires_at` is refused by every replica, whatever its clock says within reason.
+    pub(crate) fn refused_from(&self, expires_at: Timestamp) -> Timestamp {
+        let margin = self.leeway.saturating_add(CLOCK_ERROR);
+        expires_at.saturating_add(margin).unwrap_or(Timestamp::MAX)
+    }
+
+    /// When the revocation of a token that expires at `expires_at` can be forgotten, if a restart may bring another leeway.
     pub(crate) fn revoked_until(&self, expires_at: Timestamp) -> Timestamp {
         expires_at.saturating_add(REVOKED_AFTER_EXPIRY).unwrap_or(Timestamp::MAX)
     }

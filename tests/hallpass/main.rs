@@ -39,6 +39,7 @@ mod paths;
 mod proxies;
 mod random_requests;
 mod rate_limit;
+mod replicas;
 mod rooms;
 mod roster_reload;
 mod service_manager;

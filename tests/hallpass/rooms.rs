@@ -86,6 +86,8 @@ const CRATES: &[(&str, &str)] = &[
     ("bcrypt", "roster"),
     ("jsonwebtoken", "tokens"),
     ("redb", "store"),
+    ("redis", "store"),
+    ("tokio_rustls", "store"),
     ("actix_web", "server"),
     ("actix_cors", "server"),
     ("actix_tls", "server"),

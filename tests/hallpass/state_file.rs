@@ -6,6 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -185,6 +186,34 @@ fn a_logout_on_a_full_disk_fails_and_is_stored_later() {
     }
     let service = dir.serve();
     assert!(!service.accepts(&first) && !service.accepts(&second));
+}
+
+#[test]
+fn the_last_use_of_a_key_survives_kill_9() {
+    let dir = ServiceDir::new();
+    let admin = ApiKey::generate();
+    let roster = fs::read_to_string(dir.path().join("roster.toml")).unwrap();
+    let more = format!("[clients.admin]\nroles = ['admin']\n{}", admin.entry("admin"));
+    fs::write(dir.path().join("roster.toml"), format!("{roster}{more}")).unwrap();
+    let service = dir.serve();
+    service.login(&dir.key);
+    let last_used = |service: &Service| {
+        let bearer = format!("Bearer {}", service.login(admin.as_str()));
+        let url = format!("{}/clients", service.0.address);
+        let (status, body) = send("GET", &url, ("Authorization", &bearer)).unwrap();
+        assert_eq!(status, 200, "{body}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let clients = body["clients"].as_array().unwrap();
+        let billing = clients.iter().find(|client| client["name"] == "billing").unwrap();
+        billing["keys"][0]["last_used"].as_str().map(str::to_owned)
+    };
+    let known = last_used(&service).expect("it was used");
+    // It is recorded every 5 seconds; nothing that can be seen tells when.
+    thread::sleep(Duration::from_secs(7));
+    drop(service);
+    let service = dir.serve();
+    let found = eventually("the use is read", || last_used(&service));
+    assert_eq!(found, known);
 }
 
 #[test]

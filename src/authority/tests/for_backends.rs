@@ -90,7 +90,7 @@ fn a_reload_and_a_revocation_end_what_is_remembered() {
     let case = Case::new();
     let of = Arc::new(case.alice());
     let first = case.backend_token(&of, START);
-    case.authority.revoke(&case.who(&first).unwrap()).unwrap();
+    case.authority.revoke(&case.who(&first).unwrap(), START).unwrap();
     let second = case.backend_token(&of, START);
     assert_ne!(first.id, second.id);
     assert_eq!(case.who(&first), Err(TokenError::Revoked));
@@ -120,10 +120,10 @@ fn the_end_of_a_token_is_the_end_of_all_that_were_issued_for_it() {
     };
     let (presented, tokens) = chain();
     assert_eq!(refused(&tokens), [false; 3]);
-    case.authority.revoke(&presented).unwrap();
+    case.authority.revoke(&presented, START).unwrap();
     assert_eq!(refused(&tokens), [true; 3]);
     let (presented, tokens) = chain();
-    case.authority.revoke(&case.who(&tokens[1]).unwrap()).unwrap();
+    case.authority.revoke(&case.who(&tokens[1]).unwrap(), START).unwrap();
     assert_eq!(refused(&tokens), [false, true, true]);
     assert_eq!(case.backend_token(&presented, START).id, tokens[0].id);
     case.change(&format!("id = \"{}\"", case.key.id()), "id = \"000000000000\"");

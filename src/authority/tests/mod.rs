@@ -105,7 +105,7 @@ fn a_password_makes_a_user_and_a_token_without_key_id() {
     assert_eq!((alice.kind(), alice.proof()), (PrincipalKind::User, &Proof::Password));
     assert_eq!(alice.client_id(), Some(alice.subject()));
     assert_eq!((alice.key_id(), alice.issued_at(), alice.expires_at()), (None, None, None));
-    assert_eq!(case.authority.revoke(&alice), Err(RevokeError::NoToken));
+    assert_eq!(case.authority.revoke(&alice, START), Err(RevokeError::NoToken));
     let again = case.authority.authenticate_token(&case.token_of(&alice), START).unwrap();
     assert_eq!((again.kind(), again.key_id()), (PrincipalKind::User, None));
     assert_eq!((again.subject(), again.scopes()), (alice.subject(), alice.scopes()));

@@ -42,7 +42,7 @@ fn revoking_ends_a_remembered_token_and_no_other() {
     let case = Case::new();
     let (token, other) = (case.remembered(&case.client()), case.remembered(&case.client()));
     let caller = case.authority.authenticate_token(&token, START).unwrap();
-    case.authority.revoke(&caller).unwrap();
+    case.authority.revoke(&caller, START).unwrap();
     assert_eq!(case.answer(&token, START), Some(TokenError::Revoked));
     assert!(case.authority.introspect(&token, START).is_none());
     case.authority.revoke_token(&case.client(), &other.clone().into(), START).unwrap();

@@ -1,13 +1,13 @@
 //! Whether `serve` in this directory would accept a token, and if not, why, and what to do.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use jiff::Timestamp;
 
 use crate::{
     authority::authority::Authority,
     cli::inspect::decoded_token::DecodedToken,
-    config::raw_settings::RawSettings,
+    config::{raw_settings::RawSettings, state_location::StateLocation},
     oauth::KeyId,
     principal::Principal,
     roster::{roster::Roster, roster_entries::Issuer, verified_key::ApiKeyError},
@@ -68,7 +68,7 @@ impl Verdict {
         let is_elsewhere = settings.issuer.is_none()
             && iss != ours
             && iss.strip_prefix("http://").is_some_and(is_address);
-        let (revocations, note) = revocations(settings.state.as_deref());
+        let (revocations, note) = revocations(&settings.state);
         let base_url = if is_elsewhere { &iss } else { &address };
         let authority = prepared.into_authority(base_url, revocations);
         match authority.authenticate_token(token, now) {
@@ -87,11 +87,14 @@ impl Verdict {
 }
 
 /// The revocations, and a note where they are not known. A missing state file is not created.
-fn revocations(state: Option<&Path>) -> (Revocations, Option<String>) {
+fn revocations(state: &StateLocation) -> (Revocations, Option<String>) {
     let reason = match state {
-        None => "HALLPASS_STATE is memory, which only the running serve knows".to_owned(),
-        Some(path) if !path.exists() => return (Revocations::default(), None),
-        Some(path) => match Revocations::open(path, Duration::ZERO) {
+        StateLocation::Memory => {
+            "HALLPASS_STATE is memory, which only the running serve knows".to_owned()
+        }
+        StateLocation::Redis(_) => "HALLPASS_STATE is Redis, which is not read here".to_owned(),
+        StateLocation::File(path) if !path.exists() => return (Revocations::default(), None),
+        StateLocation::File(path) => match Revocations::open(path, Duration::ZERO) {
             Ok(revocations) => return (revocations, None),
             Err(error) if error.kind == StateErrorKind::InUse => {
                 format!("{} is held by a running serve", path.display())

@@ -34,7 +34,7 @@ pub(crate) struct Authenticator<'r> {
     api_key: Option<Authentication>,
     token: Option<Authentication>,
     errors: Vec<AuthenticationError>,
-    /// Why a secret could not be checked: it counts as an invalid one, but this is what is answered.
+    /// Why a credential could not be checked: it counts as an invalid one, but this is what is answered.
     unavailable: Option<Refusal>,
 }
 
@@ -60,6 +60,17 @@ fn detail(error: TokenError) -> &'static str {
         TokenError::Expired => "The token has expired.",
         TokenError::Revoked | TokenError::Withdrawn => "The token was revoked.",
         _ => INVALID_TOKEN,
+    }
+}
+
+/// Refuses what needs to know whether a token is revoked, until that is known.
+///
+/// # Errors
+/// 503.
+pub(crate) fn demand_revocations(authority: &Authority) -> Result<(), Refusal> {
+    match authority.knows_revocations() {
+        true => Ok(()),
+        false => Err(Refusal::revocations_unknown()),
     }
 }
 
@@ -96,6 +107,10 @@ impl<'r> Authenticator<'r> {
         match (credential, self.issuers.find(scheme)) {
             (Credential::Token(token), _) if ApiKey::has_prefix(token) => {
                 self.key_as_token(scheme, token)
+            }
+            (Credential::Token(_), _) if !self.authority.knows_revocations() => {
+                self.unavailable = demand_revocations(self.authority).err();
+                Authentication::Invalid
             }
             (Credential::Token(token), Some(issuer)) => {
                 self.external_token(scheme, issuer, token).await
@@ -203,7 +218,7 @@ impl<'r> Authenticator<'r> {
         Authentication::Invalid
     }
 
-    /// Why a secret could not be checked at all, if that happened.
+    /// Why a credential could not be checked at all, if that happened.
     pub(crate) fn unavailable(&self) -> Option<&Refusal> {
         self.unavailable.as_ref()
     }

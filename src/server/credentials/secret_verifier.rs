@@ -1,5 +1,5 @@
 //! Verifies API keys and passwords: known keys at once, other secrets in the hash pool, for peers that have not failed
-//! too often.
+//! too often, here or at another replica.
 
 use std::{
     collections::HashSet,
@@ -29,7 +29,10 @@ use crate::{
         http::refusal::Refusal,
         limits::PASSWORDS_PER_ADDRESS,
     },
-    store::attempts::{self, Attempt, Attempts},
+    store::{
+        attempts::{self, Attempt, Attempts},
+        shared::{redis_log::RedisLog, shared_attempts::SharedAttempts},
+    },
 };
 
 /// Verifies secrets, and counts the attempts that fail.
@@ -38,6 +41,8 @@ pub(crate) struct SecretVerifier {
     authority: Arc<Authority>,
     pool: Arc<HashPool>,
     attempts: Arc<Attempts>,
+    /// Those of all replicas together, where they share their state.
+    shared_attempts: Option<SharedAttempts>,
     /// One caller of each key that is not known yet.
     hashed_keys: Arc<KeyedSemaphore<KeyId>>,
     /// So many callers of each address.
@@ -62,12 +67,19 @@ pub(crate) enum SecretError {
 
 impl SecretVerifier {
     /// Verifies through `authority`, with at most `limit` failures of each address and for each user name.
-    pub(crate) fn new(authority: Arc<Authority>, limit: Option<RateLimit>) -> Self {
+    pub(crate) fn new(
+        authority: Arc<Authority>,
+        limit: Option<RateLimit>,
+        redis: Option<RedisLog>,
+    ) -> Self {
+        let shared =
+            |(redis, limit): (_, RateLimit)| SharedAttempts::new(redis, limit.failures, limit.per);
         let pool = Arc::new(HashPool::beside_workers());
         Self {
             authority,
             pool,
             attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
+            shared_attempts: redis.zip(limit).map(shared),
             hashed_keys: Arc::new(KeyedSemaphore::new(1)),
             hashed_passwords: Arc::new(KeyedSemaphore::new(PASSWORDS_PER_ADDRESS)),
             old_keys: Mutex::default(),
@@ -124,6 +136,9 @@ impl SecretVerifier {
         let alone = self.hashed_keys.acquire(key.id().clone()).await;
         if let Some(known) = self.authority.authenticate_known_key(key, Timestamp::now()) {
             return Ok(known);
+        }
+        if let Some(shared) = &self.shared_attempts {
+            self.attempts.count(shared.admit(peer).await).map_err(too_many)?;
         }
         let permit = self.permit(SecretKind::ApiKey).await?;
         let (authority, key) = (Arc::clone(&self.authority), key.clone());
@@ -197,6 +212,15 @@ impl SecretVerifier {
             return Ok(known);
         }
         let attempt = self.begin(peer, Some(name))?;
+        let shared_attempt = match &self.shared_attempts {
+            Some(shared) => {
+                let begun = shared.begin(peer, Some(name)).await;
+                begun
+                    .or_else(|wait| self.attempts.count(Err(wait)).map(|()| None))
+                    .map_err(too_many)?
+            }
+            None => None,
+        };
         let permit = self.permit(SecretKind::Password).await?;
         if let Some(known) = known() {
             return Ok(known);
@@ -209,6 +233,9 @@ impl SecretVerifier {
             // Here, because a peer that has hung up in the meantime has tried all the same.
             if verified.is_err() {
                 attempt.fail();
+                if let Some(attempt) = shared_attempt {
+                    attempt.fail();
+                }
             }
             verified
         })
@@ -294,7 +321,7 @@ mod tests {
         (
             SecretVerifier {
                 pool: HashPool::new(1).into(),
-                ..SecretVerifier::new(authority, Some(limit))
+                ..SecretVerifier::new(authority, Some(limit), None)
             },
             key,
         )

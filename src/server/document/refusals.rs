@@ -114,8 +114,17 @@ const POSSIBLE: &[PossibleRefusal] = &[
         name: "Overloaded",
         is_shared: false,
         is_possible: |operation| operation.requirement.hashes_secrets(),
-        description: |_| "More secrets are waiting to be checked than this service takes.",
+        description: |_| "More secrets are waiting to be checked than this service takes, or the state that replicas share is out of reach.",
         example: |_| Refusal::overloaded(Duration::from_secs(2)),
+    },
+    PossibleRefusal {
+        name: "Unavailable",
+        is_shared: false,
+        is_possible: |operation| {
+            operation.requirement.is_protected() && !operation.requirement.hashes_secrets()
+        },
+        description: |_| "The state that replicas share is out of reach.",
+        example: |_| Refusal::revocations_unknown(),
     },
 ];
 

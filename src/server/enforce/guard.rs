@@ -265,6 +265,10 @@ impl Guard {
             Decision::Challenge { invalid } => {
                 Err(guarded.challenges.refuse(invalid, &authentications, &authenticator))
             }
+            // What could not be checked might have been enough.
+            Decision::Forbid(_) if let Some(unavailable) = authenticator.unavailable() => {
+                Err(unavailable.clone())
+            }
             Decision::Forbid(forbidden) => {
                 Err(challenge::forbid(forbidden, requirement, &authentications))
             }

@@ -83,8 +83,8 @@ codes! {
     TooManyRequests: TOO_MANY_REQUESTS, InvalidRequest;
     /// The queue of secrets to hash is full; `Retry-After` says when to try again.
     Overloaded: SERVICE_UNAVAILABLE, ServerError;
-    /// The service is stopping.
-    Unavailable: SERVICE_UNAVAILABLE, ServerError;
+    /// The service is stopping, or the state that replicas share is out of reach; then `Retry-After` says when to try again.
+    Unavailable: SERVICE_UNAVAILABLE, TemporarilyUnavailable;
     /// An error of hallpass itself; the log says more.
     InternalError: INTERNAL_SERVER_ERROR, ServerError;
 }

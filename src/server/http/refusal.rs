@@ -16,7 +16,7 @@ use crate::{
     oauth::{ErrorCode, KeyId},
     server::{
         http::{code::Code, endpoints},
-        limits::{DETAIL_CHARACTERS, RETRY_AFTER_SECONDS},
+        limits::{DETAIL_CHARACTERS, RETRY_AFTER_SECONDS, STATE_RETRY_SECONDS},
     },
 };
 
@@ -232,6 +232,18 @@ impl Refusal {
     pub(crate) fn overloaded(wait: Duration) -> Self {
         let detail = "More secrets are waiting to be checked than this service takes.";
         Self::retry_after(Code::Overloaded, detail, wait)
+    }
+
+    /// 503: no token can be judged before the revocations were read.
+    pub(crate) fn revocations_unknown() -> Self {
+        let what = "Tokens cannot be judged yet: the state that replicas share was not read.";
+        Self::unavailable(what, "the revocations were not read yet".to_owned())
+    }
+
+    /// 503: the state that replicas share is out of reach; `what` cannot be done without it.
+    pub(crate) fn unavailable(what: &str, reason: String) -> Self {
+        let wait = Duration::from_secs(STATE_RETRY_SECONDS);
+        Self::retry_after(Code::Unavailable, what, wait).because(Some(reason), None)
     }
 
     /// Says when to try again (RFC 9110 §10.2.3).

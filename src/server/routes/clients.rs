@@ -50,7 +50,8 @@ pub(crate) struct KeyEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2027-11-23T00:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
     expires: Option<Timestamp>,
-    /// When it was last used since this server started; absent for keys that were not.
+    /// When it was last used; absent for keys that never were. What other replicas, or this one before its start, know of
+    /// it is at most a minute old.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
     last_used: Option<Timestamp>,
@@ -81,7 +82,7 @@ fn entry(client: &Client, authority: &Authority) -> ClientEntry {
         id: key.id.clone(),
         created: key.created,
         expires: key.expires,
-        last_used: authority.key_usage(&key.id).map(|usage| usage.last),
+        last_used: authority.last_used(&key.id),
     });
     ClientEntry {
         name: client.name.clone(),

@@ -65,8 +65,8 @@ pub(crate) async fn live() -> HttpResponse {
 ///
 /// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file, the policy file,
 /// the signing keys of a directory or the TLS files are broken, half-written or not followed any more, so that the last
-/// good ones are in use, while the keys of an external issuer cannot be fetched, or while a restart would forget revocations; the log says what to
-/// correct. It is `degraded` too, and `policy_mode` is `report`, where `HALLPASS_POLICY_MODE` has `/verify` refuse nothing.
+/// good ones are in use, while the keys of an external issuer cannot be fetched, or while a restart would forget
+/// revocations or replicas cannot share them; the log says what to correct. It is `degraded` too, and `policy_mode` is `report`, where `HALLPASS_POLICY_MODE` has `/verify` refuse nothing.
 #[utoipa::path(
     tag = "health",
     operation_id = "ready",

@@ -12,6 +12,7 @@ use crate::{
     oauth::{Roles, Scopes, Subject},
     server::{
         context::Context,
+        credentials::authenticator::demand_revocations,
         document::schemas::{self, TokenType},
         enforce::authenticated::Authenticated,
         http::{
@@ -123,6 +124,7 @@ pub(crate) async fn introspect(
 ) -> Result<HttpResponse, Refusal> {
     let Form(form) = form?;
     let authority = &context.authority;
+    demand_revocations(authority)?;
     let answer = match authority.introspect(form.token.expose_secret(), Timestamp::now()) {
         Some(token) => Introspection {
             active: true,

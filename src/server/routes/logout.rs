@@ -8,6 +8,7 @@ use actix_web::{
     mime, post,
     web::{self, Data},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,20 +72,27 @@ pub(crate) async fn logout(
     Ok(HttpResponse::Ok().cookie(deletion).json(LogoutResponse { message }))
 }
 
-/// Returns once the revocation is on disk, so that the answer holds whatever happens next.
+/// Returns once the revocation is on disk or shared, so that the answer holds whatever happens next.
 async fn revoke(context: &Context, authenticated: &Authenticated) -> Result<(), Refusal> {
     let authority = Arc::clone(&context.authority);
     let principal = Arc::clone(&authenticated.principal);
-    match web::block(move || authority.revoke(&principal)).await {
+    match web::block(move || authority.revoke(&principal, Timestamp::now())).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(RevokeError::NoToken)) => {
             let detail = format!("Not possible: {}.", RevokeError::NoToken);
             Err(Refusal::new(Code::InvalidRequest, detail))
         }
+        Ok(Err(error @ RevokeError::NotShared(_))) => {
+            Err(Refusal::unavailable(NOT_SHARED, error.to_string()))
+        }
         Ok(Err(error)) => Err(Refusal::internal(error.to_string())),
         Err(error) => Err(Refusal::internal(error.to_string())),
     }
 }
+
+/// What the caller of a revocation is told that may be known here only.
+pub(super) const NOT_SHARED: &str =
+    "The token may not be revoked on every replica: the state that they share is out of reach.";
 
 /// Browsers name `text/html` before anything else; curl and SDKs name JSON or `*/*`.
 fn prefers_html(request: &HttpRequest) -> bool {

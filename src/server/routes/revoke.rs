@@ -15,9 +15,10 @@ use crate::{
     oauth::ErrorCode,
     server::{
         context::Context,
+        credentials::authenticator::demand_revocations,
         enforce::{audit, authenticated::Authenticated},
         http::{form::Form, refusal::Refusal, request_info::RequestInfo},
-        routes::introspect::TokenForm,
+        routes::{introspect::TokenForm, logout::NOT_SHARED},
     },
 };
 
@@ -43,8 +44,9 @@ pub(crate) async fn revoke(
 ) -> Result<HttpResponse, Refusal> {
     let Form(form) = form?;
     let authority = Arc::clone(&context.authority);
+    demand_revocations(&authority)?;
     let principal = Arc::clone(&authenticated.principal);
-    // The revocation is written to disk before the answer: not on a thread that serves others.
+    // The revocation is on disk or shared before the answer: not on a thread that serves others.
     let revoked =
         web::block(move || authority.revoke_token(&principal, &form.token, Timestamp::now())).await;
     match revoked.map_err(|error| Refusal::internal(error.to_string()))? {
@@ -55,6 +57,9 @@ pub(crate) async fn revoke(
         Err(RevokeError::NotYours) => {
             let detail = "The token was issued to another client.";
             return Err(Refusal::oauth(ErrorCode::UnauthorizedClient, detail));
+        }
+        Err(error @ RevokeError::NotShared(_)) => {
+            return Err(Refusal::unavailable(NOT_SHARED, error.to_string()));
         }
         Err(error) => return Err(Refusal::internal(error.to_string())),
     }

@@ -42,6 +42,7 @@ fn the_store_of_another_program_or_of_another_version_is_refused() {
     assert!(matches!(error_kind(&made("songs", false)), StateErrorKind::NotOurs(_)));
     assert!(matches!(error_kind(&made("albums", true)), StateErrorKind::NotOurs(_)));
     assert!(matches!(error_kind(&made("revocations_v2", false)), StateErrorKind::Version(_)));
+    assert!(matches!(error_kind(&made("key_uses_v2", false)), StateErrorKind::Version(_)));
     let error = StateFile::open(&made("revocations_v1", false)).unwrap().load().unwrap_err();
     assert!(error.to_string().contains("revocations_v1"), "{error}");
 }

@@ -1,0 +1,132 @@
+//! What the requests of a process and its thread for Redis share.
+
+use std::{
+    fmt, mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+
+use crate::store::{
+    revocation_table::RevocationTable,
+    shared::{
+        redis_connection::{RedisConnection, RedisFault},
+        redis_url::RedisUrl,
+    },
+    state_log::Revocation,
+};
+
+/// The connection, and whether both sides know the same.
+pub(super) struct Link {
+    pub(super) url: RedisUrl,
+    pub(super) table: Arc<RevocationTable>,
+    /// There while Redis is followed.
+    connection: ArcSwapOption<RedisConnection>,
+    /// Why Redis and this process may not know the same, as found first.
+    fault: Mutex<Option<RedisFault>>,
+    /// Whether a revocation is known here that Redis may lack.
+    is_unwritten: AtomicBool,
+    unknown: AtomicU64,
+}
+
+impl Link {
+    pub(super) fn new(url: RedisUrl, table: Arc<RevocationTable>) -> Self {
+        Self {
+            url,
+            table,
+            connection: ArcSwapOption::empty(),
+            fault: Mutex::new(Some(not_reached())),
+            is_unwritten: AtomicBool::new(false),
+            unknown: AtomicU64::new(0),
+        }
+    }
+
+    /// The connection for commands.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn connection(&self) -> Result<Arc<RedisConnection>, RedisFault> {
+        self.connection.load_full().ok_or_else(|| {
+            let lost = || RedisFault::Unreachable("the connection is lost".to_owned());
+            self.fault().unwrap_or_else(lost)
+        })
+    }
+
+    pub(super) fn connect(&self, connection: RedisConnection) {
+        self.connection.store(Some(Arc::new(connection)));
+    }
+
+    pub(super) fn disconnect(&self, fault: RedisFault) {
+        self.connection.store(None);
+        self.set_fault(fault);
+    }
+
+    /// Why Redis and this process may not know the same.
+    pub(super) fn fault(&self) -> Option<RedisFault> {
+        self.lock().clone()
+    }
+
+    /// Redis knows what this process knows.
+    pub(super) fn recover(&self) {
+        // A revocation that failed in the meantime is one that Redis lacks.
+        if !self.is_unwritten() {
+            *self.lock() = None;
+        }
+    }
+
+    /// A revocation may not have reached Redis.
+    pub(super) fn fail(&self, fault: RedisFault) {
+        self.is_unwritten.store(true, Ordering::Release);
+        self.set_fault(fault);
+    }
+
+    pub(super) fn is_unwritten(&self) -> bool {
+        self.is_unwritten.load(Ordering::Acquire)
+    }
+
+    /// Everything that is known from now on is about to be written.
+    pub(super) fn begin_writing(&self) {
+        self.is_unwritten.store(false, Ordering::Release);
+    }
+
+    /// Adds what others have revoked, and counts what was not understood.
+    pub(super) fn learn(&self, revocations: Vec<Revocation>, unknown: u64) {
+        let now = Timestamp::now().as_second();
+        self.table.learn(revocations.into_iter().filter(|revocation| revocation.until > now));
+        self.unknown.fetch_add(unknown, Ordering::Relaxed);
+    }
+
+    /// How many entries were not understood.
+    pub(super) fn unknown(&self) -> u64 {
+        self.unknown.load(Ordering::Relaxed)
+    }
+
+    /// The first reason of a kind stays, so that an outage is one change in the log, however it looks from time to time.
+    fn set_fault(&self, fault: RedisFault) {
+        let mut known = self.lock();
+        let is_same = known.as_ref().is_some_and(|known| {
+            *known != not_reached() && mem::discriminant(known) == mem::discriminant(&fault)
+        });
+        if !is_same {
+            *known = Some(fault);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<RedisFault>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_reached() -> RedisFault {
+    RedisFault::Unreachable("it was not reached yet".to_owned())
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("url", &self.url.to_string()).finish_non_exhaustive()
+    }
+}

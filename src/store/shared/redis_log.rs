@@ -1,0 +1,170 @@
+//! Revocations in Redis, shared by all replicas.
+
+use std::{
+    fmt, io,
+    pin::pin,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use futures_util::future::select;
+use jiff::Timestamp;
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::oneshot,
+    time::timeout,
+};
+
+use crate::store::{
+    revocation_table::RevocationTable,
+    shared::{
+        key_uses,
+        link::Link,
+        redis_connection::{RedisConnection, RedisFault},
+        redis_url::RedisUrl,
+        replication, revocation_set,
+    },
+    state_error::{StateError, StateErrorKind},
+    state_log::{KeyUse, Revocation, StateLog},
+};
+
+/// How long a start waits for Redis.
+const START_TIME: Duration = Duration::from_secs(3);
+
+/// Redis, as the requests of a process use it; a thread of its own keeps both in step until the last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct RedisLog {
+    link: Arc<Link>,
+    runtime: Handle,
+    _alive: Arc<oneshot::Sender<()>>,
+}
+
+impl fmt::Debug for RedisLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisLog").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+impl RedisLog {
+    /// Fills `table` with the revocations in Redis, and keeps it filled. Waits a moment until it is complete, if Redis
+    /// can be expected to answer; else it is complete later.
+    ///
+    /// # Errors
+    /// The system provides no thread.
+    pub(crate) fn start(
+        url: RedisUrl,
+        table: Arc<RevocationTable>,
+        waits: bool,
+    ) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (handle, link) = (runtime.handle().clone(), Arc::new(Link::new(url, table)));
+        let (alive, ended) = oneshot::channel::<()>();
+        let (settled, first) = mpsc::sync_channel(1);
+        let followed = Arc::clone(&link);
+        thread::Builder::new().name("redis".to_owned()).spawn(move || {
+            let run = replication::run(&followed, || {
+                let _ = settled.try_send(());
+            });
+            runtime.block_on(select(pin!(run), ended));
+        })?;
+        if waits {
+            // What becomes of a first attempt that takes longer is told by the fault.
+            let _ = first.recv_timeout(START_TIME);
+        }
+        Ok(Self { link, runtime: handle, _alive: Arc::new(alive) })
+    }
+
+    fn error(&self, fault: RedisFault) -> StateError {
+        error(&self.link.url, fault)
+    }
+
+    /// The connection for commands.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn connection(&self) -> Result<Arc<RedisConnection>, RedisFault> {
+        self.link.connection()
+    }
+
+    /// Does something beside the requests.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
+    /// How many entries in Redis were not understood, since the start.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.link.unknown()
+    }
+}
+
+fn error(url: &RedisUrl, fault: RedisFault) -> StateError {
+    StateError { location: url.to_string(), kind: StateErrorKind::OutOfStep(fault) }
+}
+
+/// What is known of Redis before anything listens.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// How it makes room, where revocations may be thrown away for that.
+    pub(crate) eviction: Option<String>,
+}
+
+/// Whether Redis can be reached and read.
+///
+/// # Errors
+/// Why not; [`RedisFault::Unreachable`] may pass by itself.
+pub(crate) fn probe(url: &RedisUrl) -> Result<Probe, StateError> {
+    // A thread of its own, since the caller may be in an asynchronous context.
+    let probed = thread::scope(|scope| scope.spawn(|| run_probe(url)).join());
+    let failed = |_| Err(RedisFault::Unreachable("it could not be asked".to_owned()));
+    probed.unwrap_or_else(failed).map_err(|fault| error(url, fault))
+}
+
+fn run_probe(url: &RedisUrl) -> Result<Probe, RedisFault> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| RedisFault::Unreachable(error.to_string()))?;
+    let probe = async {
+        let (connection, _driver) = RedisConnection::open(url).await?;
+        revocation_set::probe(&connection).await?;
+        // Whoever may not ask is not warned.
+        Ok(Probe { eviction: revocation_set::eviction(&connection).await.unwrap_or_default() })
+    };
+    let probed = runtime.block_on(async { timeout(START_TIME, probe).await });
+    // A look-up of the name that hangs is left alone.
+    runtime.shutdown_background();
+    let silent = |_| Err(RedisFault::Unreachable("it does not answer in time".to_owned()));
+    probed.unwrap_or_else(silent)
+}
+
+impl StateLog for RedisLog {
+    fn append(&self, revocation: Revocation, now: Timestamp) -> Result<(), StateError> {
+        let written = self.link.connection().and_then(|connection| {
+            self.runtime.block_on(revocation_set::add(&connection, &[revocation], now))
+        });
+        written.map_err(|fault| {
+            self.link.fail(fault.clone());
+            self.error(fault)
+        })
+    }
+
+    /// They expire by themselves.
+    fn remove(&self, _: &[Revocation]) -> Result<(), StateError> {
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), StateError> {
+        self.link.fault().map_or(Ok(()), |fault| Err(self.error(fault)))
+    }
+
+    fn exchange_key_uses(&self, uses: &[KeyUse]) -> Result<Vec<KeyUse>, StateError> {
+        let exchanged = self
+            .link
+            .connection()
+            .and_then(|connection| self.runtime.block_on(key_uses::exchange(&connection, uses)));
+        exchanged.map_err(|fault| self.error(fault))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
