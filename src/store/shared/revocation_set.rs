@@ -26,8 +26,9 @@ const BATCH: usize = 1000;
 const SCRIPT_BATCH: usize = 200;
 /// The most that are read; more are not ours.
 const LARGEST_SET: usize = 10_000_000;
-/// The longest `jti` that is read.
-const LONGEST_ID: usize = 128;
+/// The longest `jti` that is read, in bytes: that of a token for a backend grows with what it was issued for, and no token
+/// is longer.
+const LONGEST_ID: usize = 8 * 1024;
 
 /// Adds the revocations that are not there. Each key comes last: where anything before fails, nothing counts as written.
 ///
@@ -287,8 +288,8 @@ fn entries(answer: Value) -> Vec<StreamEntry> {
 }
 
 fn revocation(id: &[u8], until: &[u8]) -> Option<Revocation> {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
-    let is_id = !id.is_empty() && id.len() <= LONGEST_ID && id.iter().all(is_word);
+    // Whoever signs tokens with our key chooses the `jti`.
+    let is_id = !id.is_empty() && id.len() <= LONGEST_ID;
     let id = String::from_utf8(id.to_vec()).ok().filter(|_| is_id)?;
     // Later seconds than time itself has would overflow.
     let until = number(until).filter(|until| Timestamp::from_second(*until).is_ok())?;
@@ -364,8 +365,6 @@ mod tests {
             &["id"],
             &["id", "a"],
             &["id", "", "until", "1"],
-            &["id", "a b", "until", "1"],
-            &["id", "ä", "until", "1"],
             &["id", "a", "until", ""],
             &["id", "a", "until", "9223372036854775807"],
             &["id", "a", "until", "99999999999999999999"],
