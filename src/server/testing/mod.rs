@@ -6,7 +6,10 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access_matrix;
+mod comparison;
 mod example_path;
+mod mismatches;
+mod slot;
 mod test_credentials;
 mod test_roster;
 
@@ -27,7 +30,9 @@ use crate::{
 };
 
 #[doc(inline)]
-pub use access_matrix::{AccessMatrix, Mismatches, matrix};
+pub use access_matrix::{AccessMatrix, matrix};
+#[doc(inline)]
+pub use mismatches::Mismatches;
 
 /// A gate whose signing secret is random and whose roster and state are in memory.
 ///

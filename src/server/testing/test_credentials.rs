@@ -1,6 +1,6 @@
 //! What each kind of caller sends: good, forged, expired and revoked credentials.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use actix_web::{http::header, test::TestRequest};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,52 +12,15 @@ use crate::{
     policy::{
         matrix::Caller,
         outcome::Held,
-        scheme::{CredentialKind, Location, Scheme, SchemeKind},
+        scheme::{CredentialKind, Location},
     },
     principal::Principal,
     roster::api_key::ApiKey,
-    server::testing::{TestGate, example_path::VALUE, test_roster::TestRoster},
+    server::testing::{TestGate, example_path::VALUE, slot::Slot, test_roster::TestRoster},
 };
 
 /// The client that all credentials belong to.
 const CLIENT: &str = "matrix";
-
-/// The part of a request that a scheme reads. Several schemes may share one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Slot {
-    Bearer,
-    Basic,
-    ApiKey { location: Location, name: String, holds: CredentialKind },
-}
-
-impl Slot {
-    pub(super) fn of(scheme: &Scheme) -> Self {
-        match &scheme.kind {
-            SchemeKind::Bearer | SchemeKind::OAuth2 | SchemeKind::OpenIdConnect { .. } => {
-                Self::Bearer
-            }
-            SchemeKind::Basic => Self::Basic,
-            SchemeKind::ApiKey { location, name } => {
-                let (location, name) = (*location, name.clone());
-                Self::ApiKey { location, name, holds: scheme.credential }
-            }
-        }
-    }
-
-    pub(super) fn is_cookie(&self) -> bool {
-        matches!(self, Self::ApiKey { location: Location::Cookie, .. })
-    }
-}
-
-impl fmt::Display for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bearer => f.write_str("Authorization: Bearer"),
-            Self::Basic => f.write_str("Authorization: Basic"),
-            Self::ApiKey { location, name, .. } => write!(f, "the {} {name}", location.as_str()),
-        }
-    }
-}
 
 /// Credentials of one client.
 pub(super) struct TestCredentials {
