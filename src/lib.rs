@@ -40,6 +40,7 @@
 //! |---|---|
 //! | [`Gate`] | settings, roster, signing keys and revocations of a process |
 //! | [`Site`] | operations and the document that is enforced for them; makes the actix-web `App` |
+//! | [`scope`] | a scope that states the `security` of its operations once |
 //! | [`Principal`], [`Authenticated`] | arguments of handlers: who the request speaks for, and by which scheme |
 //! | [`Role`], [`Scope`], [`Subject`] | what describes a principal; more in [`oauth`] |
 //! | [`Diagnostics`] | everything that has to be fixed in settings, files or the document |
@@ -84,7 +85,13 @@ pub use oauth::{Role, Scope, Subject};
 #[doc(inline)]
 pub use principal::Principal;
 #[doc(inline)]
-pub use server::{enforce::authenticated::Authenticated, gate::Gate, site::Site, testing};
+pub use server::{
+    enforce::authenticated::Authenticated,
+    gate::Gate,
+    secured_scope::{SecuredScope, scope},
+    site::Site,
+    testing,
+};
 
 /// Runs the program `hallpass` with the arguments of this process.
 #[doc(hidden)]

@@ -20,6 +20,7 @@ pub(crate) mod prepare;
 pub(crate) mod publication;
 pub(crate) mod routes;
 pub(crate) mod routing;
+pub(crate) mod secured_scope;
 pub(crate) mod serve;
 pub(crate) mod site;
 pub mod testing;

@@ -68,7 +68,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ),
     ],
     &[("publication", &["diagnostics", "policy", "roster"])],
-    &[("site", &["config", "diagnostics", "policy", "roster"])],
+    &[("site", &["config", "diagnostics", "policy", "roster"]), ("secured_scope", &[])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],
     &[

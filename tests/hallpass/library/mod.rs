@@ -10,3 +10,4 @@ mod protect;
 mod random_routes;
 mod routing;
 mod scopes_and_middleware;
+mod secured_scopes;
