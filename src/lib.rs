@@ -90,6 +90,8 @@ pub use server::{
     gate::Gate,
     secured_scope::{SecuredScope, scope},
     site::Site,
+    site_builder::SiteBuilder,
+    site_guard::SiteGuard,
     testing,
 };
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use log::Level;
+use serde::Serialize;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -22,7 +23,8 @@ use crate::{
         metrics,
         prepare::{Prepared, log_warnings, prepare, warn_without_keys},
         publication::{Publications, Renewal},
-        site::Site,
+        site::{Site, SiteParts},
+        site_builder::SiteBuilder,
         tls::Tls,
         upkeep,
         watch::{FileRead, FilesRead, Watcher},
@@ -118,7 +120,7 @@ impl Gate {
     /// `about` is what the application says of itself: title, version, description, tags, usually
     /// `Api::openapi()` of a `#[derive(OpenApi)]`. `operations` registers handlers that carry `#[utoipa::path]`;
     /// it is called twice here and once in every worker, and what it passes to `app_data` reaches the handlers, as does
-    /// this gate (`web::Data<Gate>`).
+    /// this gate (`web::Data<Gate>`). [`Gate::site`] has more choices.
     ///
     /// The document of all these operations is completed (security schemes, refusals), compiled and published here,
     /// so that whatever is wrong with it ends the program before it listens.
@@ -132,13 +134,21 @@ impl Gate {
         about: OpenApi,
         operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static,
     ) -> Result<Site, Diagnostics> {
+        self.site(about).operations(operations).build()
+    }
+
+    /// Begins a site of an application that exists: `document` is anything that serialises as an OpenAPI 3 document,
+    /// such as `Api::openapi()` of a `#[derive(OpenApi)]` with `paths(...)`, or a `serde_json::Value` that another
+    /// library made or that was read from a file.
+    ///
+    /// The application registers the handlers of these operations itself, inside of [`Site::guard`]. Those that
+    /// utoipa-actix-web collects are given to [`SiteBuilder::operations`].
+    pub fn site(&self, document: impl Serialize) -> SiteBuilder {
         let gate = web::Data::new(self.clone());
-        let operations = move |config: &mut ServiceConfig<'_>| {
+        let data = move |config: &mut ServiceConfig<'_>| {
             config.app_data(gate.clone());
-            operations(config);
         };
-        let (context, policy) = (Arc::clone(&self.context), self.policy());
-        Site::for_application(context, policy, self.publications(), about, Arc::new(operations))
+        SiteBuilder::new(self.parts(), Arc::new(data), &document)
     }
 
     /// The value of `HALLPASS_BIND`, for the application's own `HttpServer::bind`.
@@ -178,14 +188,13 @@ impl Gate {
         self.context.stop();
     }
 
-    /// The policy file that is followed, if there is one.
-    pub(crate) fn policy(&self) -> Option<Arc<FollowedPolicy>> {
-        self.policy.clone()
-    }
-
-    /// The documents that follow the issuers of the roster.
-    pub(crate) fn publications(&self) -> Arc<Publications> {
-        Arc::clone(&self.publications)
+    /// What every site of this gate works with.
+    pub(crate) fn parts(&self) -> SiteParts {
+        SiteParts {
+            context: Arc::clone(&self.context),
+            policy: self.policy.clone(),
+            publications: Arc::clone(&self.publications),
+        }
     }
 
     pub(crate) fn context(&self) -> &Arc<Context> {
@@ -326,7 +335,7 @@ mod tests {
         fs::write(&path, corp).unwrap();
         let issuers = || gate.context.authority.roster().issuers().count();
         eventually(|| issuers() == 1);
-        let site = Site::own(Arc::clone(&gate.context), None, gate.publications()).unwrap();
+        let site = Site::own(gate.parts()).unwrap();
         let named = site.with_document(site.document()).unwrap();
         let has_corp = |site: &Site| {
             let policy = site.enforced();

@@ -23,6 +23,8 @@ pub(crate) mod routing;
 pub(crate) mod secured_scope;
 pub(crate) mod serve;
 pub(crate) mod site;
+pub(crate) mod site_builder;
+pub(crate) mod site_guard;
 pub mod testing;
 pub(crate) mod tls;
 pub(crate) mod upkeep;

@@ -68,7 +68,9 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ),
     ],
     &[("publication", &["diagnostics", "policy", "roster"])],
+    &[("site_guard", &[])],
     &[("site", &["config", "diagnostics", "policy", "roster"]), ("secured_scope", &[])],
+    &[("site_builder", &["diagnostics", "policy"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],
     &[

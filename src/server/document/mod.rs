@@ -6,6 +6,7 @@ pub(crate) mod complete;
 mod headers;
 pub(crate) mod introduction;
 mod issuer_schemes;
+pub(crate) mod merge;
 mod refusals;
 pub(crate) mod schemas;
 mod schemes;

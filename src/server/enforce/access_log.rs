@@ -1,7 +1,7 @@
 //! The outermost middleware: identifies every request, gives errors of other layers the shape of a refusal, and writes
 //! the access log.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
@@ -12,7 +12,6 @@ use actix_web::{
         Method,
         header::{self, HeaderValue},
     },
-    middleware::Next,
 };
 
 use log::{
@@ -55,23 +54,23 @@ impl Source for AccessValues<'_> {
     }
 }
 
-/// Answers a request, and writes its line in the access log.
+/// Has `answer` answer a request, and writes its line in the access log.
 ///
 /// # Errors
 /// Those of a middleware inside of the application, in the shape of a refusal.
 pub(crate) async fn log_access<B: MessageBody + 'static>(
-    context: Arc<Context>,
+    context: &Context,
     request: ServiceRequest,
-    next: Next<B>,
+    answer: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<B>, Error>,
 ) -> Result<ServiceResponse, Error> {
     let _in_progress = RequestInProgress::begin(request.request());
     let started = Instant::now();
     let info = RequestInfo::attach(request.request(), &context.settings.trusted_proxies);
     // The enforcement has HEAD answered as GET, and an error has no request.
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let answer = match next.call(request).await {
-        Ok(response) => Ok(shape(&context, response.map_into_boxed_body())),
-        Err(error) => Err(shape_error(&context, error, &info, &method, uri.path())),
+    let answer = match answer(request).await {
+        Ok(response) => Ok(shape(context, response.map_into_boxed_body())),
+        Err(error) => Err(shape_error(context, error, &info, &method, uri.path())),
     };
     if log::log_enabled!(target: TARGET, Level::Info) {
         let status = match &answer {

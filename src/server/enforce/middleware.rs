@@ -1,16 +1,15 @@
 //! The middleware around every application: has each request judged, and lets those pass that may.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use actix_web::{
     Error, HttpMessage, HttpRequest,
-    body::BoxBody,
-    dev::{ServiceRequest, ServiceResponse},
+    body::MessageBody,
+    dev::{Service, ServiceRequest, ServiceResponse},
     http::{
         ConnectionType, Method,
         header::{CACHE_CONTROL, HOST, HeaderValue},
     },
-    middleware::Next,
 };
 
 use crate::{
@@ -33,21 +32,25 @@ use crate::{
 /// one, so an answer that only looks like a refusal is told apart.
 pub(crate) struct RefusedByGuard;
 
-/// Lets a request pass to its handler if the document allows it. A refusal is an answer like any other: an `Err` would
+/// Lets a request pass to `service` if the document allows it. A refusal is an answer like any other: an `Err` would
 /// skip the middleware around this one.
-pub(crate) async fn enforce(
-    context: Arc<Context>,
-    enforced: Arc<EnforcedDocument>,
+pub(crate) async fn enforce<S, B>(
+    context: &Context,
+    enforced: &EnforcedDocument,
     request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse, Error> {
+    service: &S,
+) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
     let (started, guard) = (Instant::now(), &enforced.guard);
-    let Judgement { operation, verdict } = judge(&context, guard, &request).await;
+    let Judgement { operation, verdict } = judge(context, guard, &request).await;
     let answer = match verdict {
-        Ok(verdict) => pass(&context, operation, verdict, request, next).await,
+        Ok(verdict) => pass(context, operation, verdict, request, service).await,
         Err(refusal) => {
             request.extensions_mut().insert(RefusedByGuard);
-            Ok(refuse(&context, request.into_parts().0, &refusal))
+            Ok(refuse(context, request.into_parts().0, &refusal))
         }
     };
     let status = match &answer {
@@ -107,13 +110,17 @@ fn is_of(guarded: &GuardedOperation, pattern: Option<&str>) -> bool {
     pattern.is_some_and(|pattern| is_same(&template(pattern), &guarded.operation.path))
 }
 
-async fn pass(
+async fn pass<S, B>(
     context: &Context,
     operation: Option<&GuardedOperation>,
     verdict: Verdict,
     mut request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse, Error> {
+    service: &S,
+) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
     let is_protected = matches!(verdict, Verdict::Protected(_));
     if let Verdict::Protected(Some(authenticated)) = verdict {
         request.extensions_mut().insert(authenticated);
@@ -124,7 +131,8 @@ async fn pass(
     {
         request.head_mut().method = Method::GET;
     }
-    let mut response = shape(context, next.call(request).await?);
+    let response = service.call(request).await?;
+    let mut response = shape(context, response.map_into_boxed_body());
     if let Some(guarded) = operation
         && let Some(other) = foreign_pattern(guarded, response.request())
     {

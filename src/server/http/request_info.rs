@@ -94,7 +94,11 @@ impl FromRequest for RequestInfo {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let missing = || Refusal::internal("the request was not identified".to_owned());
+        let missing = || {
+            let what = "a route of hallpass lies outside of its guard: wrap `site.guard()` around what `site.register` registers";
+            log::error!(deferred = true; "{what}");
+            Refusal::internal(what.to_owned())
+        };
         ready(Self::find(request).ok_or_else(missing))
     }
 }

@@ -9,6 +9,7 @@ use crate::server::{
     http::{
         code::Code,
         refusal::{Problem, Refusal},
+        request_info::RequestInfo,
     },
 };
 
@@ -78,7 +79,10 @@ pub(crate) async fn live() -> HttpResponse {
     security(),
 )]
 #[get("/health/ready")]
-pub(crate) async fn ready(context: Data<Context>) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn ready(
+    context: Data<Context>,
+    _inside_of_the_guard: RequestInfo,
+) -> Result<HttpResponse, Refusal> {
     if context.is_stopping() {
         return Err(stopping());
     }

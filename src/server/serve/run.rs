@@ -52,7 +52,7 @@ pub(crate) async fn run(
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), ServeError> {
     let context = Arc::clone(gate.context());
-    let site = Site::own(Arc::clone(&context), gate.policy(), gate.publications())?;
+    let site = Site::own(gate.parts())?;
     let _until_the_end = metrics_listener::serve(&context)?;
     let Listener { socket, is_shared } = listener;
     SockRef::from(&socket).listen(limits::BACKLOG)?;

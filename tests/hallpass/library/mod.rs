@@ -2,6 +2,7 @@
 
 mod access_matrix;
 mod combined_credentials;
+mod existing_application;
 mod invoices;
 mod metrics;
 mod passwords;
