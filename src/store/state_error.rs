@@ -1,5 +1,7 @@
 //! Why the state cannot be used.
 
+use std::path::PathBuf;
+
 use crate::store::shared::redis_connection::RedisFault;
 
 /// Why the state cannot be used; its text says what is wrong and how to fix it.
@@ -52,6 +54,12 @@ pub(crate) enum StateErrorKind {
          they expire"
     )]
     Damaged(String),
+    /// The file has never been made, and cannot be.
+    #[error(
+        "cannot be made, since there is no directory {}: make it, writable for the account that serves; systemd makes \
+         that of StateDirectory= when it starts the service", .0.display()
+    )]
+    NoDirectory(PathBuf),
     /// The system refuses.
     #[error(
         "cannot be read and written ({0}): make room on its disk, or correct its owner and mode"

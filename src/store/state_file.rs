@@ -262,6 +262,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 pub(crate) fn check(path: &Path) -> Result<(), StateError> {
     let check = || {
         if !path.try_exists()? {
+            require_directory(path)?;
             tempfile::tempfile_in(directory(path))?;
             return Ok(());
         }
@@ -340,6 +341,7 @@ fn check_tables(database: &Database) -> Result<(), StateErrorKind> {
 
 /// Creates an empty database beside `path` and then renames it: a kill leaves a whole file or none.
 fn create(path: &Path) -> Result<(), StateErrorKind> {
+    require_directory(path)?;
     let new = NamedTempFile::with_prefix_in(".hallpass-state-", directory(path))?;
     let failed = |error: DatabaseError| StateErrorKind::from(redb::Error::from(error));
     let database = Database::create(new.path()).map_err(failed)?;
@@ -348,6 +350,15 @@ fn create(path: &Path) -> Result<(), StateErrorKind> {
         // Another process was faster: it is theirs, and in use.
         Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error.into()),
         _ => Ok(File::open(directory(path))?.sync_all()?),
+    }
+}
+
+/// It is not made here: revocations that are kept in a directory of another name would be forgotten.
+fn require_directory(path: &Path) -> Result<(), StateErrorKind> {
+    let directory = directory(path);
+    match directory.try_exists()? {
+        true => Ok(()),
+        false => Err(StateErrorKind::NoDirectory(directory.to_owned())),
     }
 }
 

@@ -393,15 +393,22 @@ fn clocks_that_differ_or_are_wrong_for_a_while_neither_refuse_nor_revive_tokens(
 }
 
 #[test]
-fn check_makes_no_state_file_and_reports_a_missing_dir() {
+fn a_missing_directory_of_the_state_file_is_told_alike_by_check_and_serve_and_is_not_made() {
     let dir = ServiceDir::new();
     assert!(dir.run(&["check"]).status.success());
     assert!(!dir.path().join("hallpass.redb").exists());
-    let mut check = dir.hallpass(&["check"]);
-    let missing = check.env("HALLPASS_STATE", "no/dir/state").output().unwrap();
-    let output = String::from_utf8(missing.stdout).unwrap();
-    assert_eq!(missing.status.code(), Some(1));
-    assert!(output.contains("HALLPASS_STATE: no/dir/state"), "{output}");
+    let told = |command: &str| {
+        let mut command = dir.hallpass(&[command, "--bind", "127.0.0.1:0"]);
+        command.env("HALLPASS_STATE", "no/dir/state").stderr(Stdio::piped());
+        let missing = command.output().unwrap();
+        assert_eq!(missing.status.code(), Some(1));
+        String::from_utf8([missing.stdout, missing.stderr].concat()).unwrap()
+    };
+    for output in [told("check"), told("serve")] {
+        let what = "HALLPASS_STATE: no/dir/state cannot be made, since there is no directory no/dir: make it";
+        assert!(output.contains(what), "{output}");
+    }
+    assert!(!dir.path().join("no").exists());
 }
 
 #[test]

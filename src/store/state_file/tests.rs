@@ -21,7 +21,8 @@ fn what_is_no_state_file_is_refused_and_left_as_it_is() {
         assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
     }
     assert!(matches!(error_kind(folder.path()), StateErrorKind::NotOurs(_)));
-    assert!(matches!(error_kind(&folder.path().join("no/folder")), StateErrorKind::Unusable(_)));
+    let missing = StateErrorKind::NoDirectory(folder.path().join("no"));
+    assert_eq!(error_kind(&folder.path().join("no/state")), missing);
 }
 
 #[test]
