@@ -98,6 +98,8 @@ pub use server::{
 /// Runs the program `hallpass` with the arguments of this process.
 #[doc(hidden)]
 pub use cli::main as run_command_line;
+#[doc(hidden)]
+pub use cli::manual;
 
 /// The Rust examples of the documents are compiled.
 #[cfg(doctest)]

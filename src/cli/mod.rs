@@ -11,6 +11,7 @@ mod inspect;
 mod key;
 mod key_list;
 mod logging;
+pub mod manual;
 mod openapi;
 mod reference;
 mod rotate_signing_key;

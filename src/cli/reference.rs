@@ -2,13 +2,11 @@
 
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command};
 
 use crate::{
-    cli::Arguments,
-    config::{
-        document_settings::DocumentSettings, raw_settings::RawSettings, variables::VARIABLES,
-    },
+    cli::manual,
+    config::{document_settings::DocumentSettings, raw_settings::RawSettings},
     policy::{
         operation::Operation,
         requirement::{Alternative, Requirement},
@@ -16,15 +14,6 @@ use crate::{
     roster::roster::Roster,
     server::{http::code::Code, metrics, prepare::prepare_with_roster, site::own_document},
 };
-
-const EXIT_CODES: &[[&str; 2]] = &[
-    ["0", "Done."],
-    [
-        "1",
-        "Refused, or diagnostics were found: what and how to fix it is on stderr, for `check` on stdout.",
-    ],
-    ["2", "Wrong usage of the command line."],
-];
 
 /// A key that expires soon has all metrics of keys. The hash is that of no secret.
 const ROSTER: &str = r#"
@@ -93,7 +82,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
 
 fn page() -> anyhow::Result<String> {
     let mut text = INTRODUCTION.to_owned();
-    let exit_codes = EXIT_CODES.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
+    let exit_codes = manual::EXIT_CODES.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
     add_section(&mut text, &COMMANDS, commands());
     add_section(&mut text, &EXIT_CODES_SECTION, exit_codes);
     add_section(&mut text, &SETTINGS, settings());
@@ -128,7 +117,7 @@ fn code(text: &str) -> String {
 
 fn commands() -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    let mut hallpass = Arguments::command();
+    let mut hallpass = manual::command();
     hallpass.build();
     add_commands(&mut rows, &hallpass, "hallpass");
     rows
@@ -175,14 +164,10 @@ fn meaning(argument: &Arg) -> String {
 }
 
 fn settings() -> Vec<Vec<String>> {
-    let row = |variable: &crate::config::variables::Variable| {
-        vec![
-            code(variable.name),
-            variable.default.map(code).unwrap_or_default(),
-            variable.about.to_owned(),
-        ]
+    let row = |(name, default, about): (&str, Option<&str>, &str)| {
+        vec![code(name), default.map(code).unwrap_or_default(), about.to_owned()]
     };
-    VARIABLES.iter().map(row).collect()
+    manual::settings().map(row).collect()
 }
 
 fn operations() -> anyhow::Result<Vec<Vec<String>>> {
