@@ -12,7 +12,9 @@ import pathlib
 import re
 import shutil
 import socket
+import socketserver
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -251,6 +253,38 @@ def chosen_roots(program, folder):
     provider.shutdown()
 
 
+class Names(socketserver.BaseRequestHandler):
+    """A DNS server to which every name is 127.0.0.1 (RFC 1035 §4.1)."""
+
+    address = "127.53.53.53"
+
+    def handle(self):
+        query, listener = self.request
+        end = query.index(b"\0", 12) + 5
+        question, kind = query[12:end], query[end - 4 : end - 2]
+        answers = 1 if kind == b"\0\1" else 0
+        head = query[:2] + struct.pack("!5H", 0x8580, 1, answers, 0, 0)
+        answer = struct.pack("!3HIH4B", 0xC00C, 1, 1, 60, 4, 127, 0, 0, 1) if answers else b""
+        listener.sendto(head + question + answer, self.client_address)
+
+
+def looked_up_names(program, folder):
+    """Names are looked up at the server of /etc/resolv.conf; there is no nsswitch.conf."""
+    container = Container(folder / "names", program, image_settings())
+    os.chown(container.folder, ACCOUNT, ACCOUNT)
+    container.command("init")
+    asked = ["health", "--url", f"http://hallpass.test:{container.bind.split(':')[1]}"]
+    with socketserver.UDPServer((Names.address, 53), Names) as names, container.serve() as (log, _):
+        threading.Thread(target=names.serve_forever, daemon=True).start()
+        container.wait_for("ok", log)
+        answer = container.command(*asked)
+        assert answer.returncode == 1 and "cannot be reached" in answer.stderr, answer
+        (container.root / "etc/resolv.conf").write_text(f"nameserver {Names.address}\n")
+        answer = container.command(*asked)
+        assert answer.returncode == 0, answer
+        names.shutdown()
+
+
 def containerfile(context):
     """No image can be built without a daemon: what the text says is compared with what has been tried."""
     assert only("FROM") == "scratch"
@@ -312,6 +346,7 @@ def main():
         read_only_image(program, folder)
         projected_volume(program, folder)
         chosen_roots(program, folder)
+        looked_up_names(program, folder)
     print(f"ok: {program.stat().st_size / 1_000_000:.1f} MB")
 
 
