@@ -58,6 +58,8 @@
 pub mod diagnostics;
 pub mod oauth;
 
+pub(crate) mod notation;
+
 pub(crate) mod files;
 
 pub(crate) mod config;

@@ -1,6 +1,6 @@
 //! The one type of this room that everything else asks.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -102,16 +102,17 @@ impl Authority {
         }
     }
 
-    /// Authenticates an API key, with at most one bcrypt: call it where blocking is fine.
+    /// Authenticates an API key of this peer, with at most one bcrypt: call it where blocking is fine.
     ///
     /// # Errors
     /// Why it is refused; only the log may tell the reasons apart.
     pub(crate) fn authenticate_key(
         &self,
         key: &ApiKey,
+        peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Arc<Principal>, ApiKeyError> {
-        let verified = self.roster.load().verify(&self.api_keys, key, now)?;
+        let verified = self.roster.load().verify(&self.api_keys, key, peer, now)?;
         Ok(self.used(verified, now))
     }
 
@@ -119,9 +120,10 @@ impl Authority {
     pub(crate) fn authenticate_known_key(
         &self,
         key: &ApiKey,
+        peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
-        let verified = self.roster.load().recall(&self.api_keys, key, now)?;
+        let verified = self.roster.load().recall(&self.api_keys, key, peer, now)?;
         Some(verified.map(|verified| self.used(verified, now)))
     }
 
@@ -130,7 +132,7 @@ impl Authority {
         Arc::new(verified.into())
     }
 
-    /// Authenticates a user by password with exactly one bcrypt: call it where blocking is fine.
+    /// Authenticates a user at this peer by password, with exactly one bcrypt: call it where blocking is fine.
     ///
     /// # Errors
     /// Why it is refused; only the log may tell the reasons apart.
@@ -138,8 +140,9 @@ impl Authority {
         &self,
         name: &str,
         password: &SecretString,
+        peer: Option<IpAddr>,
     ) -> Result<Principal, PasswordError> {
-        Ok(self.roster.load().verify_password(&self.passwords, name, password)?.into())
+        Ok(self.roster.load().verify_password(&self.passwords, name, password, peer)?.into())
     }
 
     /// Authenticates a user by a password that [`Self::authenticate_password`] verified before, without bcrypt; none
@@ -148,8 +151,9 @@ impl Authority {
         &self,
         name: &str,
         password: &SecretString,
+        peer: Option<IpAddr>,
     ) -> Option<Result<Principal, PasswordError>> {
-        let verified = self.roster.load().recall_password(&self.passwords, name, password)?;
+        let verified = self.roster.load().recall_password(&self.passwords, name, password, peer)?;
         Some(verified.map(Principal::from))
     }
 

@@ -10,8 +10,9 @@ use crate::{
         settings_flags::{BindFlag, RosterFlag},
         terminal::plural,
     },
-    config::{duration::parse_duration, raw_settings::RawSettings},
+    config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
+    notation::duration::parse_duration,
     roster::roster::Roster,
     server::{
         expiry::expiring,

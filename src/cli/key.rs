@@ -9,15 +9,16 @@ use secrecy::ExposeSecret;
 
 use crate::{
     cli::{
+        entry_flags::EntryFlags,
         key_list,
         terminal::with_bold_head,
-        value_parsers::{KeyIdParser, cost, lifetime, overlap, role, scope},
+        value_parsers::{KeyIdParser, cost, lifetime, overlap},
     },
-    config::duration::format_duration,
-    oauth::{KeyId, Role, Scope, Subject},
+    notation::duration::format_duration,
+    oauth::{KeyId, Subject},
     roster::{
         api_key::ApiKey,
-        edit::{self, Entitlements, StagedKey},
+        edit::{self, StagedKey},
         roster::Roster,
         secret_hash::DEFAULT_COST,
     },
@@ -38,12 +39,8 @@ pub(crate) enum KeyCommand {
         /// Name of the client: 1 to 64 of A-Z a-z 0-9 . _ @ -
         #[arg(value_parser = Subject::parse)]
         client: Subject,
-        /// A role of the new client; may be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
-        roles: Vec<Role>,
-        /// A scope of the new client; may be repeated
-        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
-        scopes: Vec<Scope>,
+        #[command(flatten)]
+        entry: EntryFlags,
         /// How long the key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
@@ -104,12 +101,8 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let roster = context.roster.as_path();
     match command {
-        KeyCommand::Add { client, roles, scopes, expires, cost } => {
-            let entitlements = Entitlements {
-                roles: roles.into_iter().collect(),
-                scopes: scopes.into_iter().collect(),
-            };
-            let key = edit::add_key(roster, &client, &entitlements, expires, cost, now)?;
+        KeyCommand::Add { client, entry, expires, cost } => {
+            let key = edit::add_key(roster, &client, &entry.into(), expires, cost, now)?;
             let key = commit_shown(key, out)?;
             explain_key(&key, expires, &context.base_url, err);
         }
@@ -207,7 +200,9 @@ mod tests {
             assert!(err.contains(key.id().as_str()) && err.contains("http://[::1]:81/login"));
             assert!(!err.contains(&text[16..]));
             let roster = Roster::load(&path).unwrap().roster;
-            assert!(roster.verify(&SecretCache::default(), &key, Timestamp::UNIX_EPOCH).is_ok());
+            assert!(
+                roster.verify(&SecretCache::default(), &key, None, Timestamp::UNIX_EPOCH).is_ok()
+            );
         }
     }
 

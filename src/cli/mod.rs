@@ -4,6 +4,7 @@
 
 mod banner;
 mod check;
+mod entry_flags;
 mod explain;
 mod health_check;
 mod init;

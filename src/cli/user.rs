@@ -12,14 +12,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    cli::value_parsers::{role, scope},
-    oauth::{Role, Scope, Subject},
-    roster::{
-        edit::{self, Entitlements},
-        edit_error::EditError,
-        roster::Roster,
-        secret_hash::PASSWORD_COST,
-    },
+    cli::entry_flags::EntryFlags,
+    oauth::Subject,
+    roster::{edit, edit_error::EditError, roster::Roster, secret_hash::PASSWORD_COST},
 };
 
 /// Upper bound on the bytes read from stdin: a file may have been piped in by mistake.
@@ -37,12 +32,8 @@ pub(crate) enum UserCommand {
         /// Name of the user: 1 to 64 of A-Z a-z 0-9 . _ @ -; an e-mail address without + will do
         #[arg(value_parser = Subject::parse)]
         name: Subject,
-        /// A role of the user; may be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
-        roles: Vec<Role>,
-        /// A scope of the user; may be repeated
-        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
-        scopes: Vec<Scope>,
+        #[command(flatten)]
+        entry: EntryFlags,
     },
     /// Remove a user; their tokens are refused at once
     Remove {
@@ -65,17 +56,13 @@ pub(crate) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        UserCommand::Add { name, roles, scopes } => {
+        UserCommand::Add { name, entry } => {
             // Checked before the password is asked for, not only by `add_user`.
             if Roster::load(roster).is_ok_and(|loaded| loaded.roster.user(&name).is_some()) {
                 return Err(EditError::UserExists(name).into());
             }
-            let entitlements = Entitlements {
-                roles: roles.into_iter().collect(),
-                scopes: scopes.into_iter().collect(),
-            };
             let password = ask(&name)?;
-            edit::add_user(roster, &name, &entitlements, &password, PASSWORD_COST, now)?;
+            edit::add_user(roster, &name, &entry.into(), &password, PASSWORD_COST, now)?;
             let _ = writeln!(err, "Added the user {name} to {}.", roster.display());
             if password.expose_secret().chars().count() < SHORT_PASSWORD {
                 let _ = writeln!(
@@ -154,7 +141,7 @@ mod tests {
         assert!(std::fs::read_to_string(&path).unwrap().contains("$2b$12$"));
         let roster = Roster::load(&path).unwrap().roster;
         let proof = roster
-            .verify_password(&SecretCache::default(), "alice", &"open sesame".into())
+            .verify_password(&SecretCache::default(), "alice", &"open sesame".into(), None)
             .unwrap();
         assert_eq!(proof.roles().len(), 1);
         assert_eq!(proof.scopes().to_string(), "a:b");

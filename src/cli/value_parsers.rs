@@ -7,9 +7,10 @@ use clap::{
     builder::TypedValueParser,
     error::{Error, ErrorKind},
 };
+use ipnet::IpNet;
 
 use crate::{
-    config::duration::parse_duration,
+    notation::{duration::parse_duration, network::parse_network},
     oauth::{KeyId, Role, Scope},
     roster::{
         api_key::{ApiKey, ApiKeySyntaxError},
@@ -67,6 +68,11 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
 pub(super) fn scope(text: &str) -> Result<Scope, String> {
     let scope = Scope::parse(text).map_err(|error| error.to_string());
     repeated(text, "--scope").map_or(scope, Err)
+}
+
+/// An address or a network.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    repeated(text, "--from").map_or(parse_network(text).map_err(str::to_owned), Err)
 }
 
 /// What to write instead of a list.

@@ -4,7 +4,6 @@
 
 mod cors_origins;
 pub(crate) mod document_settings;
-pub(crate) mod duration;
 mod env_file;
 pub(crate) mod key_source;
 pub(crate) mod log_format;

@@ -1,15 +1,14 @@
 //! Parsers of values. Each error says what is wrong and what to write instead.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    num::NonZeroUsize,
-    time::Duration,
-};
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use ipnet::IpNet;
 use url::Url;
 
-use crate::{config::duration::parse_duration, oauth::http_token::is_http_token};
+use crate::{
+    notation::{duration::parse_duration, network::parse_network},
+    oauth::http_token::is_http_token,
+};
 
 pub(crate) const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
@@ -103,20 +102,9 @@ pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 512).ok_or_else(wrong)
 }
 
-/// A network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), or an address, which is a network of its own.
+/// Networks and addresses.
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
-    let one = |part: &str| {
-        let network = part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
-        match network {
-            Ok(IpNet::V6(mapped)) if mapped.addr().to_ipv4_mapped().is_some() => {
-                Err(format!("holds {part:?}: write it as IPv4, without ::ffff:"))
-            }
-            Ok(network) => Ok(network.trunc()),
-            Err(_) => Err(format!(
-                "holds {part:?}: write addresses and networks, as in 127.0.0.1, 10.0.0.0/8 or fd00::/8"
-            )),
-        }
-    };
+    let one = |part: &str| parse_network(part).map_err(|what| format!("holds {part:?}: {what}"));
     list(text).map(one).collect()
 }
 

@@ -17,7 +17,7 @@ use crate::{
         edit_error::EditError,
         locked_file::{self, LockedFile, StagedFile},
         roster::Roster,
-        roster_entries::Client,
+        roster_entries::{Client, EntryOptions},
         secret_hash::SecretHash,
         toml_edits, verified_password,
     },
@@ -33,6 +33,7 @@ const HEADER: &str = "\
 pub(crate) struct Entitlements {
     pub roles: Roles,
     pub scopes: Scopes,
+    pub options: EntryOptions,
 }
 
 /// Creates an empty roster with mode 0600.
@@ -93,7 +94,10 @@ pub(crate) fn add_key(
                 return Err(EditError::ClientExists(client.clone()));
             }
             Some(_) => {}
-            None => toml_edits::add_client(text, client, &new_client.roles, &new_client.scopes),
+            None => {
+                let Entitlements { roles, scopes, options } = new_client;
+                toml_edits::add_client(text, client, (roles, scopes, options));
+            }
         }
         toml_edits::add_key(text, client, entry);
         Ok(())
@@ -168,7 +172,8 @@ pub(crate) fn add_user(
         if roster.client(user).is_some() {
             return Err(EditError::NameTaken { name: user.clone(), taken_by: "client" });
         }
-        Ok(toml_edits::add_user(text, user, (&grants.roles, &grants.scopes), &hash, now)?)
+        let Entitlements { roles, scopes, options } = grants;
+        Ok(toml_edits::add_user(text, user, (roles, scopes, options), &hash, now)?)
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
     oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
     roster::{
         api_key::ApiKey,
-        roster_entries::{Client, Issuer, KeyRecord, RosterEntries, User},
+        roster_entries::{Client, EntryOptions, Issuer, KeyRecord, RosterEntries, User},
         secret_hash::{HashError, PASSWORD_COST, SecretHash},
     },
 };
@@ -84,7 +84,8 @@ impl Roster {
         let key = ApiKey::generate();
         let hash = SecretHash::new(key.secret(), cost)?;
         let keys = vec![KeyRecord { id: key.id().clone(), created: now, expires: None, hash }];
-        self.clients.push(Client { name: name.clone(), roles, scopes, disabled: false, keys });
+        let (name, disabled, options) = (name.clone(), false, EntryOptions::default());
+        self.clients.push(Client { name, roles, scopes, disabled, options, keys });
         let Self { clients, users, issuers, .. } = self;
         Ok((Self::new(RosterEntries { clients, users, issuers }), key))
     }
@@ -113,7 +114,8 @@ impl Roster {
         let password = SecretHash::new(password, cost)?;
         self.users.retain(|user| user.name != *name);
         let (name, disabled, created) = (name.clone(), false, None);
-        self.users.push(User { name, roles, scopes, disabled, created, password });
+        let options = EntryOptions::default();
+        self.users.push(User { name, roles, scopes, disabled, options, created, password });
         let Self { clients, users, issuers, .. } = self;
         Ok(Self::new(RosterEntries { clients, users, issuers }))
     }

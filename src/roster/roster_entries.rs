@@ -1,5 +1,8 @@
 //! The entries of a roster: clients with their API keys, users, external issuers.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::{
@@ -19,8 +22,26 @@ pub(crate) struct Client {
     /// The scopes that it may ask for.
     pub scopes: Scopes,
     pub disabled: bool,
+    pub options: EntryOptions,
     /// Its API keys, in the order of the file.
     pub keys: Vec<KeyRecord>,
+}
+
+/// What the roster may say of a client or user beside roles and scopes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct EntryOptions {
+    /// The networks from which the API keys or the password are taken; none means all.
+    pub from: Option<Vec<IpNet>>,
+}
+
+impl EntryOptions {
+    /// Whether a credential is taken from this peer; one that is not known is in no network.
+    pub(super) fn take_from(&self, peer: Option<IpAddr>) -> bool {
+        let holds = |networks: &Vec<IpNet>| {
+            peer.is_some_and(|peer| networks.iter().any(|network| network.contains(&peer)))
+        };
+        self.from.as_ref().is_none_or(holds)
+    }
 }
 
 /// What the roster stores about an API key: everything but the key.
@@ -48,6 +69,7 @@ pub(crate) struct User {
     /// The scopes that the user may ask for.
     pub scopes: Scopes,
     pub disabled: bool,
+    pub options: EntryOptions,
     /// When the password was set; older tokens are refused.
     pub created: Option<Timestamp>,
     pub(super) password: SecretHash,

@@ -7,10 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{
-    oauth::checked_string::SyntaxError,
-    roster::text_diagnostics::{Offset, TextDiagnostics},
-};
+use crate::roster::text_diagnostics::{Offset, TextDiagnostics};
 
 /// The table of one entry.
 #[derive(Clone, Copy)]
@@ -98,10 +95,10 @@ impl<'a, 't> TableReader<'a, 't> {
     }
 
     /// A list of parsed strings; empty if the field is missing.
-    pub(super) fn list<W, C: FromIterator<W>>(
+    pub(super) fn list<W, C: FromIterator<W>, E: fmt::Display>(
         &self,
         name: &str,
-        parse: fn(&str) -> Result<W, SyntaxError>,
+        parse: impl Fn(&str) -> Result<W, E>,
         diagnostics: &mut TextDiagnostics<'_>,
     ) -> C {
         let expected =

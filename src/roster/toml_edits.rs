@@ -7,8 +7,11 @@ use toml_edit::{
 };
 
 use crate::{
+    notation::network::format_network,
     oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
-    roster::{api_key::ApiKey, named_tables, secret_hash::SecretHash},
+    roster::{
+        api_key::ApiKey, named_tables, roster_entries::EntryOptions, secret_hash::SecretHash,
+    },
 };
 
 /// Truncates to seconds, the precision of a roster.
@@ -37,25 +40,23 @@ fn datetime(timestamp: Timestamp) -> Result<Datetime, DatetimeParseError> {
     whole_seconds(timestamp).to_string().parse()
 }
 
+/// What the table of a client or user says of it.
+type Fields<'e> = (&'e Roles, &'e Scopes, &'e EntryOptions);
+
 /// Adds a client without keys.
-pub(super) fn add_client(
-    document: &mut DocumentMut,
-    name: &Subject,
-    roles: &Roles,
-    scopes: &Scopes,
-) {
-    named_tables::add(document, "clients", name, entitlements(roles, scopes));
+pub(super) fn add_client(document: &mut DocumentMut, name: &Subject, fields: Fields<'_>) {
+    named_tables::add(document, "clients", name, entry(fields));
 }
 
 /// Adds a user.
 pub(super) fn add_user(
     document: &mut DocumentMut,
     name: &Subject,
-    (roles, scopes): (&Roles, &Scopes),
+    fields: Fields<'_>,
     password: &SecretHash,
     created: Timestamp,
 ) -> Result<(), DatetimeParseError> {
-    let mut user = entitlements(roles, scopes);
+    let mut user = entry(fields);
     user.insert("created", value(datetime(created)?));
     user.insert("password", value(password.as_str()));
     named_tables::add(document, "users", name, user);
@@ -67,10 +68,13 @@ pub(super) fn remove_user(document: &mut DocumentMut, name: &Subject) {
     named_tables::remove(document, "users", name);
 }
 
-fn entitlements(roles: &Roles, scopes: &Scopes) -> Table {
+fn entry((roles, scopes, options): Fields<'_>) -> Table {
     let mut table = Table::new();
     table.insert("roles", value(Array::from_iter(roles.iter().map(|role| role.as_str()))));
     table.insert("scopes", value(Array::from_iter(scopes.iter().map(|scope| scope.as_str()))));
+    if let Some(networks) = &options.from {
+        table.insert("from", value(Array::from_iter(networks.iter().map(format_network))));
+    }
     table
 }
 

@@ -1,5 +1,7 @@
 //! Verification of API keys.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -68,18 +70,21 @@ pub(crate) enum ApiKeyError {
     Expired,
     #[error("the client is disabled")]
     Disabled,
+    #[error("the address is outside of the client's `from`")]
+    Elsewhere,
 }
 
 impl Roster {
-    /// Decides about an API key without bcrypt; none if that takes one. Since its id is that of its secret, only a key
-    /// that was never verified is left, and nobody but its holder can present it.
+    /// Decides about an API key of this peer without bcrypt; none if that takes one. Since its id is that of its secret,
+    /// only a key that was never verified is left, and nobody but its holder can present it.
     pub(crate) fn recall(
         &self,
         cache: &SecretCache,
         presented: &ApiKey,
+        peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Option<Result<VerifiedKey, ApiKeyError>> {
-        match self.usable_key(presented.id(), now) {
+        match self.key_from(peer, presented.id(), now) {
             Ok((client, key)) => cache
                 .recalls(Some(&key.hash), presented.secret())
                 .then(|| Ok(VerifiedKey::new(client, key))),
@@ -87,7 +92,7 @@ impl Roster {
         }
     }
 
-    /// Verifies an API key by one bcrypt, if it may be used at all.
+    /// Verifies an API key of this peer by one bcrypt, if it may be used at all.
     ///
     /// # Errors
     /// Why it is refused.
@@ -95,9 +100,10 @@ impl Roster {
         &self,
         cache: &SecretCache,
         presented: &ApiKey,
+        peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<VerifiedKey, ApiKeyError> {
-        let (client, key) = self.usable_key(presented.id(), now)?;
+        let (client, key) = self.key_from(peer, presented.id(), now)?;
         match cache.matches(&key.hash, presented.secret()) {
             true => Ok(VerifiedKey::new(client, key)),
             false => Err(ApiKeyError::OtherHash),
@@ -105,12 +111,26 @@ impl Roster {
     }
 
     /// Checks without bcrypt that a key still exists and has not expired, and that its client is enabled. Tokens
-    /// issued for the key depend on this. Returns the client.
+    /// issued for the key depend on this, wherever they are presented. Returns the client.
     ///
     /// # Errors
-    /// [`ApiKeyError`], never [`ApiKeyError::OtherHash`].
+    /// [`ApiKeyError`], never [`ApiKeyError::OtherHash`] and [`ApiKeyError::Elsewhere`].
     pub(crate) fn check_key(&self, id: &KeyId, now: Timestamp) -> Result<&Client, ApiKeyError> {
         Ok(self.usable_key(id, now)?.0)
+    }
+
+    /// A key that may be used, and by this peer.
+    fn key_from(
+        &self,
+        peer: Option<IpAddr>,
+        id: &KeyId,
+        now: Timestamp,
+    ) -> Result<(&Client, &KeyRecord), ApiKeyError> {
+        let (client, key) = self.usable_key(id, now)?;
+        match client.options.take_from(peer) {
+            true => Ok((client, key)),
+            false => Err(ApiKeyError::Elsewhere),
+        }
     }
 
     fn usable_key(&self, id: &KeyId, now: Timestamp) -> Result<(&Client, &KeyRecord), ApiKeyError> {

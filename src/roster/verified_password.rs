@@ -1,5 +1,7 @@
 //! Verification of passwords.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -68,38 +70,43 @@ pub(crate) enum PasswordError {
     WrongPassword,
     #[error("the user is disabled")]
     Disabled,
+    #[error("the address is outside of the user's `from`")]
+    Elsewhere,
 }
 
 impl Roster {
-    /// Recognizes the right password of a user without bcrypt; none if it was never verified or is wrong.
+    /// Recognizes the right password of a user without bcrypt; none if it was never verified, is wrong, or is not taken
+    /// from this peer, which must not be told sooner.
     pub(crate) fn recall_password(
         &self,
         cache: &SecretCache,
         name: &str,
         password: &SecretString,
+        peer: Option<IpAddr>,
     ) -> Option<Result<VerifiedPassword, PasswordError>> {
-        let user = self.user_named(name);
+        let user = self.user_named(name).filter(|user| user.options.take_from(peer));
         let is_right = cache.recalls(user.map(|user| &user.password), password);
         user.filter(|_| is_right).map(VerifiedPassword::new)
     }
 
-    /// Verifies a user's password. Runs exactly one bcrypt whatever the result. Only a caller with the right
-    /// password learns that the user is disabled.
+    /// Verifies a user's password. Runs exactly one bcrypt whatever the result, which is not that of the password where
+    /// it is not taken from this peer. Only a caller with the right password learns that the user is disabled.
     pub(crate) fn verify_password(
         &self,
         cache: &SecretCache,
         name: &str,
         password: &SecretString,
+        peer: Option<IpAddr>,
     ) -> Result<VerifiedPassword, PasswordError> {
-        let user = self.user_named(name);
-        let (Some(user), Ok(())) = (user, check(password)) else {
+        let user = self.user_named(name).ok_or(PasswordError::UnknownUser);
+        let user = user.and_then(|user| match user.options.take_from(peer) {
+            true => check(password).map(|()| user).map_err(|_| PasswordError::WrongPassword),
+            false => Err(PasswordError::Elsewhere),
+        });
+        let user = user.inspect_err(|_| {
             // bcrypt refuses a long password immediately, so hash a short one instead.
             let _never = SecretHash::unmatchable(self.highest_password_cost).matches(&"-".into());
-            return Err(match user {
-                Some(_) => PasswordError::WrongPassword,
-                None => PasswordError::UnknownUser,
-            });
-        };
+        })?;
         if !cache.matches(&user.password, password) {
             return Err(PasswordError::WrongPassword);
         }
@@ -115,7 +122,7 @@ impl Roster {
     /// well. `through` is `name` where the user logged in directly. Returns the user.
     ///
     /// # Errors
-    /// [`PasswordError`], never [`PasswordError::WrongPassword`].
+    /// [`PasswordError`], never [`PasswordError::WrongPassword`] and [`PasswordError::Elsewhere`].
     pub(crate) fn check_user(
         &self,
         name: &Subject,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    config::{duration::format_duration, raw_settings::RawSettings, tls_files::TlsFiles},
+    config::{raw_settings::RawSettings, tls_files::TlsFiles},
     diagnostics::{Diagnostic, Diagnostics},
     files::file_content::FileContent,
+    notation::duration::format_duration,
     roster::{expiring_keys::ExpiringKey, roster::Roster, roster_file::RosterFile},
     server::{limits::LOGGED_AT_ONCE, tls::Tls},
 };

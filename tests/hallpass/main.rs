@@ -23,6 +23,7 @@ mod enforcement;
 #[cfg(target_os = "linux")]
 mod first_logins;
 mod forged_tokens;
+mod from_networks;
 #[cfg(target_os = "linux")]
 mod hash_pool;
 mod issuer_reload;

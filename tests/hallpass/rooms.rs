@@ -8,7 +8,7 @@ use std::{
 
 /// From left to right: a room names only rooms to its left, and rooms in one column never name each other.
 const ROOMS: &[&[&str]] = &[
-    &["oauth", "diagnostics"],
+    &["oauth", "diagnostics", "notation"],
     &["files"],
     &["config", "roster", "tokens", "store"],
     &["principal"],
@@ -41,7 +41,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
             &["config", "diagnostics", "oauth", "policy", "principal", "roster", "tokens"],
         ),
         ("counters", &["diagnostics", "oauth", "policy"]),
-        ("expiry", &["config", "diagnostics", "files", "roster"]),
+        ("expiry", &["config", "diagnostics", "files", "notation", "roster"]),
         ("routing", &["diagnostics", "policy"]),
     ],
     &[("context", &["authority", "config", "oauth", "roster", "store"])],
@@ -52,7 +52,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ("upkeep", &["config"]),
     ],
     &[
-        ("routes", &["authority", "config", "oauth", "principal", "roster", "tokens"]),
+        ("routes", &["authority", "config", "notation", "oauth", "principal", "roster", "tokens"]),
         (
             "forward",
             &[

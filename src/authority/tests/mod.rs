@@ -82,11 +82,11 @@ impl Case {
     }
 
     fn client(&self) -> Principal {
-        Arc::unwrap_or_clone(self.authority.authenticate_key(&self.key, START).unwrap())
+        Arc::unwrap_or_clone(self.authority.authenticate_key(&self.key, None, START).unwrap())
     }
 
     fn alice(&self) -> Principal {
-        self.authority.authenticate_password("alice", &"open sesame".into()).unwrap()
+        self.authority.authenticate_password("alice", &"open sesame".into(), None).unwrap()
     }
 
     fn accepts(&self, token: &str) -> bool {
@@ -109,7 +109,7 @@ fn a_password_makes_a_user_and_a_token_without_key_id() {
     let again = case.authority.authenticate_token(&case.token_of(&alice), START).unwrap();
     assert_eq!((again.kind(), again.key_id()), (PrincipalKind::User, None));
     assert_eq!((again.subject(), again.scopes()), (alice.subject(), alice.scopes()));
-    let refused = case.authority.authenticate_password("alice", &"sesame".into());
+    let refused = case.authority.authenticate_password("alice", &"sesame".into(), None);
     assert_eq!(refused.unwrap_err(), PasswordError::WrongPassword);
 }
 
@@ -119,7 +119,7 @@ fn a_user_may_speak_through_a_client_and_nobody_else_through_anybody() {
     let through = case.alice().through(&case.client());
     assert_eq!(through.client_id(), Some(case.client().subject()));
     assert_eq!((through.kind(), through.key_id()), (PrincipalKind::User, None));
-    let bob = case.authority.authenticate_password("bob", &"open sesame".into()).unwrap();
+    let bob = case.authority.authenticate_password("bob", &"open sesame".into(), None).unwrap();
     assert_eq!(case.alice().through(&bob), case.alice());
     assert_eq!(case.client().through(&case.alice()), case.client());
 

@@ -143,10 +143,15 @@ fn a_token_with_another_end_is_another_token() {
 #[test]
 fn a_remembered_key_is_asked_of_the_roster_at_every_login() {
     let case = Case::new();
-    assert!(case.authority.authenticate_known_key(&case.key, START).is_none(), "never proven");
+    assert!(
+        case.authority.authenticate_known_key(&case.key, None, START).is_none(),
+        "never proven"
+    );
     case.client();
     let recalled = || {
-        case.authority.authenticate_known_key(&case.key, START).is_some_and(|known| known.is_ok())
+        case.authority
+            .authenticate_known_key(&case.key, None, START)
+            .is_some_and(|known| known.is_ok())
     };
     assert!(recalled());
     let key = format!("id = \"{}\"", case.key.id());

@@ -1,16 +1,21 @@
 //! Reads clients, users and issuers from a TOML document.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    convert::Infallible,
+};
 
+use ipnet::IpNet;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use crate::{
+    notation::network::parse_network,
     oauth::{key_id::KeyId, provider_url::ProviderUrl, role::Role, scope::Scope, subject::Subject},
     roster::{
-        roster_entries::{Client, Issuer, KeyRecord, RosterEntries, User},
+        roster_entries::{Client, EntryOptions, Issuer, KeyRecord, RosterEntries, User},
         secret_hash::SecretHash,
         table_reader::{TableReader, wrong_type},
         text_diagnostics::{Offset, TextDiagnostics},
@@ -100,12 +105,30 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn client(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Client> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(&["roles", "scopes", "disabled", "keys"], diagnostics);
+        fields.only(&["roles", "scopes", "disabled", "from", "keys"], diagnostics);
         let roles = fields.list("roles", Role::parse, diagnostics);
         let scopes = fields.list("scopes", Scope::parse, diagnostics);
         let disabled = fields.boolean("disabled", diagnostics);
+        let options = self.options(fields);
         let keys = fields.value("keys").map(|keys| self.keys(keys)).unwrap_or_default();
-        Some(Client { name, roles, scopes, disabled, keys })
+        Some(Client { name, roles, scopes, disabled, options, keys })
+    }
+
+    fn options(&mut self, fields: TableReader<'_, '_>) -> EntryOptions {
+        EntryOptions { from: self.networks(fields) }
+    }
+
+    /// An empty list would lock everybody out, which is said otherwise.
+    fn networks(&mut self, fields: TableReader<'_, '_>) -> Option<Vec<IpNet>> {
+        let value = fields.value("from")?;
+        let parse = |text: &str| parse_network(text).map_err(|fix| format!("{text:?}: {fix}"));
+        let networks = fields.list("from", parse, self.diagnostics);
+        if value.get_ref().as_array().is_some_and(|items| items.is_empty()) {
+            let what =
+                "`from` holds no network: name one, or leave it out; `disabled = true` locks out";
+            self.diagnostics.error(value.span().start, what);
+        }
+        Some(networks)
     }
 
     fn keys(&mut self, keys: &Spanned<DeValue<'_>>) -> Vec<KeyRecord> {
@@ -191,14 +214,15 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn user(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<User> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(&["roles", "scopes", "disabled", "created", "password"], diagnostics);
+        fields.only(&["roles", "scopes", "disabled", "from", "created", "password"], diagnostics);
         fields.require("password", "set one with `hallpass user add`", diagnostics);
         let roles = fields.list("roles", Role::parse, diagnostics);
         let scopes = fields.list("scopes", Scope::parse, diagnostics);
         let disabled = fields.boolean("disabled", diagnostics);
         let created = fields.timestamp("created", diagnostics);
+        let options = self.options(fields);
         let password = self.password(fields)?;
-        Some(User { name, roles, scopes, disabled, created, password })
+        Some(User { name, roles, scopes, disabled, options, created, password })
     }
 
     fn issuer(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Issuer> {
@@ -233,8 +257,11 @@ impl<'r, 'f> EntryReader<'r, 'f> {
             };
             return name.map(paths).unwrap_or_default();
         }
-        let path: Vec<String> =
-            fields.list("roles_claim", |name| Ok(name.to_owned()), self.diagnostics);
+        let path: Vec<String> = fields.list(
+            "roles_claim",
+            |name| Ok::<_, Infallible>(name.to_owned()),
+            self.diagnostics,
+        );
         if path.iter().all(String::is_empty) && matches!(value.get_ref(), DeValue::Array(_)) {
             let at = value.span().start;
             self.diagnostics.error(at, "`roles_claim` must name a claim");

@@ -23,7 +23,7 @@ use crate::roster::{
 };
 
 fn verify(roster: &Roster, key: &ApiKey, now: Timestamp) -> Result<VerifiedKey, ApiKeyError> {
-    roster.verify(&SecretCache::default(), key, now)
+    roster.verify(&SecretCache::default(), key, None, now)
 }
 
 #[test]
@@ -64,6 +64,33 @@ fn a_disabled_client_is_refused_with_the_right_key() {
     roster.clients[0].disabled = true;
     assert_eq!(verify(&roster, &key, now()).unwrap_err(), ApiKeyError::Disabled);
     assert_eq!(roster.check_key(key.id(), now()).unwrap_err(), ApiKeyError::Disabled);
+}
+
+#[test]
+fn a_key_is_taken_from_its_networks_only_and_tokens_for_it_from_everywhere() {
+    let (mut roster, key) = demo();
+    let networks = ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap());
+    roster.clients[0].options.from = Some(networks.to_vec());
+    let cache = SecretCache::default();
+    let verify = |peer: Option<&str>| {
+        let peer = peer.map(|peer| peer.parse().unwrap());
+        roster.verify(&cache, &key, peer, now()).map(|proof| proof.key_id().clone())
+    };
+    for known in [false, true] {
+        HASHED.take();
+        // A connection over a Unix socket has no address.
+        for elsewhere in [None, Some("192.0.2.1"), Some("2001:db9::1"), Some("::1")] {
+            assert_eq!(verify(elsewhere), Err(ApiKeyError::Elsewhere), "{elsewhere:?}");
+            let peer = elsewhere.map(|peer| peer.parse().unwrap());
+            let recalled = roster.recall(&cache, &key, peer, now()).unwrap();
+            assert_eq!(recalled.unwrap_err(), ApiKeyError::Elsewhere, "known: {known}");
+        }
+        assert_eq!(HASHED.take(), [0_u32; 0], "none of them is hashed");
+        for inside in ["10.255.0.1", "2001:db8:1::1"] {
+            assert_eq!(verify(Some(inside)).as_ref(), Ok(key.id()), "{inside}");
+        }
+    }
+    assert!(roster.check_key(key.id(), now()).is_ok());
 }
 
 #[test]

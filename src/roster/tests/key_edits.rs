@@ -83,10 +83,14 @@ fn a_staged_key_that_is_not_committed_changes_nothing() {
 #[test]
 fn the_first_key_creates_the_roster_and_the_client() {
     let (_directory, path) = roster(None);
-    let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
+    let grants = Entitlements {
+        roles: roles(&["b", "a"]),
+        scopes: scopes(&["x:y"]),
+        options: Default::default(),
+    };
     let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now());
     let key = key.and_then(StagedKey::commit).unwrap();
-    let proof = load(&path).verify(&SecretCache::default(), &key, now()).unwrap();
+    let proof = load(&path).verify(&SecretCache::default(), &key, None, now()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     assert_eq!(proof.expires(), Some(later(3600)));
     let text = fs::read_to_string(&path).unwrap();
@@ -116,7 +120,7 @@ fn comments_and_order_are_kept() {
     let place = |part: &str| text.find(part).unwrap();
     assert!(place(first.id().as_str()) < place("[users.alice]"));
     for key in [first, second] {
-        assert!(load(&path).verify(&SecretCache::default(), &key, now()).is_ok());
+        assert!(load(&path).verify(&SecretCache::default(), &key, None, now()).is_ok());
     }
 }
 
@@ -144,7 +148,7 @@ fn every_style_of_roster_can_be_edited() {
             added
                 .iter()
                 .chain([&rotated])
-                .all(|key| found.verify(&SecretCache::default(), key, now()).is_ok()),
+                .all(|key| found.verify(&SecretCache::default(), key, None, now()).is_ok()),
             "{text}"
         );
         for id in [&old, added[0].id(), rotated.id()] {
@@ -153,10 +157,10 @@ fn every_style_of_roster_can_be_edited() {
         let found = load(&path);
         assert_eq!(found.client(&name("a")).unwrap().keys.len(), 0, "{text}");
         assert_eq!(
-            found.verify(&SecretCache::default(), &rotated, now()).unwrap_err(),
+            found.verify(&SecretCache::default(), &rotated, None, now()).unwrap_err(),
             ApiKeyError::UnknownKey
         );
-        assert!(found.verify(&SecretCache::default(), &added[2], now()).is_ok());
+        assert!(found.verify(&SecretCache::default(), &added[2], None, now()).is_ok());
     }
 }
 

@@ -92,7 +92,7 @@ fn all_errors_are_reported_at_once_sorted_by_line() {
         [clients.\"a b\"]\nkeys = {}\n[users.u]\npassword = 'secret'\nhash = 1\n[issuers.i]\nurl = 'ftp://x'\n[issuers.j]\n";
     let expected = [
         "r.toml:1: unknown field `colour`: a roster has `clients`, `users`, `issuers`",
-        "r.toml:3: unknown field `role`: a client has `roles`, `scopes`, `disabled`, `keys`",
+        "r.toml:3: unknown field `role`: a client has `roles`, `scopes`, `disabled`, `from`",
         "r.toml:4: `roles` must be a list of strings",
         "r.toml:5: in `scopes`, \"a b\" is not a scope",
         "r.toml:5: `scopes` must be a list of strings, as in `scopes = [\"a\", \"b\"]`, this is an integer",

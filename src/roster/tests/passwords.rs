@@ -21,7 +21,15 @@ use crate::roster::{
 fn user(text: &str, password: &str, cost: u32) -> User {
     let password = SecretHash::new(&password.into(), cost).unwrap();
     let (roles, scopes) = (roles(&["admin"]), scopes(&["a:b"]));
-    User { name: name(text), roles, scopes, disabled: false, created: None, password }
+    User {
+        name: name(text),
+        roles,
+        scopes,
+        disabled: false,
+        options: Default::default(),
+        created: None,
+        password,
+    }
 }
 
 fn roster(users: Vec<User>) -> Roster {
@@ -29,14 +37,15 @@ fn roster(users: Vec<User>) -> Roster {
 }
 
 fn refused(roster: &Roster, name: &str, password: &str) -> PasswordError {
-    roster.verify_password(&SecretCache::default(), name, &password.into()).unwrap_err()
+    roster.verify_password(&SecretCache::default(), name, &password.into(), None).unwrap_err()
 }
 
 #[test]
 fn the_right_password_authenticates_its_user() {
     let roster = roster(vec![user("alice", "open sesame", COST), user("bob", "x", COST)]);
-    let proof =
-        roster.verify_password(&SecretCache::default(), "alice", &"open sesame".into()).unwrap();
+    let proof = roster
+        .verify_password(&SecretCache::default(), "alice", &"open sesame".into(), None)
+        .unwrap();
     assert_eq!(proof.user(), &name("alice"));
     assert_eq!((proof.roles(), proof.scopes()), (&roles(&["admin"]), &scopes(&["a:b"])));
     assert!(!format!("{roster:?} {proof:?}").contains("$2b$"));
@@ -59,7 +68,9 @@ fn a_part_of_a_password_is_wrong() {
     let longest = "é".repeat(35) + "x";
     let roster = roster(vec![user("alice", &longest, COST)]);
     assert!(
-        roster.verify_password(&SecretCache::default(), "alice", &longest.clone().into()).is_ok()
+        roster
+            .verify_password(&SecretCache::default(), "alice", &longest.clone().into(), None)
+            .is_ok()
     );
     for wrong in [longest.clone() + "y", longest.repeat(2), longest[..70].to_owned()] {
         assert_eq!(refused(&roster, "alice", &wrong), PasswordError::WrongPassword);
@@ -120,11 +131,11 @@ fn every_result_takes_one_bcrypt_of_the_highest_cost() {
     ];
     for (name, password) in attempts {
         HASHED.take();
-        let _answer = roster.verify_password(&SecretCache::default(), name, &password.into());
+        let _answer = roster.verify_password(&SecretCache::default(), name, &password.into(), None);
         assert_eq!(HASHED.take(), [9], "{name:?} {password:?}");
     }
     HASHED.take();
-    let _answer = roster.verify_password(&SecretCache::default(), "cheap", &"wrong".into());
+    let _answer = roster.verify_password(&SecretCache::default(), "cheap", &"wrong".into(), None);
     assert_eq!(HASHED.take(), [COST]);
 }
 

@@ -44,11 +44,16 @@ fn without_alice(text: &str) -> String {
 #[test]
 fn the_first_user_creates_the_roster() {
     let (_directory, path) = roster(None);
-    let grants = Entitlements { roles: roles(&["b", "a"]), scopes: scopes(&["x:y"]) };
+    let grants = Entitlements {
+        roles: roles(&["b", "a"]),
+        scopes: scopes(&["x:y"]),
+        options: Default::default(),
+    };
     edit::add_user(&path, &name("alice"), &grants, &"open sesame".into(), COST, now()).unwrap();
     let found = Roster::load(&path).unwrap().roster;
-    let proof =
-        found.verify_password(&SecretCache::default(), "alice", &"open sesame".into()).unwrap();
+    let proof = found
+        .verify_password(&SecretCache::default(), "alice", &"open sesame".into(), None)
+        .unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("# The roster"), "{text}");
@@ -83,7 +88,7 @@ fn adding_keeps_comments_and_order_and_removal_reverts_it() {
         }
         let found = Roster::load(&path).unwrap().roster;
         assert!(
-            found.verify_password(&SecretCache::default(), "bob", &"x".into()).is_ok(),
+            found.verify_password(&SecretCache::default(), "bob", &"x".into(), None).is_ok(),
             "{changed}"
         );
         edit::remove_user(&path, &name("bob")).unwrap();

@@ -111,7 +111,7 @@ impl SecretVerifier {
                 return Err(self.malformed(error));
             }
         };
-        let verified = match self.authority.authenticate_known_key(&key, Timestamp::now()) {
+        let verified = match self.authority.authenticate_known_key(&key, peer, Timestamp::now()) {
             Some(known) => known,
             None => self.hash_key(&key, peer).await.map_err(|error| error.about(&key))?,
         };
@@ -134,7 +134,7 @@ impl SecretVerifier {
     ) -> Result<Result<Arc<Principal>, ApiKeyError>, SecretError> {
         self.admit(peer, None)?;
         let alone = self.hashed_keys.acquire(key.id().clone()).await;
-        if let Some(known) = self.authority.authenticate_known_key(key, Timestamp::now()) {
+        if let Some(known) = self.authority.authenticate_known_key(key, peer, Timestamp::now()) {
             return Ok(known);
         }
         if let Some(shared) = &self.shared_attempts {
@@ -144,7 +144,7 @@ impl SecretVerifier {
         let (authority, key) = (Arc::clone(&self.authority), key.clone());
         run(permit, move || {
             let _alone = alone;
-            authority.authenticate_key(&key, Timestamp::now())
+            authority.authenticate_key(&key, peer, Timestamp::now())
         })
         .await
     }
@@ -186,7 +186,7 @@ impl SecretVerifier {
         password: SecretString,
         peer: Option<IpAddr>,
     ) -> Result<Principal, SecretError> {
-        let known = || self.authority.authenticate_known_password(name, &password);
+        let known = || self.authority.authenticate_known_password(name, &password, peer);
         let verified = match known() {
             Some(Err(error)) => {
                 self.begin(peer, Some(name))?.fail();
@@ -205,7 +205,7 @@ impl SecretVerifier {
         password: &SecretString,
         peer: Option<IpAddr>,
     ) -> Result<Result<Principal, PasswordError>, SecretError> {
-        let known = || self.authority.authenticate_known_password(name, password);
+        let known = || self.authority.authenticate_known_password(name, password, peer);
         self.admit(peer, Some(name))?;
         let slot = self.hashed_passwords.acquire(attempts::network(peer)).await;
         if let Some(known) = known() {
@@ -229,7 +229,7 @@ impl SecretVerifier {
             (Arc::clone(&self.authority), name.to_owned(), password.clone());
         run(permit, move || {
             let _slot = slot;
-            let verified = authority.authenticate_password(&name, &password);
+            let verified = authority.authenticate_password(&name, &password, peer);
             // Here, because a peer that has hung up in the meantime has tried all the same.
             if verified.is_err() {
                 attempt.fail();

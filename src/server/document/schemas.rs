@@ -121,6 +121,19 @@ pub(crate) fn subject() -> Object {
         .build()
 }
 
+/// Networks and addresses.
+pub(crate) fn networks() -> Array {
+    let network = string("A network in CIDR notation, or an address.")
+        .pattern(Some("^[0-9a-f.:]+(/[0-9]{1,3})?$"))
+        .max_length(Some(43));
+    ArrayBuilder::new()
+        .items(network)
+        .max_items(Some(1000))
+        .description(Some("The networks from which its keys are taken; absent: from everywhere."))
+        .examples([json!(["10.0.0.0/8", "192.0.2.7"])])
+        .build()
+}
+
 /// `exp` (RFC 7662 §2.2).
 pub(crate) fn exp() -> Object {
     numeric_date("When it expires, in seconds since 1970.", 1_800_001_800)

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     authority::authority::Authority,
+    notation::network::format_network,
     oauth::{KeyId, Roles, Scopes, Subject},
     roster::roster_entries::Client,
     server::{context::Context, document::schemas, enforce::authenticated::Authenticated},
@@ -32,6 +33,10 @@ pub(crate) struct ClientEntry {
     /// Whether its keys and tokens are refused.
     #[schema(example = false)]
     disabled: bool,
+    /// The networks from which its keys are taken; absent where they are taken from everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::networks)]
+    from: Option<Vec<String>>,
     /// Its API keys.
     #[schema(max_items = 1000)]
     keys: Vec<KeyEntry>,
@@ -89,6 +94,7 @@ fn entry(client: &Client, authority: &Authority) -> ClientEntry {
         roles: client.roles.clone(),
         scope: client.scopes.clone(),
         disabled: client.disabled,
+        from: client.options.from.as_ref().map(|from| from.iter().map(format_network).collect()),
         keys: keys.collect(),
     }
 }

@@ -54,7 +54,7 @@ impl TestRoster {
 
     /// Whom a key of this roster speaks for.
     pub(super) fn principal(&self, key: &ApiKey) -> Arc<Principal> {
-        self.authority.authenticate_key(key, Timestamp::now()).expect("a fresh key")
+        self.authority.authenticate_key(key, None, Timestamp::now()).expect("a fresh key")
     }
 
     /// A token for this principal, as `/login` issues it at `now`.
