@@ -10,7 +10,7 @@ use crate::{
     files::file_content::FileContent,
     notation::duration::format_duration,
     roster::{expiring_keys::ExpiringKey, roster::Roster, roster_file::RosterFile},
-    server::{limits::LOGGED_AT_ONCE, tls::Tls},
+    server::{tls::Tls, watch::LOGGED_AT_ONCE},
 };
 
 /// `serve` warns of what ends within a week.

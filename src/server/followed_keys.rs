@@ -9,7 +9,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     server::{
         context::Context,
-        watch::{FilesRead, FollowedFiles},
+        watch::{FilesRead, FollowedFiles, log_not_reloaded, log_warnings},
     },
     tokens::{
         key_directory::{EXTENSION, KeyDirectory},
@@ -79,18 +79,9 @@ pub(crate) fn reload(context: &Context, read: &FilesRead) {
             let (kid, keys) = (keyring.kid().to_owned(), keyring.len());
             context.authority.replace_keyring(keyring);
             log::info!(kid:%, keys; "reloaded the signing keys");
-            for warning in warnings.iter() {
-                log::warn!("{warning}");
-            }
+            log_warnings(&warnings);
         }
-        Err(diagnostics) => {
-            for diagnostic in diagnostics.iter() {
-                log::error!("{diagnostic}");
-            }
-            log::error!(
-                "the signing keys were not reloaded: the last good ones stay in use until the directory is corrected"
-            );
-        }
+        Err(diagnostics) => log_not_reloaded("set of signing keys", &diagnostics),
     }
 }
 

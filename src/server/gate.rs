@@ -19,15 +19,14 @@ use crate::{
         context::Context,
         followed_keys,
         forward::followed_policy::{FollowedPolicy, Reloaded},
-        limits::LOGGED_AT_ONCE,
         metrics,
-        prepare::{Prepared, log_warnings, prepare, warn_without_keys},
+        prepare::{Prepared, prepare, warn_without_keys},
         publication::{Publications, Renewal},
         site::{Site, SiteParts},
         site_builder::SiteBuilder,
         tls::Tls,
         upkeep,
-        watch::{FileRead, FilesRead, Watcher},
+        watch::{FileRead, FilesRead, LOGGED_AT_ONCE, Watcher, log_not_reloaded, log_warnings},
     },
 };
 
@@ -229,14 +228,7 @@ fn reload_roster(
             log_warnings(&warnings);
             warn_without_keys(&roster, now);
         }
-        Err(diagnostics) => {
-            for diagnostic in diagnostics.iter() {
-                log::error!("{diagnostic}");
-            }
-            log::error!(
-                "the roster was not reloaded: the last good one stays in use until the file is corrected"
-            );
-        }
+        Err(diagnostics) => log_not_reloaded("roster", &diagnostics),
     }
 }
 
@@ -246,14 +238,7 @@ fn reload_policy(policy: &FollowedPolicy, read: &FileRead) {
             log_changes(changes);
             log_warnings(&warnings);
         }
-        Err(diagnostics) => {
-            for diagnostic in diagnostics.iter() {
-                log::error!("{diagnostic}");
-            }
-            log::error!(
-                "the policy was not reloaded: the last good one stays in use until the file is corrected"
-            );
-        }
+        Err(diagnostics) => log_not_reloaded("policy", &diagnostics),
     }
 }
 

@@ -49,8 +49,6 @@ pub(crate) const DETAIL_CHARACTERS: usize = 1024;
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 60 * 60;
 /// The time, in seconds, that `Retry-After` says while the state that replicas share is out of reach.
 pub(crate) const STATE_RETRY_SECONDS: u64 = 5;
-/// How many warnings or changes are logged one by one.
-pub(crate) const LOGGED_AT_ONCE: usize = 20;
 
 /// The number of workers: as set, or one a core.
 pub(crate) fn workers(set: Option<NonZeroUsize>) -> usize {

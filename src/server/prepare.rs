@@ -26,10 +26,9 @@ use crate::{
         credentials::scheme_issuers::refuse_own,
         followed_keys::{self, OpenedKeys},
         forward::followed_policy,
-        limits::LOGGED_AT_ONCE,
         site::own_document,
         tls::Tls,
-        watch::FollowedFiles,
+        watch::{FollowedFiles, log_warnings},
     },
     store::{
         revocation_table::RevocationTable,
@@ -268,15 +267,5 @@ pub(crate) fn warn_without_keys(roster: &Roster, now: Timestamp) {
     let mut clients = roster.clients().filter(|client| !client.disabled);
     if !clients.any(|client| client.keys.iter().any(is_usable)) {
         log::warn!("the roster holds no usable API key: `hallpass key add CLIENT` makes one");
-    }
-}
-
-/// Logs the first warnings, and how many more there are: a long roster may have the same one for every key.
-pub(crate) fn log_warnings(warnings: &Diagnostics) {
-    for warning in warnings.iter().take(LOGGED_AT_ONCE) {
-        log::warn!("{warning}");
-    }
-    if let Some(more @ 1..) = warnings.iter().len().checked_sub(LOGGED_AT_ONCE) {
-        log::warn!("and {more} more warnings: `hallpass check` shows all");
     }
 }

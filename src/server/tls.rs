@@ -22,7 +22,7 @@ use crate::{
             certificate_expiry::CertificateExpiry,
             pem_files::{LoadedPair, certified_key},
         },
-        watch::{FilesRead, FollowedFiles, LoadStatus},
+        watch::{FilesRead, FollowedFiles, LoadStatus, log_not_reloaded, log_warnings},
     },
 };
 
@@ -104,18 +104,9 @@ impl Tls {
             Ok((loaded, warnings)) => {
                 self.pair.current.store(Arc::new(loaded));
                 log::info!("reloaded the TLS certificate");
-                for warning in warnings.iter() {
-                    log::warn!("{warning}");
-                }
+                log_warnings(&warnings);
             }
-            Err(diagnostics) => {
-                for diagnostic in diagnostics.iter() {
-                    log::error!("{diagnostic}");
-                }
-                log::error!(
-                    "the TLS certificate was not reloaded: the last good one stays in use until the files are corrected"
-                );
-            }
+            Err(diagnostics) => log_not_reloaded("TLS certificate", &diagnostics),
         }
     }
 }

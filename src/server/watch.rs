@@ -16,8 +16,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use log::Level;
 
-use crate::files::{file_content::FileContent, listed_files::listed_files};
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    files::{file_content::FileContent, listed_files::listed_files},
+};
 
 /// Time between two looks at files that do not change.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -36,6 +40,9 @@ const STUCK: Duration = Duration::from_secs(30);
 
 /// How often files are read again that change while they are read at once.
 const READS: usize = 3;
+
+/// How many warnings, faults or changes are logged one by one.
+pub(crate) const LOGGED_AT_ONCE: usize = 20;
 
 /// What a read of a file gave.
 pub(crate) type FileRead = io::Result<FileContent>;
@@ -248,6 +255,29 @@ impl LoadStatus {
     /// When what is in use was read, in seconds since 1970; none where nothing was.
     pub(crate) fn loaded(&self) -> Option<i64> {
         Some(self.loaded.load(Ordering::Relaxed)).filter(|loaded| *loaded > 0)
+    }
+}
+
+/// Logs the first warnings, and how many more there are: a long roster may have the same one for every key.
+pub(crate) fn log_warnings(warnings: &Diagnostics) {
+    log_first(Level::Warn, "warnings", warnings);
+}
+
+/// Logs why files were not taken over that were read again; `what` names what they hold.
+pub(crate) fn log_not_reloaded(what: &str, found: &Diagnostics) {
+    log_first(Level::Error, "errors", found);
+    log::error!(
+        "the {what} was not reloaded: the last good one stays in use until this is corrected"
+    );
+}
+
+fn log_first(level: Level, kind: &str, found: &Diagnostics) {
+    let found: &[Diagnostic] = found.iter().as_slice();
+    for diagnostic in found.iter().take(LOGGED_AT_ONCE) {
+        log::log!(level, "{diagnostic}");
+    }
+    if let Some(more @ 1..) = found.len().checked_sub(LOGGED_AT_ONCE) {
+        log::log!(level, "and {more} more {kind}: `hallpass check` shows all");
     }
 }
 
