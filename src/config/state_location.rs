@@ -24,6 +24,16 @@ pub(super) fn state(text: &str) -> Result<StateLocation, String> {
         Some(_) => Err("is a URL of another kind: write the path of a file, memory, redis://... or rediss://..."
             .to_owned()),
         None if text == "memory" => Ok(StateLocation::Memory),
+        // Paths are shown, and this may hold a password.
+        None if is_like_redis(text) => Err(
+            "is no URL: write redis://... or rediss://..., and a file of such a name with ./ before it".to_owned(),
+        ),
         None => Ok(StateLocation::File(text.into())),
     }
+}
+
+/// Whether a URL of Redis was meant, as in `redis:/:password@host`.
+fn is_like_redis(text: &str) -> bool {
+    let is_redis = |start: &str| start.eq_ignore_ascii_case("redis");
+    text.get(..5).is_some_and(is_redis) && text.contains([':', '@'])
 }

@@ -41,6 +41,10 @@ fn a_malformed_url_is_a_settings_error_that_names_no_password() {
         "valkey://:hunter2@127.0.0.1",
         "http://user:hunter2@127.0.0.1",
         "://hunter2",
+        "redis:/:hunter2@127.0.0.1",
+        "redis:hunter2@127.0.0.1",
+        "Rediss//user:hunter2@127.0.0.1:6379",
+        "redis@hunter2",
     ] {
         let environment = [SECRET_KEY, ("HALLPASS_STATE", url)];
         let serve = folder.run_with(&environment, "serve --bind 127.0.0.1:0").failure();
