@@ -29,6 +29,8 @@ pub(crate) struct RevocationTable {
 struct Table {
     entries: HashMap<String, Entry>,
     added: usize,
+    /// The memory of the entries.
+    bytes: usize,
     /// How long the process had run when it last forgot some.
     uptime: Duration,
 }
@@ -43,9 +45,17 @@ struct Entry {
 
 impl Table {
     fn add(&mut self, Revocation { id, until }: Revocation) {
-        self.entries.insert(id, Entry { until, since: self.uptime });
+        let bytes = entry_bytes(id.len());
+        if self.entries.insert(id, Entry { until, since: self.uptime }).is_none() {
+            self.bytes += bytes;
+        }
         self.added += 1;
     }
+}
+
+/// About the memory that an entry takes whose id has so many bytes.
+pub(super) fn entry_bytes(id: usize) -> usize {
+    id + 2 * size_of::<(String, Entry)>()
 }
 
 impl RevocationTable {
@@ -57,6 +67,11 @@ impl RevocationTable {
     /// How many there are; some of them may not be needed any more.
     pub(crate) fn len(&self) -> usize {
         self.read().entries.len()
+    }
+
+    /// About the memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.read().bytes
     }
 
     /// Adds a revocation.
@@ -95,7 +110,10 @@ impl RevocationTable {
             entry.until <= now && uptime.saturating_sub(entry.since) >= longest
         };
         let over = table.entries.extract_if(is_over);
-        over.map(|(id, entry)| Revocation { id, until: entry.until }).collect()
+        let over: Vec<_> = over.map(|(id, entry)| Revocation { id, until: entry.until }).collect();
+        table.bytes -=
+            over.iter().map(|revocation| entry_bytes(revocation.id.len())).sum::<usize>();
+        over
     }
 
     /// Whether everything that was revoked before the start is here: until then no token can be judged.

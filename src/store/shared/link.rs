@@ -9,7 +9,6 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use jiff::Timestamp;
 
 use crate::store::{
     revocation_table::RevocationTable,
@@ -19,6 +18,9 @@ use crate::store::{
     },
     state_log::Revocation,
 };
+
+/// The most that is read, in bytes of memory; more is not ours.
+pub(super) const LARGEST_SET: usize = 2 * 1024 * 1024 * 1024;
 
 /// The connection, and whether both sides know the same.
 pub(super) struct Link {
@@ -31,6 +33,8 @@ pub(super) struct Link {
     /// Whether a revocation is known here that Redis may lack.
     is_unwritten: AtomicBool,
     unknown: AtomicU64,
+    /// Where reading the key uses goes on.
+    pub(super) key_uses: AtomicU64,
 }
 
 impl Link {
@@ -42,6 +46,7 @@ impl Link {
             fault: Mutex::new(Some(not_reached())),
             is_unwritten: AtomicBool::new(false),
             unknown: AtomicU64::new(0),
+            key_uses: AtomicU64::new(0),
         }
     }
 
@@ -93,10 +98,10 @@ impl Link {
         self.is_unwritten.store(false, Ordering::Release);
     }
 
-    /// Adds what others have revoked, and counts what was not understood.
+    /// Adds what others have revoked, and counts what was not understood. Nothing is over because this clock says so: it
+    /// may be corrected.
     pub(super) fn learn(&self, revocations: Vec<Revocation>, unknown: u64) {
-        let now = Timestamp::now().as_second();
-        self.table.learn(revocations.into_iter().filter(|revocation| revocation.until > now));
+        self.table.learn(revocations);
         self.unknown.fetch_add(unknown, Ordering::Relaxed);
     }
 
@@ -116,9 +121,19 @@ impl Link {
         }
     }
 
+    /// # Errors
+    /// More is known than can be kept in memory.
+    pub(super) fn check_size(&self) -> Result<(), RedisFault> {
+        if self.table.bytes() > LARGEST_SET { Err(too_large()) } else { Ok(()) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<RedisFault>> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+pub(super) fn too_large() -> RedisFault {
+    RedisFault::Unreachable("it holds too many revocations".to_owned())
 }
 
 fn not_reached() -> RedisFault {
@@ -128,5 +143,19 @@ fn not_reached() -> RedisFault {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("url", &self.url.to_string()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_when_revocations_are_read_forgets_none() {
+        let url = RedisUrl::parse("redis://localhost").unwrap();
+        let link = Link::new(url, Arc::default());
+        // Redis still has it, so by the right clock it is not over.
+        link.learn(vec![Revocation { id: "id".to_owned(), until: 10 }], 0);
+        assert!(link.table.contains("id"));
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -27,7 +30,7 @@ use crate::store::shared::redis_url::RedisUrl;
 /// How long an answer may take, and each step of connecting.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(2);
 
-/// How many bytes Redis may send before the next command, so that a hostile one cannot fill the memory.
+/// How many bytes Redis may send without completing an answer, so that a hostile one cannot fill the memory.
 const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// Why Redis does not do what it should.
@@ -72,13 +75,17 @@ fn plain(code: &str) -> String {
     if is_word && code.len() <= 20 { code.to_owned() } else { "an error".to_owned() }
 }
 
-fn silent() -> RedisFault {
+pub(super) fn silent() -> RedisFault {
     RedisFault::Unreachable("it does not answer in time".to_owned())
 }
 
 /// A connection whose commands can be sent from everywhere; it ends with its [`Driver`].
 #[derive(Clone)]
-pub(crate) struct RedisConnection(MultiplexedConnection);
+pub(crate) struct RedisConnection {
+    connection: MultiplexedConnection,
+    /// How many bytes were read since an answer was complete.
+    read: Arc<AtomicUsize>,
+}
 
 /// What reads and writes a connection, until it is dropped.
 #[derive(Debug)]
@@ -142,10 +149,11 @@ impl RedisConnection {
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         // The time is measured around each command.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let stream = Bounded { stream, left: ANSWER_BYTES };
+        let read = Arc::new(AtomicUsize::new(0));
+        let stream = Bounded { stream, read: Arc::clone(&read) };
         let (connection, driver) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
-        Ok((Self(connection), Driver(tokio::spawn(driver))))
+        Ok((Self { connection, read }, Driver(tokio::spawn(driver))))
     }
 
     /// Sends a command, and waits for its answer.
@@ -165,8 +173,11 @@ impl RedisConnection {
         command: &Cmd,
         time: Duration,
     ) -> Result<T, RedisFault> {
-        let mut connection = self.0.clone();
-        Ok(timeout(time, command.query_async(&mut connection)).await.map_err(|_| silent())??)
+        let mut connection = self.connection.clone();
+        let answer = timeout(time, command.query_async(&mut connection)).await;
+        let answer = answer.map_err(|_| silent())?;
+        self.read.store(0, Ordering::Relaxed);
+        Ok(answer?)
     }
 }
 
@@ -205,7 +216,7 @@ fn tls() -> Result<Arc<ClientConfig>, RedisFault> {
 /// A stream that fails once the peer has sent too much for one answer.
 struct Bounded<S> {
     stream: S,
-    left: usize,
+    read: Arc<AtomicUsize>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
@@ -217,9 +228,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let read = buffer.filled().len().saturating_sub(before);
-        match self.left.checked_sub(read) {
-            Some(left) => self.left = left,
-            None => return Poll::Ready(Err(io::Error::other("an answer of Redis is too large"))),
+        let before = self.read.fetch_add(read, Ordering::Relaxed);
+        if before.saturating_add(read) > ANSWER_BYTES {
+            return Poll::Ready(Err(io::Error::other("an answer of Redis is too large")));
         }
         Poll::Ready(Ok(()))
     }
@@ -231,7 +242,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.left = ANSWER_BYTES;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -246,6 +256,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
+
     use super::*;
 
     #[test]
@@ -256,5 +272,37 @@ mod tests {
             assert_eq!(plain(code), told);
         }
         assert_eq!(plain(&"A".repeat(21)), "an error");
+    }
+
+    /// Takes one connection, and sends more and more of one answer. Returns how many bytes it could send.
+    fn flood(listener: &TcpListener, most: usize) -> usize {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        // It begins with the first command.
+        stream.read_exact(&mut [0]).unwrap();
+        stream.write_all(b"$2147483647\r\n").unwrap();
+        let (zeros, mut sent) = (vec![0; 64 * 1024], 0);
+        while sent < most && stream.write_all(&zeros).is_ok() {
+            sent += zeros.len();
+        }
+        sent
+    }
+
+    #[test]
+    fn an_answer_that_never_ends_is_cut_off_however_many_commands_follow() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let url = RedisUrl::parse(&url).unwrap();
+        let flooding = thread::spawn(move || flood(&listener, 64 * ANSWER_BYTES));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (connection, _driver) = RedisConnection::open(&url).await.unwrap();
+            let ping = cmd("PING");
+            let briefly = Duration::from_millis(1);
+            // Each of them waits in vain, until the connection is lost.
+            while connection.ask_within::<()>(&ping, briefly).await == Err(silent()) {}
+        });
+        let sent = flooding.join().unwrap();
+        assert!(sent < 4 * ANSWER_BYTES, "{sent} bytes were taken");
     }
 }

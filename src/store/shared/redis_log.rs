@@ -21,7 +21,7 @@ use crate::store::{
     shared::{
         key_uses,
         link::Link,
-        redis_connection::{RedisConnection, RedisFault},
+        redis_connection::{RedisConnection, RedisFault, silent},
         redis_url::RedisUrl,
         replication, revocation_set,
     },
@@ -31,6 +31,9 @@ use crate::store::{
 
 /// How long a start waits for Redis.
 const START_TIME: Duration = Duration::from_secs(3);
+
+/// How long recording and reading the key uses may take.
+const KEY_USES_TIME: Duration = Duration::from_secs(4);
 
 /// Redis, as the requests of a process use it; a thread of its own keeps both in step until the last clone is dropped.
 #[derive(Clone)]
@@ -66,6 +69,7 @@ impl RedisLog {
             let run = replication::run(&followed, || {
                 let _ = settled.try_send(());
             });
+            let _reported = ReportsEnd(&followed);
             runtime.block_on(select(pin!(run), ended));
         })?;
         if waits {
@@ -95,6 +99,16 @@ impl RedisLog {
     /// How many entries in Redis were not understood, since the start.
     pub(crate) fn unknown(&self) -> u64 {
         self.link.unknown()
+    }
+}
+
+/// However the thread ends, a panic included, Redis is not followed from then on.
+struct ReportsEnd<'l>(&'l Link);
+
+impl Drop for ReportsEnd<'_> {
+    fn drop(&mut self) {
+        let fault = "it is not followed any more, until a restart";
+        self.0.disconnect(RedisFault::Unreachable(fault.to_owned()));
     }
 }
 
@@ -132,8 +146,7 @@ fn run_probe(url: &RedisUrl) -> Result<Probe, RedisFault> {
     let probed = runtime.block_on(async { timeout(START_TIME, probe).await });
     // A look-up of the name that hangs is left alone.
     runtime.shutdown_background();
-    let silent = |_| Err(RedisFault::Unreachable("it does not answer in time".to_owned()));
-    probed.unwrap_or_else(silent)
+    probed.unwrap_or_else(|_| Err(silent()))
 }
 
 impl StateLog for RedisLog {
@@ -157,14 +170,37 @@ impl StateLog for RedisLog {
     }
 
     fn exchange_key_uses(&self, uses: &[KeyUse]) -> Result<Vec<KeyUse>, StateError> {
-        let exchanged = self
-            .link
-            .connection()
-            .and_then(|connection| self.runtime.block_on(key_uses::exchange(&connection, uses)));
+        let exchanged = self.link.connection().and_then(|connection| {
+            let exchange = key_uses::exchange(&connection, uses, &self.link.key_uses);
+            // The whole of it: who asks has other things to do.
+            let exchanged = self.runtime.block_on(async { timeout(KEY_USES_TIME, exchange).await });
+            exchanged.unwrap_or_else(|_| Err(silent()))
+        });
         exchanged.map_err(|fault| self.error(fault))
     }
 
     fn is_shared(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_by_a_panic_is_a_fault() {
+        let url = RedisUrl::parse("redis://localhost").unwrap();
+        let link = Link::new(url, Arc::default());
+        link.recover();
+        assert_eq!(link.fault(), None);
+        thread::scope(|scope| {
+            let ended = scope.spawn(|| {
+                let _reported = ReportsEnd(&link);
+                panic!("as a library could");
+            });
+            assert!(ended.join().is_err());
+        });
+        assert!(link.fault().is_some() && link.connection().is_err());
     }
 }

@@ -18,6 +18,10 @@ use crate::store::shared::{
 /// Between two attempts to connect: the first time, and at most.
 const PAUSE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(3)];
 
+/// After so long, one that refuses writes is left for whatever a new connection leads to: after a failover, the former
+/// primary keeps its connections.
+const REFUSING: Duration = Duration::from_secs(10);
+
 /// How long Redis keeps a reader waiting that has read everything; between two looks for gaps.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -50,7 +54,7 @@ async fn session(link: &Link, connected: impl FnOnce()) -> Result<Infallible, Re
     let mut position = synchronise(link, &commands).await?;
     link.connect(commands.clone());
     connected();
-    let mut checked = Instant::now();
+    let (begun, mut checked) = (Instant::now(), Instant::now());
     loop {
         let count = if checked.elapsed() < INTERVAL {
             None
@@ -58,12 +62,18 @@ async fn session(link: &Link, connected: impl FnOnce()) -> Result<Infallible, Re
             checked = Instant::now();
             Some(revocation_set::count(&commands).await?)
         };
+        // Before anything more is read.
+        let is_another = count.is_some_and(|count| position.is_ahead_of(count));
         let news = revocation_set::follow(&reader, &mut position, INTERVAL).await?;
         link.learn(news.revocations, news.unknown);
-        let has_missed = |count| !news.is_full && !position.reaches(count);
+        link.check_size()?;
+        let has_missed = |count| is_another || !news.is_full && !position.reaches(count);
         if news.has_gap || count.is_some_and(has_missed) || (count.is_some() && link.is_unwritten())
         {
             position = synchronise(link, &commands).await?;
+            if let Some(fault) = link.fault().filter(|_| begun.elapsed() >= REFUSING) {
+                return Err(fault);
+            }
         }
     }
 }

@@ -9,7 +9,11 @@ use jiff::Timestamp;
 use redis::{Value, cmd};
 
 use crate::store::{
-    shared::redis_connection::{ANSWER_TIME, RedisConnection, RedisFault},
+    revocation_table::entry_bytes,
+    shared::{
+        link::{LARGEST_SET, too_large},
+        redis_connection::{ANSWER_TIME, RedisConnection, RedisFault},
+    },
     state_log::Revocation,
 };
 
@@ -24,8 +28,6 @@ const STREAM_LENGTH: usize = 10_000;
 const BATCH: usize = 1000;
 /// How many are written in one.
 const SCRIPT_BATCH: usize = 200;
-/// The most that are read; more are not ours.
-const LARGEST_SET: usize = 10_000_000;
 /// The longest `jti` that is read, in bytes: that of a token for a backend grows with what it was issued for, and no token
 /// is longer.
 const LONGEST_ID: usize = 8 * 1024;
@@ -151,6 +153,12 @@ impl Position {
         }
     }
 
+    /// Whether this count is less than what is known of, so that it is another one: that of a Redis that went back to an
+    /// older state, or began anew by a clock that is behind.
+    pub(super) fn is_ahead_of(&self, count: Option<i64>) -> bool {
+        self.count.zip(count).is_some_and(|(known, count)| known > count)
+    }
+
     /// Whether nothing was counted yet, or the count is lost.
     pub(super) fn has_no_count(&self) -> bool {
         self.count.is_none()
@@ -222,9 +230,9 @@ pub(super) async fn read_all(
         let mut scan = cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(format!("{REVOKED}*")).arg("COUNT").arg(BATCH);
         let (next, keys): (u64, Vec<Vec<u8>>) = connection.ask(&scan).await?;
-        found += keys.len();
+        found += keys.iter().map(|key| entry_bytes(key.len())).sum::<usize>();
         if found > LARGEST_SET {
-            return Err(RedisFault::Unreachable("it holds too many revocations".to_owned()));
+            return Err(too_large());
         }
         if !keys.is_empty() {
             let values: Vec<Option<Vec<u8>>> = connection.ask(cmd("MGET").arg(&keys)).await?;
@@ -355,6 +363,12 @@ mod tests {
             assert!(!position.reaches(count), "{count:?}");
         }
         assert!(at("0-0", None).reaches(None) && !at("0-0", None).reaches(Some(1)));
+        for (count, is_ahead) in
+            [(Some(6), true), (Some(7), false), (Some(8), false), (None, false)]
+        {
+            assert_eq!(position.is_ahead_of(count), is_ahead, "{count:?}");
+        }
+        assert!(!at("0-0", None).is_ahead_of(Some(1)));
     }
 
     #[test]
