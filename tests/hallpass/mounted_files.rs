@@ -66,7 +66,7 @@ fn a_roster_that_is_replaced_where_it_is_mounted_from_degrades_readiness() {
     server.log_until("followed", |log| log.contains("reloaded the roster"));
     replace(&roster, &text);
     eventually("degraded", || (ready(&server) == "degraded").then_some(()));
-    let log = server.log();
+    let log = server.log_until("told", |log| log.contains("the roster was not reloaded"));
     assert!(log.contains("it was replaced or removed where it is mounted from"), "{log}");
     assert_eq!(log.matches(ADVICE).count(), 3, "{log}");
 }
