@@ -14,6 +14,7 @@ use std::{
 
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use rustix::io::Errno;
 
 use crate::{
     cli::logging::{
@@ -100,6 +101,9 @@ impl Log for Loggers {
     }
 
     fn log(&self, record: &Record<'_>) {
+        if tells_that_listener_is_closed(record) {
+            return;
+        }
         match may_be_deferred(record) {
             true => self.deferred.log(record),
             false => self.immediate.log(record),
@@ -115,6 +119,15 @@ impl Log for Loggers {
 /// requests. No request may wait for them, or a log that is not read would stop the service.
 fn may_be_deferred(record: &Record<'_>) -> bool {
     record.key_values().get(DEFERRED.into()).is_some() || record.target().starts_with("actix")
+}
+
+/// Whether actix-web's accepting thread says that the listener does not listen: `serve` itself closes it when it stops.
+fn tells_that_listener_is_closed(record: &Record<'_>) -> bool {
+    record.target() == "actix_server::accept"
+        && record
+            .args()
+            .to_string()
+            .ends_with(&format!("(os error {})", Errno::INVAL.raw_os_error()))
 }
 
 /// Where env_logger writes a whole line at a time.

@@ -27,8 +27,6 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const STUCK_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long connections may take to end once the service is stopping.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the accepting thread may take to pause.
-pub(crate) const PAUSE_TIME: Duration = Duration::from_millis(50);
 /// The longest URL of a request, from its path on, in bytes: as long as any token.
 pub(crate) const URL_BYTES: usize = 8 * 1024;
 /// The largest body that an operation of hallpass takes.

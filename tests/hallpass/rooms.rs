@@ -111,6 +111,7 @@ const CRATES: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("cli", "actix_web::rt"),
     ("cli", "rustix::fs"),
+    ("cli", "rustix::io"),
     ("cli", "rustix::time"),
     ("cli", "socket2::SockRef"),
     ("files", "rustix::fs"),

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{HttpServer, dev::ServerHandle, rt::time};
+use actix_web::{HttpServer, dev::ServerHandle};
 use socket2::SockRef;
 
 use crate::{
@@ -94,23 +94,23 @@ pub(crate) async fn run(
     Ok(server.await?)
 }
 
-/// Refuses new connections at once, unless the listener is another process' too. A connection that the kernel has not
-/// handed over yet is reset, as with nginx.
+/// Refuses new connections at once, unless the listener is another process' too. A connection that is in the kernel's
+/// queue at that moment is reset, as with nginx.
 async fn stop(
     context: &Context,
     handle: &ServerHandle,
     to_close: Option<&TcpListener>,
     connections: &Connections,
 ) {
-    context.stop();
-    // actix-web keeps accepting until it is paused, and keeps the socket open until the workers have stopped. Its answer
-    // comes before its accepting thread has paused, which would log an error for a socket that is closed.
-    handle.pause().await;
-    time::sleep(limits::PAUSE_TIME).await;
+    // Before accepting is paused, so that the queue is as good as empty. The accepting thread then reports that it cannot
+    // accept, which the log leaves out. actix-web would keep the socket open until the workers have stopped.
     let closed = to_close.map(|listener| SockRef::from(listener).shutdown(Shutdown::Both));
     if let Some(Err(error)) = closed {
         log::warn!("the listener cannot be closed before the workers stop: {error}");
     }
+    handle.pause().await;
+    // Only now: whoever is told `Connection: close` connects again at once.
+    context.stop();
     // A stopping worker does not answer what it has not begun, so everything must have begun.
     connections.settle().await;
     handle.stop(true).await;
