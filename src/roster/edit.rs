@@ -265,6 +265,16 @@ fn expires_before(client: &Client, id: &str, end: Timestamp) -> bool {
     key.and_then(|key| key.expires).is_some_and(|expires| expires <= end)
 }
 
+/// An empty path is the working directory.
+fn folder_is_missing(folder: &Path) -> bool {
+    folder.components().next().is_some() && !folder.exists()
+}
+
 fn io_error(path: &Path) -> impl Fn(io::Error) -> EditError {
-    |error| EditError::Io { path: path.to_owned(), error }
+    |error| match path.parent() {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound && folder_is_missing(folder) => {
+            EditError::NoFolder { path: path.to_owned(), folder: folder.to_owned() }
+        }
+        _ => EditError::Io { path: path.to_owned(), error },
+    }
 }

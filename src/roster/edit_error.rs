@@ -19,6 +19,8 @@ pub(crate) enum EditError {
         /// Not a `source`, because the message contains it.
         error: io::Error,
     },
+    #[error("there is no folder for the roster {}: `mkdir -p -m 700 {}` makes one", path.display(), folder.display())]
+    NoFolder { path: PathBuf, folder: PathBuf },
     #[error("{} exists already and was left as it is", .0.display())]
     Exists(PathBuf),
     #[error("there is no roster {}: `hallpass key add CLIENT` makes one", .0.display())]

@@ -66,6 +66,6 @@ pub(crate) enum StateErrorKind {
     )]
     Unusable(String),
     /// Redis does not do what it should.
-    #[error("is not in step with this process, so that revocations cannot be shared: {0}")]
+    #[error("cannot share revocations now: {0}")]
     OutOfStep(RedisFault),
 }

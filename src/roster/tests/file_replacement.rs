@@ -50,11 +50,12 @@ fn leftovers_of_a_crash_do_not_matter_and_are_removed_by_the_next_edit() {
 }
 
 #[test]
-fn an_unwritable_file_is_reported() {
+fn a_missing_folder_and_an_unwritable_file_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let error = add(&directory.path().join("no/roster.toml"), "a").unwrap_err();
-    assert!(matches!(&error, EditError::Io { .. }) && error.to_string().contains("no/roster.toml"));
-    assert!(add(directory.path(), "a").is_err());
+    assert!(matches!(&error, EditError::NoFolder { .. }), "{error}");
+    assert!(error.to_string().contains("no/roster.toml: `mkdir -p -m 700 "), "{error}");
+    assert!(matches!(add(directory.path(), "a").unwrap_err(), EditError::Io { .. }));
     assert!(Roster::load(directory.path()).unwrap_err().to_string().contains("cannot be read"));
 }
 
