@@ -19,7 +19,7 @@ pub(crate) enum EditError {
         /// Not a `source`, because the message contains it.
         error: io::Error,
     },
-    #[error("there is no folder for the roster {}: `mkdir -p -m 700 {}` makes one", path.display(), folder.display())]
+    #[error("there is no directory for the roster {}: `mkdir -p -m 700 {}` makes one", path.display(), folder.display())]
     NoFolder { path: PathBuf, folder: PathBuf },
     #[error("{} exists already and was left as it is", .0.display())]
     Exists(PathBuf),

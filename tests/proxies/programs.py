@@ -2,24 +2,18 @@
 
 import os
 import pathlib
-import random
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 
 import ingress
+from processes import HALLPASS, PATIENCE, REPOSITORY, Program, free_port, until
 from wire import send
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-HALLPASS = REPOSITORY / "target" / "debug" / "hallpass"
 RECIPES = REPOSITORY / "docs" / "forward-auth"
 EXAMPLE = pathlib.Path(__file__).with_name("openapi.yaml")
 BIN = pathlib.Path(sys.executable).parent
-PATIENCE = 30
 # The ports of the recipes.
 LISTENER, JUDGE, SERVICE = "8000", "8080", "3000"
 
@@ -32,66 +26,6 @@ PROXIES = {
     "envoy": (["envoy.yaml"], [BIN / "envoy", "-c", "envoy.yaml", "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning"]),
     "haproxy": (["haproxy.cfg", "haproxy.lua"], ["haproxy", "-db", "-f", "haproxy.cfg"]),
 }
-
-
-def free_port():
-    """Below the ports that the system gives to connections: one of those may be taken before the program listens."""
-    while True:
-        port = random.randrange(10000, 32768)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
-def until(what, condition, seconds=PATIENCE):
-    """Waits until the condition holds, and returns what it gives."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if result := condition():
-            return result
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
-
-
-def is_listening(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
-class Program:
-    """A process that is ended with its last user."""
-
-    def __init__(self, command, folder, environment):
-        self.log = folder / "log"
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-
-    def assert_running(self):
-        assert self.process.poll() is None, f"it ended: {self.log.read_text()[-3000:]}"
-
-    def wait_for(self, port):
-        def ready():
-            self.assert_running()
-            return is_listening(port)
-
-        until(f"port {port}", ready)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(PATIENCE)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
 
 class Hallpass(Program):
@@ -118,11 +52,11 @@ class Hallpass(Program):
         } | settings
         self.keys = {name: self.run("key", "add", name, "--cost", "4", *more) for name, more in self.CLIENTS.items()}
         self.port = 0
-        self.start()
+        self.launch()
 
-    def start(self):
+    def launch(self):
         """Starts it, also again after `kill`, with the same port."""
-        super().__init__([HALLPASS, "serve", "--bind", f"127.0.0.1:{self.port}"], self.folder, self.environment)
+        self.start([HALLPASS, "serve", "--bind", f"127.0.0.1:{self.port}"], self.folder, self.environment)
         listening = f"listening on http://127.0.0.1:{self.port or ''}"
 
         def address():
@@ -149,14 +83,14 @@ class Proxy(Program):
         self.name = name
         for attempt in range(3):
             try:
-                return self.start(folder, hallpass_port, backend_port, change)
+                return self.launch(folder, hallpass_port, backend_port, change)
             except AssertionError as error:
                 # Something else may have taken the port in between.
                 self.stop()
                 failure = f"{error}\n{self.log.read_text()[-3000:]}"
         raise AssertionError(failure)
 
-    def start(self, folder, hallpass_port, backend_port, change):
+    def launch(self, folder, hallpass_port, backend_port, change):
         self.port = free_port()
         files, command = PROXIES[self.name]
         ports = {LISTENER: self.port, JUDGE: hallpass_port, SERVICE: backend_port}
@@ -170,7 +104,7 @@ class Proxy(Program):
             (folder / file).write_text(re.sub(r"\b(8000|8080|3000)\b", lambda port: str(ports[port[0]]), recipe))
         if change:
             raise ValueError(f"no recipe of {self.name} has {change}")
-        super().__init__(command, folder, {"PATH": os.environ["PATH"], "HOME": str(folder)})
+        self.start(command, folder, {"PATH": os.environ["PATH"], "HOME": str(folder)})
         self.wait_for(self.port)
 
         def passes():

@@ -4,7 +4,8 @@ import base64
 import json
 
 import pytest
-from programs import Hallpass, Proxy, until
+from processes import until
+from programs import Hallpass, Proxy
 from wire import send
 
 

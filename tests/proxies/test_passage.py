@@ -6,7 +6,8 @@ import signal
 
 import pytest
 from conftest import fresh_token
-from programs import Hallpass, Proxy, until
+from processes import until
+from programs import Hallpass, Proxy
 from wire import Reader, connect, exchange, head, send
 
 LARGE = 3 * 1024 * 1024
@@ -212,7 +213,7 @@ def test_without_hallpass_everything_is_refused_until_it_is_back(own, proxy, bac
     for path in ["/items", "/public"]:
         assert send(program.port, "GET", path, [key]).status == GONE[proxy.name]
         assert not backend.take()
-    server.start()
+    server.launch()
     until("it is asked again", lambda: send(program.port, "GET", "/items", [key]).status == 200)
 
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 import yaml
-from programs import EXAMPLE, Hallpass, Proxy, until
+from processes import until
+from programs import EXAMPLE, Hallpass, Proxy
 from test_access import COLUMNS, ROWS, credentials
 from wire import send
 

@@ -6,7 +6,8 @@ import re
 import subprocess
 
 import pytest
-from programs import BIN, HALLPASS, PATIENCE, RECIPES, REPOSITORY, Hallpass, Program, Proxy, free_port
+from processes import HALLPASS, PATIENCE, REPOSITORY, Program, free_port
+from programs import BIN, RECIPES, Hallpass, Proxy
 from wire import send
 
 PAGE = (REPOSITORY / "docs" / "forward-auth.md").read_text()

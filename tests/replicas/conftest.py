@@ -4,7 +4,8 @@ import types
 
 import pytest
 from obstacle import Obstacle
-from programs import REPOSITORY, HAProxy, Redis, Replica, run
+from processes import REPOSITORY
+from programs import HAProxy, Redis, Replica, environment, run
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def stage(tmp_path):
     stage = types.SimpleNamespace(folder=tmp_path, roster=roster, key=made.stdout.strip(), keep=keep)
     stage.redis = lambda *options, name="redis", **more: keep(Redis(tmp_path / name, *options, **more))
     stage.obstacle = lambda target: keep(Obstacle(target))
-    stage.replica = lambda name, state, **settings: keep(Replica(name, tmp_path, roster, state, **settings))
+    stage.replica = lambda name, state, **settings: keep(Replica(name, tmp_path, environment(roster, state) | settings))
     stage.haproxy = lambda *replicas: keep(HAProxy(tmp_path / "haproxy", replicas))
     stage.run = lambda state, *arguments, **more: run(tmp_path, roster, state, *arguments, **more)
     stage.manual = REPOSITORY / "docs"

@@ -1,97 +1,29 @@
-"""Starts Redis, replicas of hallpass, and HAProxy in front of them."""
+"""Starts Redis, replicas of hallpass, and HAProxy with the file of docs/replicas in front of them."""
 
 import os
-import pathlib
-import random
 import re
-import signal
 import socket
 import subprocess
 import time
 
 import httpx
+from processes import HALLPASS, PATIENCE, REPOSITORY, Program, free_port, until
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-HALLPASS = REPOSITORY / "target" / "debug" / "hallpass"
-PATIENCE = 30
-
-
-# Below those that the system gives to connections, which would take one between two starts of a program.
-PORTS = iter(random.sample(range(20_000, 32_000), 5_000))
-
-
-def free_port():
-    """A port that nothing listens on, and that is given once."""
-    for port in PORTS:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
-
-
-def until(what, condition, seconds=PATIENCE):
-    """Waits until the condition holds, and returns what it gives."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if result := condition():
-            return result
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
-
-
-def is_listening(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
-class Program:
-    """A process that is ended with its test."""
-
-    def start(self, command, folder, environment=None):
-        folder.mkdir(exist_ok=True)
-        self.log = folder / "log"
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-
-    def wait_for(self, port):
-        def ready():
-            assert self.process.poll() is None, f"it ended: {self.log.read_text()[-3000:]}"
-            return is_listening(port)
-
-        until(f"port {port}", ready)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(PATIENCE)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.signal(signal.SIGCONT)
-            self.signal(signal.SIGTERM)
-            try:
-                self.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.kill()
+FILES = REPOSITORY / "docs" / "replicas"
 
 
 class Redis(Program):
-    """A Redis without persistence, unless its options say otherwise."""
+    """A Redis without persistence, unless its options or its file say otherwise."""
 
-    def __init__(self, folder, *options, tls=False):
-        self.folder, self.options, self.tls, self.port = folder, options, tls, free_port()
+    def __init__(self, folder, *options, tls=False, file=None, port=None):
+        self.folder, self.options, self.tls, self.port = folder, options, tls, port or free_port()
+        self.file = [file] if file else []
         self.launch()
 
     def launch(self):
         port = ["--port", "0", "--tls-port", str(self.port)] if self.tls else ["--port", str(self.port)]
-        self.start(["redis-server", *port, "--bind", "127.0.0.1", "--save", "", *self.options], self.folder, {"PATH": os.environ["PATH"]})
+        command = ["redis-server", *self.file, *port, "--bind", "127.0.0.1", "--save", "", *self.options]
+        self.start(command, self.folder, {"PATH": os.environ["PATH"]})
         self.wait_for(self.port)
 
     @property
@@ -130,12 +62,12 @@ def read(stream):
 
 
 class Replica(Program):
-    """One hallpass of several with the same roster and secret."""
+    """One hallpass of several with the same roster and keys."""
 
-    def __init__(self, name, folder, roster, state, **settings):
+    def __init__(self, name, folder, environment):
         self.name, self.port, self.metrics_port = name, free_port(), free_port()
         self.folder = folder / name
-        self.environment = environment(roster, state) | {"HALLPASS_METRICS_BIND": f"127.0.0.1:{self.metrics_port}"} | settings
+        self.environment = {"HALLPASS_METRICS_BIND": f"127.0.0.1:{self.metrics_port}"} | environment
         # A new connection for each request: a replica is killed in between.
         limits = httpx.Limits(max_keepalive_connections=0)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE, limits=limits)
@@ -146,8 +78,12 @@ class Replica(Program):
         # The last thing that is opened.
         self.wait_for(self.metrics_port)
 
-    def stop(self):
+    def terminate(self):
+        """Ends it by SIGTERM; it can be launched again."""
         super().stop()
+
+    def stop(self):
+        self.terminate()
         self.client.close()
 
     def restart(self):
@@ -205,28 +141,14 @@ def run(folder, roster, state, *arguments, stdin=None, **settings):
     return subprocess.run([HALLPASS, *arguments], cwd=folder, env=settings, input=stdin, capture_output=True, text=True, timeout=PATIENCE)
 
 
-HAPROXY = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-frontend callers
-  bind 127.0.0.1:{port}
-  default_backend replicas
-backend replicas
-  balance roundrobin
-{servers}
-"""
-
-
 class HAProxy(Program):
-    """Spreads the requests over the replicas."""
+    """Spreads the requests over three replicas, as docs/replicas says; only ports are replaced."""
 
     def __init__(self, folder, replicas):
         self.port = free_port()
-        servers = "\n".join(f"  server {replica.name} 127.0.0.1:{replica.port}" for replica in replicas)
+        ports = {"8000": self.port} | {str(8081 + place): replica.port for place, replica in enumerate(replicas)}
         folder.mkdir()
-        (folder / "haproxy.cfg").write_text(HAPROXY.format(port=self.port, servers=servers))
+        recipe = (FILES / "haproxy.cfg").read_text()
+        (folder / "haproxy.cfg").write_text(re.sub(r"\b(8000|808[123])\b", lambda port: str(ports[port[0]]), recipe))
         self.start(["haproxy", "-db", "-f", "haproxy.cfg"], folder)
         self.wait_for(self.port)

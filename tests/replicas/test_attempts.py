@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timezone
 
 import pytest
-from programs import until
+from processes import until
 
 LIMIT = 6
 PASSWORD = "correct horse battery staple"

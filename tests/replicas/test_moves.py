@@ -3,7 +3,7 @@
 import signal
 import time
 
-from programs import until
+from processes import until
 
 READY, REFILLED = 15, 5
 

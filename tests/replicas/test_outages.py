@@ -5,7 +5,8 @@ import signal
 import time
 
 import pytest
-from programs import bearer, until
+from processes import until
+from programs import bearer
 
 DEGRADED, READY, REFILLED, GAP, REQUEST = 10, 15, 5, 5, 5
 

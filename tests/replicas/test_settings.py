@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from programs import PATIENCE, free_port, is_listening, until
+from processes import PATIENCE, free_port, is_listening, until
 
 SECRET = "hunter2"
 

@@ -6,7 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-from programs import PATIENCE, bearer, until
+from processes import PATIENCE, until
+from programs import bearer
 
 REVOCATIONS = 2000
 PER_CLIENT = 250

@@ -142,7 +142,7 @@ fn edits_of_a_broken_roster_are_refused_and_change_nothing() {
 fn a_file_system_error_is_printed_once() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("folder")).unwrap();
-    for (roster, error) in [("folder", "directory"), ("no/such/roster.toml", "os error")] {
+    for (roster, error) in [("folder", "directory"), ("no/such/roster.toml", "mkdir")] {
         let outcome = folder.run(&format!("key add fresh --roster {roster}")).failure();
         assert_eq!(outcome.err.matches(error).count(), 1, "{}", outcome.err);
         assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
