@@ -42,6 +42,7 @@
 //! | [`Site`] | operations and the document that is enforced for them; makes the actix-web `App` |
 //! | [`scope`] | a scope that states the `security` of its operations once |
 //! | [`Principal`], [`Authenticated`] | arguments of handlers: who the request speaks for, and by which scheme |
+//! | [`Accounts`], [`Account`] | people whom the application knows, and tokens for them |
 //! | [`Role`], [`Scope`], [`Subject`] | what describes a principal; more in [`oauth`] |
 //! | [`Diagnostics`] | everything that has to be fixed in settings, files or the document |
 //! | [`testing`] | for tests: a gate without settings, credentials for any client, every operation against every caller |
@@ -81,15 +82,20 @@ pub(crate) mod cli;
 pub mod fuzzing;
 
 #[doc(inline)]
+pub use authority::account::{Account, AccountError, AccountStatus};
+#[doc(inline)]
 pub use diagnostics::Diagnostics;
 #[doc(inline)]
-pub use oauth::{Role, Scope, Subject};
+pub use oauth::{AccountId, Role, Scope, Subject};
 #[doc(inline)]
 pub use principal::Principal;
 #[doc(inline)]
 pub use server::{
+    credentials::lookups::{Accounts, BoxError},
     enforce::authenticated::Authenticated,
     gate::Gate,
+    http::refusal::Refusal,
+    routes::access_token::TokenResponse,
     secured_scope::{SecuredScope, scope},
     site::Site,
     site_builder::SiteBuilder,

@@ -14,6 +14,7 @@ use crate::{
         recent_tokens::RecentTokens,
         roster_status::{BrokenRoster, RosterStatus},
         token_cache::{CachedToken, TokenCache},
+        token_holder::TokenHolder,
     },
     diagnostics::Diagnostics,
     oauth::KeyId,
@@ -31,7 +32,7 @@ use crate::{
     },
     tokens::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},
-        claims::VerifiedToken,
+        claims::{OwnToken, VerifiedToken},
         external::external_issuers::ExternalIssuers,
         keyring::Keyring,
         token_error::TokenError,
@@ -157,7 +158,8 @@ impl Authority {
         Some(verified.map(Principal::from))
     }
 
-    /// Authenticates an access token: first the token itself, then that its subject may still have one.
+    /// Authenticates an access token of a client or user: first the token itself, then that its subject may still have
+    /// one.
     ///
     /// # Errors
     /// Why it is refused.
@@ -166,7 +168,22 @@ impl Authority {
         token: &str,
         now: Timestamp,
     ) -> Result<Arc<Principal>, TokenError> {
-        Ok(Arc::clone(&self.verify_token(token, now)?.principal))
+        match self.token_holder(token, now)? {
+            TokenHolder::Known(principal) => Ok(principal),
+            TokenHolder::Account(_) => Err(TokenError::Account),
+        }
+    }
+
+    /// The same for every access token of ours; for some the application must be asked what the subject may do now.
+    ///
+    /// # Errors
+    /// Why it is refused, whatever the application says.
+    pub(crate) fn token_holder(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<TokenHolder, TokenError> {
+        Ok(self.verify_token(token, now)?.holder.clone())
     }
 
     /// Verifies a token, or finds it among those that the same keys verified before; whatever else may have changed since
@@ -190,10 +207,12 @@ impl Authority {
         if cached.token.ids().any(|id| self.is_revoked(id)) {
             return Err(TokenError::Revoked);
         }
-        if !Self::is_still_granted(&roster, &cached.token, now) {
-            return Err(TokenError::Withdrawn);
+        match &cached.token {
+            OwnToken::Subject(token) if !Self::is_still_granted(&roster, token, now) => {
+                Err(TokenError::Withdrawn)
+            }
+            OwnToken::Subject(_) | OwnToken::Account(_) => Ok(cached),
         }
-        Ok(cached)
     }
 
     /// Whether the token of this `jti` itself was revoked.
@@ -214,14 +233,6 @@ impl Authority {
         }
     }
 
-    /// The claims of a token of ours that would be accepted now, with the roles and scopes that the roster leaves it;
-    /// none for every other token (RFC 7662).
-    pub(crate) fn introspect(&self, token: &str, now: Timestamp) -> Option<VerifiedToken> {
-        let cached = self.verify_token(token, now).ok()?;
-        let (roles, scopes) = (cached.principal.roles(), cached.principal.scopes());
-        Some(cached.token.clone().limited_to(roles, scopes))
-    }
-
     /// Revokes a token that was issued to `client` (RFC 7009). One that is invalid or expired is no error. Returns the
     /// `jti` of the token that was revoked. It waits for the disk or the network, so call it where blocking is fine.
     ///
@@ -235,6 +246,7 @@ impl Authority {
     ) -> Result<Option<String>, RevokeError> {
         // Also one that is revoked already: it may not have reached the disk.
         let Ok(token) = self.tokens.verify(token.expose_secret(), now) else { return Ok(None) };
+        let OwnToken::Subject(token) = token else { return Err(RevokeError::NotYours) };
         if client.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
             return Err(RevokeError::NotYours);
         }
@@ -410,12 +422,12 @@ impl Authority {
 
 /// A token with everything that a principal has, for as long as its proof lives and for `lifetime` at most; `names` are
 /// its subject and client.
-pub(super) fn spec<N>(
+pub(super) fn spec<N, C>(
     to: &Principal,
-    names: (N, N),
+    names: (N, C),
     lifetime: Duration,
     now: Timestamp,
-) -> TokenSpec<N> {
+) -> TokenSpec<N, C> {
     let (subject, client_id) = names;
     let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
     TokenSpec {

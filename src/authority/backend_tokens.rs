@@ -11,6 +11,7 @@ use crate::{
         cache_usage::CacheUsage,
         issue_request::IssueError,
     },
+    oauth::account_id::AccountSubject,
     principal::Principal,
     tokens::access_tokens::IssuedToken,
 };
@@ -46,13 +47,17 @@ impl Authority {
     ) -> Result<Arc<IssuedToken>, IssueError> {
         let (roster, keyring) = (self.roster.load(), self.tokens.keyring.load());
         let lifetime = self.tokens.lifetime.min(LIFETIME);
-        let issued = match (of.ours(), of.qualified()) {
-            (Some((subject, client_id)), _) => {
+        let issued = match (of.ours(), of.qualified(), of.account()) {
+            (Some((subject, client_id)), _, _) => {
                 let names = (subject.clone(), client_id.clone());
                 self.tokens.issue(spec(of, names, lifetime, now), now)
             }
-            (None, Some(names)) => self.tokens.issue(spec(of, names, lifetime, now), now),
-            (None, None) => return Err(IssueError::Foreign),
+            (None, Some(names), _) => self.tokens.issue(spec(of, names, lifetime, now), now),
+            (None, None, Some(account)) => {
+                let names = (AccountSubject::new(account.clone()), self.tokens.issuer.clone());
+                self.tokens.issue(spec(of, names, lifetime, now), now)
+            }
+            (None, None, None) => return Err(IssueError::Foreign),
         };
         let token = Arc::new(issued?);
         let time = REMEMBERED.min(lifetime / 2);

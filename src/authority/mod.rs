@@ -2,6 +2,8 @@
 //!
 //! Must not know OpenAPI: `policy` decides what an operation demands.
 
+pub(crate) mod account;
+pub(crate) mod account_tokens;
 #[expect(clippy::module_inception, reason = "the room is named after its type")]
 pub(crate) mod authority;
 pub(crate) mod backend_tokens;
@@ -14,3 +16,4 @@ pub(crate) mod roster_status;
 #[cfg(test)]
 mod tests;
 mod token_cache;
+pub(crate) mod token_holder;

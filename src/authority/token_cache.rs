@@ -12,11 +12,14 @@ use quick_cache::{Equivalent, Weighter, sync::Cache};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    authority::cache_usage::CacheUsage,
+    authority::{cache_usage::CacheUsage, token_holder::TokenHolder},
     oauth::{Roles, Scopes},
     principal::Principal,
     roster::roster::Roster,
-    tokens::{claims::VerifiedToken, keyring::Keyring},
+    tokens::{
+        claims::{OwnToken, VerifiedToken},
+        keyring::Keyring,
+    },
 };
 
 /// The most memory that is spent on it: some 30,000 tokens. What is forgotten is verified again.
@@ -26,9 +29,9 @@ const BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct CachedToken {
     /// What the token says.
-    pub(super) token: VerifiedToken,
-    /// What of it the roster allows.
-    pub(super) principal: Arc<Principal>,
+    pub(super) token: OwnToken,
+    /// Whom it speaks for, with what of it the roster allows.
+    pub(super) holder: TokenHolder,
     /// Which roster. As long as it is remembered, no other one can have its address.
     roster: Weak<Roster>,
     /// Which keys verified it.
@@ -36,21 +39,12 @@ pub(super) struct CachedToken {
 }
 
 impl CachedToken {
-    fn new(token: VerifiedToken, roster: &Arc<Roster>, keyring: &Arc<Keyring>) -> Self {
-        let allowed = match token.key_id() {
-            Some(id) => roster.key(id).map(|(client, _)| (&client.roles, &client.scopes)),
-            None => roster.user(token.subject()).map(|user| (&user.roles, &user.scopes)),
+    fn new(token: OwnToken, roster: &Arc<Roster>, keyring: &Arc<Keyring>) -> Self {
+        let holder = match &token {
+            OwnToken::Subject(token) => TokenHolder::Known(Arc::new(limited(token, roster))),
+            OwnToken::Account(token) => TokenHolder::Account(Arc::clone(token)),
         };
-        let limited = match allowed {
-            Some((roles, scopes)) => token.clone().limited_to(roles, scopes),
-            None => token.clone().limited_to(&Roles::new(), &Scopes::default()),
-        };
-        Self {
-            principal: Arc::new(limited.into()),
-            roster: Arc::downgrade(roster),
-            keyring: Arc::downgrade(keyring),
-            token,
-        }
+        Self { holder, roster: Arc::downgrade(roster), keyring: Arc::downgrade(keyring), token }
     }
 
     /// Whether it was this roster that limited the principal.
@@ -62,6 +56,19 @@ impl CachedToken {
     pub(super) fn is_verified_by(&self, keyring: &Arc<Keyring>) -> bool {
         ptr::eq(self.keyring.as_ptr(), Arc::as_ptr(keyring))
     }
+}
+
+/// The principal of a token, with what of it this roster allows.
+fn limited(token: &VerifiedToken, roster: &Roster) -> Principal {
+    let allowed = match token.key_id() {
+        Some(id) => roster.key(id).map(|(client, _)| (&client.roles, &client.scopes)),
+        None => roster.user(token.subject()).map(|user| (&user.roles, &user.scopes)),
+    };
+    match allowed {
+        Some((roles, scopes)) => token.clone().limited_to(roles, scopes),
+        None => token.clone().limited_to(&Roles::new(), &Scopes::default()),
+    }
+    .into()
 }
 
 /// That a key signed these very bytes stays true as long as the key ring is the same, and so does what they say.
@@ -88,7 +95,7 @@ impl TokenCache {
     pub(super) fn add(
         &self,
         text: &str,
-        token: VerifiedToken,
+        token: OwnToken,
         roster: &Arc<Roster>,
         keyring: &Arc<Keyring>,
     ) -> Arc<CachedToken> {
@@ -174,7 +181,8 @@ impl Weighter<Text, Arc<CachedToken>> for Size {
         const WORD: usize = 64;
         const REST: usize = 256;
         let words = proven.token.roles().len() + proven.token.scopes().iter().count();
-        let fixed = size_of::<CachedToken>() + size_of::<Principal>() + REST;
+        let fixed =
+            size_of::<CachedToken>() + size_of::<VerifiedToken>() + size_of::<Principal>() + REST;
         (3 * text.whole.expose_secret().len() + WORD * words + fixed) as u64
     }
 }

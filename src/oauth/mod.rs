@@ -2,6 +2,7 @@
 //!
 //! Must not know any other part of hallpass.
 
+pub(crate) mod account_id;
 pub(crate) mod checked_string;
 pub(crate) mod error_code;
 pub(crate) mod external_name;
@@ -14,6 +15,7 @@ pub(crate) mod scope;
 pub(crate) mod subject;
 
 // For users of the crate; hallpass itself names the module that defines an item.
+pub use account_id::AccountId;
 pub use checked_string::SyntaxError;
 pub use error_code::ErrorCode;
 pub use external_name::ExternalName;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::*;
 
 use crate::{
-    oauth::{ExternalName, KeyId, Role, Scope, Subject},
+    oauth::{AccountId, ExternalName, KeyId, Role, Scope, Subject, account_id::AccountSubject},
     principal::principal::Names,
 };
 
@@ -22,6 +22,12 @@ impl Principal {
                 expires_at: None,
             },
         }
+    }
+
+    /// An account of the application.
+    pub(crate) fn account_for_tests(id: &str) -> Self {
+        let account = AccountSubject::new(AccountId::parse(id).unwrap());
+        Self { names: Names::Account(account), ..Self::for_tests("nobody", &[], &[]) }
     }
 
     /// Somebody to whom another issuer gave the name.

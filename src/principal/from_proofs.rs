@@ -4,7 +4,10 @@ use crate::{
     oauth::Scope,
     principal::principal::{Names, Principal, Proof},
     roster::{verified_key::VerifiedKey, verified_password::VerifiedPassword},
-    tokens::{claims::VerifiedToken, external::external_claims::VerifiedExternalToken},
+    tokens::{
+        claims::{VerifiedAccountToken, VerifiedToken},
+        external::external_claims::VerifiedExternalToken,
+    },
 };
 
 impl From<VerifiedKey> for Principal {
@@ -44,6 +47,22 @@ impl From<VerifiedToken> for Principal {
             proof: Proof::Token {
                 id: token.id().to_owned(),
                 key_id: token.key_id().cloned(),
+                issued_at: token.issued_at(),
+                expires_at: token.expires_at(),
+            },
+        }
+    }
+}
+
+impl From<VerifiedAccountToken> for Principal {
+    fn from(token: VerifiedAccountToken) -> Self {
+        Self {
+            names: Names::Account(token.subject().clone()),
+            roles: token.roles().clone(),
+            scopes: token.scopes().clone(),
+            proof: Proof::Token {
+                id: token.id().to_owned(),
+                key_id: None,
                 issued_at: token.issued_at(),
                 expires_at: token.expires_at(),
             },

@@ -1,10 +1,13 @@
 //! The principal, and what proved it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::oauth::{
-    ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject, external_name::QualifiedName,
+    AccountId, ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject,
+    account_id::AccountSubject, external_name::QualifiedName,
 };
 
 /// What sort of name the subject is.
@@ -15,6 +18,8 @@ pub enum PrincipalKind {
     Client,
     /// A person with a password.
     User,
+    /// A person whom the application knows.
+    Account,
 }
 
 /// What proved the principal.
@@ -49,14 +54,15 @@ pub enum Proof {
     },
 }
 
-/// Whose names these are. Nothing turns a foreign name into one of the roster's.
+/// Whose names these are. Nothing turns a foreign name, or that of an account, into one of the roster's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Names {
     Ours { subject: Subject, client_id: Subject },
     Foreign { issuer: Subject, subject: ExternalName, client_id: Option<ExternalName> },
+    Account(AccountSubject),
 }
 
-/// The client or user that an authenticated request is from; it can only be made from a proof.
+/// The client, user or account that an authenticated request is from; it can only be made from a proof.
 ///
 /// ```compile_fail
 /// # use hallpass::principal::Principal;
@@ -74,20 +80,50 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// The name (`sub`) of the client or user: the roster's, or the other issuer's, which may be the same text.
+    /// The name of the client or user: the roster's, or the other issuer's, or the id of an account, which may be the same
+    /// text.
     ///
-    /// For showing; [`Principal::is_same_as`] compares, [`Principal::ours`] finds in the roster.
+    /// For showing; [`Principal::is_same_as`] compares, [`Principal::ours`] finds in the roster, [`Principal::account`]
+    /// among the accounts.
     pub fn subject(&self) -> &str {
         match &self.names {
             Names::Ours { subject, .. } => subject.as_str(),
             Names::Foreign { subject, .. } => subject.as_str(),
+            Names::Account(account) => account.id().as_str(),
         }
     }
 
-    /// The roster's name of the other issuer that gave the names; none where they are the roster's own.
+    /// The account of the application; none for everybody else.
+    pub fn account(&self) -> Option<&AccountId> {
+        match &self.names {
+            Names::Ours { .. } | Names::Foreign { .. } => None,
+            Names::Account(account) => Some(account.id()),
+        }
+    }
+
+    /// The `sub` of tokens of ours for this subject, which is that of no other: `alice`, `corp:alice`, `account/alice`.
+    pub(crate) fn sub(&self) -> Cow<'_, str> {
+        match &self.names {
+            Names::Ours { subject, .. } => subject.as_str().into(),
+            Names::Foreign { issuer, subject, .. } => {
+                QualifiedName::new(issuer, subject).as_str().to_owned().into()
+            }
+            Names::Account(account) => account.to_string().into(),
+        }
+    }
+
+    /// The subject as those are told who also learn the issuer, and may overlook the kind: `alice`, or `account/alice`.
+    pub(crate) fn told_subject(&self) -> Cow<'_, str> {
+        match &self.names {
+            Names::Ours { .. } | Names::Foreign { .. } => self.subject().into(),
+            Names::Account(_) => self.sub(),
+        }
+    }
+
+    /// The roster's name of the other issuer that gave the names; none where they are the roster's own, or an account's.
     pub fn issuer(&self) -> Option<&Subject> {
         match &self.names {
-            Names::Ours { .. } => None,
+            Names::Ours { .. } | Names::Account(_) => None,
             Names::Foreign { issuer, .. } => Some(issuer),
         }
     }
@@ -96,14 +132,14 @@ impl Principal {
     pub fn ours(&self) -> Option<(&Subject, &Subject)> {
         match &self.names {
             Names::Ours { subject, client_id } => Some((subject, client_id)),
-            Names::Foreign { .. } => None,
+            Names::Foreign { .. } | Names::Account(_) => None,
         }
     }
 
     /// Subject and client, if another issuer gave the names; the subject twice, if that did not name a client.
     pub(crate) fn qualified(&self) -> Option<(QualifiedName, QualifiedName)> {
         match &self.names {
-            Names::Ours { .. } => None,
+            Names::Ours { .. } | Names::Account(_) => None,
             Names::Foreign { issuer, subject, client_id } => {
                 let name = |name| QualifiedName::new(issuer, name);
                 Some((name(subject), name(client_id.as_ref().unwrap_or(subject))))
@@ -111,26 +147,36 @@ impl Principal {
         }
     }
 
-    /// Whether both speak for the same: the same issuer's same subject.
+    /// Whether both speak for the same: the same issuer's same subject, or the same account.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.issuer() == other.issuer() && self.subject() == other.subject()
+        match (&self.names, &other.names) {
+            (Names::Ours { subject, .. }, Names::Ours { subject: other, .. }) => subject == other,
+            (
+                Names::Foreign { issuer, subject, .. },
+                Names::Foreign { issuer: other_issuer, subject: other, .. },
+            ) => issuer == other_issuer && subject == other,
+            (Names::Account(account), Names::Account(other)) => account == other,
+            (Names::Ours { .. } | Names::Foreign { .. } | Names::Account(_), _) => false,
+        }
     }
 
     /// The client through which it speaks (`client_id`): itself, where it is a client. Another issuer may not
-    /// say.
+    /// say, and an account has none.
     pub fn client_id(&self) -> Option<&str> {
         match &self.names {
             Names::Ours { client_id, .. } => Some(client_id.as_str()),
             Names::Foreign { client_id, .. } => client_id.as_ref().map(ExternalName::as_str),
+            Names::Account(_) => None,
         }
     }
 
-    /// Whether it is a client or a user: a client was proven, now or at login, by an API key, or speaks through
-    /// itself at another issuer.
+    /// Whether it is a client, a user or an account: a client was proven, now or at login, by an API key, or speaks
+    /// through itself at another issuer.
     pub fn kind(&self) -> PrincipalKind {
         let is_client = match &self.names {
             Names::Ours { .. } => self.key_id().is_some(),
             Names::Foreign { subject, client_id, .. } => client_id.as_ref() == Some(subject),
+            Names::Account(_) => return PrincipalKind::Account,
         };
         if is_client { PrincipalKind::Client } else { PrincipalKind::User }
     }

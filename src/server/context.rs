@@ -11,7 +11,7 @@ use crate::{
     oauth::Subject,
     server::{
         counters::Counters,
-        credentials::secret_verifier::SecretVerifier,
+        credentials::{lookups::Lookups, secret_verifier::SecretVerifier},
         limits::{TOKEN_INTERVAL, TOKENS_AT_ONCE},
         tls::Tls,
         watch::{LoadStatus, Watcher},
@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) authority: Arc<Authority>,
     pub(crate) secrets: SecretVerifier,
+    /// Whom the application lets us ask.
+    pub(crate) lookups: Lookups,
     /// The tokens of each client and user.
     pub(crate) issued: CellRate<Subject>,
     pub(crate) settings: Settings,
@@ -56,6 +58,7 @@ impl Context {
                 settings.rate_limit,
                 redis.clone(),
             ),
+            lookups: Lookups::default(),
             issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,
             settings,

@@ -2,6 +2,7 @@
 //!
 //! Must not know bcrypt or JWT: `authority` authenticates, `policy` decides.
 
+pub(crate) mod accounts;
 pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod credentials;
@@ -16,6 +17,7 @@ pub(crate) mod gate;
 pub(crate) mod http;
 pub(crate) mod limits;
 pub(crate) mod metrics;
+pub(crate) mod password_check;
 pub(crate) mod prepare;
 pub(crate) mod publication;
 pub(crate) mod routes;

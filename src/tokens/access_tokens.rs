@@ -1,6 +1,6 @@
 //! Issuing and verifying access tokens (RFC 9068).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -9,9 +9,11 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    oauth::{KeyId, Roles, Scopes, Subject, external_name::QualifiedName},
+    oauth::{
+        KeyId, Roles, Scopes, Subject, account_id::AccountSubject, external_name::QualifiedName,
+    },
     tokens::{
-        claims::{Audience, Claims, ID_SEPARATOR, VerifiedToken},
+        claims::{Audience, Claims, ID_SEPARATOR, OwnToken, VerifiedToken},
         keyring::{Keyring, decode, json_object},
         signing_error::{LONGEST_TOKEN, SigningError},
         token_error::TokenError,
@@ -27,11 +29,11 @@ const CLOCK_ERROR: Duration = Duration::from_secs(10);
 
 /// What a token is issued for.
 #[derive(Debug, Clone)]
-pub(crate) struct TokenSpec<N = Subject> {
+pub(crate) struct TokenSpec<N = Subject, C = N> {
     /// `sub`.
     pub subject: N,
     /// `client_id`.
-    pub client_id: N,
+    pub client_id: C,
     /// `roles`.
     pub roles: Roles,
     /// `scope`.
@@ -77,9 +79,9 @@ impl Tokens {
     ///
     /// # Errors
     /// The token would be too long, or the cryptographic library fails.
-    pub(crate) fn issue<N: Serialize>(
+    pub(crate) fn issue<N: Serialize, C: Serialize>(
         &self,
-        spec: TokenSpec<N>,
+        spec: TokenSpec<N, C>,
         now: Timestamp,
     ) -> Result<IssuedToken, SigningError> {
         let id = Alphanumeric.sample_string(&mut rand::rng(), 22);
@@ -116,7 +118,7 @@ impl Tokens {
     ///
     /// # Errors
     /// The first reason to refuse it, in this order.
-    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<OwnToken, TokenError> {
         self.verify_with(&self.keyring.load(), token, now)
     }
 
@@ -129,7 +131,7 @@ impl Tokens {
         keyring: &Keyring,
         token: &str,
         now: Timestamp,
-    ) -> Result<VerifiedToken, TokenError> {
+    ) -> Result<OwnToken, TokenError> {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Malformed);
         }
@@ -137,12 +139,28 @@ impl Tokens {
             true => TokenError::UnknownIssuer,
             false => error,
         })?;
-        let claims: Claims = json_object(&payload).ok_or_else(|| {
-            match json_object::<Claims<QualifiedName>>(&payload) {
-                Some(_) => TokenError::ExternalSubject,
-                None => TokenError::Claims,
-            }
-        })?;
+        if let Some(claims) = json_object::<Claims>(&payload) {
+            return Ok(OwnToken::Subject(Arc::new(self.verify_claims(claims, now)?)));
+        }
+        if let Some(claims) = json_object::<Claims<AccountSubject, String>>(&payload) {
+            let token = self.verify_claims(claims, now)?;
+            // An API key is never a proof for an account.
+            return match *token.client_id() == self.issuer && token.key_id().is_none() {
+                true => Ok(OwnToken::Account(Arc::new(token))),
+                false => Err(TokenError::Claims),
+            };
+        }
+        match json_object::<Claims<QualifiedName>>(&payload) {
+            Some(_) => Err(TokenError::ExternalSubject),
+            None => Err(TokenError::Claims),
+        }
+    }
+
+    fn verify_claims<N, C>(
+        &self,
+        claims: Claims<N, C>,
+        now: Timestamp,
+    ) -> Result<VerifiedToken<N, C>, TokenError> {
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }
@@ -160,8 +178,11 @@ impl Tokens {
     ///
     /// # Errors
     /// It has expired, or is not valid yet.
-    pub(crate) fn check(&self, token: &VerifiedToken, now: Timestamp) -> Result<(), TokenError> {
-        self.check_times(token.claims(), now)
+    pub(crate) fn check(&self, token: &OwnToken, now: Timestamp) -> Result<(), TokenError> {
+        match token {
+            OwnToken::Subject(token) => self.check_times(token.claims(), now),
+            OwnToken::Account(token) => self.check_times(token.claims(), now),
+        }
     }
 
     /// Whether a token that no key of ours signed names another issuer: then that says most about it.
@@ -175,7 +196,7 @@ impl Tokens {
         issuer.is_some_and(|issuer| issuer.iss != self.issuer)
     }
 
-    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
+    fn check_times<N, C>(&self, claims: &Claims<N, C>, now: Timestamp) -> Result<(), TokenError> {
         let now = now.as_second();
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         if now >= claims.exp.saturating_add(seconds(self.leeway)) {

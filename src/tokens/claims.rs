@@ -1,9 +1,11 @@
 //! The claims of an access token (RFC 9068 §2.2), strict about what it reads.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::oauth::{KeyId, Roles, Scopes, Subject};
+use crate::oauth::{KeyId, Roles, Scopes, Subject, account_id::AccountSubject};
 
 /// Between the `jti` of a token and what is added to it for one that was issued for this token; not among the characters
 /// of what is added.
@@ -12,9 +14,10 @@ pub(super) const ID_SEPARATOR: char = '-';
 /// What a token says. Duplicate claims are refused. Unknown ones are ignored (RFC 7519 §4): a newer hallpass with the
 /// same key may write more.
 ///
-/// `N` is the type of the names. Those of [`Subject`] alone are accepted here; others are only for backends.
+/// `N` is the type of the subject, and `C` that of the client. Those of the roster and of accounts are accepted here;
+/// others are only for backends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Claims<N = Subject> {
+pub(super) struct Claims<N = Subject, C = N> {
     pub(super) iss: String,
     pub(super) sub: N,
     pub(super) aud: Audience,
@@ -22,7 +25,7 @@ pub(super) struct Claims<N = Subject> {
     pub(super) nbf: i64,
     pub(super) iat: i64,
     pub(super) jti: String,
-    pub(super) client_id: N,
+    pub(super) client_id: C,
     pub(super) scope: Scopes,
     pub(super) roles: Roles,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,15 +53,27 @@ impl Audience {
 ///
 /// Made by [`super::Tokens::verify`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedToken {
-    claims: Claims,
+pub struct VerifiedToken<N = Subject, C = N> {
+    claims: Claims<N, C>,
     issued_at: Timestamp,
     expires_at: Timestamp,
 }
 
-impl VerifiedToken {
+/// The same of a token for an account of the application. Its client is the service itself.
+pub(crate) type VerifiedAccountToken = VerifiedToken<AccountSubject, String>;
+
+/// A token that was issued here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OwnToken {
+    /// For a client or user.
+    Subject(Arc<VerifiedToken>),
+    /// For an account of the application.
+    Account(Arc<VerifiedAccountToken>),
+}
+
+impl<N, C> VerifiedToken<N, C> {
     /// `None` for times that no calendar holds.
-    pub(super) fn new(claims: Claims) -> Option<Self> {
+    pub(super) fn new(claims: Claims<N, C>) -> Option<Self> {
         let issued_at = Timestamp::from_second(claims.iat).ok()?;
         let expires_at = Timestamp::from_second(claims.exp).ok()?;
         Some(Self { claims, issued_at, expires_at })
@@ -72,17 +87,17 @@ impl VerifiedToken {
         self
     }
 
-    pub(super) fn claims(&self) -> &Claims {
+    pub(super) fn claims(&self) -> &Claims<N, C> {
         &self.claims
     }
 
-    /// `sub`: the client or user that the token speaks for.
-    pub fn subject(&self) -> &Subject {
+    /// `sub`: the client, user or account that the token speaks for.
+    pub fn subject(&self) -> &N {
         &self.claims.sub
     }
 
     /// `client_id`: the client that the token was issued to.
-    pub fn client_id(&self) -> &Subject {
+    pub fn client_id(&self) -> &C {
         &self.claims.client_id
     }
 
@@ -101,13 +116,6 @@ impl VerifiedToken {
         &self.claims.jti
     }
 
-    /// The `jti` of this token and of all that it was issued for: when one of them is revoked, this token is.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        let id = self.id();
-        let ends = id.match_indices(ID_SEPARATOR).map(|(end, _)| end);
-        ends.filter_map(|end| id.get(..end)).chain([id])
-    }
-
     /// `key_id`: the API key that the token was issued for, if it was one.
     pub fn key_id(&self) -> Option<&KeyId> {
         self.claims.key_id.as_ref()
@@ -121,5 +129,38 @@ impl VerifiedToken {
     /// `exp`.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
+    }
+}
+
+impl OwnToken {
+    /// `jti`: the name of this one token.
+    fn id(&self) -> &str {
+        match self {
+            Self::Subject(token) => token.id(),
+            Self::Account(token) => token.id(),
+        }
+    }
+
+    /// The `jti` of this token and of all that it was issued for: when one of them is revoked, this token is.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let id = self.id();
+        let ends = id.match_indices(ID_SEPARATOR).map(|(end, _)| end);
+        ends.filter_map(|end| id.get(..end)).chain([id])
+    }
+
+    /// `roles`.
+    pub(crate) fn roles(&self) -> &Roles {
+        match self {
+            Self::Subject(token) => token.roles(),
+            Self::Account(token) => token.roles(),
+        }
+    }
+
+    /// `scope`.
+    pub(crate) fn scopes(&self) -> &Scopes {
+        match self {
+            Self::Subject(token) => token.scopes(),
+            Self::Account(token) => token.scopes(),
+        }
     }
 }

@@ -46,7 +46,12 @@ pub(crate) enum TokenError {
     /// It is revoked.
     #[error("was revoked")]
     Revoked,
-    /// The key is revoked or expired, the client disabled or the user removed since it was issued.
-    #[error("was issued to a key, client or user that is no longer accepted")]
+    /// It is for an account, and no application is asked here.
+    #[error(
+        "was issued to an account of an application, which alone knows whether it is still accepted"
+    )]
+    Account,
+    /// The key is revoked or expired, the client disabled, or the user or account removed since it was issued.
+    #[error("was issued to a key, client, user or account that is no longer accepted")]
     Withdrawn,
 }

@@ -73,6 +73,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[("site_builder", &["diagnostics", "policy"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
     &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],
+    &[("accounts", &["authority"]), ("password_check", &["oauth"])],
     &[
         ("serve", &["diagnostics", "store"]),
         (

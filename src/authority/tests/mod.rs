@@ -2,6 +2,7 @@
 //!
 //! Must not know files.
 
+mod accounts;
 mod for_backends;
 mod remembering;
 

@@ -44,7 +44,6 @@ fn revoking_ends_a_remembered_token_and_no_other() {
     let caller = case.authority.authenticate_token(&token, START).unwrap();
     case.authority.revoke(&caller, START).unwrap();
     assert_eq!(case.answer(&token, START), Some(TokenError::Revoked));
-    assert!(case.authority.introspect(&token, START).is_none());
     case.authority.revoke_token(&case.client(), &other.clone().into(), START).unwrap();
     assert_eq!(case.answer(&other, START), Some(TokenError::Revoked));
     assert!(case.accepts(&case.remembered(&case.client())));
@@ -80,8 +79,6 @@ fn a_token_allows_no_more_than_the_roster_does_now() {
         let token = case.remembered(&if name == "billing" { case.client() } else { case.alice() });
         let allowed = || {
             let principal = case.authority.authenticate_token(&token, START).unwrap();
-            let told = case.authority.introspect(&token, START).unwrap();
-            assert_eq!((told.roles(), told.scopes()), (principal.roles(), principal.scopes()));
             let roles: Vec<_> = principal.roles().iter().map(|role| role.as_str()).collect();
             format!("{} {}", roles.join(","), principal.scopes())
         };

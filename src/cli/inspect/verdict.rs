@@ -81,6 +81,11 @@ impl Verdict {
                 reason: describe(&principal),
                 notes: note.into_iter().collect(),
             },
+            Err(TokenError::Account) => Self::unknown(format!(
+                "it is for {}, an account of an application, which alone knows whether it may come in: send it to GET \
+                 /request of the running application; serve here refuses it",
+                decoded.claim("sub").unwrap_or_default()
+            )),
             Err(error) => Self::refused(explain(error, decoded, &authority, now)),
         }
     }

@@ -15,6 +15,8 @@ const BUCKETS: [f64; 14] =
 
 /// The label of tokens for the backends of proxies.
 const VERIFY_GRANT: &str = "verify";
+/// The label of tokens for accounts of the application.
+const ACCOUNT_GRANT: &str = "account";
 
 /// The counters of the process. Every other metric is looked up when it is asked for.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Counters {
             )?,
             tokens: counter_vec(
                 "hallpass_tokens_issued_total",
-                "Access tokens issued, by what was presented for them; those for backends of proxies are `verify`.",
+                "Access tokens issued, by what was presented for them; those for backends of proxies are `verify`, those for accounts of an application `account`.",
                 &["grant"],
             )?,
             connections_refused: IntCounter::new(
@@ -77,7 +79,7 @@ impl Counters {
         counters.registry.register(Box::new(counters.durations.clone()))?;
         counters.registry.register(Box::new(counters.connections_refused.clone()))?;
         let grants = GrantType::ALL.map(Some).into_iter().chain([None]).map(grant_label);
-        for grant in grants.chain([VERIFY_GRANT]) {
+        for grant in grants.chain([VERIFY_GRANT, ACCOUNT_GRANT]) {
             counters.tokens.get_metric_with_label_values(&[grant])?;
         }
         Ok(counters)
@@ -106,6 +108,11 @@ impl Counters {
     /// Counts a token that was issued to the backend of a proxy.
     pub(crate) fn issued_to_backend(&self) {
         self.issued_for(VERIFY_GRANT);
+    }
+
+    /// Counts a token that was issued to an account of the application.
+    pub(crate) fn issued_to_account(&self) {
+        self.issued_for(ACCOUNT_GRANT);
     }
 
     fn issued_for(&self, grant: &str) {

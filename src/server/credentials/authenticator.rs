@@ -13,9 +13,11 @@ use crate::{
     roster::api_key::ApiKey,
     server::{
         credentials::{
+            lookups::Lookups,
             request_credentials::{Credential, RequestCredentials, SchemeCredential},
             scheme_issuers::{SchemeIssuer, SchemeIssuers},
             secret_verifier::{SecretError, SecretVerifier},
+            token_verifier::{TokenFailure, verify_token},
         },
         http::refusal::Refusal,
     },
@@ -26,6 +28,7 @@ use crate::{
 pub(crate) struct Authenticator<'r> {
     authority: &'r Arc<Authority>,
     secrets: &'r SecretVerifier,
+    lookups: &'r Lookups,
     issuers: &'r SchemeIssuers,
     credentials: &'r RequestCredentials<'r>,
     peer: Option<IpAddr>,
@@ -78,6 +81,7 @@ impl<'r> Authenticator<'r> {
     pub(crate) fn new(
         authority: &'r Arc<Authority>,
         secrets: &'r SecretVerifier,
+        lookups: &'r Lookups,
         issuers: &'r SchemeIssuers,
         credentials: &'r RequestCredentials<'r>,
         peer: Option<IpAddr>,
@@ -86,6 +90,7 @@ impl<'r> Authenticator<'r> {
         Self {
             authority,
             secrets,
+            lookups,
             issuers,
             credentials,
             peer,
@@ -118,7 +123,7 @@ impl<'r> Authenticator<'r> {
             (Credential::Token(token), None) => match self.token.clone() {
                 Some(known) => known,
                 None => {
-                    let authentication = self.own_token(scheme, token);
+                    let authentication = self.own_token(scheme, token).await;
                     self.token.insert(authentication).clone()
                 }
             },
@@ -149,10 +154,16 @@ impl<'r> Authenticator<'r> {
         invalid
     }
 
-    fn own_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {
-        match self.authority.authenticate_token(token, Timestamp::now()) {
+    async fn own_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {
+        match verify_token(self.authority, self.lookups, token, Timestamp::now()).await {
             Ok(principal) => Authentication::Valid(principal),
-            Err(error) => self.invalid(scheme, detail(error), format!("the token {error}")),
+            Err(TokenFailure::Invalid(error)) => {
+                self.invalid(scheme, detail(error), format!("the token {error}"))
+            }
+            Err(TokenFailure::Unavailable(refusal)) => {
+                self.unavailable = Some(refusal);
+                Authentication::Invalid
+            }
         }
     }
 

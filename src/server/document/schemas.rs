@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::{
     config::values::MAX_TOKEN_LIFETIME,
-    oauth::{ErrorCode, GrantType, Role, Scopes, Subject},
+    oauth::{ErrorCode, GrantType, Role, Scopes, Subject, account_id::AccountSubject},
     principal::PrincipalKind,
     tokens::{
         jwk::{JwkSet, PublicJwk},
@@ -134,6 +134,26 @@ pub(crate) fn networks() -> Array {
         .build()
 }
 
+/// `sub` of a token.
+pub(crate) fn token_subject() -> Object {
+    string(
+        "The name of the client or user; of an account of an application, `account/` and its id.",
+    )
+    .pattern(Some("^[!-~]+$"))
+    .max_length(Some(AccountSubject::MAX_LENGTH))
+    .examples(["billing"])
+    .build()
+}
+
+/// `client_id` of a token.
+pub(crate) fn token_client() -> Object {
+    string("The client that the token was issued to; of an account, the issuer.")
+        .pattern(Some("^[!-~]+$"))
+        .max_length(Some(2048))
+        .examples(["billing"])
+        .build()
+}
+
 /// `exp` (RFC 7662 §2.2).
 pub(crate) fn exp() -> Object {
     numeric_date("When it expires, in seconds since 1970.", 1_800_001_800)
@@ -197,7 +217,8 @@ impl ToSchema for PrincipalKind {}
 
 impl PartialSchema for PrincipalKind {
     fn schema() -> RefOr<Schema> {
-        words("Whether it is a client or a user.", &[Self::Client, Self::User]).into()
+        let kinds = [Self::Client, Self::User, Self::Account];
+        words("Whether it is a client, a user or an account of an application.", &kinds).into()
     }
 }
 

@@ -22,7 +22,12 @@ type Fields<'f> = &'f [(&'static str, Option<&'f str>)];
 
 /// Logs that a token was issued or revoked; written before this returns.
 pub(crate) fn record(event: &'static str, info: &RequestInfo, fields: Fields<'_>) {
-    write(event, info, fields, Level::Info);
+    write(event, Some(info), fields, Level::Info);
+}
+
+/// As [`record`], of what the application did itself.
+pub(crate) fn record_without_request(event: &'static str, fields: Fields<'_>) {
+    write(event, None, fields, Level::Info);
 }
 
 /// Logs that a request was refused, and why: as an error where the fault is ours. Strangers can cause the other lines,
@@ -54,10 +59,10 @@ fn write_refusal(
         ("key_id", refusal.key_id.as_deref()),
     ];
     let level = if refusal.code == Code::InternalError { Level::Error } else { Level::Info };
-    write(event, info, &fields, level);
+    write(event, Some(info), &fields, level);
 }
 
-fn write(event: &'static str, info: &RequestInfo, fields: Fields<'_>, level: Level) {
+fn write(event: &'static str, info: Option<&RequestInfo>, fields: Fields<'_>, level: Level) {
     if !log::log_enabled!(target: TARGET, level) {
         return;
     }
@@ -68,10 +73,10 @@ fn write(event: &'static str, info: &RequestInfo, fields: Fields<'_>, level: Lev
     log::logger().log(&record.args(format_args!("{event}")).build());
 }
 
-/// The fields of the event, then those that every line has.
+/// The fields of the event, then those that every line about a request has.
 struct KeyValues<'f> {
     fields: Fields<'f>,
-    info: &'f RequestInfo,
+    info: Option<&'f RequestInfo>,
     is_deferred: bool,
 }
 
@@ -80,7 +85,9 @@ impl Source for KeyValues<'_> {
         for (name, value) in self.fields {
             visitor.visit_pair(Key::from_str(name), value.map_or_else(Value::null, Value::from))?;
         }
-        self.info.visit(visitor)?;
+        if let Some(info) = self.info {
+            info.visit(visitor)?;
+        }
         if self.is_deferred {
             visitor.visit_pair(Key::from_str("deferred"), Value::from(true))?;
         }

@@ -118,13 +118,9 @@ pub(crate) fn forbid(
     }
 }
 
-/// Adds for the log who sent the request: a subject of another issuer with the issuer's name before it.
+/// Adds for the log who sent the request.
 pub(crate) fn sent_by(principal: &Principal, refusal: Refusal) -> Refusal {
-    let subject = match principal.qualified() {
-        Some((subject, _)) => subject.as_str().to_owned(),
-        None => principal.subject().to_owned(),
-    };
-    refusal.sent_by(subject, principal.key_id().map(ToString::to_string))
+    refusal.sent_by(principal.sub().into_owned(), principal.key_id().map(ToString::to_string))
 }
 
 /// 403: not all of these roles, or scopes, are there.

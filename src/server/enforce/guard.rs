@@ -239,6 +239,7 @@ impl Guard {
         let mut authenticator = Authenticator::new(
             &context.authority,
             &context.secrets,
+            &context.lookups,
             &self.issuers,
             &credentials,
             presented.peer,

@@ -70,10 +70,9 @@ async fn issue(
     })?;
     context.counters.issued_to_backend();
     if let Some(info) = RequestInfo::find(request) {
-        let qualified = principal.qualified();
-        let subject = qualified.as_ref().map_or(principal.subject(), |(sub, _)| sub.as_str());
+        let subject = principal.sub();
         let fields = [
-            ("sub", Some(subject)),
+            ("sub", Some(&*subject)),
             ("key_id", principal.key_id().map(KeyId::as_str)),
             ("jti", Some(token.id.as_str())),
         ];

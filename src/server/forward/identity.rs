@@ -25,12 +25,14 @@ pub(super) fn tell(
     let kind = principal.map(|principal| match principal.kind() {
         PrincipalKind::Client => "client",
         PrincipalKind::User => "user",
+        PrincipalKind::Account => "account",
     });
+    let subject = principal.map(Principal::told_subject);
     let roles = principal.map(|known| joined(known.roles().iter().map(|role| role.as_str())));
     let scope = principal.map(|known| joined(known.scopes().iter().map(|scope| scope.as_str())));
     let issuer = principal.and_then(Principal::issuer).map(|issuer| issuer.as_str());
     for (name, text) in [
-        (SUBJECT, principal.map(Principal::subject)),
+        (SUBJECT, subject.as_deref()),
         (ISSUER, issuer),
         (KIND, kind),
         (CLIENT_ID, principal.and_then(Principal::client_id)),
@@ -52,4 +54,29 @@ fn joined<'w>(words: impl Iterator<Item = &'w str>) -> String {
         let _ = write!(text, "{space}{word}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_told_under_a_name_that_nobody_else_has() {
+        let told = |principal: &Principal| {
+            let mut headers = HeaderMap::new();
+            tell(Some(principal), None, &mut headers);
+            [SUBJECT, ISSUER, KIND, CLIENT_ID]
+                .map(|name| headers.get(name).unwrap().to_str().unwrap().to_owned())
+        };
+        assert_eq!(
+            told(&Principal::account_for_tests("alice")),
+            ["account/alice", "", "account", ""]
+        );
+        assert_eq!(
+            told(&Principal::for_tests("alice", &[], &[])),
+            ["alice", "", "client", "alice"]
+        );
+        let external = Principal::external_for_tests("corp", "alice", &[]);
+        assert_eq!(told(&external), ["alice", "corp", "user", ""]);
+    }
 }

@@ -246,6 +246,11 @@ impl Refusal {
         Self::retry_after(Code::Unavailable, what, wait).because(Some(reason), None)
     }
 
+    /// 503: the application could not say what the subject may do now; `reason` is for the log.
+    pub(crate) fn not_looked_up(reason: String) -> Self {
+        Self::unavailable("Whether the credential is still good cannot be found out now.", reason)
+    }
+
     /// Says when to try again (RFC 9110 §10.2.3).
     fn retry_after(code: Code, what: &str, wait: Duration) -> Self {
         let seconds = wait.as_millis().div_ceil(1000).clamp(1, RETRY_AFTER_SECONDS.into());

@@ -1,6 +1,6 @@
 //! Issuing an access token, as `/login` and `/token` do, and the answer that hands it over (RFC 6749 §5.1).
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use actix_web::web;
 use jiff::Timestamp;
@@ -21,13 +21,13 @@ use crate::{
 };
 
 /// An access token (RFC 6749 §5.1).
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TokenResponse {
+#[derive(Serialize, ToSchema)]
+pub struct TokenResponse {
     #[schema(schema_with = schemas::access_token)]
-    pub(crate) access_token: String,
+    access_token: String,
     token_type: TokenType,
     #[schema(schema_with = schemas::expires_in)]
-    pub(crate) expires_in: u64,
+    expires_in: u64,
     #[schema(schema_with = schemas::scope)]
     scope: Scopes,
 }
@@ -42,6 +42,24 @@ impl TokenResponse {
             expires_in: expires_in.try_into().unwrap_or_default(),
             scope: issued.scopes,
         }
+    }
+
+    /// The token: a secret.
+    pub fn access_token(&self) -> &str {
+        &self.access_token
+    }
+
+    /// How long it lives, in seconds.
+    pub fn expires_in(&self) -> u64 {
+        self.expires_in
+    }
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenResponse")
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    oauth::{Roles, Scopes, Subject},
+    authority::authority::Authority,
+    oauth::{Roles, Scopes},
+    principal::{Principal, Proof},
     server::{
         context::Context,
-        credentials::authenticator::demand_revocations,
+        credentials::{
+            authenticator::demand_revocations,
+            token_verifier::{TokenFailure, verify_token},
+        },
         document::schemas::{self, TokenType},
         enforce::authenticated::Authenticated,
         http::{
@@ -62,8 +67,8 @@ pub(crate) struct Introspection {
     #[schema(schema_with = schemas::scope)]
     scope: Option<Scopes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::subject)]
-    client_id: Option<Subject>,
+    #[schema(schema_with = schemas::token_client)]
+    client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = TokenType, required = false)]
     token_type: Option<TokenType>,
@@ -77,8 +82,8 @@ pub(crate) struct Introspection {
     #[schema(schema_with = schemas::nbf)]
     nbf: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::subject)]
-    sub: Option<Subject>,
+    #[schema(schema_with = schemas::token_subject)]
+    sub: Option<String>,
     /// The audience.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "http://127.0.0.1:8080", pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 2048, value_type = String, required = false)]
@@ -94,6 +99,33 @@ pub(crate) struct Introspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::roles)]
     roles: Option<Roles>,
+}
+
+impl Introspection {
+    /// What a token says that would be accepted now; of roles and scopes, what its subject still has.
+    fn active(principal: &Principal, authority: &Authority) -> Self {
+        let second = |time: Option<Timestamp>| time.map(Timestamp::as_second);
+        let issued_at = second(principal.issued_at());
+        let id = match principal.proof() {
+            Proof::Token { id, .. } => Some(id.clone()),
+            Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => None,
+        };
+        Self {
+            active: true,
+            scope: Some(principal.scopes().clone()),
+            // Tokens for accounts were issued to us.
+            client_id: Some(principal.client_id().unwrap_or(authority.issuer()).to_owned()),
+            token_type: Some(TokenType::Bearer),
+            exp: second(principal.expires_at()),
+            iat: issued_at,
+            nbf: issued_at,
+            sub: Some(principal.sub().into_owned()),
+            aud: Some(authority.audience().to_owned()),
+            iss: Some(authority.issuer().to_owned()),
+            jti: id,
+            roles: Some(principal.roles().clone()),
+        }
+    }
 }
 
 /// Introspect a token
@@ -125,22 +157,11 @@ pub(crate) async fn introspect(
     let Form(form) = form?;
     let authority = &context.authority;
     demand_revocations(authority)?;
-    let answer = match authority.introspect(form.token.expose_secret(), Timestamp::now()) {
-        Some(token) => Introspection {
-            active: true,
-            scope: Some(token.scopes().clone()),
-            client_id: Some(token.client_id().clone()),
-            token_type: Some(TokenType::Bearer),
-            exp: Some(token.expires_at().as_second()),
-            iat: Some(token.issued_at().as_second()),
-            nbf: Some(token.issued_at().as_second()),
-            sub: Some(token.subject().clone()),
-            aud: Some(authority.audience().to_owned()),
-            iss: Some(authority.issuer().to_owned()),
-            jti: Some(token.id().to_owned()),
-            roles: Some(token.roles().clone()),
-        },
-        None => Introspection::default(),
+    let (token, now) = (form.token.expose_secret(), Timestamp::now());
+    let answer = match verify_token(authority, &context.lookups, token, now).await {
+        Ok(principal) => Introspection::active(&principal, authority),
+        Err(TokenFailure::Invalid(_)) => Introspection::default(),
+        Err(TokenFailure::Unavailable(refusal)) => return Err(refusal),
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }

@@ -109,9 +109,12 @@ pub(crate) async fn login(
     let mut response = json(&answer);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if asked.cookie.unwrap_or_default() {
-        let TokenResponse { access_token, expires_in, .. } = &answer.token;
         response
-            .add_cookie(&cookie::session(&context.settings, access_token, *expires_in))
+            .add_cookie(&cookie::session(
+                &context.settings,
+                answer.token.access_token(),
+                answer.token.expires_in(),
+            ))
             .map_err(|error| Refusal::internal(format!("the session cookie: {error}")))?;
     }
     Ok(response)

@@ -62,7 +62,7 @@ pub(crate) async fn logout(
     revoke(&context, &authenticated).await?;
     let principal = &authenticated.principal;
     let key_id = principal.key_id().map(KeyId::as_str);
-    audit::record("logout", &info, &[("sub", Some(principal.subject())), ("key_id", key_id)]);
+    audit::record("logout", &info, &[("sub", Some(&principal.sub())), ("key_id", key_id)]);
     let deletion = cookie::deletion(&context.settings);
     if prefers_html(&request) {
         let location = (header::LOCATION, context.settings.logout_redirect.as_str());

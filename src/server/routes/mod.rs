@@ -2,7 +2,7 @@
 //!
 //! Must not know who is allowed to do what: the `security` of the operations decides.
 
-mod access_token;
+pub(crate) mod access_token;
 mod clients;
 mod discovery;
 mod health;

@@ -14,8 +14,8 @@ use crate::{
 /// The principal that a request speaks for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WhoAmI<'p> {
-    /// The name of the client or user.
-    #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 255)]
+    /// The name of the client or user; of an account of an application, `account/` and its id.
+    #[schema(example = "demo", pattern = "^[ -~]*$", max_length = 263)]
     sub: &'p str,
     /// The roster's name of the external issuer of the token; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ pub(crate) struct WhoAmI<'p> {
 pub(crate) async fn show_principal(authenticated: Authenticated) -> HttpResponse {
     let principal = &authenticated.principal;
     json(&WhoAmI {
-        sub: principal.subject(),
+        sub: &principal.told_subject(),
         issuer: principal.issuer(),
         kind: principal.kind(),
         roles: principal.roles(),

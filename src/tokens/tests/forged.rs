@@ -2,7 +2,7 @@
 
 use super::*;
 
-use crate::tokens::claims::VerifiedToken;
+use crate::tokens::claims::OwnToken;
 
 fn signed(header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -11,7 +11,7 @@ fn signed(header: &str, claims: &str) -> String {
     format!("{message}.{signature}")
 }
 
-fn verify(token: &str) -> Result<VerifiedToken, TokenError> {
+fn verify(token: &str) -> Result<OwnToken, TokenError> {
     tokens().verify(token, now())
 }
 
@@ -150,4 +150,40 @@ fn next_letter(signature: &str) -> String {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let position = alphabet.find(last).unwrap();
     format!("{rest}{}", &alphabet[position + 1..position + 2])
+}
+
+#[test]
+fn only_the_sub_of_an_account_makes_a_token_for_one() {
+    let (header, good) = parts();
+    let verify_with = |change: &dyn Fn(&mut Value)| {
+        let mut claims = good.clone();
+        claims["client_id"] = "http://issuer.test".into();
+        claims["sub"] = "account/alice".into();
+        claims.as_object_mut().unwrap().remove("key_id");
+        change(&mut claims);
+        verify(&signed(&header.to_string(), &claims.to_string()))
+    };
+    let account = verify_with(&|_| ());
+    assert!(matches!(&account, Ok(OwnToken::Account(_))));
+    assert_eq!(subject_of(account), "account/alice");
+    for (name, value, error) in [
+        ("sub", json!("account/"), TokenError::Claims),
+        ("sub", json!("account/a b"), TokenError::Claims),
+        ("sub", json!("Account/alice"), TokenError::Claims),
+        ("sub", json!("account:alice"), TokenError::ExternalSubject),
+        // Neither the client of the roster's tokens, nor the key of one.
+        ("client_id", json!("account/alice"), TokenError::Claims),
+        ("client_id", json!("billing"), TokenError::Claims),
+        ("key_id", json!("4fQz81LmXc0a"), TokenError::Claims),
+        ("iss", json!("http://other.test"), TokenError::Issuer),
+        ("aud", json!("http://other.test"), TokenError::Audience),
+        ("exp", json!(NOW), TokenError::Expired),
+        ("iat", json!(NOW + 11), TokenError::NotYet),
+    ] {
+        let refused = verify_with(&|claims| claims[name] = value.clone());
+        assert_eq!(refused, Err(error), "{name}: {value}");
+    }
+    // A name of the roster stays one, whatever the client is.
+    let mixed = verify_with(&|claims| claims["sub"] = "alice".into());
+    assert_eq!(mixed, Err(TokenError::Claims));
 }

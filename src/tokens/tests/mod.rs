@@ -20,6 +20,7 @@ use crate::{
     oauth::{KeyId, Roles, Scopes, Subject},
     tokens::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},
+        claims::OwnToken,
         keyring::Keyring,
         signing_key::SigningKey,
         token_error::TokenError,
@@ -63,6 +64,14 @@ fn issued(tokens: &Tokens) -> IssuedToken {
 
 fn text(issued: &IssuedToken) -> String {
     secrecy::ExposeSecret::expose_secret(&issued.token).to_owned()
+}
+
+/// The `sub` of a good token.
+fn subject_of(verified: Result<OwnToken, TokenError>) -> String {
+    match verified.unwrap() {
+        OwnToken::Subject(token) => token.subject().to_string(),
+        OwnToken::Account(token) => token.subject().to_string(),
+    }
 }
 
 /// Header and claims of a good token, to be spoiled.

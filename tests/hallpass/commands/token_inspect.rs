@@ -215,6 +215,18 @@ fn tokens_of_external_issuers_are_named_without_fetching_keys() {
 }
 
 #[test]
+fn a_token_for_an_account_of_an_application_is_not_judged() {
+    let (folder, key_id) = folder();
+    let token = good(&folder, &key_id).without("key_id").claim("sub", json!("account/alice"));
+    let token = token.claim("client_id", json!("http://127.0.0.1:8080"));
+    let outcome = judged(&folder, &signed(&token)).exit_code(1);
+    outcome.stdout_contains(&[
+        "cannot be judged: it is for account/alice, an account",
+        "GET /request",
+    ]);
+}
+
+#[test]
 fn garbage_is_described_and_not_repeated() {
     let (folder, _) = folder();
     let key = folder.run("key add leaky").success().out;

@@ -1,6 +1,7 @@
 //! The library in applications: their operations, documents and middleware.
 
 mod access_matrix;
+mod accounts;
 mod combined_credentials;
 mod existing_application;
 mod invoices;

@@ -1,8 +1,9 @@
-//! `basic` on an operation of an application takes clients with their API keys and users with their passwords.
+//! `basic` on an operation of an application takes clients with their API keys and users with their passwords; an
+//! application checks passwords once more.
 
-use actix_web::{get, test as actix_test};
+use actix_web::{HttpRequest, HttpResponse, delete, get, test as actix_test, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hallpass::{Authenticated, testing::TestGate};
+use hallpass::{Authenticated, Gate, Principal, Refusal, testing::TestGate};
 use utoipa::openapi::OpenApi;
 
 use crate::support::accounts::unknown_key;
@@ -67,5 +68,53 @@ async fn basic_takes_users_and_clients_and_oauth2_endpoints_take_clients_only() 
             let response = actix_test::call_service(&app, request.to_request()).await;
             assert_eq!(response.status(), status, "{path} {name}");
         }
+    }
+}
+
+/// Delete everything
+#[utoipa::path(responses((status = 204)), security(("bearer" = [])))]
+#[delete("/everything")]
+async fn delete_everything(
+    request: HttpRequest,
+    gate: web::Data<Gate>,
+    principal: Principal,
+    password: String,
+) -> Result<HttpResponse, Refusal> {
+    let Some((user, _)) = principal.ours() else { return Ok(HttpResponse::Conflict().finish()) };
+    gate.verify_password(user, password, &request).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[actix_web::test]
+async fn an_application_takes_a_second_look_at_the_password_of_a_user() {
+    let gate = TestGate::new();
+    let password = "open sesame";
+    gate.user("alice", password, &[], &[]);
+    gate.user("bob", "bob's own", &[], &[]);
+    let client = gate.token("billing", &[], &[]);
+    let site = gate.protect(OpenApi::default(), |config| {
+        config.service(delete_everything);
+    });
+    let app = actix_test::init_service(site.unwrap().app()).await;
+    let form =
+        format!("grant_type=password&username=alice&password={}", password.replace(' ', "+"));
+    let request = actix_test::TestRequest::post().uri("/token").set_payload(form);
+    let request = request.insert_header(("Content-Type", "application/x-www-form-urlencoded"));
+    let answer = actix_test::call_service(&app, request.to_request()).await;
+    let answer: serde_json::Value = actix_test::read_body_json(answer).await;
+    let alice = answer["access_token"].as_str().unwrap();
+    for (token, sent, status) in [
+        (alice, password, 204),
+        (alice, "bob's own", 403),
+        (alice, "", 403),
+        (alice, &"x".repeat(100), 403),
+        // A client has no password.
+        (&client, password, 403),
+    ] {
+        let request = actix_test::TestRequest::delete().uri("/everything");
+        let request = request.insert_header(("Authorization", format!("Bearer {token}")));
+        let request = request.set_payload(sent.to_owned()).to_request();
+        let answer = actix_test::call_service(&app, request).await;
+        assert_eq!(answer.status(), status, "{sent}");
     }
 }

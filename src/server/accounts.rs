@@ -1,0 +1,96 @@
+//! Tokens for people whom the application knows.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder, body::BoxBody, cookie::Cookie, http::header, web,
+};
+use jiff::Timestamp;
+
+use crate::{
+    authority::account::{Account, AccountError},
+    server::{
+        credentials::lookups::{Accounts, LookupError},
+        enforce::audit,
+        gate::Gate,
+        http::{code::Code, cookie, refusal::Refusal},
+        routes::access_token::TokenResponse,
+    },
+};
+
+impl Gate {
+    /// Has the application say what becomes of the tokens of its accounts: without this they are refused. It counts for all
+    /// clones of the gate, and the last one counts.
+    #[must_use]
+    pub fn with_accounts(self, accounts: impl Accounts) -> Self {
+        self.context().lookups.set_accounts(accounts);
+        self
+    }
+
+    /// Issues a token for an account that the application has authenticated by a check of its own.
+    ///
+    /// It is a token like any other: `bearer` and `session` take it, `/logout` revokes it, and it carries what
+    /// [`Accounts::find`] says of the account at this moment. Later it never allows what the account has lost since.
+    ///
+    /// # Errors
+    /// The account is gone or disabled, was not granted what is asked for, or cannot be looked up. In a handler `?` makes
+    /// a refusal of it: 403, 503, or 500 where the application asks for what cannot be.
+    pub async fn issue(&self, account: Account) -> Result<TokenResponse, AccountError> {
+        let context = self.context();
+        let status = context.lookups.account(account.id()).await.map_err(|error| match error {
+            LookupError::Nobody => AccountError::NoAccounts,
+            LookupError::Failed(reason) => AccountError::Unavailable(reason),
+        })?;
+        let status = status.ok_or_else(|| AccountError::Unknown(account.id().clone()))?;
+        let (authority, now) = (Arc::clone(&context.authority), Timestamp::now());
+        let subject = account.subject().to_string();
+        let issued = if authority.signs_slowly() {
+            web::block(move || authority.issue_to_account(&account, &status, now))
+                .await
+                .map_err(|error| AccountError::Signing(error.to_string()))?
+        } else {
+            authority.issue_to_account(&account, &status, now)
+        }?;
+        context.counters.issued_to_account();
+        let fields = [("sub", Some(&*subject)), ("jti", Some(issued.id.as_str()))];
+        audit::record_without_request("issue", &fields);
+        Ok(TokenResponse::new(issued, now))
+    }
+
+    /// The session cookie with this token, for browsers: operations under `session` take it, and `/logout` deletes it.
+    pub fn session_cookie(&self, token: &TokenResponse) -> Cookie<'static> {
+        cookie::session(&self.context().settings, token.access_token(), token.expires_in())
+    }
+}
+
+/// 200 with the token as JSON (RFC 6749 §5.1), not to be stored.
+impl Responder for TokenResponse {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(self)
+    }
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        let reason = error.to_string();
+        match error {
+            AccountError::Unknown(_) | AccountError::Disabled(_) => {
+                Self::new(Code::Denied, "This account gets no token.").because(Some(reason), None)
+            }
+            AccountError::Unavailable(_) => Self::not_looked_up(reason),
+            AccountError::Syntax(_)
+            | AccountError::NotGranted(_)
+            | AccountError::Lifetime(_)
+            | AccountError::NoAccounts
+            | AccountError::Signing(_) => Self::internal(reason),
+        }
+    }
+}
+
+impl From<AccountError> for actix_web::Error {
+    fn from(error: AccountError) -> Self {
+        Refusal::from(error).into()
+    }
+}

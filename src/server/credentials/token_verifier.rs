@@ -1,0 +1,52 @@
+//! Verifies access tokens of ours: by the roster, or by what the application says of its accounts.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    authority::{authority::Authority, token_holder::TokenHolder},
+    principal::Principal,
+    server::{
+        credentials::lookups::{LookupError, Lookups},
+        http::refusal::Refusal,
+    },
+    tokens::token_error::TokenError,
+};
+
+/// Why a token was not accepted.
+#[derive(Debug)]
+pub(crate) enum TokenFailure {
+    /// It is not valid.
+    Invalid(TokenError),
+    /// That could not be found out.
+    Unavailable(Refusal),
+}
+
+impl From<TokenError> for TokenFailure {
+    fn from(error: TokenError) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+/// Authenticates an access token of ours.
+///
+/// # Errors
+/// Why it is refused, or cannot be judged now.
+pub(crate) async fn verify_token(
+    authority: &Authority,
+    lookups: &Lookups,
+    token: &str,
+    now: Timestamp,
+) -> Result<Arc<Principal>, TokenFailure> {
+    match authority.token_holder(token, now)? {
+        TokenHolder::Known(principal) => Ok(principal),
+        TokenHolder::Account(token) => match lookups.account(token.subject().id()).await {
+            Ok(status) => Ok(Arc::new(authority.admit_account(&token, status.as_ref())?)),
+            Err(LookupError::Nobody) => Err(TokenError::Account.into()),
+            Err(LookupError::Failed(reason)) => {
+                Err(TokenFailure::Unavailable(Refusal::not_looked_up(reason)))
+            }
+        },
+    }
+}
