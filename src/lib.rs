@@ -45,7 +45,8 @@
 //! | [`Accounts`], [`Account`] | people whom the application knows, and tokens for them |
 //! | [`Role`], [`Scope`], [`Subject`] | what describes a principal; more in [`oauth`] |
 //! | [`Diagnostics`] | everything that has to be fixed in settings, files or the document |
-//! | [`testing`] | for tests: a gate without settings, credentials for any client, every operation against every caller |
+//! | [`Caller`], [`FromPrincipal`] | the same in a type of the application's own |
+//! | [`testing`] | with the feature `testing`, for tests: a gate without settings, credentials for any client, every operation against every caller |
 //!
 //! Handlers are collected by utoipa 6 and utoipa-actix-web 0.2, under actix-web 4: an application depends on the
 //! same. `config.service` takes annotated handlers only; routes that are added in other ways and are not in the
@@ -89,18 +90,23 @@ pub use diagnostics::Diagnostics;
 pub use oauth::{AccountId, Role, Scope, Subject};
 #[doc(inline)]
 pub use principal::Principal;
+#[cfg(any(test, feature = "testing"))]
+#[doc(inline)]
+pub use server::testing;
 #[doc(inline)]
 pub use server::{
     credentials::lookups::{Accounts, BoxError},
-    enforce::authenticated::Authenticated,
+    enforce::{
+        authenticated::Authenticated,
+        caller::{Caller, FromPrincipal},
+    },
     gate::Gate,
-    http::refusal::Refusal,
+    http::{code::Code, refusal::Refusal},
     routes::access_token::TokenResponse,
     secured_scope::{SecuredScope, scope},
     site::Site,
     site_builder::SiteBuilder,
     site_guard::SiteGuard,
-    testing,
 };
 
 /// Runs the program `hallpass` with the arguments of this process.

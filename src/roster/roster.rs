@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 
 use crate::{
     diagnostics::Diagnostics,
@@ -90,36 +89,6 @@ impl Roster {
         Ok((Self::new(RosterEntries { clients, users, issuers }), key))
     }
 
-    /// Lets a key expire.
-    pub(crate) fn with_expiry(mut self, key: &KeyId, expires: Timestamp) -> Self {
-        let keys = self.clients.iter_mut().flat_map(|client| &mut client.keys);
-        for found in keys.filter(|found| found.id == *key) {
-            found.expires = Some(expires);
-        }
-        self
-    }
-
-    /// Adds a user, or replaces the one of this name.
-    ///
-    /// # Errors
-    /// [`HashError`] if `cost` is out of bounds or the system provides no randomness.
-    pub(crate) fn with_user(
-        mut self,
-        name: &Subject,
-        password: &SecretString,
-        roles: Roles,
-        scopes: Scopes,
-        cost: u32,
-    ) -> Result<Self, HashError> {
-        let password = SecretHash::new(password, cost)?;
-        self.users.retain(|user| user.name != *name);
-        let (name, disabled, created) = (name.clone(), false, None);
-        let options = EntryOptions::default();
-        self.users.push(User { name, roles, scopes, disabled, options, created, password });
-        let Self { clients, users, issuers, .. } = self;
-        Ok(Self::new(RosterEntries { clients, users, issuers }))
-    }
-
     /// Whether every name, key id and issuer's address occurs once.
     pub(super) fn names_are_unique(&self) -> bool {
         let Self { clients, users, issuers, keys, .. } = self;
@@ -148,6 +117,39 @@ impl Roster {
         let password_costs = users.iter().map(|user| user.password.cost());
         let highest_password_cost = password_costs.max().unwrap_or(PASSWORD_COST);
         Self { clients, users, issuers, keys, highest_password_cost }
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Roster {
+    /// Lets a key expire.
+    pub(crate) fn with_expiry(mut self, key: &KeyId, expires: Timestamp) -> Self {
+        let keys = self.clients.iter_mut().flat_map(|client| &mut client.keys);
+        for found in keys.filter(|found| found.id == *key) {
+            found.expires = Some(expires);
+        }
+        self
+    }
+
+    /// Adds a user, or replaces the one of this name.
+    ///
+    /// # Errors
+    /// [`HashError`] if `cost` is out of bounds or the system provides no randomness.
+    pub(crate) fn with_user(
+        mut self,
+        name: &Subject,
+        password: &secrecy::SecretString,
+        roles: Roles,
+        scopes: Scopes,
+        cost: u32,
+    ) -> Result<Self, HashError> {
+        let password = SecretHash::new(password, cost)?;
+        self.users.retain(|user| user.name != *name);
+        let (name, disabled, created) = (name.clone(), false, None);
+        let options = EntryOptions::default();
+        self.users.push(User { name, roles, scopes, disabled, options, created, password });
+        let Self { clients, users, issuers, .. } = self;
+        Ok(Self::new(RosterEntries { clients, users, issuers }))
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) mod serve;
 pub(crate) mod site;
 pub(crate) mod site_builder;
 pub(crate) mod site_guard;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub(crate) mod tls;
 pub(crate) mod upkeep;

@@ -7,31 +7,24 @@ use serde_json::Value;
 
 use crate::{
     diagnostics::Diagnostics,
-    policy::{compile_options::WrittenIn, compiled::Policy},
+    policy::compiled::Policy,
     roster::roster_entries::Issuer,
     server::{
         context::Context,
         credentials::scheme_issuers::{SchemeIssuers, refuse_own},
-        document::complete::complete,
-        enforce::{enforced_document::EnforcedDocument, guard::Guard},
+        document::{complete::complete, draft::Draft},
+        enforce::{caller::CallerSource, enforced_document::EnforcedDocument, guard::Guard},
         routing::route_conflicts::Routing,
     },
 };
-
-/// A document before it is completed.
-#[derive(Debug)]
-pub(crate) struct Draft {
-    pub(crate) document: Value,
-    /// The pages beside the document's operations.
-    pub(crate) pages: Vec<&'static str>,
-    pub(crate) written_in: WrittenIn,
-}
 
 /// A document that follows the issuers of the roster.
 #[derive(Debug)]
 pub(crate) struct Publication {
     context: Arc<Context>,
     draft: Draft,
+    /// Makes the application's own type for who is calling.
+    caller: Option<CallerSource>,
     /// How the router takes its operations, which no issuer changes.
     routing: Routing,
     /// The issuers that it was last completed with.
@@ -48,22 +41,28 @@ impl Publication {
     pub(crate) fn new(
         context: Arc<Context>,
         draft: Draft,
+        caller: Option<CallerSource>,
         route: impl FnOnce(&Policy) -> Result<Routing, Diagnostics>,
     ) -> Result<(Self, Value), Diagnostics> {
         let issuers: Vec<_> = context.authority.roster().issuers().cloned().collect();
-        let (document, policy) = draft.complete(&context, &issuers)?;
+        let (document, policy) = complete(&draft, &context.settings.document, &issuers)?;
         let routing = route(&policy)?;
         let trusted = trusted(&context, &policy, &issuers, None)?;
-        let guard = Guard::new(policy, &routing, trusted, &context)?;
-        let enforced = EnforcedDocument::new(&document, guard)?;
+        let guard = Guard::new(policy, &routing, trusted, &context, &draft.own_paths)?;
+        let enforced = EnforcedDocument::new(&document, guard, caller)?;
         let publication = Self {
             context,
             draft,
+            caller,
             routing,
             issuers: ArcSwap::from_pointee(issuers),
             enforced: Arc::new(ArcSwap::from_pointee(enforced)),
         };
         Ok((publication, document))
+    }
+
+    pub(crate) fn draft(&self) -> &Draft {
+        &self.draft
     }
 
     /// What is published and enforced, also after a change.
@@ -77,27 +76,17 @@ impl Publication {
     }
 
     fn renewed(&self, issuers: &[Issuer]) -> Result<EnforcedDocument, Diagnostics> {
-        let (document, policy) = self.draft.complete(&self.context, issuers)?;
+        let (document, policy) = complete(&self.draft, &self.context.settings.document, issuers)?;
         let before = self.enforced.load();
         let trusted = trusted(&self.context, &policy, issuers, Some(before.guard.issuers()))?;
-        let guard = Guard::new(policy, &self.routing, trusted, &self.context)?;
-        EnforcedDocument::new(&document, guard)
+        let own_paths = &self.draft.own_paths;
+        let guard = Guard::new(policy, &self.routing, trusted, &self.context, own_paths)?;
+        EnforcedDocument::new(&document, guard, self.caller)
     }
 
     fn replace(&self, issuers: &Arc<Vec<Issuer>>, document: EnforcedDocument) {
         self.enforced.store(Arc::new(document));
         self.issuers.store(Arc::clone(issuers));
-    }
-}
-
-impl Draft {
-    fn complete(
-        &self,
-        context: &Context,
-        issuers: &[Issuer],
-    ) -> Result<(Value, Policy), Diagnostics> {
-        let settings = &context.settings.document;
-        complete(self.document.clone(), settings, issuers, &self.pages, self.written_in)
     }
 }
 

@@ -19,16 +19,19 @@ use crate::{
     roster::roster_entries::Issuer,
     server::{
         context::Context,
-        document::{complete::complete, introduction},
-        enforce::{enforced_document::EnforcedDocument, guard::not_found},
+        document::{complete::complete, draft::Draft, introduction},
+        enforce::{caller::CallerSource, enforced_document::EnforcedDocument, guard::not_found},
         forward::{followed_policy::FollowedPolicy, verify_operations},
         http::extractors,
-        publication::{Draft, Publication, Publications},
+        publication::{Publication, Publications},
         routes::{self, pages},
-        routing::route_conflicts::{Routing, check},
+        routing::route_conflicts::check,
         site_guard::{Guarded, SiteGuard},
     },
 };
+
+#[cfg(any(test, feature = "testing"))]
+use crate::server::routing::route_conflicts::Routing;
 
 /// Registers the operations of an application in a worker.
 pub(crate) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
@@ -65,14 +68,15 @@ pub(crate) fn own_document(
     settings: &DocumentSettings,
     issuers: &[Issuer],
 ) -> Result<(Value, Policy), Diagnostics> {
-    let pages = pages::paths(settings);
-    complete(own_draft(settings)?, settings, issuers, &pages, WrittenIn::Rust)
+    complete(&own_draft(settings)?, settings, issuers)
 }
 
-fn own_draft(settings: &DocumentSettings) -> Result<Value, Diagnostics> {
+fn own_draft(settings: &DocumentSettings) -> Result<Draft, Diagnostics> {
     let mut document = own_operations()?;
+    let own_paths = own_paths(&document);
     introduction::introduce_own(&mut document, &settings.base_path);
-    Ok(document.into())
+    let (document, pages) = (document.into(), pages::paths(settings));
+    Ok(Draft { document, pages, own_paths, written_in: WrittenIn::Rust, denies: false })
 }
 
 impl Site {
@@ -81,10 +85,8 @@ impl Site {
     /// # Errors
     /// As [`own_document`].
     pub(crate) fn own(parts: SiteParts) -> Result<Self, Diagnostics> {
-        let settings = &parts.context.settings.document;
-        let (document, pages) = (own_draft(settings)?, pages::paths(settings));
-        let draft = Draft { document, pages, written_in: WrittenIn::Rust };
-        Self::publish(parts, Arc::new(|_: &mut ServiceConfig<'_>| {}), draft)
+        let draft = own_draft(&parts.context.settings.document)?;
+        Self::publish(parts, Arc::new(|_: &mut ServiceConfig<'_>| {}), draft, None)
     }
 
     /// These operations under the document of `draft`.
@@ -96,10 +98,12 @@ impl Site {
         parts: SiteParts,
         operations: Operations,
         draft: Draft,
+        caller: Option<CallerSource>,
     ) -> Result<Self, Diagnostics> {
         let pages = draft.pages.clone();
         let route = |policy: &Policy| check(policy, |config| register(config, &pages, &operations));
-        let (publication, document) = Publication::new(Arc::clone(&parts.context), draft, route)?;
+        let (publication, document) =
+            Publication::new(Arc::clone(&parts.context), draft, caller, route)?;
         let (publication, document) = (Arc::new(publication), Arc::new(document));
         parts.publications.add(&publication)?;
         let (context, policy) = (Arc::clone(&parts.context), parts.policy.clone());
@@ -119,8 +123,10 @@ impl Site {
     /// Every part of the document that cannot be enforced.
     pub fn with_document(&self, document: &impl Serialize) -> Result<Self, Diagnostics> {
         let document = serde_json::to_value(document).map_err(unserializable)?;
-        let draft = Draft { document, pages: self.pages.clone(), written_in: WrittenIn::Json };
-        Self::publish(self.parts.clone(), Arc::clone(&self.operations), draft)
+        let publication = &self.guard.0.publication;
+        let draft = Draft { document, written_in: WrittenIn::Json, ..publication.draft().clone() };
+        let (parts, operations) = (self.parts.clone(), Arc::clone(&self.operations));
+        Self::publish(parts, operations, draft, self.enforced().caller)
     }
 
     /// The document that is published and enforced, as it was when this was made: what is published follows the external
@@ -197,13 +203,16 @@ impl Site {
         }
     }
 
-    pub(crate) fn context(&self) -> &Context {
-        &self.parts.context
-    }
-
     /// What is published and enforced at the moment.
     pub(crate) fn enforced(&self) -> Arc<EnforcedDocument> {
         self.guard.0.publication.enforced().load_full()
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Site {
+    pub(crate) fn context(&self) -> &Context {
+        &self.parts.context
     }
 
     /// The handlers that are registered, compared with the policy.
@@ -249,6 +258,12 @@ pub(crate) fn own_operations() -> Result<Map<String, Value>, Diagnostics> {
         paths.insert(path.to_owned(), item);
     }
     Ok(document)
+}
+
+/// The paths of a document.
+pub(crate) fn own_paths(document: &Map<String, Value>) -> Vec<String> {
+    let paths = document.get("paths").and_then(Value::as_object);
+    paths.into_iter().flat_map(Map::keys).cloned().collect()
 }
 
 /// The document of the operations that `register` registers.

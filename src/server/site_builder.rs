@@ -10,11 +10,11 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     policy::compile_options::WrittenIn,
     server::{
-        document::{complete::refuse_others, introduction, merge::merge},
+        document::{complete::refuse_others, draft::Draft, introduction, merge::merge},
+        enforce::caller::{CallerSource, FromPrincipal, leave_caller},
         forward::verify::is_asked,
-        publication::Draft,
         routes::pages,
-        site::{Operations, Site, SiteParts, collect, own_operations, to_json},
+        site::{Operations, Site, SiteParts, collect, own_operations, own_paths, to_json},
     },
 };
 
@@ -25,6 +25,7 @@ pub struct SiteBuilder {
     document: Result<Map<String, Value>, Diagnostics>,
     written_in: WrittenIn,
     operations: Option<Operations>,
+    caller: Option<CallerSource>,
     /// Registers what handlers are given by the gate.
     data: Operations,
 }
@@ -33,7 +34,14 @@ impl SiteBuilder {
     pub(crate) fn new<D: Serialize>(parts: SiteParts, data: Operations, document: &D) -> Self {
         let written_in =
             if type_name::<D>().contains("utoipa") { WrittenIn::Rust } else { WrittenIn::Json };
-        Self { parts, document: to_json(document), written_in, operations: None, data }
+        Self {
+            parts,
+            document: to_json(document),
+            written_in,
+            operations: None,
+            caller: None,
+            data,
+        }
     }
 
     /// Handlers that carry `#[utoipa::path]`: they are added to the document, and registered by
@@ -49,6 +57,45 @@ impl SiteBuilder {
         self
     }
 
+    /// Makes a `T` of the principal of every request that has one, once the `security` of the operation is met and
+    /// before its handler and its body: handlers take it as [`Caller<T>`](crate::Caller). The document tells that every
+    /// protected operation may answer with 403.
+    ///
+    /// ```
+    /// use actix_web::{HttpRequest, get, web};
+    /// use hallpass::{Caller, FromPrincipal, Principal, Refusal, testing::TestGate};
+    /// use utoipa::OpenApi;
+    ///
+    /// struct User {
+    ///     name: String,
+    /// }
+    ///
+    /// impl FromPrincipal for User {
+    ///     async fn from_principal(principal: &Principal, request: &HttpRequest) -> Result<Self, Refusal> {
+    ///         match principal.subject() {
+    ///             "mallory" => Err(Refusal::denied("This account is closed.")),
+    ///             name => Ok(Self { name: name.to_owned() }),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// #[utoipa::path(responses((status = 200, body = String)), security(("bearer" = [])))]
+    /// #[get("/me")]
+    /// async fn me(user: Caller<User>) -> String {
+    ///     user.name.clone()
+    /// }
+    ///
+    /// #[derive(OpenApi)]
+    /// #[openapi(paths(me))]
+    /// struct Api;
+    ///
+    /// let site = TestGate::new().site(Api::openapi()).principal_as::<User>().build().unwrap();
+    /// ```
+    pub fn principal_as<T: FromPrincipal>(mut self) -> Self {
+        self.caller = Some(leave_caller::<T>);
+        self
+    }
+
     /// The site. Its document is completed with hallpass' own operations, security schemes and refusals, compiled and
     /// published here, so that whatever is wrong with it ends the program before it listens.
     ///
@@ -57,7 +104,7 @@ impl SiteBuilder {
     /// serves itself; only `GET /` may be the application's own. Every two handlers of
     /// [`operations`](SiteBuilder::operations) of which one could answer requests that are judged as the other's.
     pub fn build(self) -> Result<Site, Diagnostics> {
-        let Self { parts, document, written_in, operations, data } = self;
+        let Self { parts, document, written_in, operations, caller, data } = self;
         let (mut document, ours) = (document?, own_operations()?);
         if let Some(operations) = &operations {
             merge(&mut document, collect(|config| operations(config))?)?;
@@ -70,15 +117,17 @@ impl SiteBuilder {
         });
         refuse_reserved(&theirs, &paths(&ours), &pages)?;
         refuse_others("schemas", &schemas(&document), &schemas(&ours))?;
+        let own_paths = own_paths(&ours);
         merge(&mut document, ours)?;
         introduction::introduce(&mut document, &settings.base_path);
         let written_in = if operations.is_some() { WrittenIn::Rust } else { written_in };
-        let draft = Draft { document: document.into(), pages, written_in };
+        let denies = caller.is_some();
+        let draft = Draft { document: document.into(), pages, own_paths, written_in, denies };
         let registering = move |config: &mut ServiceConfig<'_>| {
             data(config);
             operations.iter().for_each(|operations| operations(config));
         };
-        Site::publish(parts, Arc::new(registering), draft)
+        Site::publish(parts, Arc::new(registering), draft, caller)
     }
 }
 

@@ -8,14 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::document_settings::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{
-        compile_options::{CompileOptions, WrittenIn},
-        compiled::Policy,
-        operation::Operation,
-    },
+    policy::{compile_options::CompileOptions, compiled::Policy, operation::Operation},
     roster::roster_entries::Issuer,
     server::{
-        document::{headers, issuer_schemes, refusals, schemes::schemes},
+        document::{draft::Draft, headers, issuer_schemes, refusals, schemes::schemes},
         http::refusal::Shape,
     },
 };
@@ -27,18 +23,14 @@ const WITH_LIFETIME: [&str; 3] = ["LoginRequest", "LoginResponse", "TokenRespons
 /// requirements, the grammar of headers. What the document declares itself stays as it is, unless it describes another
 /// refusal than the one that is sent.
 ///
-/// `pages` are paths that are served, public and no operations of the document, unless it declares them itself: the
-/// policy has them too.
-///
 /// # Errors
 /// Everything in the document that cannot be enforced.
 pub(crate) fn complete(
-    mut document: Value,
+    draft: &Draft,
     settings: &DocumentSettings,
     issuers: &[Issuer],
-    pages: &[&str],
-    written_in: WrittenIn,
 ) -> Result<(Value, Policy), Diagnostics> {
+    let mut document = draft.document.clone();
     let has_own_oauth2 = document.pointer("/components/securitySchemes/oauth2").is_none();
     if let Some(theirs) = object_in(&mut document, &["components", "securitySchemes"]) {
         add_missing(theirs, schemes(settings));
@@ -47,12 +39,13 @@ pub(crate) fn complete(
         declare_scopes(&mut document);
     }
     issuer_schemes::add(&mut document, issuers)?;
-    let pages = pages.iter().map(|page| (*page).to_owned()).collect();
+    let pages = draft.pages.iter().map(|page| (*page).to_owned()).collect();
+    let written_in = draft.written_in;
     let options =
         CompileOptions { pages, written_in, ..CompileOptions::own(&settings.cookie_name) };
     let policy = Policy::compile(&document, &options)?;
     document_lifetime(&mut document, settings);
-    add_refusals(&mut document, &policy)?;
+    add_refusals(&mut document, &policy, draft)?;
     Ok((document, policy))
 }
 
@@ -69,14 +62,21 @@ fn document_lifetime(document: &mut Value, settings: &DocumentSettings) {
 ///
 /// # Errors
 /// Another component with the name of one of these.
-fn add_refusals(document: &mut Value, policy: &Policy) -> Result<(), Diagnostics> {
+fn add_refusals(document: &mut Value, policy: &Policy, draft: &Draft) -> Result<(), Diagnostics> {
     let mut shapes = BTreeSet::from([Shape::Problem]);
     let mut used = BTreeSet::new();
     for operation in policy.operations() {
         let shape = Shape::for_path(&operation.path);
         let Some(declared) = declared(document, operation) else { continue };
         shapes.insert(shape);
-        used.extend(refusals::add(declared, &operation.path, &operation.requirement, shape));
+        let denies = draft.denies && !draft.own_paths.contains(&operation.path);
+        used.extend(refusals::add(
+            declared,
+            &operation.path,
+            &operation.requirement,
+            shape,
+            denies,
+        ));
         if let Some(responses) = declared.get_mut("responses").and_then(Value::as_object_mut) {
             headers::describe(responses);
         }

@@ -3,6 +3,7 @@
 //! Must not know how requirements are enforced.
 
 pub(crate) mod complete;
+pub(crate) mod draft;
 mod headers;
 pub(crate) mod introduction;
 mod issuer_schemes;

@@ -26,6 +26,8 @@ struct Operation<'o> {
     has_body: bool,
     /// Whether only the statuses are sent that proxies understand.
     is_for_proxies: bool,
+    /// Whether the application may refuse every principal.
+    denies: bool,
 }
 
 /// A refusal that operations can answer with.
@@ -72,7 +74,11 @@ const POSSIBLE: &[PossibleRefusal] = &[
     PossibleRefusal {
         name: "Forbidden",
         is_shared: false,
-        is_possible: |operation| operation.is_for_proxies || operation.requirement.can_forbid(),
+        is_possible: |operation| {
+            operation.is_for_proxies
+                || operation.requirement.can_forbid()
+                || operation.denies && operation.requirement.is_protected()
+        },
         description: |_| "Authenticated, but a role or scope is missing, or the cookie came with a request of another site.",
         example: |_| Refusal::insufficient("roles", "admin"),
     },
@@ -179,9 +185,10 @@ pub(crate) fn add(
     path: &str,
     requirement: &Requirement,
     shape: Shape,
+    denies: bool,
 ) -> BTreeSet<String> {
     let has_body = operation.contains_key("requestBody");
-    let facts = Operation { requirement, has_body, is_for_proxies: path == VERIFY };
+    let facts = Operation { requirement, has_body, is_for_proxies: path == VERIFY, denies };
     let mut names = BTreeSet::new();
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return names;

@@ -32,7 +32,7 @@ pub struct Authenticated {
 pub(crate) struct NotAuthenticated;
 
 impl Authenticated {
-    fn find(request: &HttpRequest) -> Result<Self, Refusal> {
+    pub(super) fn find(request: &HttpRequest) -> Result<Self, Refusal> {
         let found = request.extensions().get::<Self>().cloned();
         found.ok_or_else(|| {
             request.extensions_mut().insert(NotAuthenticated);

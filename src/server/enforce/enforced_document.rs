@@ -5,13 +5,18 @@ use serde_json::Value;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
-    server::{document::yaml::to_yaml, enforce::guard::Guard},
+    server::{
+        document::yaml::to_yaml,
+        enforce::{caller::CallerSource, guard::Guard},
+    },
 };
 
 /// A document that is published, and what enforces it.
 #[derive(Debug)]
 pub(crate) struct EnforcedDocument {
     pub(crate) guard: Guard,
+    /// Makes the application's own type for who is calling, where it has one.
+    pub(crate) caller: Option<CallerSource>,
     /// The document as JSON and as YAML.
     pub(crate) json: Bytes,
     pub(crate) yaml: Bytes,
@@ -20,13 +25,17 @@ pub(crate) struct EnforcedDocument {
 impl EnforcedDocument {
     /// # Errors
     /// The document cannot be serialised.
-    pub(crate) fn new(document: &Value, guard: Guard) -> Result<Self, Diagnostics> {
+    pub(crate) fn new(
+        document: &Value,
+        guard: Guard,
+        caller: Option<CallerSource>,
+    ) -> Result<Self, Diagnostics> {
         let unserializable = |error: String| {
             Diagnostic::new("the OpenAPI document", format!("cannot be serialised: {error}"))
         };
         let json =
             serde_json::to_vec(document).map_err(|error| unserializable(error.to_string()))?;
         let yaml = to_yaml(document).map_err(|error| unserializable(error.to_string()))?;
-        Ok(Self { guard, json: json.into(), yaml: yaml.into() })
+        Ok(Self { guard, caller, json: json.into(), yaml: yaml.into() })
     }
 }

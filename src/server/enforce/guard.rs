@@ -54,6 +54,8 @@ pub(crate) struct GuardedOperation {
     pub(crate) counters: Option<OperationCounters>,
     /// Whether the site itself registers a handler for it, so that the router was compared with the policy at start.
     pub(crate) is_registered: bool,
+    /// Whether it is one of hallpass' own.
+    pub(crate) is_own: bool,
     /// Whether the router takes the path for this operation; known once asked, where the path has no parameters.
     pub(crate) is_routed: Option<OnceLock<bool>>,
     locations: Locations,
@@ -87,12 +89,14 @@ impl Guard {
         routing: &Routing,
         issuers: SchemeIssuers,
         context: &Context,
+        own_paths: &[String],
     ) -> Result<Self, Diagnostics> {
         let guarded = |operation: &Operation| {
             let counters = OperationCounters::new(operation, &context.counters);
             Ok(GuardedOperation {
                 counters: Some(counters.map_err(counters::diagnostic)?),
                 is_registered: routing.registered.contains(&operation.position),
+                is_own: own_paths.contains(&operation.path),
                 is_routed: (!operation.path.contains('{')).then(OnceLock::new),
                 locations: Locations::new(&operation.requirement),
                 challenges: Challenges::new(&operation.requirement),
@@ -116,6 +120,7 @@ impl Guard {
         let guarded = |operation: &Operation| GuardedOperation {
             counters: None,
             is_registered: false,
+            is_own: false,
             is_routed: None,
             locations: Locations::new(&operation.requirement),
             challenges: Challenges::new(&operation.requirement),

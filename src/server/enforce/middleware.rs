@@ -1,6 +1,6 @@
 //! The middleware around every application: has each request judged, and lets those pass that may.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpRequest,
@@ -47,7 +47,7 @@ where
     let (started, guard) = (Instant::now(), &enforced.guard);
     let Judgement { operation, verdict } = judge(context, guard, &request).await;
     let answer = match verdict {
-        Ok(verdict) => pass(context, operation, verdict, request, service).await,
+        Ok(verdict) => pass(context, enforced, operation, verdict, request, service).await,
         Err(refusal) => {
             request.extensions_mut().insert(RefusedByGuard);
             Ok(refuse(context, request.into_parts().0, &refusal))
@@ -112,6 +112,7 @@ fn is_of(guarded: &GuardedOperation, pattern: Option<&str>) -> bool {
 
 async fn pass<S, B>(
     context: &Context,
+    enforced: &EnforcedDocument,
     operation: Option<&GuardedOperation>,
     verdict: Verdict,
     mut request: ServiceRequest,
@@ -123,7 +124,14 @@ where
 {
     let is_protected = matches!(verdict, Verdict::Protected(_));
     if let Verdict::Protected(Some(authenticated)) = verdict {
+        let principal = Arc::clone(&authenticated.principal);
         request.extensions_mut().insert(authenticated);
+        if let Some(source) = enforced.caller.filter(|_| operation.is_some_and(|one| !one.is_own))
+            && let Err(refusal) = source(principal, request.request().clone()).await
+        {
+            request.extensions_mut().insert(RefusedByGuard);
+            return Ok(refuse(context, request.into_parts().0, &refusal));
+        }
     }
     // Where HEAD is not documented it is GET without the body: the codec leaves the body out, the router knows only GET.
     if *request.method() == Method::HEAD

@@ -5,6 +5,7 @@
 pub(crate) mod access_log;
 pub(crate) mod audit;
 pub(crate) mod authenticated;
+pub(crate) mod caller;
 pub(crate) mod challenge;
 pub(crate) mod enforced_document;
 pub(crate) mod guard;

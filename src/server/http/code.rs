@@ -59,7 +59,7 @@ codes! {
     CrossSiteRequest: FORBIDDEN, UnauthorizedClient;
     /// Two credentials that must belong to one subject belong to two.
     SubjectMismatch: FORBIDDEN, UnauthorizedClient;
-    /// `/verify` lets nobody pass: the policy has no operation for the request, denies it, or the request could be read in two ways. Or an application refuses: an account gets no token, or a password is wrong.
+    /// `/verify` lets nobody pass: the policy has no operation for the request, denies it, or the request could be read in two ways. Or an application refuses: a principal may not pass, an account gets no token, or a password is wrong.
     Denied: FORBIDDEN, UnauthorizedClient;
     /// One location holds two credentials, or two locations hold different API keys.
     AmbiguousCredentials: BAD_REQUEST, InvalidRequest;

@@ -240,10 +240,16 @@ impl Refusal {
         Self::unavailable(what, "the revocations were not read yet".to_owned())
     }
 
-    /// 503: the state that replicas share is out of reach; `what` cannot be done without it.
-    pub(crate) fn unavailable(what: &str, reason: String) -> Self {
+    /// 503: something that is needed is out of reach, such as a database; the caller is told `detail`, the log `reason`.
+    pub fn unavailable(detail: &str, reason: impl fmt::Display) -> Self {
         let wait = Duration::from_secs(STATE_RETRY_SECONDS);
-        Self::retry_after(Code::Unavailable, what, wait).because(Some(reason), None)
+        let reason = reason.to_string();
+        Self::retry_after(Code::Unavailable, detail, wait).because(Some(reason), None)
+    }
+
+    /// 403: the application does not let this principal pass; `detail` says why.
+    pub fn denied(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Denied, detail)
     }
 
     /// 503: the application could not say what the subject may do now; `reason` is for the log.
@@ -258,8 +264,9 @@ impl Refusal {
             .header(header::RETRY_AFTER, &seconds.to_string())
     }
 
-    /// An error of hallpass itself: only the log is told what it is.
-    pub(crate) fn internal(reason: String) -> Self {
+    /// 500: an error of the service itself; only the log is told what it is.
+    pub fn internal(reason: impl fmt::Display) -> Self {
+        let reason = reason.to_string();
         let detail = "Something went wrong here. The log has more under this request_id.";
         Self::new(Code::InternalError, detail).because(Some(reason), None)
     }

@@ -6,6 +6,7 @@ mod combined_credentials;
 mod existing_application;
 mod invoices;
 mod metrics;
+mod own_types;
 mod passwords;
 mod principals;
 mod protect;

@@ -1,0 +1,18 @@
+//! A document before it is completed.
+
+use serde_json::Value;
+
+use crate::policy::compile_options::WrittenIn;
+
+/// A document before it is completed, and what has to be known of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) document: Value,
+    /// Paths that are served, public and no operations of the document, unless it declares them itself.
+    pub(crate) pages: Vec<&'static str>,
+    /// The paths of hallpass' own operations.
+    pub(crate) own_paths: Vec<String>,
+    pub(crate) written_in: WrittenIn,
+    /// Whether the application may refuse principals that meet the requirement of its operations.
+    pub(crate) denies: bool,
+}
