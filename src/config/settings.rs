@@ -81,7 +81,9 @@ impl Settings {
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
         let mut reader = SettingsReader::new(raw);
         let document = DocumentSettings::read(&mut reader);
-        let docs = format!("{}/docs/", document.base_path);
+        // Without Swagger UI the start page, which leads to the document.
+        let page = if document.docs { "docs/" } else { "" };
+        let landing = format!("{}/{page}", document.base_path);
         let settings = Self {
             bind: reader.bind(),
             tls: reader.diagnostics.keep(TlsFiles::resolve(raw)).flatten(),
@@ -98,7 +100,7 @@ impl Settings {
             leeway: reader.leeway(),
             document,
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
-            logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", docs, redirect),
+            logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", landing, redirect),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
             reports_only: reports_only(&mut reader),

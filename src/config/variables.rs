@@ -107,7 +107,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_LOGOUT_REDIRECT",
         Some("/docs/"),
-        "Where logout redirects a browser: a path or an http(s) URL. Default: /docs/ below the path of the issuer.",
+        "Where logout redirects a browser: a path or an http(s) URL. Default: /docs/ below the path of the issuer,\n\
+         and / there where HALLPASS_DOCS is off.",
     ),
     variable(
         "HALLPASS_CORS_ORIGINS",

@@ -1,6 +1,6 @@
 //! Operations, and the one document that is published and enforced for them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 
 use actix_web::{
     App, Error, HttpResponse,
@@ -199,7 +199,12 @@ impl Site {
         register(config, &self.pages, &self.operations);
         // What a guard or a regular expression leaves may not go on to a route that is added later.
         for path in publication.partial_paths() {
-            config.route(path, web::to(async || Err::<HttpResponse, _>(not_found())));
+            let context = Arc::clone(&self.parts.context);
+            let refuse = move || {
+                let refusal = not_found(&context.settings.document.base_path);
+                ready(Err::<HttpResponse, _>(refusal))
+            };
+            config.route(path, web::to(refuse));
         }
     }
 

@@ -114,6 +114,29 @@ fn a_malformed_body_is_refused_with_400() {
 }
 
 #[test]
+fn a_refused_body_is_told_which_field_takes_what() {
+    let server = Server::start();
+    for (body, told) in [
+        (r#"{"expires_in": "60"}"#, "`expires_in` takes a whole number of seconds, at least 1."),
+        (r#"{"expires_in": -1}"#, "`expires_in` takes a whole number of seconds, at least 1."),
+        (r#"{"scope": ["a"]}"#, "`scope` takes scopes in one string, with spaces between them."),
+        (r#"{"cookie": "yes"}"#, "`cookie` takes true or false."),
+        (r#"{"cookie": false, "cookie": true}"#, "the field `cookie` is there twice"),
+        (
+            r#"{"expires_in": 600.0, "roles": []}"#,
+            "the field `roles` is not known, expected one of `scope`",
+        ),
+        ("1", "expected an object, found a whole number"),
+        ("{", "is not JSON: there is a mistake at line 1, column 1."),
+    ] {
+        let answer = server.key("reader").post("/login").json(body).refused(400, "invalid_request");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(told), "{body}: {detail}");
+        assert!(!detail.contains("struct") && !detail.contains("u64"), "{detail}");
+    }
+}
+
+#[test]
 fn a_body_of_another_type_or_too_large_is_refused() {
     let server = Server::start();
     let login = || server.key("reader").post("/login");

@@ -1,5 +1,7 @@
 //! Audit and access lines: one each, searchable, without secrets.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use crate::support::{
     accounts::{key_id, unknown_key, with_wrong_secret},
     raw_http::Response,
@@ -32,10 +34,17 @@ fn a_login_writes_one_audit_line() {
 #[test]
 fn a_logout_writes_one_audit_line() {
     let server = Server::start();
-    let answer = server.token("reader").post("/logout").expect(200);
+    let login = server.key("reader").post("/login").expect(200);
+    let token = login.json()["access_token"].as_str().unwrap().to_owned();
+    let answer = server.bearer(&token).post("/logout").expect(200);
     let audit = lines(&server, &answer, "audit");
     assert_eq!(audit.len(), 1, "{audit:?}");
     assert!(audit[0].contains("logout sub=reader"), "{}", audit[0]);
+    let jti = |line: &str| {
+        let field = line.split(' ').find_map(|word| word.strip_prefix("jti="));
+        field.expect("a token id").to_owned()
+    };
+    assert_eq!(jti(&audit[0]), jti(&lines(&server, &login, "audit")[0]));
 }
 
 #[test]
@@ -70,6 +79,13 @@ fn a_refusal_writes_one_audit_line_with_the_reason() {
     let (expired, disabled) = (server.accounts.key("expired"), server.accounts.key("disabled"));
     let id = |key: &str| format!("key_id={}", key_id(key));
     let none = || "key_id=-".to_owned();
+    let token = |secret: Option<&str>| {
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let request = anonymous.post("/token").header(form.0, form.1);
+        let basic = secret.map(|secret| STANDARD.encode(format!("reader:{secret}")));
+        let basic = basic.map(|basic| ("Authorization", format!("Basic {basic}")));
+        request.headers(basic.as_slice()).body("grant_type=client_credentials")
+    };
     let table = [
         (anonymous.get("/request"), "code=missing_credentials", none(), ""),
         (key("x"), "code=invalid_api_key", none(), "malformed"),
@@ -81,6 +97,8 @@ fn a_refusal_writes_one_audit_line_with_the_reason() {
         (server.token("reader").get("/clients"), "code=insufficient_scope", id(good), "sub=reader"),
         (key("x").header("X-API-Key", "y"), "code=ambiguous_credentials", none(), ""),
         (anonymous.get("/nothing"), "code=not_found", none(), ""),
+        (token(Some(&wrong)), "code=invalid_client", id(&wrong), "wrong secret"),
+        (token(None), "code=invalid_client", none(), ""),
         (anonymous.request("TRACE", "/request"), "code=method_not_allowed", none(), ""),
     ];
     for (request, code, key_id, reason) in table {
@@ -144,7 +162,8 @@ fn the_trace_log_holds_no_secret() {
 fn a_key_or_token_in_a_path_is_not_logged() {
     let server = Server::start();
     let (key, token) = (server.accounts.key("reader").to_owned(), server.login("reader"));
-    for secret in [key, token] {
+    let encoded = [key.replace('_', "%5F"), token.replace('.', "%252E")];
+    for secret in [key, token].into_iter().chain(encoded) {
         let answer = server.anonymous().get(&format!("/keys/{secret}/x")).expect(404);
         for target in ["access", "audit"] {
             let lines = lines(&server, &answer, target);

@@ -35,6 +35,9 @@ fn cookie_redirect_and_servers_are_below_the_path_of_the_issuer() {
         assert_eq!(logout.header("location"), Some(&*format!("{path}/docs/")), "{issuer}");
         let document = server.document();
         assert_eq!(document["servers"][0]["url"], root, "{issuer}");
+        let nothing = server.anonymous().get("/nothing").refused(404, "not_found").json();
+        let named = format!(" {path}/openapi.json ");
+        assert!(nothing["detail"].as_str().unwrap().contains(&named), "{nothing}");
         if issuer.contains("evil") {
             continue;
         }
@@ -69,4 +72,18 @@ fn a_redirect_that_is_set_and_the_cookie_of_a_whole_host_stay_as_they_are() {
     assert!(cookie.split("; ").any(|part| part == "Path=/"), "{cookie}");
     let logout = server.token("reader").post("/logout").header("Accept", "text/html").expect(303);
     assert_eq!(logout.header("location"), Some("/goodbye"));
+}
+
+#[test]
+fn without_swagger_ui_logout_leads_to_the_start_page() {
+    for (issuer, location, leads_to) in [
+        ("https://example.com/auth", "/auth/", "https://example.com/auth/openapi.json"),
+        ("https://example.com", "/", "https://example.com/openapi.json"),
+    ] {
+        let server = Server::start_with(&[("HALLPASS_ISSUER", issuer), ("HALLPASS_DOCS", "off")]);
+        let logout = server.token("reader").post("/logout").header("Accept", "text/html");
+        assert_eq!(logout.expect(303).header("location"), Some(location));
+        let start = server.anonymous().get("/").expect(303);
+        assert_eq!(from(issuer, "/", start.header("location").unwrap()), leads_to);
+    }
 }

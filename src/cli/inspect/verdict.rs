@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
     authority::authority::Authority,
@@ -79,7 +80,7 @@ impl Verdict {
             Ok(principal) => Self {
                 is_accepted: Some(true),
                 reason: describe(&principal),
-                notes: note.into_iter().collect(),
+                notes: note.into_iter().chain(taken_away(decoded, &principal)).collect(),
             },
             Err(TokenError::Account) => Self::unknown(format!(
                 "it is for {}, an account of an application, which alone knows whether it may come in: send it to GET \
@@ -119,6 +120,23 @@ fn describe(principal: &Principal) -> String {
     let roles = list(principal.roles().iter().map(|role| role.as_str()).collect());
     let scopes = list(principal.scopes().iter().map(|scope| scope.as_str()).collect());
     format!("it speaks for {}, roles: {roles}, scopes: {scopes}", principal.subject())
+}
+
+/// What the token claims and the roster does not grant any more.
+fn taken_away(token: &DecodedToken, principal: &Principal) -> Vec<String> {
+    let roles = token.claims.as_ref().and_then(|claims| claims.get("roles")?.as_array());
+    let roles = roles.into_iter().flatten().filter_map(Value::as_str);
+    let has_role = |name: &&str| principal.roles().iter().any(|role| role.as_str() == *name);
+    let roles: Vec<_> = roles.filter(|name| !has_role(name)).collect();
+    let scopes = token.claim("scope").unwrap_or_default().split_ascii_whitespace();
+    let has_scope = |name: &&str| principal.scopes().iter().any(|scope| scope.as_str() == *name);
+    let scopes: Vec<_> = scopes.filter(|name| !has_scope(name)).collect();
+    let lost = [("roles", roles), ("scopes", scopes)];
+    let lost = lost.into_iter().filter(|(_, words)| !words.is_empty());
+    let note = |(what, words): (&str, Vec<&str>)| {
+        format!("it also claims {what} that the roster no longer grants: {}", words.join(" "))
+    };
+    lost.map(note).collect()
 }
 
 /// Why a token is refused, and what to do. What it claims is quoted with escapes, because anyone may have written it.

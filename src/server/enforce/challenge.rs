@@ -12,7 +12,10 @@ use crate::{
     principal::Principal,
     server::{
         credentials::authenticator::Authenticator,
-        http::{code::Code, refusal::Refusal},
+        http::{
+            code::Code,
+            refusal::{Refusal, Shape},
+        },
     },
 };
 
@@ -25,11 +28,13 @@ pub(crate) struct Challenges {
     incomplete: Refusal,
     /// One for each scheme that would do.
     all: Vec<HeaderValue>,
+    /// How the operation answers.
+    shape: Shape,
 }
 
 impl Challenges {
-    /// The challenges of an operation with this requirement.
-    pub(crate) fn new(requirement: &Requirement) -> Self {
+    /// The challenges of an operation with this requirement that answers in this shape.
+    pub(crate) fn new(requirement: &Requirement, shape: Shape) -> Self {
         let mut all: Vec<HeaderValue> = Vec::new();
         for scheme in requirement.schemes() {
             if let Ok(challenge) = HeaderValue::from_str(&challenge(scheme)) {
@@ -45,6 +50,7 @@ impl Challenges {
             missing: refusal("No credential was presented."),
             incomplete: refusal("No credential was presented beside the valid one."),
             all,
+            shape,
         }
     }
 
@@ -68,6 +74,7 @@ impl Challenges {
             CredentialKind::Token => self.invalid_token(detail),
             CredentialKind::ApiKey | CredentialKind::Basic => {
                 Refusal::new(Code::InvalidApiKey, detail)
+                    .told_in(self.shape)
                     .headers(WWW_AUTHENTICATE, self.all.iter().cloned())
             }
         };

@@ -44,6 +44,8 @@ pub(crate) struct Guard {
     unknown: OperationCounters,
     /// The headers that hold API keys.
     pub(crate) key_headers: Vec<HeaderName>,
+    /// Under which path a reverse proxy serves the document.
+    base_path: String,
 }
 
 /// An operation, and what is known of it before a request for it arrives.
@@ -93,14 +95,15 @@ impl Guard {
     ) -> Result<Self, Diagnostics> {
         let guarded = |operation: &Operation| {
             let counters = OperationCounters::new(operation, &context.counters);
+            let shape = Shape::for_path(&operation.path);
             Ok(GuardedOperation {
                 counters: Some(counters.map_err(counters::diagnostic)?),
                 is_registered: routing.registered.contains(&operation.position),
                 is_own: own_paths.contains(&operation.path),
                 is_routed: (!operation.path.contains('{')).then(OnceLock::new),
                 locations: Locations::new(&operation.requirement),
-                challenges: Challenges::new(&operation.requirement),
-                takes_passwords: Shape::for_path(&operation.path) != Shape::OAuth,
+                challenges: Challenges::new(&operation.requirement, shape),
+                takes_passwords: shape != Shape::OAuth,
                 operation: operation.clone(),
             })
         };
@@ -123,7 +126,7 @@ impl Guard {
             is_own: false,
             is_routed: None,
             locations: Locations::new(&operation.requirement),
-            challenges: Challenges::new(&operation.requirement),
+            challenges: Challenges::new(&operation.requirement, Shape::Problem),
             takes_passwords: true,
             operation: operation.clone(),
         };
@@ -140,7 +143,8 @@ impl Guard {
         let unknown = OperationCounters::for_unknown(&context.counters);
         let unknown = unknown.map_err(counters::diagnostic)?;
         let key_headers = policy.schemes().iter().filter_map(|scheme| key_header(scheme)).collect();
-        Ok(Self { operations, issuers, unknown, key_headers, policy })
+        let base_path = context.settings.document.base_path.clone();
+        Ok(Self { operations, issuers, unknown, key_headers, base_path, policy })
     }
 
     /// Decides whether a request may pass. Without a handler, where `is_served` says so, the operation is not found and
@@ -153,7 +157,7 @@ impl Guard {
     ) -> Judgement<'_> {
         match self.find(presented.method.as_str(), presented.path) {
             Ok(operation) if !is_served(operation) => {
-                Judgement { operation: None, verdict: Err(not_found()) }
+                Judgement { operation: None, verdict: Err(self.not_found()) }
             }
             Ok(operation) => Judgement {
                 operation: Some(operation),
@@ -208,7 +212,7 @@ impl Guard {
                 operation: Some(operation),
                 verdict: self.authorize(context, operation, presented).await,
             },
-            None => Judgement { operation: None, verdict: Err(not_found()) },
+            None => Judgement { operation: None, verdict: Err(self.not_found()) },
         }
     }
 
@@ -220,14 +224,18 @@ impl Guard {
     fn find(&self, method: &str, path: &str) -> Result<&GuardedOperation, Refusal> {
         match self.policy.find(method, path) {
             Lookup::Operation(operation) => {
-                self.operations.get(operation.position).ok_or_else(not_found)
+                self.operations.get(operation.position).ok_or_else(|| self.not_found())
             }
             Lookup::MethodNotAllowed { allow } => {
                 let detail = format!("This path takes {allow}.");
                 Err(Refusal::new(Code::MethodNotAllowed, detail).header(header::ALLOW, allow))
             }
-            Lookup::NotFound => Err(not_found()),
+            Lookup::NotFound => Err(self.not_found()),
         }
+    }
+
+    fn not_found(&self) -> Refusal {
+        not_found(&self.base_path)
     }
 
     async fn authorize(
@@ -292,9 +300,10 @@ fn key_header(scheme: &Scheme) -> Option<HeaderName> {
     }
 }
 
-/// 404: the document has no such operation.
-pub(crate) fn not_found() -> Refusal {
+/// 404: the document, which is served below `base_path`, has no such operation.
+pub(crate) fn not_found(base_path: &str) -> Refusal {
+    let document = endpoints::DOCUMENT;
     let detail =
-        format!("There is nothing at this path; {} lists what there is.", endpoints::DOCUMENT);
+        format!("There is nothing at this path; {base_path}{document} lists what there is.");
     Refusal::new(Code::NotFound, detail)
 }

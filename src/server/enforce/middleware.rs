@@ -150,7 +150,11 @@ where
              the one whose `security` was met",
             guarded.operation.path
         );
-        response = refuse(context, response.into_parts().0, &not_found());
+        response = refuse(
+            context,
+            response.into_parts().0,
+            &not_found(&context.settings.document.base_path),
+        );
     }
     if is_protected && !response.headers().contains_key(CACHE_CONTROL) {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -13,7 +13,7 @@ use actix_web::{
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::server::http::{code::Code, refusal::Refusal};
+use crate::server::http::{code::Code, json_error, refusal::Refusal};
 
 /// The status of an error of actix-web itself or of CORS, which have a plain text or no body; none for every other error,
 /// which is the application's.
@@ -38,6 +38,9 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .app_data(JsonConfig::default().error_handler(|error, _| match error {
             JsonPayloadError::ContentType => refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error),
+            JsonPayloadError::Deserialize(error) => {
+                Refusal::new(Code::InvalidRequest, json_error::explain(&error)).into()
+            }
             error => refuse(error.status_code(), &error),
         }))
         .app_data(

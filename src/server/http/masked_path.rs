@@ -8,15 +8,18 @@ const BEGINNINGS: [&str; 2] = ["hp_", "eyJ"];
 const SHORTEST: usize = 20;
 const MASK: &str = "***";
 
-/// `path` with every text that may be an API key or a JWT replaced.
+/// `path` with every text that may be an API key or a JWT replaced, also where it is percent-encoded, once or more often.
 pub(crate) fn masked(path: &str) -> Cow<'_, str> {
     let mut masked = Cow::Borrowed("");
     let mut rest = path;
     let mut searched = 0;
     while let Some(begin) = find(rest, searched) {
         let (before, from) = rest.split_at_checked(begin).unwrap_or((rest, ""));
-        let length = from.bytes().take_while(|byte| is_part(*byte)).count();
-        if length < SHORTEST {
+        let (mut characters, mut length) = (0, 0);
+        while let Some((_, end)) = character(from, length).filter(|(byte, _)| is_part(*byte)) {
+            (characters, length) = (characters + 1, end);
+        }
+        if characters < SHORTEST {
             searched = begin + 1;
             continue;
         }
@@ -33,8 +36,36 @@ pub(crate) fn masked(path: &str) -> Cow<'_, str> {
 
 /// Where the next secret may begin, from `searched` on.
 fn find(text: &str, searched: usize) -> Option<usize> {
-    let begins = |rest: &str| BEGINNINGS.iter().any(|beginning| rest.starts_with(beginning));
-    (searched..text.len()).find(|at| text.get(*at..).is_some_and(begins))
+    let begins = |at: usize| BEGINNINGS.iter().any(|beginning| begins_with(text, at, beginning));
+    (searched..text.len()).find(|at| begins(*at))
+}
+
+fn begins_with(text: &str, at: usize, beginning: &str) -> bool {
+    let mut at = Some(at);
+    beginning.bytes().all(|wanted| match at.and_then(|at| character(text, at)) {
+        Some((byte, end)) => {
+            at = Some(end);
+            byte == wanted
+        }
+        None => false,
+    })
+}
+
+/// The byte at `at`, percent-decoded as often as it is encoded (RFC 3986 §2.1), and where the next one begins.
+fn character(text: &str, at: usize) -> Option<(u8, usize)> {
+    let bytes = text.as_bytes();
+    let byte = *bytes.get(at)?;
+    if byte != b'%' {
+        return Some((byte, at + 1));
+    }
+    let mut digits = at + 1;
+    while bytes.get(digits..digits + 2) == Some(b"25") {
+        digits += 2;
+    }
+    let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
+    let decoded = digit(digits).zip(digit(digits + 1)).map(|(high, low)| high * 16 + low);
+    let decoded = decoded.and_then(|decoded| u8::try_from(decoded).ok());
+    Some(decoded.map_or((byte, at + 1), |decoded| (decoded, digits + 2)))
 }
 
 fn is_part(byte: u8) -> bool {
@@ -56,6 +87,14 @@ mod tests {
             (&format!("/keys/{key}"), "/keys/***".to_owned()),
             (&format!("/{key}/{token}/x"), "/***/***/x".to_owned()),
             (&format!("/a=hp_é{token};b"), "/a=hp_é***;b".to_owned()),
+            (&format!("/{}/x", key.replace('_', "%5F")), "/***/x".to_owned()),
+            (&format!("/{}/x", key.replace("hp_", "%68%70_")), "/***/x".to_owned()),
+            (
+                &format!("/{}", token.replace('e', "%2565").replace('.', "%25252E")),
+                "/***".to_owned(),
+            ),
+            (&format!("/%2F{}%2Fx", key.replace('_', "%5f")), "/%2F***%2Fx".to_owned()),
+            ("/hp%5Fshort%/%e9%", "/hp%5Fshort%/%e9%".to_owned()),
         ] {
             assert_eq!(masked(path), wanted);
         }
@@ -64,7 +103,9 @@ mod tests {
 
     #[test]
     fn the_time_for_a_path_grows_with_its_length_only() {
-        let path = "/hp_".repeat(250_000);
-        assert_eq!(masked(&path), path);
+        for part in ["/hp_", "%25", "%2525", "25", "hp%25255F"] {
+            let path = part.repeat(250_000);
+            assert!(masked(&path).len() <= path.len());
+        }
     }
 }

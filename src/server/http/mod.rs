@@ -10,6 +10,7 @@ pub(crate) mod cookie;
 pub(crate) mod endpoints;
 pub(crate) mod extractors;
 pub(crate) mod form;
+pub(crate) mod json_error;
 pub(crate) mod masked_path;
 pub(crate) mod peer;
 pub(crate) mod refusal;

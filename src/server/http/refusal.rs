@@ -121,6 +121,14 @@ impl Refusal {
         Self { oauth: Some(error), ..self }
     }
 
+    /// Has log and metrics name it by the word that an answer of this shape has.
+    pub(crate) fn told_in(self, shape: Shape) -> Self {
+        match shape {
+            Shape::OAuth => Self { oauth: Some(self.code.as_oauth()), ..self },
+            Shape::Problem => self,
+        }
+    }
+
     /// Answers with this status in place of the code's own.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }

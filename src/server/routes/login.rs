@@ -10,7 +10,7 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::Number;
+use serde_json::{Map, Number, Value};
 use utoipa::ToSchema;
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         http::{
             body::{Body, is_content_type, json},
             code::Code,
-            cookie,
+            cookie, json_error,
             refusal::Refusal,
             request_info::RequestInfo,
         },
@@ -136,18 +136,40 @@ fn read(request: &HttpRequest, Body(body): &Body) -> Result<LoginRequest, Refusa
     }
     let read = serde_json::from_slice::<Option<LoginRequest>>(body).map(Option::unwrap_or_default);
     read.map_err(|error| {
-        let detail = format!("The body is not what login takes: {error}.");
+        let detail = wrong_field(body).unwrap_or_else(|| json_error::explain(&error));
         Refusal::new(Code::InvalidRequest, detail)
     })
 }
 
-/// In JSON Schema `600.0` is an integer too.
+/// The first field of a body that is of another kind than login takes.
+fn wrong_field(body: &[u8]) -> Option<String> {
+    let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let expected = |(name, value): (&String, &Value)| {
+        let expected = match name.as_str() {
+            "scope" if !value.is_string() => "scopes in one string, with spaces between them",
+            "expires_in" if value.as_number().and_then(whole).is_none() => {
+                "a whole number of seconds, at least 1"
+            }
+            "cookie" if !value.is_boolean() => "true or false",
+            _ => return None,
+        };
+        (!value.is_null()).then(|| format!("The field `{name}` takes {expected}."))
+    };
+    fields.iter().find_map(expected)
+}
+
 fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    whole(&number)
+        .map(Some)
+        .ok_or_else(|| D::Error::custom(format!("{number} is not a whole number")))
+}
+
+/// In JSON Schema `600.0` is an integer too.
+fn whole(number: &Number) -> Option<u64> {
     let from_float =
         |float: f64| (float.fract() == 0.0 && (0.0..1e15).contains(&float)).then_some(float as u64);
-    let whole = number.as_u64().or_else(|| number.as_f64().and_then(from_float));
-    whole.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a whole number")))
+    number.as_u64().or_else(|| number.as_f64().and_then(from_float))
 }
 
 impl LoginRequest {

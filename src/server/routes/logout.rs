@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     authority::issue_request::RevokeError,
     oauth::KeyId,
+    principal::Proof,
     server::{
         context::Context,
         enforce::{audit, authenticated::Authenticated},
@@ -61,8 +62,14 @@ pub(crate) async fn logout(
 ) -> Result<HttpResponse, Refusal> {
     revoke(&context, &authenticated).await?;
     let principal = &authenticated.principal;
-    let key_id = principal.key_id().map(KeyId::as_str);
-    audit::record("logout", &info, &[("sub", Some(&principal.sub())), ("key_id", key_id)]);
+    let jti = match principal.proof() {
+        Proof::Token { id, .. } => Some(id.as_str()),
+        _ => None,
+    };
+    let sub = principal.sub();
+    let fields =
+        [("sub", Some(&*sub)), ("key_id", principal.key_id().map(KeyId::as_str)), ("jti", jti)];
+    audit::record("logout", &info, &fields);
     let deletion = cookie::deletion(&context.settings);
     if prefers_html(&request) {
         let location = (header::LOCATION, context.settings.logout_redirect.as_str());

@@ -141,6 +141,23 @@ fn a_token_that_the_roster_no_longer_allows_is_refused() {
 }
 
 #[test]
+fn roles_and_scopes_that_the_roster_has_taken_away_are_named() {
+    let (folder, key_id) = folder();
+    let token = good(&folder, &key_id).claim("roles", json!(["admin", "reader"]));
+    let token = signed(&token.claim("scope", json!("a:b c:d")));
+    let out = judged(&folder, &token).success().out;
+    for line in [
+        "accepted: it speaks for billing, roles: reader, scopes: a:b",
+        "note: it also claims roles that the roster no longer grants: admin",
+        "note: it also claims scopes that the roster no longer grants: c:d",
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line} is missing in {out}");
+    }
+    let out = judged(&folder, &signed(&good(&folder, &key_id))).success().out;
+    assert!(!out.contains("no longer grants"), "{out}");
+}
+
+#[test]
 fn an_issuer_that_differs_only_in_the_address_is_explained() {
     let (folder, key_id) = folder();
     let token = signed(&good(&folder, &key_id));
