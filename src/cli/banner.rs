@@ -11,12 +11,15 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     cli::terminal::plural,
     config::{settings::Settings, state_location::StateLocation},
+    policy::explanation::shell,
     roster::roster::Roster,
 };
 
 /// What is printed once the service listens.
 pub(super) struct Banner {
     docs: bool,
+    /// The header of API keys.
+    api_key_header: String,
     /// The key of `--dev`.
     key: Option<SecretString>,
     /// Which files are in use.
@@ -27,6 +30,7 @@ impl Banner {
     pub(super) fn new(settings: &Settings, roster: &Roster, key: Option<SecretString>) -> Self {
         Self {
             docs: settings.document.docs,
+            api_key_header: settings.document.api_keys.header.clone(),
             key,
             summary: summary(settings, roster, Timestamp::now()),
         }
@@ -48,7 +52,10 @@ impl Banner {
             writeln!(out, "swagger ui: {base_url}/docs/")?;
         }
         match &self.key {
-            Some(key) => write!(out, "{}", first_steps(base_url, key.expose_secret()))?,
+            Some(key) => {
+                let header = format!("{}: {}", self.api_key_header, key.expose_secret());
+                write!(out, "{}", first_steps(base_url, &header))?;
+            }
             None if is_terminal => writeln!(out, "{}stop: ctrl-c", self.summary)?,
             None => {}
         }
@@ -74,10 +81,11 @@ fn summary(settings: &Settings, roster: &Roster, now: Timestamp) -> String {
     format!("roster: {} ({clients}, {usable}{users})\nstate: {state}\n", Path::display(roster))
 }
 
-fn first_steps(base_url: &str, key: &str) -> String {
+fn first_steps(base_url: &str, api_key_header: &str) -> String {
+    let header = shell(api_key_header, "");
     format!(
         "\nTry it, in another terminal:\n\
-         \x20 TOKEN=$(curl -s -X POST {base_url}/login -H 'X-API-Key: {key}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         \x20 TOKEN=$(curl -s -X POST {base_url}/login -H {header} | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\
          \x20 curl -s {base_url}/request -H \"Authorization: Bearer $TOKEN\"\n\
          \x20 curl -s {base_url}/clients -H \"Authorization: Bearer $TOKEN\"\n\
          \x20 curl -s -X POST {base_url}/logout -H \"Authorization: Bearer $TOKEN\"\n\

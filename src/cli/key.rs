@@ -16,6 +16,7 @@ use crate::{
     },
     notation::duration::format_duration,
     oauth::{KeyId, Subject},
+    policy::explanation::shell,
     roster::{
         api_key::ApiKey,
         edit::{self, StagedKey},
@@ -84,6 +85,8 @@ pub(crate) struct KeyContext {
     pub roster: PathBuf,
     /// The address in the curl line.
     pub base_url: String,
+    /// The header in the curl line.
+    pub api_key_header: String,
     /// Whether stdout is a terminal that shows styles.
     pub is_styled: bool,
 }
@@ -104,12 +107,12 @@ pub(crate) fn run(
         KeyCommand::Add { client, entry, expires, cost } => {
             let key = edit::add_key(roster, &client, &entry.into(), expires, cost, now)?;
             let key = commit_shown(key, out)?;
-            explain_key(&key, expires, &context.base_url, err);
+            explain_key(&key, expires, context, err);
         }
         KeyCommand::Rotate { client, overlap, expires, cost } => {
             let key = edit::rotate(roster, &client, overlap, expires, cost, now)?;
             let key = commit_shown(key, out)?;
-            explain_key(&key, expires, &context.base_url, err);
+            explain_key(&key, expires, context, err);
             let overlap = format_duration(overlap);
             let _ = writeln!(err, "The older keys of {client} expire in {overlap} or earlier.");
         }
@@ -146,8 +149,14 @@ fn commit_shown(staged: StagedKey, out: &mut dyn Write) -> anyhow::Result<ApiKey
 }
 
 /// Says how to use a key that is in force. That stderr is closed changes nothing about it.
-fn explain_key(key: &ApiKey, lifetime: Option<Duration>, base_url: &str, err: &mut dyn Write) {
-    let id = key.id();
+fn explain_key(
+    key: &ApiKey,
+    lifetime: Option<Duration>,
+    context: &KeyContext,
+    err: &mut dyn Write,
+) {
+    let (id, base_url) = (key.id(), &context.base_url);
+    let header = shell(&format!("{}: ", context.api_key_header), "$API_KEY");
     let until = match lifetime {
         Some(lifetime) => format!("is valid for {}", format_duration(lifetime)),
         None => "is valid until it is revoked".to_owned(),
@@ -156,7 +165,7 @@ fn explain_key(key: &ApiKey, lifetime: Option<Duration>, base_url: &str, err: &m
         err,
         "Store the key in a safe place now: it is not shown again. Its id is {id}; it {until}.\n\
          A running `hallpass serve` accepts it within 2 seconds. To try it, put it into API_KEY:\n  \
-         curl -X POST -H \"X-API-Key: $API_KEY\" {base_url}/login"
+         curl -X POST -H {header} {base_url}/login"
     );
 }
 
@@ -183,6 +192,7 @@ mod tests {
         let context = KeyContext {
             roster: roster.into(),
             base_url: "http://[::1]:81".to_owned(),
+            api_key_header: "X-Key".to_owned(),
             is_styled: false,
         };
         run(command, &context, now, &mut out, &mut err)?;
@@ -197,7 +207,10 @@ mod tests {
             let (out, err) = run_line(&path, line).unwrap();
             let text = out.strip_suffix('\n').unwrap();
             let key = ApiKey::parse(text).unwrap();
-            assert!(err.contains(key.id().as_str()) && err.contains("http://[::1]:81/login"));
+            assert!(
+                err.contains(key.id().as_str())
+                    && err.contains("\"X-Key: $API_KEY\" http://[::1]:81/login")
+            );
             assert!(!err.contains(&text[16..]));
             let roster = Roster::load(&path).unwrap().roster;
             assert!(

@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::settings_flags::RosterFlag,
-    config::{raw_settings::RawSettings, settings::Settings},
+    config::{document_settings::DocumentSettings, raw_settings::RawSettings, settings::Settings},
     diagnostics::Diagnostics,
 };
 
@@ -126,11 +126,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Keys can be made even if the address is wrong; `serve` and `check` report it.
+/// Keys can be made even if address or header are wrong; `serve` and `check` report it.
 fn key_context(raw: &RawSettings) -> key::KeyContext {
     let base_url = Settings::expected_base_url(raw);
     key::KeyContext {
         roster: raw.roster(),
+        api_key_header: DocumentSettings::api_key_header(raw),
         base_url: base_url.unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned()),
         is_styled: terminal::is_styled(&std::io::stdout()),
     }

@@ -2,6 +2,7 @@
 //!
 //! Must not know HTTP, nor what the values are used for.
 
+pub(crate) mod api_key_names;
 mod cors_origins;
 pub(crate) mod document_settings;
 mod env_file;

@@ -138,7 +138,12 @@ impl RawSettings {
 
     /// The text of a value; an empty one counts as not set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|value| value.text.trim()).filter(|text| !text.is_empty())
+        self.set_text(name).filter(|text| !text.is_empty())
+    }
+
+    /// The text of a value that is set, even if it is empty.
+    pub(super) fn set_text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.text.trim())
     }
 
     /// The path of a file with a key: a relative one is that of a credential of systemd, if there is one of this name.

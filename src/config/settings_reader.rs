@@ -38,7 +38,27 @@ impl<'r> SettingsReader<'r> {
         default: T,
         read: fn(&str) -> Result<T, String>,
     ) -> T {
-        match self.raw.text(name).map(read) {
+        self.read(name, self.raw.text(name), default, read)
+    }
+
+    /// The same of a setting that may not be left empty.
+    pub(super) fn set_value<T>(
+        &mut self,
+        name: &str,
+        default: T,
+        read: fn(&str) -> Result<T, String>,
+    ) -> T {
+        self.read(name, self.raw.set_text(name), default, read)
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        default: T,
+        read: fn(&str) -> Result<T, String>,
+    ) -> T {
+        match text.map(read) {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(message)) => {

@@ -33,6 +33,8 @@ fn every_wrong_value_is_reported_in_one_run() {
         ("HALLPASS_ISSUER", "login.example.com"),
         ("HALLPASS_TOKEN_LIFETIME", "0s"),
         ("HALLPASS_LEEWAY", "1h"),
+        ("HALLPASS_API_KEY_HEADER", "Cookie"),
+        ("HALLPASS_API_KEY_QUERY", ""),
         ("HALLPASS_DOCS", "yes"),
         ("HALLPASS_COOKIE_NAME", "a b"),
         ("HALLPASS_COOKIE_SECURE", "1"),

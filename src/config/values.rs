@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::{
+    config::api_key_names::API_KEY_COOKIE,
     notation::{duration::parse_duration, network::parse_network},
     oauth::http_token::is_http_token,
 };
@@ -77,8 +78,8 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
 }
 
 pub(super) fn cookie_name(text: &str) -> Result<String, String> {
-    if text == "api_key" {
-        Err("is api_key: that cookie holds an API key; choose another name".into())
+    if text == API_KEY_COOKIE {
+        Err(format!("is {API_KEY_COOKIE}: that cookie holds an API key; choose another name"))
     } else if text.len() <= 64 && is_http_token(text) {
         Ok(text.to_owned())
     } else {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::config::api_key_names::{DEFAULT_HEADER, DEFAULT_QUERY};
+
 /// An environment variable, as `.env.example` and the reference show it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variable {
@@ -96,6 +98,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
         Some("hallpass.redb"),
         "The file that keeps revocations across restarts; `memory` for no file; or what replicas share, a Redis or Valkey:\n\
          redis://[user[:password]@]host[:port][/db], or rediss://... for TLS, each part percent-encoded.",
+    ),
+    variable(
+        "HALLPASS_API_KEY_HEADER",
+        Some(DEFAULT_HEADER),
+        "The header in which API keys are sent; the document follows.",
+    ),
+    variable(
+        "HALLPASS_API_KEY_QUERY",
+        Some(DEFAULT_QUERY),
+        "The query parameter in which API keys may be sent, for testing; the document follows. `off` for none.",
     ),
     variable("HALLPASS_DOCS", Some("on"), "Swagger UI at /docs/: on or off."),
     variable("HALLPASS_COOKIE_NAME", Some("access_token"), "The name of the session cookie."),

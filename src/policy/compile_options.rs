@@ -14,6 +14,8 @@ pub(crate) struct CompileOptions {
     pub session_cookie: Option<String>,
     /// Paths that are served to `GET`, and public, where the document declares neither their `GET` nor their `HEAD`.
     pub pages: Vec<String>,
+    /// A scheme that a setting takes out of the document, and what to do about an operation that names it.
+    pub left_out: Option<(&'static str, &'static str)>,
     /// Whether an error is what OpenAPI allows but its author cannot mean: an alternative that another one makes
     /// superfluous, and an operation id that two operations have. The authors of other services' documents are not
     /// here to correct them.
@@ -29,6 +31,7 @@ impl CompileOptions {
             base: Some(String::new()),
             session_cookie: Some(session_cookie.to_owned()),
             pages: Vec::new(),
+            left_out: None,
             refuses_oversights: true,
         }
     }
@@ -44,6 +47,7 @@ impl CompileOptions {
             base: base.map(str::to_owned),
             session_cookie: Some(session_cookie.to_owned()),
             pages: Vec::new(),
+            left_out: None,
             written_in: WrittenIn::Json,
             refuses_oversights: false,
         }

@@ -230,7 +230,7 @@ fn body(body: &RequestBody) -> String {
 
 /// A shell word of a literal and a variable. The literal may come from an untrusted document, so it is quoted
 /// unless it is plain.
-fn shell(literal: &str, variable: &str) -> String {
+pub(crate) fn shell(literal: &str, variable: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=".contains(c);
     let is_bare = !literal.is_empty() && variable.is_empty() && !literal.contains(' ');
     match literal.chars().all(is_plain) {

@@ -47,7 +47,7 @@ pub(super) fn read(
     let mut diagnostics = Diagnostics::default();
     let base = BasePath::resolve(&document, options.base.as_deref());
     let base = diagnostics.keep(base).unwrap_or_default();
-    let schemes = SecuritySchemes::new(&document, options.session_cookie.as_deref());
+    let schemes = SecuritySchemes::new(&document, options);
     let schemes = diagnostics.keep(schemes).unwrap_or_default();
     let inherited = match options.undeclared {
         Undeclared::Refuse => None,

@@ -6,6 +6,7 @@ use crate::{
     diagnostics::Diagnostic,
     oauth::http_token::is_http_token,
     policy::{
+        compile_options::CompileOptions,
         node::Node,
         scheme::{Location, Scheme, SchemeKind},
     },
@@ -24,6 +25,8 @@ pub(super) struct UsedScheme {
 pub(super) struct SecuritySchemes<'d> {
     declared: Vec<(&'d str, Node<'d>)>,
     session_cookie: Option<&'d str>,
+    /// As [`CompileOptions::left_out`].
+    left_out: Option<(&'static str, &'static str)>,
     /// By the index of the scheme.
     used: Vec<Arc<UsedScheme>>,
 }
@@ -31,7 +34,7 @@ pub(super) struct SecuritySchemes<'d> {
 impl<'d> SecuritySchemes<'d> {
     pub(super) fn new(
         document: &Node<'d>,
-        session_cookie: Option<&'d str>,
+        options: &'d CompileOptions,
     ) -> Result<Self, Diagnostic> {
         let components = document.field("components").map(|node| node.labelled("components"));
         if let Some(components) = &components {
@@ -39,7 +42,8 @@ impl<'d> SecuritySchemes<'d> {
         }
         let schemes = components.and_then(|components| components.field("securitySchemes"));
         let declared = schemes.map(|schemes| schemes.object()).transpose()?.unwrap_or_default();
-        Ok(Self { declared, session_cookie, used: Vec::new() })
+        let (session_cookie, left_out) = (options.session_cookie.as_deref(), options.left_out);
+        Ok(Self { declared, session_cookie, left_out, used: Vec::new() })
     }
 
     /// The scheme `name`, used by the requirement at `user`.
@@ -52,9 +56,12 @@ impl<'d> SecuritySchemes<'d> {
             return Ok(Arc::clone(known));
         }
         let Some((_, node)) = self.declared.iter().find(|(declared, _)| *declared == name) else {
-            return Err(user.diagnostic(format!(
-                "the scheme `{name}` is not declared; declare it in #/components/securitySchemes"
-            )));
+            let what_to_do = match self.left_out {
+                Some((left_out, what_to_do)) if left_out == name => what_to_do,
+                _ => "declare it in #/components/securitySchemes",
+            };
+            let what = format!("the scheme `{name}` is not declared; {what_to_do}");
+            return Err(user.diagnostic(what));
         };
         let (kind, scopes) = read(node.clone().labelled(format!("scheme `{name}`")))
             .map_err(|error| user.diagnostic(error.to_string()))?;

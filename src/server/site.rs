@@ -19,7 +19,7 @@ use crate::{
     roster::roster_entries::Issuer,
     server::{
         context::Context,
-        document::{complete::complete, draft::Draft, introduction},
+        document::{complete::complete, draft::Draft, introduction, schemes::leave_out},
         enforce::{caller::CallerSource, enforced_document::EnforcedDocument, guard::not_found},
         forward::{followed_policy::FollowedPolicy, verify_operations},
         http::extractors,
@@ -72,7 +72,7 @@ pub(crate) fn own_document(
 }
 
 fn own_draft(settings: &DocumentSettings) -> Result<Draft, Diagnostics> {
-    let mut document = own_operations()?;
+    let mut document = own_operations(settings)?;
     let own_paths = own_paths(&document);
     introduction::introduce_own(&mut document, &settings.base_path);
     let (document, pages) = (document.into(), pages::paths(settings));
@@ -248,7 +248,9 @@ impl fmt::Debug for Site {
 }
 
 /// The document of hallpass' own operations, without what is completed.
-pub(crate) fn own_operations() -> Result<Map<String, Value>, Diagnostics> {
+pub(crate) fn own_operations(
+    settings: &DocumentSettings,
+) -> Result<Map<String, Value>, Diagnostics> {
     let mut document = collect(routes::register)?;
     // utoipa can say "not required" only by a nullable body, which some generators cannot read.
     let mut body = document.get_mut("paths");
@@ -262,6 +264,7 @@ pub(crate) fn own_operations() -> Result<Map<String, Value>, Diagnostics> {
         let (path, item) = verify_operations::path_item();
         paths.insert(path.to_owned(), item);
     }
+    leave_out(&mut document, settings);
     Ok(document)
 }
 

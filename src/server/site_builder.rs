@@ -105,11 +105,11 @@ impl SiteBuilder {
     /// [`operations`](SiteBuilder::operations) of which one could answer requests that are judged as the other's.
     pub fn build(self) -> Result<Site, Diagnostics> {
         let Self { parts, document, written_in, operations, caller, data } = self;
-        let (mut document, ours) = (document?, own_operations()?);
+        let settings = &parts.context.settings.document;
+        let (mut document, ours) = (document?, own_operations(settings)?);
         if let Some(operations) = &operations {
             merge(&mut document, collect(|config| operations(config))?)?;
         }
-        let settings = &parts.context.settings.document;
         let mut pages = pages::paths(settings);
         let theirs = paths(&document);
         pages.retain(|page| {

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod api_key_names;
 mod changed_documents;
 mod commands;
 mod connection_limits;

@@ -11,11 +11,11 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target" / "debug" / "ha
 
 
 @contextlib.contextmanager
-def server():
+def server(**settings):
     """The environment of a scenario: the address, the key of a reader and the key of an administrator."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HALLPASS")}
-        environment |= {"HALLPASS_SECRET_KEY": "0123456789abcdef" * 2, "HALLPASS_STATE": "memory"}
+        environment |= {"HALLPASS_SECRET_KEY": "0123456789abcdef" * 2, "HALLPASS_STATE": "memory"} | settings
 
         def add(client, role):
             command = [PROGRAM, "key", "add", client, "--role", role]

@@ -66,6 +66,7 @@ fn external(undeclared: Undeclared) -> CompileOptions {
         base: None,
         session_cookie: None,
         pages: Vec::new(),
+        left_out: None,
         refuses_oversights: false,
     }
 }

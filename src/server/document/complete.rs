@@ -11,7 +11,11 @@ use crate::{
     policy::{compile_options::CompileOptions, compiled::Policy, operation::Operation},
     roster::roster_entries::Issuer,
     server::{
-        document::{draft::Draft, headers, issuer_schemes, refusals, schemes::schemes},
+        document::{
+            draft::Draft,
+            headers, issuer_schemes, refusals,
+            schemes::{LEFT_OUT, schemes},
+        },
         http::refusal::Shape,
     },
 };
@@ -41,8 +45,13 @@ pub(crate) fn complete(
     issuer_schemes::add(&mut document, issuers)?;
     let pages = draft.pages.iter().map(|page| (*page).to_owned()).collect();
     let written_in = draft.written_in;
-    let options =
-        CompileOptions { pages, written_in, ..CompileOptions::own(&settings.cookie_name) };
+    let left_out = settings.api_keys.query.is_none().then_some(LEFT_OUT);
+    let options = CompileOptions {
+        pages,
+        written_in,
+        left_out,
+        ..CompileOptions::own(&settings.cookie_name)
+    };
     let policy = Policy::compile(&document, &options)?;
     document_lifetime(&mut document, settings);
     add_refusals(&mut document, &policy, draft)?;
@@ -155,5 +164,53 @@ fn declare_scopes(document: &mut Value) {
                 declared.entry(scope).or_insert_with(|| json!(""));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::raw_settings::RawSettings, policy::compile_options::WrittenIn,
+        server::site::own_document,
+    };
+
+    /// hallpass' own document with this `HALLPASS_API_KEY_QUERY`, and the settings.
+    fn own(query: &str) -> (Value, DocumentSettings) {
+        let mut raw = RawSettings::default();
+        raw.set("HALLPASS_API_KEY_QUERY", query, "test");
+        let settings = DocumentSettings::resolve(&raw).unwrap();
+        (own_document(&settings, &[]).unwrap().0, settings)
+    }
+
+    fn draft(document: Value) -> Draft {
+        let (pages, own_paths, written_in) = (Vec::new(), Vec::new(), WrittenIn::Rust);
+        Draft { document, pages, own_paths, written_in, denies: false }
+    }
+
+    #[test]
+    fn an_operation_that_names_a_scheme_that_is_switched_off_is_an_error() {
+        let with_operation = |query: &str| {
+            let (mut document, settings) = own(query);
+            document["paths"]["/invoices"]["get"] = json!({
+                "operationId": "invoices", "responses": {},
+                "security": [{ "bearer": [] }, { "apiKeyQuery": [] }],
+            });
+            complete(&draft(document), &settings, &[])
+        };
+        assert!(with_operation("key").is_ok());
+        let told = with_operation("off").unwrap_err().to_string();
+        for part in ["GET /invoices", "`apiKeyQuery` is not declared", "HALLPASS_API_KEY_QUERY"] {
+            assert!(told.contains(part), "{part} is missing in {told}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_an_application_declares_itself_stays() {
+        let (mut document, settings) = own("off");
+        let theirs = json!({ "type": "apiKey", "in": "query", "name": "theirs" });
+        document["components"]["securitySchemes"]["apiKeyQuery"] = theirs.clone();
+        let (document, _) = complete(&draft(document), &settings, &[]).unwrap();
+        assert_eq!(document["components"]["securitySchemes"]["apiKeyQuery"], theirs);
     }
 }

@@ -61,8 +61,13 @@ fn has_bearer(document: &Value) -> bool {
 
 /// Every `security`: the root's and the operations', also those of path items that others refer to.
 pub(crate) fn securities(document: &mut Value) -> Vec<&mut Vec<Value>> {
+    document.as_object_mut().map(securities_in).unwrap_or_default()
+}
+
+/// As [`securities`].
+pub(crate) fn securities_in(document: &mut Map<String, Value>) -> Vec<&mut Vec<Value>> {
     let mut found = Vec::new();
-    for (name, value) in document.as_object_mut().into_iter().flatten() {
+    for (name, value) in document {
         match (name.as_str(), value) {
             ("security", Value::Array(alternatives)) => found.push(alternatives),
             ("paths", Value::Object(paths)) => found.extend(securities_of(paths)),

@@ -10,5 +10,5 @@ mod issuer_schemes;
 pub(crate) mod merge;
 mod refusals;
 pub(crate) mod schemas;
-mod schemes;
+pub(crate) mod schemes;
 pub(crate) mod yaml;

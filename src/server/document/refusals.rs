@@ -55,7 +55,7 @@ const POSSIBLE: &[PossibleRefusal] = &[
             }
         },
         example: |shape| match shape {
-            Shape::Problem => Refusal::filled_repeatedly("header", "X-API-Key", 2),
+            Shape::Problem => Refusal::filled_repeatedly("header", "Authorization", 2),
             Shape::OAuth => form::unreadable("missing field `token`"),
         },
     },

@@ -2,16 +2,42 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::document_settings::DocumentSettings;
+use crate::{
+    config::{api_key_names::API_KEY_COOKIE, document_settings::DocumentSettings},
+    server::document::issuer_schemes::securities_in,
+};
+
+/// The scheme of API keys in the query, which a setting can leave out.
+const API_KEY_QUERY: &str = "apiKeyQuery";
+
+/// [`API_KEY_QUERY`], and what to do about an operation that names it while it is left out.
+pub(crate) const LEFT_OUT: (&str, &str) = (
+    API_KEY_QUERY,
+    "HALLPASS_API_KEY_QUERY is off: remove it from `security`, or have the setting name a parameter",
+);
+
+/// Takes the alternatives with the scheme that the settings leave out from the operations of a document, where others
+/// remain.
+pub(crate) fn leave_out(document: &mut Map<String, Value>, settings: &DocumentSettings) {
+    if settings.api_keys.query.is_some() {
+        return;
+    }
+    let names_it = |alternative: &Value| alternative.get(API_KEY_QUERY).is_some();
+    for security in securities_in(document) {
+        if !security.iter().all(names_it) {
+            security.retain(|alternative| !names_it(alternative));
+        }
+    }
+}
 
 /// The schemes, the simplest first.
 pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {
-    let session = &settings.cookie_name;
+    let (session, keys) = (&settings.cookie_name, &settings.api_keys);
     let schemes = [
         (
             "apiKey",
             json!({
-                "type": "apiKey", "in": "header", "name": "X-API-Key",
+                "type": "apiKey", "in": "header", "name": keys.header,
                 "description": "An API key, `hp_...`, in the header: start with this one, at `/login`.",
             }),
         ),
@@ -58,20 +84,22 @@ pub(crate) fn schemes(settings: &DocumentSettings) -> Map<String, Value> {
             }),
         ),
         (
-            "apiKeyQuery",
+            API_KEY_QUERY,
             json!({
-                "type": "apiKey", "in": "query", "name": "api_key",
+                "type": "apiKey", "in": "query", "name": keys.query,
                 "description": "An API key in the query. For testing: URLs end up in logs.",
             }),
         ),
         (
             "apiKeyCookie",
             json!({
-                "type": "apiKey", "in": "cookie", "name": "api_key",
+                "type": "apiKey", "in": "cookie", "name": API_KEY_COOKIE,
                 "description": "An API key in a cookie, for clients that can do nothing else. Browsers let no page \
                                 send it: what is entered here has no effect.",
             }),
         ),
     ];
-    schemes.into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
+    let is_left_out = |name: &str| name == API_KEY_QUERY && keys.query.is_none();
+    let schemes = schemes.into_iter().filter(|(name, _)| !is_left_out(name));
+    schemes.map(|(name, scheme)| (name.to_owned(), scheme)).collect()
 }

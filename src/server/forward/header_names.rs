@@ -78,6 +78,14 @@ mod tests {
     use actix_web::http::header::HeaderValue;
 
     use super::*;
+    use crate::config::api_key_names::is_reserved;
+
+    #[test]
+    fn no_header_that_is_read_or_sent_can_be_named_for_api_keys() {
+        for name in KNOWN.iter().copied().chain(["x-hallpass-subject"]) {
+            assert!(is_reserved(name), "{name}");
+        }
+    }
 
     #[test]
     fn aliases_of_headers_that_are_read_or_sent_are_refused() {

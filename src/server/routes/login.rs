@@ -57,7 +57,7 @@ pub(crate) struct LoginResponse {
 
 /// Exchange an API key for an access token
 ///
-/// Present the API key in the header, the query or the cookie. The token of the answer carries the client's roles and
+/// Present the API key in one of the places that `security` lists. The token of the answer carries the client's roles and
 /// scopes; send it as `Authorization: Bearer` to the other operations until it expires. With `"cookie": true` it is
 /// also set as the session cookie, for browsers. The body may be left out, and so may each of its fields; a field that
 /// is `null` counts as left out.

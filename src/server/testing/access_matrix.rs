@@ -185,8 +185,33 @@ mod tests {
     use super::*;
     use crate::{
         config::raw_settings::RawSettings,
-        server::{gate::Gate, prepare::prepare},
+        roster::roster::Roster,
+        server::{
+            gate::Gate,
+            prepare::{prepare, prepare_with_roster},
+        },
     };
+
+    #[actix_web::test]
+    async fn keys_are_sent_under_the_names_of_the_settings() {
+        for query in ["key", "off"] {
+            let mut raw = RawSettings::default();
+            for (name, value) in [
+                ("HALLPASS_SECRET_KEY", "0123456789abcdef0123456789abcdef"),
+                ("HALLPASS_STATE", "memory"),
+                ("HALLPASS_RATE_LIMIT", "off"),
+                ("HALLPASS_API_KEY_HEADER", "access_token"),
+                ("HALLPASS_API_KEY_QUERY", query),
+            ] {
+                raw.set(name, value, "test");
+            }
+            let prepared = prepare_with_roster(&raw, Ok(loaded(Roster::default()))).unwrap();
+            let gate = Gate::open(prepared, "http://localhost").unwrap();
+            let site = gate.protect(OpenApi::default(), |_| {}).unwrap();
+            let matrix = matrix(&site).without_calling("POST /logout").await;
+            assert!(matrix.contains("| POST /login |"), "{matrix}");
+        }
+    }
 
     #[actix_web::test]
     #[should_panic(expected = "takes the site of a TestGate only")]
