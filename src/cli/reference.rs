@@ -6,7 +6,11 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::{
     cli::manual,
-    config::{document_settings::DocumentSettings, raw_settings::RawSettings},
+    config::{
+        document_settings::DocumentSettings,
+        raw_settings::RawSettings,
+        variables::{InApplication, VARIABLES, Variable},
+    },
     policy::{
         operation::Operation,
         requirement::{Alternative, Requirement},
@@ -49,8 +53,9 @@ const EXIT_CODES_SECTION: Section =
 const SETTINGS: Section = Section {
     title: "Settings",
     notes: "Flags override the environment, the environment overrides `.env`, `.env` overrides the defaults. Everything that\n\
-            is wrong is reported at once, before anything listens. Durations are numbers with `s`, `m`, `h` or `d`.",
-    head: &["variable", "default", "meaning"],
+            is wrong is reported at once, before anything listens. Durations are numbers with `s`, `m`, `h` or `d`. The last\n\
+            column says whether a variable counts in an application that makes its gate by `Gate::from_env`.",
+    head: &["variable", "default", "meaning", "in an application"],
 };
 const OPERATIONS: Section = Section {
     title: "Operations",
@@ -164,10 +169,20 @@ fn meaning(argument: &Arg) -> String {
 }
 
 fn settings() -> Vec<Vec<String>> {
-    let row = |(name, default, about): (&str, Option<&str>, &str)| {
-        vec![code(name), default.map(code).unwrap_or_default(), about.to_owned()]
+    let row = |variable: &Variable| {
+        let in_application = match variable.in_application {
+            InApplication::Counts => "yes".to_owned(),
+            InApplication::AskedBy(method) => format!("by {}", code(method)),
+            InApplication::HasNoEffect(instead) => format!("no: {instead}"),
+        };
+        vec![
+            code(variable.name),
+            variable.default.map(code).unwrap_or_default(),
+            variable.about.to_owned(),
+            in_application,
+        ]
     };
-    manual::settings().map(row).collect()
+    VARIABLES.iter().map(row).collect()
 }
 
 fn operations() -> anyhow::Result<Vec<Vec<String>>> {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use crate::{
-    config::{env_file::EnvFile, variables::VARIABLES},
+    config::{
+        env_file::EnvFile,
+        variables::{InApplication, VARIABLES},
+    },
     diagnostics::{Diagnostic, Diagnostics},
     files::file_content::FileContent,
 };
@@ -161,6 +164,19 @@ impl RawSettings {
     /// Where the value was set.
     pub(crate) fn location(&self, name: &str) -> &str {
         self.values.get(name).map_or("environment", |value| &value.location)
+    }
+
+    /// What is set, and has no effect in an application.
+    pub(crate) fn without_effect_in_application(&self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        for variable in VARIABLES.iter().filter(|variable| self.text(variable.name).is_some()) {
+            if let InApplication::HasNoEffect(instead) = variable.in_application {
+                let name = variable.name;
+                let what = format!("{name} has no effect in an application: {instead}");
+                diagnostics.push(Diagnostic::new(self.location(name), what));
+            }
+        }
+        diagnostics
     }
 
     /// What works and should be changed; among it is every unknown `HALLPASS_` variable.

@@ -12,6 +12,18 @@ pub(crate) struct Variable {
     pub default: Option<&'static str>,
     /// The help text, with its line breaks.
     pub about: &'static str,
+    pub in_application: InApplication,
+}
+
+/// What a variable means to an application that makes its gate from the environment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum InApplication {
+    /// It counts as in `hallpass serve`.
+    Counts,
+    /// The application asks the gate for it, by this method.
+    AskedBy(&'static str),
+    /// `hallpass serve` alone reads it; what the application does instead.
+    HasNoEffect(&'static str),
 }
 
 const fn variable(
@@ -19,7 +31,17 @@ const fn variable(
     default: Option<&'static str>,
     about: &'static str,
 ) -> Variable {
-    Variable { name, default, about }
+    Variable { name, default, about, in_application: InApplication::Counts }
+}
+
+impl Variable {
+    const fn asked_by(self, method: &'static str) -> Self {
+        Self { in_application: InApplication::AskedBy(method), ..self }
+    }
+
+    const fn without_effect(self, instead: &'static str) -> Self {
+        Self { in_application: InApplication::HasNoEffect(instead), ..self }
+    }
 }
 
 /// Every variable that hallpass reads.
@@ -28,18 +50,21 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "HALLPASS_BIND",
         Some("127.0.0.1:8080"),
         "Address and port to listen on. A socket that systemd hands over (LISTEN_FDS) beats it.",
-    ),
+    )
+    .asked_by("Gate::bind_address"),
     variable(
         "HALLPASS_TLS_CERT",
         None,
         "Enables TLS: the path of a PEM file with the server's certificate, followed by its intermediate certificates.\n\
          The certificate and the key are reloaded when they change.",
-    ),
+    )
+    .asked_by("Gate::tls"),
     variable(
         "HALLPASS_TLS_KEY",
         None,
         "The path of a PEM file with the certificate's private key, without a passphrase.",
-    ),
+    )
+    .asked_by("Gate::tls"),
     variable(
         "HALLPASS_ROSTER",
         Some("roster.toml"),
@@ -168,23 +193,27 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "How many attempts with wrong API keys or passwords one address may make,\n\
          and how many with wrong passwords of one user: 60/m, 5/s, 1000/h; `off` for no limit.",
     ),
-    variable("HALLPASS_WORKERS", None, "The number of worker threads. Default: one per core."),
+    variable("HALLPASS_WORKERS", None, "The number of worker threads. Default: one per core.")
+        .without_effect("`HttpServer::workers` sets the number of workers"),
     variable(
         "HALLPASS_METRICS_BIND",
         None,
         "Address and port of GET /metrics, for Prometheus: 127.0.0.1:8081. It requires no credential, so choose an\n\
          address that only your own machines reach. Default: no metrics.",
-    ),
+    )
+    .without_effect("`Gate::metrics` answers an operation of the application"),
     variable(
         "HALLPASS_LOG",
         Some("info"),
         "What is logged to stderr: off, error, warn, info, debug, trace; or by target: info,access=off",
-    ),
+    )
+    .without_effect("the application chooses its logger and what that writes"),
     variable(
         "HALLPASS_LOG_FORMAT",
         Some("text"),
         "The format of the log: text, or json for one JSON object per line.",
-    ),
+    )
+    .without_effect("the application chooses its logger and what that writes"),
 ];
 
 /// The text of `.env.example`: every variable with its help text, commented out.

@@ -45,11 +45,15 @@ impl Gate {
     /// file, the directory of signing keys, the policy file and the TLS files, and holds the state file, for as long as a
     /// clone of it lives.
     ///
+    /// Variables that `hallpass serve` alone reads (workers, metrics, log) are warned about: they have no effect here.
+    ///
     /// # Errors
     /// All diagnostics of settings, signing keys and roster at once, or the one of the state file.
     pub fn from_env() -> Result<Self, Diagnostics> {
-        let prepared = prepare(&RawSettings::gather())?;
+        let raw = RawSettings::gather();
+        let prepared = prepare(&raw)?;
         prepared.warn();
+        log_warnings(&raw.without_effect_in_application());
         let base_url = prepared.settings.base_url(prepared.settings.bind);
         Self::open(prepared, &base_url)
     }

@@ -192,14 +192,17 @@ impl Site {
     /// [`SiteBuilder::operations`](crate::SiteBuilder::operations), and the data that both need. It belongs inside of
     /// [`Site::guard`].
     pub fn register(&self, config: &mut web::ServiceConfig) {
-        let publication = &self.guard.0.publication;
+        let (context, publication) = (&self.parts.context, &self.guard.0.publication);
+        if let Some(tls) = &context.tls {
+            tls.warn_if_unused();
+        }
         config
-            .app_data(web::Data::from(Arc::clone(&self.parts.context)))
+            .app_data(web::Data::from(Arc::clone(context)))
             .app_data(web::Data::from(Arc::clone(publication.enforced())));
         register(config, &self.pages, &self.operations);
         // What a guard or a regular expression leaves may not go on to a route that is added later.
         for path in publication.partial_paths() {
-            let context = Arc::clone(&self.parts.context);
+            let context = Arc::clone(context);
             let refuse = move || {
                 let refusal = not_found(&context.settings.document.base_path);
                 ready(Err::<HttpResponse, _>(refusal))

@@ -3,7 +3,14 @@
 pub(crate) mod certificate_expiry;
 mod pem_files;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -32,6 +39,7 @@ pub(crate) struct Tls {
     files: TlsFiles,
     pair: Arc<CertifiedPair>,
     config: ServerConfig,
+    is_in_use: AtomicBool,
 }
 
 /// The last good certificate with its key.
@@ -73,12 +81,24 @@ impl Tls {
             .map_err(|error| Diagnostic::new("TLS", error.to_string()))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&pair) as _);
-        Ok((Self { files: files.clone(), pair, config }, followed, warnings))
+        let (files, is_in_use) = (files.clone(), AtomicBool::new(false));
+        Ok((Self { files, pair, config, is_in_use }, followed, warnings))
     }
 
     /// The configuration of a listener; it follows every reload.
     pub(crate) fn config(&self) -> ServerConfig {
+        self.is_in_use.store(true, Ordering::Relaxed);
         self.config.clone()
+    }
+
+    /// Warns once if the configuration was never asked for, so that no listener can have it.
+    pub(crate) fn warn_if_unused(&self) {
+        if !self.is_in_use.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "HALLPASS_TLS_CERT is set, but nothing listens with TLS: give the configuration of Gate::tls to \
+                 HttpServer::bind_rustls_0_23"
+            );
+        }
     }
 
     /// Broken while the files hold no good pair, so that the last good one is in use.

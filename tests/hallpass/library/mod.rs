@@ -14,3 +14,4 @@ mod random_routes;
 mod routing;
 mod scopes_and_middleware;
 mod secured_scopes;
+mod settings;
