@@ -39,6 +39,7 @@ impl Check {
         match found {
             Ok(prepared) => {
                 let mut warnings = Diagnostics::default();
+                warnings.warn(prepared.role_warnings());
                 warnings.warn(prepared.loaded.warnings);
                 if !warnings.warnings().is_empty() {
                     writeln!(out, "{warnings}")?;
@@ -75,6 +76,7 @@ fn check(raw: &RawSettings, within: Option<Duration>) -> Result<Prepared, Diagno
     match prepared {
         Ok(prepared) if diagnostics.is_empty() => Ok(prepared),
         Ok(prepared) => {
+            diagnostics.warn(prepared.role_warnings());
             diagnostics.warn(prepared.loaded.warnings);
             Err(diagnostics)
         }

@@ -93,7 +93,8 @@ impl Requirement {
         })
     }
 
-    pub(super) fn demands(&self) -> impl Iterator<Item = &Demand> {
+    /// All demands of all alternatives.
+    pub(crate) fn demands(&self) -> impl Iterator<Item = &Demand> {
         self.alternatives().iter().flat_map(|alternative| &alternative.demands)
     }
 }

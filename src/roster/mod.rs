@@ -5,6 +5,7 @@
 pub(crate) mod api_key;
 pub(crate) mod edit;
 pub(crate) mod edit_error;
+pub(crate) mod entry_fields;
 pub(crate) mod expiring_keys;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_roster;

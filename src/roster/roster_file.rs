@@ -9,6 +9,7 @@ use crate::{
     files::file_content::FileContent,
     oauth::key_id::KeyId,
     roster::{
+        entry_fields::{self, EntryField},
         expiring_keys::expiry_lines,
         roster::{LoadedRoster, Roster},
     },
@@ -64,6 +65,17 @@ impl RosterFile {
     /// The line of `expires` of each key that has one.
     pub(crate) fn expiry_lines(&self) -> HashMap<KeyId, usize> {
         expiry_lines(self.text.expose_secret())
+    }
+
+    /// What was found out about fields of clients and users, each with its line.
+    pub(crate) fn located(&self, found: Vec<(EntryField<'_>, String)>) -> Diagnostics {
+        match found.is_empty() {
+            true => Diagnostics::default(),
+            false => {
+                let file = self.path.display().to_string();
+                entry_fields::located(self.text.expose_secret(), &file, found)
+            }
+        }
     }
 
     /// Refuses a text that is cut off where only the text before tells that.

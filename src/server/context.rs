@@ -1,7 +1,7 @@
 //! What one process works with: plain data, shared by everything that answers requests.
 
 use std::sync::{
-    Arc, OnceLock,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -9,6 +9,7 @@ use crate::{
     authority::authority::Authority,
     config::settings::Settings,
     oauth::Subject,
+    roster::roster_file::RosterFile,
     server::{
         counters::Counters,
         credentials::{lookups::Lookups, secret_verifier::SecretVerifier},
@@ -33,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) tls: Option<Arc<Tls>>,
     /// What replicas share.
     pub(crate) redis: Option<RedisLog>,
+    /// The roster file, unless the roster came from elsewhere.
+    pub(crate) roster_file: OnceLock<Mutex<RosterFile>>,
     /// What follows the files, where there are any: started once the rest is there.
     pub(crate) watchers: OnceLock<Vec<Arc<Watcher>>>,
     /// Broken while older signing keys are in use than those of their directory.
@@ -65,6 +68,7 @@ impl Context {
             counters,
             tls,
             redis,
+            roster_file: OnceLock::new(),
             watchers: OnceLock::new(),
             keys_status: LoadStatus::default(),
             policy_status: LoadStatus::default(),

@@ -1,6 +1,9 @@
 //! The public handle: from the settings of a process to a protected application.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
@@ -10,11 +13,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    authority::authority::Authority,
     config::raw_settings::RawSettings,
     diagnostics::Diagnostics,
     policy::diff::Change,
-    roster::{roster::Roster, roster_file::RosterFile},
+    roster::roster::Roster,
     server::{
         context::Context,
         followed_keys,
@@ -22,6 +24,7 @@ use crate::{
         metrics,
         prepare::{Prepared, prepare, warn_without_keys},
         publication::{Publications, Renewal},
+        role_warnings,
         site::{Site, SiteParts},
         site_builder::SiteBuilder,
         tls::Tls,
@@ -89,8 +92,11 @@ impl Gate {
         let (policy, policy_watcher) = match policy {
             Some((files, file, policy)) => {
                 let followed = Arc::new(FollowedPolicy::new(Arc::clone(&context), file, policy)?);
-                let apply = |policy: &FollowedPolicy, read: FilesRead| {
-                    read.first().into_iter().for_each(|(_, read)| reload_policy(policy, read));
+                let published = Arc::clone(&publications);
+                let apply = move |policy: &FollowedPolicy, read: FilesRead| {
+                    read.first()
+                        .into_iter()
+                        .for_each(|(_, read)| reload_policy(policy, &published, read));
                 };
                 let policy = Arc::downgrade(&followed);
                 let watcher = Arc::new(Watcher::start("policy", files, policy, apply));
@@ -99,20 +105,25 @@ impl Gate {
             }
             None => (None, None),
         };
-        if let Some((files, mut file)) = roster {
-            let authority = Arc::downgrade(&context.authority);
+        if let Some((files, file)) = roster {
+            context.roster_file.get_or_init(|| Mutex::new(file));
             let published = Arc::clone(&publications);
-            let apply = move |authority: &Authority, read: FilesRead| {
+            let followed = policy.as_ref().map(Arc::downgrade);
+            let apply = move |context: &Context, read: FilesRead| {
+                let authority = &context.authority;
                 let before = authority.roster();
                 read.first().into_iter().for_each(|(_, read)| {
-                    reload_roster(authority, &published, &mut file, read);
+                    reload_roster(context, &published, read);
                 });
                 // Whether the issuers of the policy are known depends on the roster.
                 if !before.issuers().eq(authority.roster().issuers()) {
                     policy_watcher.iter().for_each(|watcher| watcher.read_now());
                 }
+                let policy = followed.as_ref().and_then(Weak::upgrade);
+                role_warnings::warn(context, &published, policy.as_deref());
             };
-            watchers.push(Arc::new(Watcher::start("roster", files, authority, apply)));
+            let context = Arc::downgrade(&context);
+            watchers.push(Arc::new(Watcher::start("roster", files, context, apply)));
         }
         context.watchers.get_or_init(|| watchers);
         Ok(Self { context, policy, publications })
@@ -207,18 +218,16 @@ impl Gate {
 
 /// Takes over a roster together with the documents of its issuers, or not at all. An issuer that is gone is not trusted
 /// from the roster on, and one that is new not before its documents are there.
-fn reload_roster(
-    authority: &Authority,
-    publications: &Publications,
-    file: &mut RosterFile,
-    read: &FileRead,
-) {
+fn reload_roster(context: &Context, publications: &Publications, read: &FileRead) {
+    let Some(file) = context.roster_file.get() else { return };
+    let authority = &context.authority;
     let (now, before) = (Timestamp::now(), authority.roster());
     let renew = |roster: &Roster| match before.issuers().eq(roster.issuers()) {
         true => Ok(None),
         false => publications.renew(roster.issuers().cloned().collect()).map(Some),
     };
-    let (read, renewal) = match file.reread(read, &before, renew) {
+    let reread = file.lock().unwrap_or_else(PoisonError::into_inner).reread(read, &before, renew);
+    let (read, renewal) = match reread {
         Ok((loaded, renewal)) => (Ok(loaded), renewal),
         Err(diagnostics) => (Err(diagnostics), None),
     };
@@ -236,11 +245,12 @@ fn reload_roster(
     }
 }
 
-fn reload_policy(policy: &FollowedPolicy, read: &FileRead) {
+fn reload_policy(policy: &FollowedPolicy, publications: &Publications, read: &FileRead) {
     match policy.reload(read) {
         Ok(Reloaded { changes, warnings }) => {
             log_changes(changes);
             log_warnings(&warnings);
+            role_warnings::warn(policy.context(), publications, Some(policy));
         }
         Err(diagnostics) => log_not_reloaded("policy", &diagnostics),
     }
@@ -279,6 +289,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::roster::roster_entries::Client;
 
     /// A gate that follows a roster with one client, and the path of the roster.
     fn following() -> (tempfile::TempDir, PathBuf, Gate) {
@@ -336,6 +347,25 @@ mod tests {
         eventually(|| !has_corp(&site));
         assert!(has_corp(&named) && gate.context.authority.roster_status().broken.is_none());
         assert!(named.with_document(named.document()).is_err(), "a new one cannot name it");
+    }
+
+    #[test]
+    fn what_an_application_demands_is_compared_with_the_roster() {
+        let (_directory, path, gate) = following();
+        fs::write(&path, "[clients.a]\nroles = ['reeder']\n").unwrap();
+        let has_role = |client: &Client| !client.roles.is_empty();
+        eventually(|| gate.context.authority.roster().clients().any(has_role));
+        let found =
+            || role_warnings::current(&gate.context, &gate.publications, None).iter().count();
+        let site = gate.protect(OpenApi::default(), |_| {}).unwrap();
+        assert_eq!(found(), 0, "the roles are for others");
+        let mut document = site.document().clone();
+        let security = document.pointer_mut("/paths/~1request/get/security").unwrap();
+        *security = serde_json::json!([{ "bearer": ["reader"] }]);
+        let demanding = site.with_document(&document).unwrap();
+        assert_eq!(found(), 2, "a demand and a role");
+        drop(demanding);
+        assert_eq!(found(), 0);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) mod metrics;
 pub(crate) mod password_check;
 pub(crate) mod prepare;
 pub(crate) mod publication;
+pub(crate) mod role_warnings;
 pub(crate) mod routes;
 pub(crate) mod routing;
 pub(crate) mod secured_scope;

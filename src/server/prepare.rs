@@ -23,9 +23,10 @@ use crate::{
     server::{
         context::Context,
         counters::{self, Counters},
-        credentials::scheme_issuers::refuse_own,
+        credentials::scheme_issuers::{SchemeIssuers, refuse_own},
         followed_keys::{self, OpenedKeys},
         forward::followed_policy,
+        role_warnings::{self, Demanding},
         site::own_document,
         tls::Tls,
         watch::{FollowedFiles, log_warnings},
@@ -249,6 +250,32 @@ impl Prepared {
     /// The files of the directory of signing keys, to be followed.
     pub(crate) fn take_key_files(&mut self) -> Option<FollowedFiles> {
         self.keys.files.take()
+    }
+
+    /// The roles and scopes that only one of roster and documents knows; nothing where the roster is no file. The
+    /// documents of an application come later.
+    pub(crate) fn role_warnings(&self) -> Diagnostics {
+        let Some((_, file)) = &self.roster_file else { return Diagnostics::default() };
+        let roster = &self.loaded.roster;
+        let issuers: Vec<_> = roster.issuers().cloned().collect();
+        let own = self.settings.expected_issuer();
+        // None of this fails: it is part of what was prepared.
+        let Ok((_, policy)) = own_document(&self.settings.document, &issuers) else {
+            return Diagnostics::default();
+        };
+        let other = self.policy.as_ref().map(|(_, file, policy)| (policy, Some(&*file.path)));
+        let documents = std::iter::once((&policy, None)).chain(other);
+        let trusted: Vec<_> = documents
+            .filter_map(|(policy, file)| {
+                let trusted = SchemeIssuers::new(policy, &issuers, &own, None).ok()?;
+                Some((policy, trusted, file))
+            })
+            .collect();
+        let documents: Vec<_> = trusted
+            .iter()
+            .map(|(policy, issuers, file)| Demanding { policy, issuers, file: *file })
+            .collect();
+        role_warnings::find(&documents, roster, file)
     }
 
     /// Logs the warnings.

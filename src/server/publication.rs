@@ -122,6 +122,12 @@ impl Publications {
         Ok(())
     }
 
+    /// What is published and enforced at the moment.
+    pub(crate) fn enforced(&self) -> Vec<Arc<EnforcedDocument>> {
+        let all = self.lock();
+        all.iter().filter_map(Weak::upgrade).map(|one| one.enforced.load_full()).collect()
+    }
+
     /// Completes all documents with other issuers; none changes before [`Renewal::commit`].
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use crate::{
         forward::{followed_policy::FollowedPolicy, verify_operations},
         http::extractors,
         publication::{Publication, Publications},
+        role_warnings,
         routes::{self, pages},
         routing::route_conflicts::check,
         site_guard::{Guarded, SiteGuard},
@@ -106,6 +107,7 @@ impl Site {
             Publication::new(Arc::clone(&parts.context), draft, caller, route)?;
         let (publication, document) = (Arc::new(publication), Arc::new(document));
         parts.publications.add(&publication)?;
+        role_warnings::warn(&parts.context, &parts.publications, parts.policy.as_deref());
         let (context, policy) = (Arc::clone(&parts.context), parts.policy.clone());
         let guard = SiteGuard(Arc::new(Guarded { context, policy, publication }));
         Ok(Self { parts, operations, pages, document, guard })

@@ -42,6 +42,7 @@ mod proxies;
 mod random_requests;
 mod rate_limit;
 mod replicas;
+mod role_warnings;
 mod rooms;
 mod roster_reload;
 mod service_manager;

@@ -68,7 +68,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
         ),
     ],
     &[("publication", &["diagnostics", "policy", "roster"])],
-    &[("site_guard", &[])],
+    &[("site_guard", &[]), ("role_warnings", &["diagnostics", "policy", "roster"])],
     &[("site", &["config", "diagnostics", "policy", "roster"]), ("secured_scope", &[])],
     &[("site_builder", &["diagnostics", "policy"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],

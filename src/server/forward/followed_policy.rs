@@ -1,6 +1,6 @@
 //! The policy of another service: compiled from its OpenAPI file, and again after each change.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -110,6 +110,15 @@ impl FollowedPolicy {
         log::info!("/verify enforces the {operations} operations of {}", printable(&name));
         context.policy_status.record(true, Timestamp::now());
         Ok(Self { context, file, guard })
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
     }
 
     /// What judges requests at the moment.
