@@ -42,10 +42,11 @@
 //! | [`Site`] | operations and the document that is enforced for them; makes the actix-web `App` |
 //! | [`scope`] | a scope that states the `security` of its operations once |
 //! | [`Principal`], [`Authenticated`] | arguments of handlers: who the request speaks for, and by which scheme |
+//! | [`Caller`], [`FromPrincipal`] | the same in a type of the application's own |
 //! | [`Accounts`], [`Account`] | people whom the application knows, and tokens for them |
+//! | [`Clients`], [`NewApiKey`] | clients that the application keeps itself, and keys for them |
 //! | [`Role`], [`Scope`], [`Subject`] | what describes a principal; more in [`oauth`] |
 //! | [`Diagnostics`] | everything that has to be fixed in settings, files or the document |
-//! | [`Caller`], [`FromPrincipal`] | the same in a type of the application's own |
 //! | [`testing`] | with the feature `testing`, for tests: a gate without settings, credentials for any client, every operation against every caller |
 //!
 //! Handlers are collected by utoipa 6 and utoipa-actix-web 0.2, under actix-web 4: an application depends on the
@@ -87,15 +88,20 @@ pub use authority::account::{Account, AccountError, AccountStatus};
 #[doc(inline)]
 pub use diagnostics::Diagnostics;
 #[doc(inline)]
-pub use oauth::{AccountId, Role, Scope, Subject};
+pub use oauth::{AccountId, KeyId, Role, Scope, Subject};
 #[doc(inline)]
 pub use principal::Principal;
+#[doc(inline)]
+pub use roster::{
+    client_record::{ClientRecord, ClientRecordError},
+    new_api_key::{NewApiKey, NewApiKeyError},
+};
 #[cfg(any(test, feature = "testing"))]
 #[doc(inline)]
 pub use server::testing;
 #[doc(inline)]
 pub use server::{
-    credentials::lookups::{Accounts, BoxError},
+    credentials::lookups::{Accounts, BoxError, Clients},
     enforce::{
         authenticated::Authenticated,
         caller::{Caller, FromPrincipal},

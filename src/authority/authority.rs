@@ -21,6 +21,7 @@ use crate::{
     principal::{Principal, Proof},
     roster::{
         api_key::ApiKey,
+        client_record::SourcedClient,
         roster::{LoadedRoster, Roster},
         secret_cache::SecretCache,
         verified_key::{ApiKeyError, VerifiedKey},
@@ -128,6 +129,32 @@ impl Authority {
         Some(verified.map(|verified| self.used(verified, now)))
     }
 
+    /// Authenticates an API key that is not in the roster, by what the application knows of it; else as
+    /// [`Self::authenticate_key`].
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn authenticate_sourced_key(
+        &self,
+        key: &ApiKey,
+        sourced: &SourcedClient,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, ApiKeyError> {
+        let verified = self.roster.load().verify_sourced(&self.api_keys, key, sourced, now)?;
+        Ok(Arc::new(verified.into()))
+    }
+
+    /// The same without bcrypt; none for a key that [`Self::authenticate_sourced_key`] has to verify first.
+    pub(crate) fn authenticate_known_sourced_key(
+        &self,
+        key: &ApiKey,
+        sourced: &SourcedClient,
+        now: Timestamp,
+    ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
+        let verified = self.roster.load().recall_sourced(&self.api_keys, key, sourced, now)?;
+        Some(verified.map(|verified| Arc::new(verified.into())))
+    }
+
     fn used(&self, verified: VerifiedKey, now: Timestamp) -> Arc<Principal> {
         self.key_usage.record(verified.key_id(), now);
         Arc::new(verified.into())
@@ -170,6 +197,7 @@ impl Authority {
     ) -> Result<Arc<Principal>, TokenError> {
         match self.token_holder(token, now)? {
             TokenHolder::Known(principal) => Ok(principal),
+            TokenHolder::Sourced(_) => Err(TokenError::Withdrawn),
             TokenHolder::Account(_) => Err(TokenError::Account),
         }
     }
@@ -207,17 +235,38 @@ impl Authority {
         if cached.token.ids().any(|id| self.is_revoked(id)) {
             return Err(TokenError::Revoked);
         }
-        match &cached.token {
-            OwnToken::Subject(token) if !Self::is_still_granted(&roster, token, now) => {
+        match (&cached.holder, &cached.token) {
+            (TokenHolder::Known(_), OwnToken::Subject(token))
+                if !Self::is_still_granted(&roster, token, now) =>
+            {
                 Err(TokenError::Withdrawn)
             }
-            OwnToken::Subject(_) | OwnToken::Account(_) => Ok(cached),
+            _ => Ok(cached),
         }
     }
 
     /// Whether the token of this `jti` itself was revoked.
     pub(super) fn is_revoked(&self, id: &str) -> bool {
         self.revocations.contains(id)
+    }
+
+    /// The principal of a token for a client that is not in the roster, with the roles and scopes that it still has;
+    /// `sourced` is what the application knows of its key.
+    ///
+    /// # Errors
+    /// The key is gone or has expired, the client is disabled, has another name, or one that the roster has.
+    pub(crate) fn admit_sourced(
+        &self,
+        token: &VerifiedToken,
+        sourced: &SourcedClient,
+        now: Timestamp,
+    ) -> Result<Principal, TokenError> {
+        let roster = self.roster.load();
+        let id = token.key_id().ok_or(TokenError::Withdrawn)?;
+        let client = roster.check_sourced_key(sourced, id, now).ok();
+        let client = client.filter(|client| client.name == *token.subject());
+        let client = client.ok_or(TokenError::Withdrawn)?;
+        Ok(token.clone().limited_to(&client.roles, &client.scopes).into())
     }
 
     /// Whether the roster still has what the token was issued for.

@@ -41,6 +41,11 @@ pub(super) struct CachedToken {
 impl CachedToken {
     fn new(token: OwnToken, roster: &Arc<Roster>, keyring: &Arc<Keyring>) -> Self {
         let holder = match &token {
+            OwnToken::Subject(token)
+                if token.key_id().is_some_and(|id| roster.key(id).is_none()) =>
+            {
+                TokenHolder::Sourced(Arc::clone(token))
+            }
             OwnToken::Subject(token) => TokenHolder::Known(Arc::new(limited(token, roster))),
             OwnToken::Account(token) => TokenHolder::Account(Arc::clone(token)),
         };

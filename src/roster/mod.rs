@@ -3,6 +3,7 @@
 //! Must not know JWT or HTTP.
 
 pub(crate) mod api_key;
+pub(crate) mod client_record;
 pub(crate) mod edit;
 pub(crate) mod edit_error;
 pub(crate) mod entry_fields;
@@ -11,6 +12,7 @@ pub(crate) mod expiring_keys;
 pub(crate) mod fuzz_roster;
 mod locked_file;
 mod named_tables;
+pub(crate) mod new_api_key;
 pub(crate) mod parse;
 #[expect(clippy::module_inception, reason = "the room is named after its type")]
 pub(crate) mod roster;

@@ -8,6 +8,7 @@ use crate::{
     oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
     roster::{
         api_key::ApiKey,
+        client_record::SourcedClient,
         roster::Roster,
         roster_entries::{Client, KeyRecord},
         secret_cache::SecretCache,
@@ -72,6 +73,8 @@ pub(crate) enum ApiKeyError {
     Disabled,
     #[error("the address is outside of the client's `from`")]
     Elsewhere,
+    #[error("the application's client has the name of a client or user of the roster")]
+    NameTaken,
 }
 
 impl Roster {
@@ -84,12 +87,18 @@ impl Roster {
         peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Option<Result<VerifiedKey, ApiKeyError>> {
-        match self.key_from(peer, presented.id(), now) {
-            Ok((client, key)) => cache
-                .recalls(Some(&key.hash), presented.secret())
-                .then(|| Ok(VerifiedKey::new(client, key))),
-            Err(error) => Some(Err(error)),
-        }
+        recall(self.key_from(peer, presented.id(), now), cache, presented)
+    }
+
+    /// The same of a key that is not in the roster, by what the application knows of it.
+    pub(crate) fn recall_sourced(
+        &self,
+        cache: &SecretCache,
+        presented: &ApiKey,
+        sourced: &SourcedClient,
+        now: Timestamp,
+    ) -> Option<Result<VerifiedKey, ApiKeyError>> {
+        recall(self.sourced_key(sourced, presented.id(), now), cache, presented)
     }
 
     /// Verifies an API key of this peer by one bcrypt, if it may be used at all.
@@ -103,11 +112,21 @@ impl Roster {
         peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<VerifiedKey, ApiKeyError> {
-        let (client, key) = self.key_from(peer, presented.id(), now)?;
-        match cache.matches(&key.hash, presented.secret()) {
-            true => Ok(VerifiedKey::new(client, key)),
-            false => Err(ApiKeyError::OtherHash),
-        }
+        verify(self.key_from(peer, presented.id(), now), cache, presented)
+    }
+
+    /// The same of a key that is not in the roster, by what the application knows of it.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn verify_sourced(
+        &self,
+        cache: &SecretCache,
+        presented: &ApiKey,
+        sourced: &SourcedClient,
+        now: Timestamp,
+    ) -> Result<VerifiedKey, ApiKeyError> {
+        verify(self.sourced_key(sourced, presented.id(), now), cache, presented)
     }
 
     /// Checks without bcrypt that a key still exists and has not expired, and that its client is enabled. Tokens
@@ -119,13 +138,37 @@ impl Roster {
         Ok(self.usable_key(id, now)?.0)
     }
 
-    /// A key that may be used, and by this peer.
-    fn key_from(
+    /// The same of a key that is not in the roster, by what the application knows of it.
+    ///
+    /// # Errors
+    /// As [`Self::check_key`], and [`ApiKeyError::NameTaken`].
+    pub(crate) fn check_sourced_key<'c>(
         &self,
-        peer: Option<IpAddr>,
+        sourced: &'c SourcedClient,
         id: &KeyId,
         now: Timestamp,
-    ) -> Result<(&Client, &KeyRecord), ApiKeyError> {
+    ) -> Result<&'c Client, ApiKeyError> {
+        Ok(self.sourced_key(sourced, id, now)?.0)
+    }
+
+    /// A key that may be used, though it is not in the roster, whose keys and names come first.
+    fn sourced_key<'c>(
+        &self,
+        SourcedClient { client, key }: &'c SourcedClient,
+        id: &KeyId,
+        now: Timestamp,
+    ) -> Usable<'c> {
+        if key.id != *id || self.key(id).is_some() {
+            return Err(ApiKeyError::UnknownKey);
+        }
+        if self.client(&client.name).is_some() || self.user(&client.name).is_some() {
+            return Err(ApiKeyError::NameTaken);
+        }
+        usable(client, key, now)
+    }
+
+    /// A key that may be used, and by this peer.
+    fn key_from(&self, peer: Option<IpAddr>, id: &KeyId, now: Timestamp) -> Usable<'_> {
         let (client, key) = self.usable_key(id, now)?;
         match client.options.take_from(peer) {
             true => Ok((client, key)),
@@ -133,14 +176,46 @@ impl Roster {
         }
     }
 
-    fn usable_key(&self, id: &KeyId, now: Timestamp) -> Result<(&Client, &KeyRecord), ApiKeyError> {
+    fn usable_key(&self, id: &KeyId, now: Timestamp) -> Usable<'_> {
         let (client, key) = self.key(id).ok_or(ApiKeyError::UnknownKey)?;
-        if client.disabled {
-            Err(ApiKeyError::Disabled)
-        } else if key.has_expired(now) {
-            Err(ApiKeyError::Expired)
-        } else {
-            Ok((client, key))
-        }
+        usable(client, key, now)
+    }
+}
+
+/// What may be used of a client and its key.
+type Usable<'k> = Result<(&'k Client, &'k KeyRecord), ApiKeyError>;
+
+fn usable<'k>(client: &'k Client, key: &'k KeyRecord, now: Timestamp) -> Usable<'k> {
+    if client.disabled {
+        Err(ApiKeyError::Disabled)
+    } else if key.has_expired(now) {
+        Err(ApiKeyError::Expired)
+    } else {
+        Ok((client, key))
+    }
+}
+
+fn recall(
+    usable: Usable<'_>,
+    cache: &SecretCache,
+    presented: &ApiKey,
+) -> Option<Result<VerifiedKey, ApiKeyError>> {
+    match usable {
+        Ok((client, key)) => cache
+            .recalls(Some(&key.hash), presented.secret())
+            .then(|| Ok(VerifiedKey::new(client, key))),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+fn verify(
+    usable: Usable<'_>,
+    cache: &SecretCache,
+    presented: &ApiKey,
+) -> Result<VerifiedKey, ApiKeyError> {
+    let (client, key) = usable?;
+    match cache.matches(&key.hash, presented.secret()) {
+        true => Ok(VerifiedKey::new(client, key)),
+        false => Err(ApiKeyError::OtherHash),
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens for people whom the application knows.
+//! People and clients whom the application knows, and tokens for these people.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::{
     authority::account::{Account, AccountError},
     server::{
-        credentials::lookups::{Accounts, LookupError},
+        credentials::lookups::{Accounts, BoxError, Clients, LookupError},
         enforce::audit,
         gate::Gate,
         http::{code::Code, cookie, refusal::Refusal},
@@ -24,6 +24,14 @@ impl Gate {
     #[must_use]
     pub fn with_accounts(self, accounts: impl Accounts) -> Self {
         self.context().lookups.set_accounts(accounts);
+        self
+    }
+
+    /// Has the application find clients that are not in the roster, by their API keys. It counts for all clones of the gate,
+    /// and the last one counts.
+    #[must_use]
+    pub fn with_clients(self, clients: impl Clients) -> Self {
+        self.context().lookups.set_clients(clients);
         self
     }
 
@@ -86,6 +94,13 @@ impl From<AccountError> for Refusal {
             | AccountError::NoAccounts
             | AccountError::Signing(_) => Self::internal(reason),
         }
+    }
+}
+
+/// 500: only the log is told what went wrong in the application.
+impl From<BoxError> for Refusal {
+    fn from(error: BoxError) -> Self {
+        Self::internal(error.to_string())
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Context {
     pub(crate) authority: Arc<Authority>,
     pub(crate) secrets: SecretVerifier,
     /// Whom the application lets us ask.
-    pub(crate) lookups: Lookups,
+    pub(crate) lookups: Arc<Lookups>,
     /// The tokens of each client and user.
     pub(crate) issued: CellRate<Subject>,
     pub(crate) settings: Settings,
@@ -54,14 +54,15 @@ impl Context {
         tls: Option<Arc<Tls>>,
         redis: Option<RedisLog>,
     ) -> Self {
-        let authority = Arc::new(authority);
+        let (authority, lookups) = (Arc::new(authority), Arc::<Lookups>::default());
         Self {
             secrets: SecretVerifier::new(
                 Arc::clone(&authority),
+                Arc::clone(&lookups),
                 settings.rate_limit,
                 redis.clone(),
             ),
-            lookups: Lookups::default(),
+            lookups,
             issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,
             settings,

@@ -35,8 +35,12 @@ pub(crate) const BODY_BYTES: usize = 16 * 1024;
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many passwords of one address are hashed or wait for it at a time; its other callers wait behind them.
 pub(crate) const PASSWORDS_PER_ADDRESS: usize = 2;
-/// How long the application may take to say what an account may do.
+/// How long the application may take to say what an account may do, or whose an API key is.
 pub(crate) const LOOKUP_TIME: Duration = Duration::from_secs(5);
+/// How long the answer is remembered which client of the application an API key belongs to.
+pub(crate) const CLIENT_REMEMBERED: Duration = Duration::from_secs(5);
+/// How many such answers are remembered.
+pub(crate) const CLIENTS_REMEMBERED: usize = 10_000;
 /// How many tokens one client or user gets at once.
 pub(crate) const TOKENS_AT_ONCE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 /// How soon it gets another one then.

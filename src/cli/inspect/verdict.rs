@@ -227,7 +227,9 @@ fn withdrawn(token: &DecodedToken, roster: &Roster, now: Timestamp) -> String {
         Err(ApiKeyError::Expired) => {
             format!("its API key {id} has expired; `hallpass key rotate {subject}` makes a new one")
         }
-        Err(error @ (ApiKeyError::OtherHash | ApiKeyError::Elsewhere)) => error.to_string(),
+        Err(error @ (ApiKeyError::OtherHash | ApiKeyError::Elsewhere | ApiKeyError::NameTaken)) => {
+            error.to_string()
+        }
         Ok(client) => format!("its API key {id} is now that of {}; log in again", client.name),
     }
 }

@@ -1,14 +1,26 @@
 //! What is asked of the application while a request waits: each question has its time, and a panic is an answer too.
 
 use std::{
-    error::Error, fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration,
+    error::Error,
+    fmt,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
+use quick_cache::sync::Cache;
 use tokio::time::timeout;
 
-use crate::{authority::account::AccountStatus, oauth::AccountId, server::limits::LOOKUP_TIME};
+use crate::{
+    authority::account::AccountStatus,
+    oauth::{AccountId, KeyId},
+    roster::client_record::{ClientRecord, SourcedClient},
+    server::limits::{CLIENT_REMEMBERED, CLIENTS_REMEMBERED, LOOKUP_TIME},
+};
 
 /// Whatever went wrong in the application; the log shows it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -45,6 +57,42 @@ pub trait Accounts: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<AccountStatus>, BoxError>> + Send;
 }
 
+/// Clients that the application keeps elsewhere than in the roster, for instance in a table of API keys.
+///
+/// The roster comes first: a key that is in it is not looked up, and a client that has the name of one of its clients or
+/// users is refused.
+pub trait Clients: Send + Sync + 'static {
+    /// The key with this id and its client; none if there is no such key.
+    ///
+    /// It is asked for API keys that are not in the roster, and for the tokens that were issued for them. An answer is
+    /// remembered for five seconds. It must not block the thread: a database without an async interface is asked in
+    /// `web::block`. What takes longer than five seconds counts as failed.
+    ///
+    /// # Errors
+    /// The request is answered with 503.
+    fn find(
+        &self,
+        key_id: &KeyId,
+    ) -> impl Future<Output = Result<Option<ClientRecord>, BoxError>> + Send;
+}
+
+/// [`Clients`] of any type.
+trait AnyClients: Send + Sync {
+    fn find<'a>(&'a self, key_id: &'a KeyId) -> Answer<'a, Option<ClientRecord>>;
+}
+
+impl<C: Clients> AnyClients for C {
+    fn find<'a>(&'a self, key_id: &'a KeyId) -> Answer<'a, Option<ClientRecord>> {
+        Box::pin(async move { Clients::find(self, key_id).await })
+    }
+}
+
+/// Clients of the application, and those of them that were asked for a moment ago.
+struct KnownClients {
+    source: Box<dyn AnyClients>,
+    recent: Cache<KeyId, (Arc<SourcedClient>, Instant)>,
+}
+
 /// [`Accounts`] of any type.
 trait AnyAccounts: Send + Sync {
     fn find<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountStatus>>;
@@ -73,13 +121,18 @@ pub(crate) enum LookupError {
 /// Whom the application lets us ask.
 pub(crate) struct Lookups {
     accounts: ArcSwapOption<Box<dyn AnyAccounts>>,
+    clients: ArcSwapOption<KnownClients>,
     /// How long an answer may take.
     time: Duration,
 }
 
 impl Default for Lookups {
     fn default() -> Self {
-        Self { accounts: ArcSwapOption::empty(), time: LOOKUP_TIME }
+        Self {
+            accounts: ArcSwapOption::empty(),
+            clients: ArcSwapOption::empty(),
+            time: LOOKUP_TIME,
+        }
     }
 }
 
@@ -101,6 +154,47 @@ impl Lookups {
         self.ask("the account", accounts.find(account)).await
     }
 
+    /// Whether API keys that are not in the roster can be looked up.
+    pub(crate) fn has_clients(&self) -> bool {
+        self.clients.load().is_some()
+    }
+
+    /// From now on API keys that are not in the roster are looked up here.
+    pub(crate) fn set_clients(&self, clients: impl Clients) {
+        let recent = Cache::new(CLIENTS_REMEMBERED);
+        self.clients.store(Some(Arc::new(KnownClients { source: Box::new(clients), recent })));
+    }
+
+    /// The client that has this API key, if it was asked for a moment ago.
+    pub(crate) fn recent_client(&self, key_id: &KeyId, now: Instant) -> Option<Arc<SourcedClient>> {
+        let clients = self.clients.load();
+        let (client, asked) = clients.as_ref()?.recent.get(key_id)?;
+        (now.saturating_duration_since(asked) < CLIENT_REMEMBERED).then_some(client)
+    }
+
+    /// The client that has this API key; none if there is none.
+    ///
+    /// # Errors
+    /// Nobody can be asked, it failed, took too long, or panicked.
+    pub(crate) async fn client(
+        &self,
+        key_id: &KeyId,
+    ) -> Result<Option<Arc<SourcedClient>>, LookupError> {
+        // The answer counts from the question on: it may be old when it arrives.
+        let asked = Instant::now();
+        if let Some(recent) = self.recent_client(key_id, asked) {
+            return Ok(Some(recent));
+        }
+        let clients = self.clients.load_full().ok_or(LookupError::Nobody)?;
+        let found = self.ask("the API key", clients.source.find(key_id)).await?;
+        let found = found.map(|record| Arc::new(SourcedClient::new(key_id.clone(), record)));
+        match &found {
+            Some(client) => clients.recent.insert(key_id.clone(), (Arc::clone(client), asked)),
+            None => drop(clients.recent.remove(key_id)),
+        }
+        Ok(found)
+    }
+
     async fn ask<T>(&self, what: &str, answer: Answer<'_, T>) -> Result<T, LookupError> {
         let failed =
             |how: fmt::Arguments<'_>| LookupError::Failed(format!("the lookup of {what} {how}"));
@@ -115,14 +209,18 @@ impl Lookups {
 
 impl fmt::Debug for Lookups {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let accounts = self.accounts.load().is_some();
-        f.debug_struct("Lookups").field("accounts", &accounts).finish()
+        let (accounts, clients) = (self.accounts.load().is_some(), self.clients.load().is_some());
+        let mut shown = f.debug_struct("Lookups");
+        shown.field("accounts", &accounts).field("clients", &clients).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
 
@@ -177,5 +275,40 @@ mod tests {
         }
         lookups.set_accounts(Early);
         assert_eq!(ask(&lookups, "good").await, Err("the lookup of the account panicked".into()));
+    }
+
+    /// Counts how often it is asked; every key is that of one client.
+    #[derive(Clone, Default)]
+    struct Keys(Arc<AtomicUsize>);
+
+    impl Clients for Keys {
+        async fn find(&self, key_id: &KeyId) -> Result<Option<ClientRecord>, BoxError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            match key_id.as_str() {
+                "000000000000" => Ok(None),
+                _ => Ok(Some(ClientRecord::new("shop", HASH)?)),
+            }
+        }
+    }
+
+    const HASH: &str = "$2b$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.";
+
+    #[actix_web::test]
+    async fn only_found_clients_are_remembered_and_not_for_long() {
+        let (lookups, keys) = (Lookups::default(), Keys::default());
+        lookups.set_clients(keys.clone());
+        let asked = || keys.0.load(Ordering::Relaxed);
+        let (known, unknown) =
+            (KeyId::parse("4fQz81LmXc0a").unwrap(), KeyId::parse("000000000000").unwrap());
+        for (key_id, count) in [(&known, 1), (&known, 1), (&unknown, 2), (&unknown, 3), (&known, 3)]
+        {
+            let found = lookups.client(key_id).await.unwrap();
+            assert_eq!((found.is_some(), asked()), (key_id == &known, count), "{key_id}");
+        }
+        let now = Instant::now();
+        assert!(lookups.recent_client(&known, now).is_some());
+        assert!(lookups.recent_client(&known, now + CLIENT_REMEMBERED).is_none());
+        lookups.set_clients(keys.clone());
+        assert!(lookups.recent_client(&known, now).is_none(), "another source knows others");
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     principal::Principal,
     roster::{
         api_key::{ApiKey, ApiKeySyntaxError},
+        client_record::SourcedClient,
         verified_key::ApiKeyError,
         verified_password::PasswordError,
     },
@@ -25,6 +26,7 @@ use crate::{
         credentials::{
             hash_pool::{HashPool, Permit, SecretKind},
             keyed_semaphore::KeyedSemaphore,
+            lookups::Lookups,
         },
         http::refusal::Refusal,
         limits::PASSWORDS_PER_ADDRESS,
@@ -39,6 +41,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct SecretVerifier {
     authority: Arc<Authority>,
+    lookups: Arc<Lookups>,
     pool: Arc<HashPool>,
     attempts: Arc<Attempts>,
     /// Those of all replicas together, where they share their state.
@@ -69,6 +72,7 @@ impl SecretVerifier {
     /// Verifies through `authority`, with at most `limit` failures of each address and for each user name.
     pub(crate) fn new(
         authority: Arc<Authority>,
+        lookups: Arc<Lookups>,
         limit: Option<RateLimit>,
         redis: Option<RedisLog>,
     ) -> Self {
@@ -77,6 +81,7 @@ impl SecretVerifier {
         let pool = Arc::new(HashPool::beside_workers());
         Self {
             authority,
+            lookups,
             pool,
             attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
             shared_attempts: redis.zip(limit).map(shared),
@@ -111,10 +116,12 @@ impl SecretVerifier {
                 return Err(self.malformed(error));
             }
         };
-        let verified = match self.authority.authenticate_known_key(&key, peer, Timestamp::now()) {
-            Some(known) => known,
-            None => self.hash_key(&key, peer).await.map_err(|error| error.about(&key))?,
+        let verified = match self.known_key(&key, None, peer) {
+            Some(Err(ApiKeyError::UnknownKey)) => self.look_up(&key, peer).await,
+            Some(known) => Ok(known),
+            None => self.hash_key(&key, None, peer).await,
         };
+        let verified = verified.map_err(|error| error.about(&key))?;
         let reason = match verified {
             Ok(principal) if name.is_none_or(|name| name == principal.subject()) => {
                 return Ok(principal);
@@ -126,15 +133,62 @@ impl SecretVerifier {
         Err(SecretError::invalid(reason, Some(key.id())))
     }
 
-    /// Hashes a key once, however many requests present it meanwhile.
-    async fn hash_key(
+    /// Decides about a key without bcrypt, if that can be. `sourced` is what the application knows of one that is not in
+    /// the roster.
+    fn known_key(
+        &self,
+        key: &ApiKey,
+        sourced: Option<&SourcedClient>,
+        peer: Option<IpAddr>,
+    ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
+        let now = Timestamp::now();
+        match sourced {
+            None => self.authority.authenticate_known_key(key, peer, now),
+            Some(sourced) => self.authority.authenticate_known_sourced_key(key, sourced, now),
+        }
+    }
+
+    /// Verifies a key that is not in the roster, by what the application knows of it.
+    async fn look_up(
         &self,
         key: &ApiKey,
         peer: Option<IpAddr>,
     ) -> Result<Result<Arc<Principal>, ApiKeyError>, SecretError> {
+        let sourced = match self.lookups.recent_client(key.id(), Instant::now()) {
+            Some(recent) => Some(recent),
+            None => self.ask_for_client(key.id(), peer).await?,
+        };
+        let Some(sourced) = sourced else { return Ok(Err(ApiKeyError::UnknownKey)) };
+        match self.known_key(key, Some(&sourced), peer) {
+            Some(known) => Ok(known),
+            None => self.hash_key(key, Some(sourced), peer).await,
+        }
+    }
+
+    /// Asks the application, but not for peers that have failed too often.
+    async fn ask_for_client(
+        &self,
+        key_id: &KeyId,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Arc<SourcedClient>>, SecretError> {
+        if !self.lookups.has_clients() {
+            return Ok(None);
+        }
+        self.admit(peer, None)?;
+        let found = self.lookups.client(key_id).await;
+        found.map_err(|error| SecretError::Unavailable(Refusal::not_looked_up(error.to_string())))
+    }
+
+    /// Hashes a key once, however many requests present it meanwhile. `sourced` is what the application knows of it.
+    async fn hash_key(
+        &self,
+        key: &ApiKey,
+        sourced: Option<Arc<SourcedClient>>,
+        peer: Option<IpAddr>,
+    ) -> Result<Result<Arc<Principal>, ApiKeyError>, SecretError> {
         self.admit(peer, None)?;
         let alone = self.hashed_keys.acquire(key.id().clone()).await;
-        if let Some(known) = self.authority.authenticate_known_key(key, peer, Timestamp::now()) {
+        if let Some(known) = self.known_key(key, sourced.as_deref(), peer) {
             return Ok(known);
         }
         if let Some(shared) = &self.shared_attempts {
@@ -144,7 +198,11 @@ impl SecretVerifier {
         let (authority, key) = (Arc::clone(&self.authority), key.clone());
         run(permit, move || {
             let _alone = alone;
-            authority.authenticate_key(&key, peer, Timestamp::now())
+            let now = Timestamp::now();
+            match sourced {
+                None => authority.authenticate_key(&key, peer, now),
+                Some(sourced) => authority.authenticate_sourced_key(&key, &sourced, now),
+            }
         })
         .await
     }
@@ -321,7 +379,7 @@ mod tests {
         (
             SecretVerifier {
                 pool: HashPool::new(1).into(),
-                ..SecretVerifier::new(authority, Some(limit), None)
+                ..SecretVerifier::new(authority, Arc::default(), Some(limit), None)
             },
             key,
         )

@@ -1,4 +1,4 @@
-//! Verifies access tokens of ours: by the roster, or by what the application says of its accounts.
+//! Verifies access tokens of ours: by the roster, or by what the application says of its clients and accounts.
 
 use std::sync::Arc;
 
@@ -41,12 +41,22 @@ pub(crate) async fn verify_token(
 ) -> Result<Arc<Principal>, TokenFailure> {
     match authority.token_holder(token, now)? {
         TokenHolder::Known(principal) => Ok(principal),
+        TokenHolder::Sourced(token) => {
+            let key_id = token.key_id().ok_or(TokenError::Withdrawn)?;
+            match lookups.client(key_id).await {
+                Ok(Some(client)) => Ok(Arc::new(authority.admit_sourced(&token, &client, now)?)),
+                Ok(None) | Err(LookupError::Nobody) => Err(TokenError::Withdrawn.into()),
+                Err(LookupError::Failed(reason)) => Err(unavailable(reason)),
+            }
+        }
         TokenHolder::Account(token) => match lookups.account(token.subject().id()).await {
             Ok(status) => Ok(Arc::new(authority.admit_account(&token, status.as_ref())?)),
             Err(LookupError::Nobody) => Err(TokenError::Account.into()),
-            Err(LookupError::Failed(reason)) => {
-                Err(TokenFailure::Unavailable(Refusal::not_looked_up(reason)))
-            }
+            Err(LookupError::Failed(reason)) => Err(unavailable(reason)),
         },
     }
+}
+
+fn unavailable(reason: String) -> TokenFailure {
+    TokenFailure::Unavailable(Refusal::not_looked_up(reason))
 }

@@ -104,6 +104,10 @@ pub(crate) async fn token(
                 "Send the client's name and API key, by Basic or in the form.",
             ));
         }
+        (GrantType::Password, Some(client)) if !is_in_roster(&context, &client) => {
+            let detail = "This client gets no tokens for users.";
+            return Err(Refusal::oauth(ErrorCode::UnauthorizedClient, detail));
+        }
         (GrantType::Password, client) => {
             user(&info, &context, &form, client.as_deref()).await?.into()
         }
@@ -128,6 +132,13 @@ pub(crate) async fn token(
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenResponse::new(issued, now)))
+}
+
+/// Whether the roster has a client, and not only the application: the token of a user names no API key by which that could
+/// be asked whether the client is still there.
+fn is_in_roster(context: &Context, client: &Principal) -> bool {
+    let roster = context.authority.roster();
+    client.ours().is_some_and(|(name, _)| roster.client(name).is_some())
 }
 
 fn grant_type(text: &str) -> Result<GrantType, Refusal> {

@@ -2,6 +2,7 @@
 
 mod access_matrix;
 mod accounts;
+mod clients;
 mod combined_credentials;
 mod existing_application;
 mod invoices;
