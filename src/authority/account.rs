@@ -3,9 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
-    oauth::{AccountId, Role, Roles, Scope, Scopes, SyntaxError, account_id::AccountSubject},
+    oauth::{
+        AccountId, Role, Roles, Scope, Scopes, SyntaxError,
+        account_id::AccountSubject,
+        custom_claims::{CustomClaimError, CustomClaims},
+    },
     tokens::signing_error::SigningError,
 };
 
@@ -19,6 +24,7 @@ pub struct Account {
     pub(super) subject: AccountSubject,
     pub(super) roles: Option<Roles>,
     pub(super) scopes: Option<Scopes>,
+    pub(super) claims: CustomClaims,
     pub(super) lifetime: Option<Duration>,
 }
 
@@ -29,7 +35,13 @@ impl Account {
     /// The id is not 1 to 255 printable ASCII characters without space.
     pub fn new(id: &str) -> Result<Self, AccountError> {
         let subject = AccountSubject::new(AccountId::parse(id)?);
-        Ok(Self { subject, roles: None, scopes: None, lifetime: None })
+        Ok(Self {
+            subject,
+            roles: None,
+            scopes: None,
+            claims: CustomClaims::default(),
+            lifetime: None,
+        })
     }
 
     /// The token carries these roles of the account only.
@@ -52,6 +64,16 @@ impl Account {
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, AccountError> {
         Ok(Self { scopes: Some(parse_scopes(scopes)?), ..self })
+    }
+
+    /// The token carries this claim as well: a string, number or boolean, or a list of these.
+    /// [`Principal::claim`](crate::Principal::claim) reads it.
+    ///
+    /// # Errors
+    /// The name has a meaning of its own, as `sub` has, or characters that it must not have, or the value is nested.
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Result<Self, AccountError> {
+        self.claims.insert(name, value.into())?;
+        Ok(self)
     }
 
     /// A shorter lifetime, in whole seconds.
@@ -77,6 +99,9 @@ pub enum AccountError {
     /// The id of an account, a role or a scope has characters that it must not have.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    /// A claim that cannot be put into a token.
+    #[error(transparent)]
+    Claim(#[from] CustomClaimError),
     /// [`Accounts`](crate::Accounts) knows no such account.
     #[error("there is no account {0}")]
     Unknown(AccountId),

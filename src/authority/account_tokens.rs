@@ -58,6 +58,7 @@ impl Authority {
             scopes: scopes.clone(),
             key_id: None,
             parent: None,
+            custom: account.claims.clone(),
             expires_at: now.saturating_add(lifetime).unwrap_or(Timestamp::MAX),
         };
         Ok(self.tokens.issue(spec, issued_at)?)

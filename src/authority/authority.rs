@@ -489,6 +489,7 @@ pub(super) fn spec<N, C>(
             Proof::Token { id, .. } => Some(id.clone()),
             Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => None,
         },
+        custom: to.custom().clone(),
         expires_at: to.expires_at().map_or(end, |proof_end| end.min(proof_end)),
     }
 }

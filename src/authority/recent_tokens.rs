@@ -100,9 +100,9 @@ impl Weighter<Arc<Principal>, Arc<RecentToken>> for EntrySize {
     fn weight(&self, principal: &Arc<Principal>, recent: &Arc<RecentToken>) -> u64 {
         const WORD: usize = 64;
         const REST: usize = 512;
-        // The scopes are also in the issued token.
+        // The scopes are also in the issued token. Claims take no more than three times their text in it.
         let words = principal.roles().len() + 2 * principal.scopes().iter().count();
         let fixed = size_of::<Principal>() + size_of::<RecentToken>() + size_of::<IssuedToken>();
-        (recent.token.token.expose_secret().len() + WORD * words + fixed + REST) as u64
+        (4 * recent.token.token.expose_secret().len() + WORD * words + fixed + REST) as u64
     }
 }

@@ -14,10 +14,40 @@ const NAME_LENGTH: usize = 64;
 /// Names that say something already: in our tokens, in those of other issuers, or in introspection (RFC 7519 §4.1,
 /// RFC 7662 §2.2, RFC 8693 §4, RFC 9068 §2.2, OpenID Connect Core 1.0 §2).
 const TAKEN: &[&str] = &[
-    "acr", "act", "active", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "client_id",
-    "cnf", "entitlements", "events", "exp", "groups", "iat", "iss", "jti", "key_id", "kind",
-    "may_act", "nbf", "nonce", "realm_access", "resource_access", "roles", "s_hash", "scope",
-    "scp", "sid", "sub", "token_type", "typ", "username",
+    "acr",
+    "act",
+    "active",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "entitlements",
+    "events",
+    "exp",
+    "groups",
+    "iat",
+    "iss",
+    "jti",
+    "key_id",
+    "kind",
+    "may_act",
+    "nbf",
+    "nonce",
+    "realm_access",
+    "resource_access",
+    "roles",
+    "s_hash",
+    "scope",
+    "scp",
+    "sid",
+    "sub",
+    "token_type",
+    "typ",
+    "username",
 ];
 
 /// Why a claim cannot be put into a token.
@@ -137,7 +167,10 @@ mod tests {
             assert_eq!(claims.insert(taken, json!("x")), Err(taken_error));
         }
         for bad in ["", "a b", "\u{e4}", "a\"b", &"x".repeat(65)] {
-            assert!(matches!(claims.insert(bad, json!(1)), Err(CustomClaimError::Name(_))), "{bad}");
+            assert!(
+                matches!(claims.insert(bad, json!(1)), Err(CustomClaimError::Name(_))),
+                "{bad}"
+            );
         }
         for nested in [json!(null), json!({}), json!([[1]]), json!(["a", null])] {
             let error = claims.insert("plan", nested.clone());
@@ -160,8 +193,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_the_rest_is_ignored() {
-        let read = claims(json!({ "plan": "pro", "features": ["a"], "nested": {}, "no name": 1, "sub": "x" }));
-        assert_eq!(serde_json::to_value(&read).unwrap(), json!({ "plan": "pro", "features": ["a"] }));
+        let read = claims(
+            json!({ "plan": "pro", "features": ["a"], "nested": {}, "no name": 1, "sub": "x" }),
+        );
+        assert_eq!(
+            serde_json::to_value(&read).unwrap(),
+            json!({ "plan": "pro", "features": ["a"] })
+        );
         assert_eq!(claims(serde_json::to_value(&read).unwrap()), read);
         assert!(serde_json::from_str::<CustomClaims>(r#"{"plan":"a","plan":"b"}"#).is_err());
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod account_id;
 pub(crate) mod checked_string;
+pub(crate) mod custom_claims;
 pub(crate) mod error_code;
 pub(crate) mod external_name;
 pub(crate) mod grant_type;
@@ -17,6 +18,7 @@ pub(crate) mod subject;
 // For users of the crate; hallpass itself names the module that defines an item.
 pub use account_id::AccountId;
 pub use checked_string::SyntaxError;
+pub use custom_claims::CustomClaimError;
 pub use error_code::ErrorCode;
 pub use external_name::ExternalName;
 pub use grant_type::GrantType;

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use super::*;
 
 use crate::{
-    oauth::{AccountId, ExternalName, KeyId, Role, Scope, Subject, account_id::AccountSubject},
+    oauth::{
+        AccountId, ExternalName, KeyId, Role, Scope, Subject, account_id::AccountSubject,
+        custom_claims::CustomClaims,
+    },
     principal::principal::Names,
 };
 
@@ -17,6 +20,7 @@ impl Principal {
             names: Names::Ours { client_id: subject.clone(), subject },
             roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
             scopes: scopes.iter().map(|scope| Scope::parse(scope).unwrap()).collect(),
+            custom: CustomClaims::default(),
             proof: Proof::ApiKey {
                 key_id: KeyId::parse("000000000000").unwrap(),
                 expires_at: None,

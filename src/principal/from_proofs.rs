@@ -1,7 +1,7 @@
 //! From each proof to its principal: there is no other way to one.
 
 use crate::{
-    oauth::Scope,
+    oauth::{Scope, custom_claims::CustomClaims},
     principal::principal::{Names, Principal, Proof},
     roster::{verified_key::VerifiedKey, verified_password::VerifiedPassword},
     tokens::{
@@ -16,6 +16,7 @@ impl From<VerifiedKey> for Principal {
             names: Names::Ours { subject: key.client().clone(), client_id: key.client().clone() },
             roles: key.roles().clone(),
             scopes: key.scopes().clone(),
+            custom: CustomClaims::default(),
             proof: Proof::ApiKey { key_id: key.key_id().clone(), expires_at: key.expires() },
         }
     }
@@ -30,6 +31,7 @@ impl From<VerifiedPassword> for Principal {
             },
             roles: password.roles().clone(),
             scopes: password.scopes().clone(),
+            custom: CustomClaims::default(),
             proof: Proof::Password,
         }
     }
@@ -44,6 +46,7 @@ impl From<VerifiedToken> for Principal {
             },
             roles: token.roles().clone(),
             scopes: token.scopes().clone(),
+            custom: token.custom().clone(),
             proof: Proof::Token {
                 id: token.id().to_owned(),
                 key_id: token.key_id().cloned(),
@@ -60,6 +63,7 @@ impl From<VerifiedAccountToken> for Principal {
             names: Names::Account(token.subject().clone()),
             roles: token.roles().clone(),
             scopes: token.scopes().clone(),
+            custom: token.custom().clone(),
             proof: Proof::Token {
                 id: token.id().to_owned(),
                 key_id: None,
@@ -84,6 +88,7 @@ impl From<VerifiedExternalToken> for Principal {
             },
             scopes: token.scopes().iter().cloned().chain(as_scopes).collect(),
             roles,
+            custom: CustomClaims::default(),
             proof: Proof::ExternalToken {
                 issued_at: token.issued_at(),
                 expires_at: token.expires_at(),

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::oauth::{
     AccountId, ExternalName, KeyId, Role, Roles, Scope, Scopes, Subject,
-    account_id::AccountSubject, external_name::QualifiedName,
+    account_id::AccountSubject, custom_claims::CustomClaims, external_name::QualifiedName,
 };
 
 /// What sort of name the subject is.
@@ -76,6 +76,7 @@ pub struct Principal {
     pub(super) names: Names,
     pub(super) roles: Roles,
     pub(super) scopes: Scopes,
+    pub(super) custom: CustomClaims,
     pub(super) proof: Proof,
 }
 
@@ -199,6 +200,17 @@ impl Principal {
     /// Whether it has this scope.
     pub fn has_scope(&self, scope: &Scope) -> bool {
         self.scopes.contains(scope)
+    }
+
+    /// A claim of its token that only the service and its callers understand, read as a `T`; none if the token has none of
+    /// this name, or something else under it.
+    pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.custom.read(name)
+    }
+
+    /// All such claims.
+    pub(crate) fn custom(&self) -> &CustomClaims {
+        &self.custom
     }
 
     /// What proved it.

@@ -89,6 +89,7 @@ impl From<AccountError> for Refusal {
             }
             AccountError::Unavailable(_) => Self::not_looked_up(reason),
             AccountError::Syntax(_)
+            | AccountError::Claim(_)
             | AccountError::NotGranted(_)
             | AccountError::Lifetime(_)
             | AccountError::NoAccounts

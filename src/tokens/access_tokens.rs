@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     oauth::{
-        KeyId, Roles, Scopes, Subject, account_id::AccountSubject, external_name::QualifiedName,
+        KeyId, Roles, Scopes, Subject, account_id::AccountSubject, custom_claims::CustomClaims,
+        external_name::QualifiedName,
     },
     tokens::{
         claims::{Audience, Claims, ID_SEPARATOR, OwnToken, VerifiedToken},
@@ -42,6 +43,8 @@ pub(crate) struct TokenSpec<N = Subject, C = N> {
     pub key_id: Option<KeyId>,
     /// The `jti` of the token that was the proof, if one was: revoking that one revokes the new one.
     pub parent: Option<String>,
+    /// Claims beside those.
+    pub custom: CustomClaims,
     /// `exp`.
     pub expires_at: Timestamp,
 }
@@ -101,6 +104,7 @@ impl Tokens {
             scope: spec.scopes.clone(),
             roles: spec.roles,
             key_id: spec.key_id,
+            custom: spec.custom,
         };
         let token = self.keyring.load().sign(&claims)?;
         if token.len() > LONGEST_TOKEN {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::oauth::{KeyId, Roles, Scopes, Subject, account_id::AccountSubject};
+use crate::oauth::{
+    KeyId, Roles, Scopes, Subject, account_id::AccountSubject, custom_claims::CustomClaims,
+};
 
 /// Between the `jti` of a token and what is added to it for one that was issued for this token; not among the characters
 /// of what is added.
@@ -30,6 +32,8 @@ pub(super) struct Claims<N = Subject, C = N> {
     pub(super) roles: Roles,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key_id: Option<KeyId>,
+    #[serde(flatten)]
+    pub(super) custom: CustomClaims,
 }
 
 /// `aud` may be one string or an array of them (RFC 7519 §4.1.3).
@@ -119,6 +123,11 @@ impl<N, C> VerifiedToken<N, C> {
     /// `key_id`: the API key that the token was issued for, if it was one.
     pub fn key_id(&self) -> Option<&KeyId> {
         self.claims.key_id.as_ref()
+    }
+
+    /// The claims that only the service and its callers understand.
+    pub(crate) fn custom(&self) -> &CustomClaims {
+        &self.claims.custom
     }
 
     /// `iat`.

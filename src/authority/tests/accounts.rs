@@ -69,6 +69,29 @@ fn a_token_for_an_account_allows_what_the_account_has_now_and_the_token_says() {
 }
 
 #[test]
+fn a_token_carries_the_claims_of_the_application_to_everybody_behind_it() {
+    let case = Case::new();
+    let account = alice().claim("plan", "pro").unwrap().claim("seats", 3).unwrap();
+    let issued = case.authority.issue_to_account(&account, &status(), START).unwrap();
+    let principal = Arc::new(case.admit(issued.token.expose_secret(), Some(&status())).unwrap());
+    let backend = case.authority.issue_backend_token(&principal, START).unwrap();
+    let backend = case.admit(backend.token.expose_secret(), Some(&status())).unwrap();
+    for principal in [&*principal, &backend] {
+        assert_eq!(principal.claim::<String>("plan").as_deref(), Some("pro"));
+        assert_eq!(
+            (principal.claim::<u8>("seats"), principal.claim::<u8>("plan")),
+            (Some(3), None)
+        );
+    }
+    for name in ["sub", "roles", "key_id", "client_id", "exp"] {
+        assert!(alice().claim(name, "x").is_err(), "{name}");
+    }
+    let long = alice().claim("long", "x".repeat(10_000)).unwrap();
+    let long = case.authority.issue_to_account(&long, &status(), START);
+    assert!(matches!(long, Err(AccountError::Signing(_))));
+}
+
+#[test]
 fn a_token_ends_with_its_account() {
     let case = Case::new();
     let token = case.issue_at(&status(), after(2000)).unwrap();

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     authority::authority::Authority,
-    oauth::{Roles, Scopes},
+    oauth::{Roles, Scopes, custom_claims::CustomClaims},
     principal::{Principal, Proof},
     server::{
         context::Context,
@@ -99,6 +99,10 @@ pub(crate) struct Introspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::roles)]
     roles: Option<Roles>,
+    /// Claims that only the service and its callers understand.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    custom: CustomClaims,
 }
 
 impl Introspection {
@@ -124,6 +128,7 @@ impl Introspection {
             iss: Some(authority.issuer().to_owned()),
             jti: id,
             roles: Some(principal.roles().clone()),
+            custom: principal.custom().clone(),
         }
     }
 }

@@ -17,7 +17,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 
 use crate::{
-    oauth::{KeyId, Roles, Scopes, Subject},
+    oauth::{KeyId, Roles, Scopes, Subject, custom_claims::CustomClaims},
     tokens::{
         access_tokens::{IssuedToken, TokenSpec, Tokens},
         claims::OwnToken,
@@ -57,6 +57,7 @@ fn issued(tokens: &Tokens) -> IssuedToken {
         scopes: Scopes::parse("a b").unwrap(),
         key_id: Some(KeyId::parse("4fQz81LmXc0a").unwrap()),
         parent: None,
+        custom: CustomClaims::default(),
         expires_at: Timestamp::from_second(NOW + 60).unwrap(),
     };
     tokens.issue(grant, now()).unwrap()

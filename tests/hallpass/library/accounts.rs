@@ -100,10 +100,16 @@ async fn optional(principal: Option<Principal>) -> String {
     principal.is_some().to_string()
 }
 
+#[utoipa::path(responses((status = 200)), security(("bearer" = [])))]
+#[get("/plan")]
+async fn plan(principal: Principal) -> String {
+    format!("{:?} {:?}", principal.claim::<String>("plan"), principal.claim::<String>("other"))
+}
+
 fn protect(gate: &Gate) -> Site {
     gate.protect(OpenApi::default(), |config| {
         config.service(sign_in).service(sign_in_by_cookie);
-        config.service(who).service(both).service(optional);
+        config.service(who).service(both).service(optional).service(plan);
     })
     .unwrap()
 }
@@ -195,6 +201,27 @@ async fn an_account_logs_in_at_the_application_and_comes_in_until_it_logs_out() 
     assert!(cookie.starts_with("access_token=") && cookie.contains("HttpOnly"), "{cookie}");
     let cookie = cookie.split(';').next().unwrap();
     assert_eq!(send(&site, Method::GET, "/who", &[("Cookie", cookie)], "").await.0, 200);
+}
+
+#[actix_web::test]
+async fn a_token_carries_claims_of_the_application() {
+    let (gate, people, site) = application();
+    people.add("alice", &["reader"]);
+    let account = Account::new("alice").unwrap().claim("plan", "pro").unwrap();
+    let token = gate.issue(account.claim("beta", true).unwrap()).await.unwrap();
+    let token = token.access_token();
+    assert_eq!((&claims(token)["plan"], &claims(token)["beta"]), (&json!("pro"), &json!(true)));
+    assert_eq!(get(&site, "/plan", token).await, (200, "Some(\"pro\") None".to_owned()));
+    let key = gate.key("billing", &[], &[]);
+    let basic = format!("Basic {}", STANDARD.encode(format!("billing:{key}")));
+    let (headers, form) = ([("Authorization", basic.as_str())], format!("token={token}"));
+    let (_, _, told) = send(&site, Method::POST, "/introspect", &headers, &form).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["plan"], &told["sub"]), (&json!("pro"), &json!("account/alice")));
+    for name in ["sub", "iss", "roles", "active"] {
+        let refused = Account::new("alice").unwrap().claim(name, "x").unwrap_err();
+        assert!(matches!(refused, AccountError::Claim(_)), "{name}");
+    }
 }
 
 #[actix_web::test]
