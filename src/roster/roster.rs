@@ -131,12 +131,19 @@ impl Roster {
         self
     }
 
+    /// Takes a key away; its client stays.
+    pub(crate) fn without_key(self, key: &KeyId) -> Self {
+        let Self { mut clients, users, issuers, .. } = self;
+        clients.iter_mut().for_each(|client| client.keys.retain(|one| one.id != *key));
+        Self::new(RosterEntries { clients, users, issuers })
+    }
+
     /// Adds a user, or replaces the one of this name.
     ///
     /// # Errors
     /// [`HashError`] if `cost` is out of bounds or the system provides no randomness.
     pub(crate) fn with_user(
-        mut self,
+        self,
         name: &Subject,
         password: &secrecy::SecretString,
         roles: Roles,
@@ -144,12 +151,18 @@ impl Roster {
         cost: u32,
     ) -> Result<Self, HashError> {
         let password = SecretHash::new(password, cost)?;
-        self.users.retain(|user| user.name != *name);
         let (name, disabled, created) = (name.clone(), false, None);
         let options = EntryOptions::default();
-        self.users.push(User { name, roles, scopes, disabled, options, created, password });
-        let Self { clients, users, issuers, .. } = self;
-        Ok(Self::new(RosterEntries { clients, users, issuers }))
+        let user = User { name, roles, scopes, disabled, options, created, password };
+        Ok(self.with_user_entry(user))
+    }
+
+    /// The same with all that is known of the user.
+    pub(crate) fn with_user_entry(self, user: User) -> Self {
+        let Self { clients, mut users, issuers, .. } = self;
+        users.retain(|one| one.name != user.name);
+        users.push(user);
+        Self::new(RosterEntries { clients, users, issuers })
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix_web::{
     HttpRequest, HttpResponse, Responder, body::BoxBody, cookie::Cookie, http::header, web,
 };
-use jiff::Timestamp;
 
 use crate::{
     authority::account::{Account, AccountError},
@@ -50,7 +49,7 @@ impl Gate {
             LookupError::Failed(reason) => AccountError::Unavailable(reason),
         })?;
         let status = status.ok_or_else(|| AccountError::Unknown(account.id().clone()))?;
-        let (authority, now) = (Arc::clone(&context.authority), Timestamp::now());
+        let (authority, now) = (Arc::clone(&context.authority), context.clock.now());
         let subject = account.subject().to_string();
         let issued = if authority.signs_slowly() {
             web::block(move || authority.issue_to_account(&account, &status, now))

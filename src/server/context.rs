@@ -11,6 +11,7 @@ use crate::{
     oauth::Subject,
     roster::roster_file::RosterFile,
     server::{
+        clock::Clock,
         counters::Counters,
         credentials::{lookups::Lookups, secret_verifier::SecretVerifier},
         limits::{TOKEN_INTERVAL, TOKENS_AT_ONCE},
@@ -23,6 +24,7 @@ use crate::{
 /// Everything that requests share: made once, before the first document is published.
 #[derive(Debug)]
 pub(crate) struct Context {
+    pub(crate) clock: Clock,
     pub(crate) authority: Arc<Authority>,
     pub(crate) secrets: SecretVerifier,
     /// Whom the application lets us ask.
@@ -55,13 +57,16 @@ impl Context {
         redis: Option<RedisLog>,
     ) -> Self {
         let (authority, lookups) = (Arc::new(authority), Arc::<Lookups>::default());
+        let clock = Clock::default();
         Self {
             secrets: SecretVerifier::new(
                 Arc::clone(&authority),
                 Arc::clone(&lookups),
+                clock.clone(),
                 settings.rate_limit,
                 redis.clone(),
             ),
+            clock,
             lookups,
             issued: CellRate::new(TOKENS_AT_ONCE, TOKEN_INTERVAL),
             authority,

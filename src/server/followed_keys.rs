@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use crate::{
     config::{key_source::KeySource, raw_settings::RawSettings},
     diagnostics::{Diagnostic, Diagnostics},
@@ -73,7 +71,7 @@ pub(crate) fn open(
 pub(crate) fn reload(context: &Context, read: &FilesRead) {
     let KeySource::Directory(path) = &context.settings.signing_key else { return };
     let loaded = load(path, read, &context.settings.previous_keys);
-    context.keys_status.record(loaded.is_ok(), Timestamp::now());
+    context.keys_status.record(loaded.is_ok(), context.clock.now());
     match loaded {
         Ok((keyring, warnings)) => {
             let (kid, keys) = (keyring.kid().to_owned(), keyring.len());

@@ -6,7 +6,6 @@ use std::{
 };
 
 use actix_web::{HttpResponse, web};
-use jiff::Timestamp;
 use log::Level;
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
@@ -221,7 +220,7 @@ impl Gate {
 fn reload_roster(context: &Context, publications: &Publications, read: &FileRead) {
     let Some(file) = context.roster_file.get() else { return };
     let authority = &context.authority;
-    let (now, before) = (Timestamp::now(), authority.roster());
+    let (now, before) = (context.clock.now(), authority.roster());
     let renew = |roster: &Roster| match before.issuers().eq(roster.issuers()) {
         true => Ok(None),
         false => publications.renew(roster.issuers().cloned().collect()).map(Some),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpResponse,
     http::{StatusCode, header},
 };
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ pub(crate) fn respond(context: &Context) -> HttpResponse {
             .body(text),
         Err(error) => {
             log::error!("the metrics cannot be exposed: {error}");
-            Refusal::internal(error.to_string()).error_response()
+            HttpResponse::from_error(Refusal::internal(error.to_string()))
         }
     }
 }
@@ -66,7 +66,7 @@ pub(crate) fn describe(context: &Context) -> Result<Vec<MetricDescription>> {
     context.counters.refused("");
     context.counters.verified(None, "", "");
     OperationCounters::for_unknown(&context.counters)?.record(StatusCode::OK, Duration::ZERO);
-    context.policy_status.record(true, Timestamp::now());
+    context.policy_status.record(true, context.clock.now());
     let tls = TlsFigures { loaded: 0, is_broken: false, expires: Some(0) };
     let described = gather(context, Some(&tls))?.into_iter().map(|family| {
         let labels = family.get_metric().first().map(|metric| metric.get_label());
@@ -88,7 +88,7 @@ struct TlsFigures {
 }
 
 fn gather(context: &Context, tls: Option<&TlsFigures>) -> Result<Vec<MetricFamily>> {
-    let (authority, now) = (&context.authority, Timestamp::now());
+    let (authority, now) = (&context.authority, context.clock.now());
     let state = Registry::new();
     build(&state)?;
     roster(&state, authority, context.counters.started)?;

@@ -3,6 +3,7 @@
 //! Must not know bcrypt or JWT: `authority` authenticates, `policy` decides.
 
 pub(crate) mod accounts;
+pub(crate) mod clock;
 pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod credentials;

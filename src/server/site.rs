@@ -77,7 +77,14 @@ fn own_draft(settings: &DocumentSettings) -> Result<Draft, Diagnostics> {
     let own_paths = own_paths(&document);
     introduction::introduce_own(&mut document, &settings.base_path);
     let (document, pages) = (document.into(), pages::paths(settings));
-    Ok(Draft { document, pages, own_paths, written_in: WrittenIn::Rust, denies: false })
+    Ok(Draft {
+        document,
+        pages,
+        own_paths,
+        written_in: WrittenIn::Rust,
+        denies: false,
+        refusals: None,
+    })
 }
 
 impl Site {

@@ -4,15 +4,19 @@ use std::{any::type_name, fmt, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     policy::compile_options::WrittenIn,
     server::{
-        document::{complete::refuse_others, draft::Draft, introduction, merge::merge},
+        document::{
+            complete::refuse_others, draft::Draft, introduction, merge::merge, refusals::say_by,
+        },
         enforce::caller::{CallerSource, FromPrincipal, leave_caller},
         forward::verify::is_asked,
+        http::{problem::Problem, refusal_body::RefusalBody},
         routes::pages,
         site::{Operations, Site, SiteParts, collect, own_operations, own_paths, to_json},
     },
@@ -26,6 +30,7 @@ pub struct SiteBuilder {
     written_in: WrittenIn,
     operations: Option<Operations>,
     caller: Option<CallerSource>,
+    refusals: Option<&'static RefusalBody>,
     /// Registers what handlers are given by the gate.
     data: Operations,
 }
@@ -40,6 +45,7 @@ impl SiteBuilder {
             written_in,
             operations: None,
             caller: None,
+            refusals: None,
             data,
         }
     }
@@ -96,6 +102,36 @@ impl SiteBuilder {
         self
     }
 
+    /// Answers refusals with a `B` as `application/json`, in the place of [`Problem`]: those of the guard, of extractors, of
+    /// hallpass' own operations, and 404 and 405. Status and headers stay, and so do the answers of the OAuth2 operations,
+    /// whose shape RFC 6749 sets. The document shows the schema of `B`, and as examples what is really sent.
+    ///
+    /// If `B` panics or cannot be serialised, the answer is the [`Problem`], and the log says so.
+    ///
+    /// ```
+    /// use hallpass::{Code, Problem, testing::TestGate};
+    /// use serde::Serialize;
+    /// use utoipa::{ToSchema, openapi::OpenApi};
+    ///
+    /// #[derive(Serialize, ToSchema)]
+    /// struct ErrorBody {
+    ///     error: Code,
+    ///     message: String,
+    /// }
+    ///
+    /// impl From<Problem> for ErrorBody {
+    ///     fn from(problem: Problem) -> Self {
+    ///         Self { error: problem.code, message: problem.detail }
+    ///     }
+    /// }
+    ///
+    /// let site = TestGate::new().site(OpenApi::default()).refusals::<ErrorBody>().build().unwrap();
+    /// ```
+    pub fn refusals<B: From<Problem> + Serialize + ToSchema>(mut self) -> Self {
+        self.refusals = Some(RefusalBody::of::<B>());
+        self
+    }
+
     /// The site. Its document is completed with hallpass' own operations, security schemes and refusals, compiled and
     /// published here, so that whatever is wrong with it ends the program before it listens.
     ///
@@ -104,9 +140,10 @@ impl SiteBuilder {
     /// serves itself; only `GET /` may be the application's own. Every two handlers of
     /// [`operations`](SiteBuilder::operations) of which one could answer requests that are judged as the other's.
     pub fn build(self) -> Result<Site, Diagnostics> {
-        let Self { parts, document, written_in, operations, caller, data } = self;
+        let Self { parts, document, written_in, operations, caller, refusals, data } = self;
         let settings = &parts.context.settings.document;
-        let (mut document, ours) = (document?, own_operations(settings)?);
+        let (mut document, mut ours) = (document?, own_operations(settings)?);
+        refusals.iter().for_each(|own| say_by(own, &mut ours));
         if let Some(operations) = &operations {
             merge(&mut document, collect(|config| operations(config))?)?;
         }
@@ -122,7 +159,8 @@ impl SiteBuilder {
         introduction::introduce(&mut document, &settings.base_path);
         let written_in = if operations.is_some() { WrittenIn::Rust } else { written_in };
         let denies = caller.is_some();
-        let draft = Draft { document: document.into(), pages, own_paths, written_in, denies };
+        let draft =
+            Draft { document: document.into(), pages, own_paths, written_in, denies, refusals };
         let registering = move |config: &mut ServiceConfig<'_>| {
             data(config);
             operations.iter().for_each(|operations| operations(config));

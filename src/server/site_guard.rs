@@ -85,7 +85,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (guarded, service) = (Arc::clone(&self.guarded), Rc::clone(&self.service));
         Box::pin(async move {
-            log_access(&guarded.context, request, async |request| {
+            let refusals = guarded.publication.draft().refusals;
+            log_access(&guarded.context, refusals, request, async |request| {
                 // Outside of CORS: a preflight that a proxy asks about is not ours to answer.
                 if is_asked(request.uri().path()) {
                     return Ok(guarded.answer_proxy(request).await);

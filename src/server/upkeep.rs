@@ -9,8 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
-
 use crate::{
     config::policy_settings::REPORTS_ONLY,
     server::{context::Context, expiry},
@@ -37,7 +35,7 @@ pub(crate) fn start(context: Weak<Context>) -> io::Result<()> {
             (Reminders::every(HOUR, HOUR), Reminders::every(DAY, Duration::ZERO));
         let mut key_uses = Reminders::every(KEY_USES, Duration::ZERO);
         while let Some(context) = context.upgrade() {
-            let (authority, now) = (&context.authority, Timestamp::now());
+            let (authority, now) = (&context.authority, context.clock.now());
             let found = authority.tend_revocations(now, started.elapsed()).err();
             match (&found, &fault) {
                 _ if found == fault => {}

@@ -19,7 +19,7 @@ const ROOMS: &[&[&str]] = &[
 
 /// The same for the rooms inside `server`, each with the other rooms that it may name.
 const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
-    &[("limits", &[]), ("watch", &["diagnostics", "files"])],
+    &[("clock", &[]), ("limits", &[]), ("watch", &["diagnostics", "files"])],
     &[("http", &["config", "oauth"]), ("tls", &["config", "diagnostics", "files"])],
     &[
         (

@@ -2,8 +2,6 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use jiff::Timestamp;
-
 use crate::{
     authority::authority::Authority,
     policy::{
@@ -12,6 +10,7 @@ use crate::{
     },
     roster::api_key::ApiKey,
     server::{
+        clock::Clock,
         credentials::{
             lookups::Lookups,
             request_credentials::{Credential, RequestCredentials, SchemeCredential},
@@ -27,6 +26,7 @@ use crate::{
 /// Authenticates an API key and a token at most once per request, whichever of several schemes asks for it.
 pub(crate) struct Authenticator<'r> {
     authority: &'r Arc<Authority>,
+    clock: &'r Clock,
     secrets: &'r SecretVerifier,
     lookups: &'r Lookups,
     issuers: &'r SchemeIssuers,
@@ -79,7 +79,7 @@ pub(crate) fn demand_revocations(authority: &Authority) -> Result<(), Refusal> {
 
 impl<'r> Authenticator<'r> {
     pub(crate) fn new(
-        authority: &'r Arc<Authority>,
+        clock: &'r Clock,
         secrets: &'r SecretVerifier,
         lookups: &'r Lookups,
         issuers: &'r SchemeIssuers,
@@ -88,7 +88,8 @@ impl<'r> Authenticator<'r> {
         takes_passwords: bool,
     ) -> Self {
         Self {
-            authority,
+            authority: secrets.authority(),
+            clock,
             secrets,
             lookups,
             issuers,
@@ -155,7 +156,7 @@ impl<'r> Authenticator<'r> {
     }
 
     async fn own_token(&mut self, scheme: &Scheme, token: &str) -> Authentication {
-        match verify_token(self.authority, self.lookups, token, Timestamp::now()).await {
+        match verify_token(self.authority, self.lookups, token, self.clock.now()).await {
             Ok(principal) => Authentication::Valid(principal),
             Err(TokenFailure::Invalid(error)) => {
                 self.invalid(scheme, detail(error), format!("the token {error}"))
@@ -174,7 +175,7 @@ impl<'r> Authenticator<'r> {
         issuer: &SchemeIssuer,
         token: &str,
     ) -> Authentication {
-        let error = match issuer.authenticate(self.authority, token).await {
+        let error = match issuer.authenticate(self.authority, self.clock, token).await {
             Ok(principal) => return Authentication::Valid(Arc::new(principal)),
             Err(error) => error,
         };

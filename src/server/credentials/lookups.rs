@@ -142,6 +142,11 @@ impl Lookups {
         self.accounts.store(Some(Arc::new(Box::new(accounts))));
     }
 
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn has_accounts(&self) -> bool {
+        self.accounts.load().is_some()
+    }
+
     /// What an account may do now; none if there is none.
     ///
     /// # Errors

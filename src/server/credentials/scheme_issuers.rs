@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix_web::rt::task::{JoinHandle, spawn_blocking};
-use jiff::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     },
     principal::Principal,
     roster::roster_entries::Issuer,
-    server::http::endpoints::OPENID_CONFIGURATION,
+    server::{clock::Clock, http::endpoints::OPENID_CONFIGURATION},
     tokens::external::{external_issuer::Refresh, external_token_error::ExternalTokenError},
 };
 
@@ -104,14 +103,15 @@ impl SchemeIssuer {
     pub(crate) async fn authenticate(
         &self,
         authority: &Arc<Authority>,
+        clock: &Clock,
         token: &str,
     ) -> Result<Principal, ExternalTokenError> {
         let name = authority.issuer_at(&self.url).ok_or(ExternalTokenError::Untrusted)?;
-        let authenticate = || authority.authenticate_issuer_token(&name, token, Timestamp::now());
+        let authenticate = || authority.authenticate_issuer_token(&name, token, clock.now());
         match authenticate() {
             Err(ExternalTokenError::KeysNeeded) => {}
             result => {
-                self.refresh_old_keys(authority, &name);
+                self.refresh_old_keys(authority, clock, &name);
                 return result;
             }
         }
@@ -119,7 +119,7 @@ impl SchemeIssuer {
         // The previous holder of the permit may have fetched the keys.
         match authenticate() {
             Err(ExternalTokenError::KeysNeeded) => {
-                let _ = fetch(authority, &name, permit).await;
+                let _ = fetch(authority, clock, &name, permit).await;
                 authenticate()
             }
             result => result,
@@ -127,11 +127,11 @@ impl SchemeIssuer {
     }
 
     /// Fetches in the background; the old keys stay in use meanwhile.
-    fn refresh_old_keys(&self, authority: &Arc<Authority>, name: &Subject) {
-        if authority.wants_refresh(name, Timestamp::now())
+    fn refresh_old_keys(&self, authority: &Arc<Authority>, clock: &Clock, name: &Subject) {
+        if authority.wants_refresh(name, clock.now())
             && let Ok(permit) = Arc::clone(&self.fetching).try_lock_owned()
         {
-            drop(fetch(authority, name, permit));
+            drop(fetch(authority, clock, name, permit));
         }
     }
 }
@@ -139,12 +139,13 @@ impl SchemeIssuer {
 /// Fetches to the end even if the request that needs it is gone.
 fn fetch(
     authority: &Arc<Authority>,
+    clock: &Clock,
     name: &Subject,
     permit: OwnedMutexGuard<()>,
 ) -> JoinHandle<()> {
-    let (authority, name) = (Arc::clone(authority), name.clone());
+    let (authority, clock, name) = (Arc::clone(authority), clock.clone(), name.clone());
     spawn_blocking(move || {
-        match authority.refresh_issuer(&name, Timestamp::now()) {
+        match authority.refresh_issuer(&name, clock.now()) {
             Ok(Refresh::Done) => log::info!("fetched the keys of the issuer {name}"),
             Ok(Refresh::NotNow) => {}
             Err(error) => log::warn!("cannot fetch the keys of the issuer {name}: {error}"),

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
         verified_password::PasswordError,
     },
     server::{
+        clock::Clock,
         credentials::{
             hash_pool::{HashPool, Permit, SecretKind},
             keyed_semaphore::KeyedSemaphore,
@@ -42,6 +42,7 @@ use crate::{
 pub(crate) struct SecretVerifier {
     authority: Arc<Authority>,
     lookups: Arc<Lookups>,
+    clock: Clock,
     pool: Arc<HashPool>,
     attempts: Arc<Attempts>,
     /// Those of all replicas together, where they share their state.
@@ -73,6 +74,7 @@ impl SecretVerifier {
     pub(crate) fn new(
         authority: Arc<Authority>,
         lookups: Arc<Lookups>,
+        clock: Clock,
         limit: Option<RateLimit>,
         redis: Option<RedisLog>,
     ) -> Self {
@@ -82,6 +84,7 @@ impl SecretVerifier {
         Self {
             authority,
             lookups,
+            clock,
             pool,
             attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
             shared_attempts: redis.zip(limit).map(shared),
@@ -89,6 +92,10 @@ impl SecretVerifier {
             hashed_passwords: Arc::new(KeyedSemaphore::new(PASSWORDS_PER_ADDRESS)),
             old_keys: Mutex::default(),
         }
+    }
+
+    pub(crate) fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     pub(crate) fn pool(&self) -> &HashPool {
@@ -141,7 +148,7 @@ impl SecretVerifier {
         sourced: Option<&SourcedClient>,
         peer: Option<IpAddr>,
     ) -> Option<Result<Arc<Principal>, ApiKeyError>> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         match sourced {
             None => self.authority.authenticate_known_key(key, peer, now),
             Some(sourced) => self.authority.authenticate_known_sourced_key(key, sourced, now),
@@ -195,10 +202,11 @@ impl SecretVerifier {
             self.attempts.count(shared.admit(peer).await).map_err(too_many)?;
         }
         let permit = self.permit(SecretKind::ApiKey).await?;
-        let (authority, key) = (Arc::clone(&self.authority), key.clone());
+        let (authority, clock, key) =
+            (Arc::clone(&self.authority), self.clock.clone(), key.clone());
         run(permit, move || {
             let _alone = alone;
-            let now = Timestamp::now();
+            let now = clock.now();
             match sourced {
                 None => authority.authenticate_key(&key, peer, now),
                 Some(sourced) => authority.authenticate_sourced_key(&key, &sourced, now),
@@ -368,7 +376,7 @@ mod tests {
 
     /// A verifier that hashes one secret at a time, slowly, and allows one failure an hour; and a valid API key.
     fn verifier() -> (SecretVerifier, ApiKey) {
-        let (fleet, now) = (Subject::parse("fleet").unwrap(), Timestamp::now());
+        let (fleet, now) = (Subject::parse("fleet").unwrap(), Clock::default().now());
         let roster = Roster::default();
         let (roster, key) =
             roster.with_client(&fleet, Roles::new(), Scopes::default(), 10, now).unwrap();
@@ -379,7 +387,13 @@ mod tests {
         (
             SecretVerifier {
                 pool: HashPool::new(1).into(),
-                ..SecretVerifier::new(authority, Arc::default(), Some(limit), None)
+                ..SecretVerifier::new(
+                    authority,
+                    Arc::default(),
+                    Clock::default(),
+                    Some(limit),
+                    None,
+                )
             },
             key,
         )

@@ -85,12 +85,13 @@ fn add_refusals(document: &mut Value, policy: &Policy, draft: &Draft) -> Result<
             &operation.requirement,
             shape,
             denies,
+            draft.refusals,
         ));
         if let Some(responses) = declared.get_mut("responses").and_then(Value::as_object_mut) {
             headers::describe(responses);
         }
     }
-    let (schemas, mut responses) = refusals::components(&shapes);
+    let (schemas, mut responses) = refusals::components(&shapes, draft.refusals);
     headers::describe(&mut responses);
     // Answers that no operation can give are noise, and linters say so.
     responses.retain(|name, _| used.contains(name));
@@ -185,7 +186,7 @@ mod tests {
 
     fn draft(document: Value) -> Draft {
         let (pages, own_paths, written_in) = (Vec::new(), Vec::new(), WrittenIn::Rust);
-        Draft { document, pages, own_paths, written_in, denies: false }
+        Draft { document, pages, own_paths, written_in, denies: false, refusals: None }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::policy::compile_options::WrittenIn;
+use crate::{policy::compile_options::WrittenIn, server::http::refusal_body::RefusalBody};
 
 /// A document before it is completed, and what has to be known of it.
 #[derive(Debug, Clone)]
@@ -15,4 +15,6 @@ pub(crate) struct Draft {
     pub(crate) written_in: WrittenIn,
     /// Whether the application may refuse principals that meet the requirement of its operations.
     pub(crate) denies: bool,
+    /// The application's own body of refusals.
+    pub(crate) refusals: Option<&'static RefusalBody>,
 }

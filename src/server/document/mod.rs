@@ -8,7 +8,7 @@ mod headers;
 pub(crate) mod introduction;
 mod issuer_schemes;
 pub(crate) mod merge;
-mod refusals;
+pub(crate) mod refusals;
 pub(crate) mod schemas;
 pub(crate) mod schemes;
 pub(crate) mod yaml;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use actix_web::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -13,9 +14,14 @@ use crate::{
         code::Code,
         endpoints::VERIFY,
         form::{self, FORM},
-        refusal::{OAuthError, Problem, Refusal, Shape},
+        problem::Problem,
+        refusal::{OAuthError, Refusal, Shape},
+        refusal_body::RefusalBody,
     },
 };
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
 
 /// A request id, for examples.
 const REQUEST_ID: &str = "f3Qk81LmXc0a";
@@ -142,16 +148,21 @@ impl PossibleRefusal {
         }
     }
 
+    /// The body in the application's own shape; none if the application cannot make it.
+    fn own_body(&self, own: &RefusalBody) -> Option<Value> {
+        content(own, (self.example)(Shape::Problem).problem(REQUEST_ID))
+    }
+
     /// The Response Object.
-    fn response(&self, shape: Shape) -> Value {
+    fn response(&self, shape: Shape, own: Option<&RefusalBody>) -> Value {
         let refusal = (self.example)(shape);
-        let (media_type, schema, example) = match shape {
-            Shape::Problem => {
-                ("application/problem+json", Problem::name(), json!(refusal.problem(REQUEST_ID)))
-            }
-            Shape::OAuth => ("application/json", OAuthError::name(), json!(refusal.oauth_error())),
+        let content = match shape {
+            Shape::Problem => own.and_then(|own| self.own_body(own)).unwrap_or_else(|| {
+                let example = json!(refusal.problem(REQUEST_ID));
+                body(PROBLEM, &Problem::name(), &example)
+            }),
+            Shape::OAuth => body(JSON, &OAuthError::name(), &json!(refusal.oauth_error())),
         };
-        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
         let mut headers = json!({
             "Cache-Control": { "description": "`no-store`: the next answer can differ." },
             "x-request-id": { "description": "Identifies this request in the log of the service." },
@@ -172,7 +183,7 @@ impl PossibleRefusal {
         json!({
             "description": (self.description)(shape),
             "headers": headers,
-            "content": { media_type: { "schema": schema, "example": example } },
+            "content": content,
         })
     }
 }
@@ -186,6 +197,7 @@ pub(crate) fn add(
     requirement: &Requirement,
     shape: Shape,
     denies: bool,
+    own: Option<&RefusalBody>,
 ) -> BTreeSet<String> {
     let has_body = operation.contains_key("requestBody");
     let facts = Operation { requirement, has_body, is_for_proxies: path == VERIFY, denies };
@@ -195,11 +207,13 @@ pub(crate) fn add(
     };
     for refusal in POSSIBLE.iter().filter(|refusal| (refusal.is_possible)(&facts)) {
         let status = (refusal.example)(shape).code.status().as_u16().to_string();
+        let name = refusal.name_in(shape);
+        let reference = json!({ "$ref": format!("#/components/responses/{name}") });
         match answers.get_mut(&status) {
-            Some(theirs) if refusal.is_shared => add_body(theirs, &refusal.response(shape)),
+            Some(theirs) if refusal.is_shared && *theirs != reference => {
+                add_body(theirs, &refusal.response(shape, own));
+            }
             _ => {
-                let name = refusal.name_in(shape);
-                let reference = json!({ "$ref": format!("#/components/responses/{name}") });
                 answers.insert(status, reference);
                 names.insert(name);
             }
@@ -216,23 +230,78 @@ fn add_body(theirs: &mut Value, ours: &Value) {
     let bodies = bodies.and_then(Value::as_object_mut);
     if let (Some(bodies), Some(Value::Object(ours))) = (bodies, ours.get("content").cloned()) {
         for (media_type, body) in ours {
-            bodies.entry(media_type).or_insert(body);
+            match bodies.get_mut(&media_type) {
+                Some(theirs) => add_schema(theirs, &body),
+                None => drop(bodies.insert(media_type, body)),
+            }
         }
     }
 }
 
-/// What the added refusals refer to, in every shape that an operation answers in: schemas and responses.
-pub(crate) fn components(shapes: &BTreeSet<Shape>) -> (Map<String, Value>, Map<String, Value>) {
-    let mut schemas = Map::new();
-    for shape in shapes {
-        let (body, code) = match shape {
-            Shape::Problem => (entry::<Problem>(), entry::<Code>()),
-            Shape::OAuth => (entry::<OAuthError>(), entry::<ErrorCode>()),
+/// Has a Media Type Object of an application also take our body.
+fn add_schema(theirs: &mut Value, ours: &Value) {
+    let (Some(theirs), Some(ours)) = (theirs.get_mut("schema"), ours.get("schema")) else { return };
+    let alternatives = theirs.get("anyOf").and_then(Value::as_array);
+    if theirs != ours && !alternatives.is_some_and(|all| all.contains(ours)) {
+        *theirs = json!({ "anyOf": [theirs.take(), ours] });
+    }
+}
+
+/// Has hallpass' own operations say refusals by the application's own body, where they declare some themselves.
+pub(crate) fn say_by(own: &RefusalBody, document: &mut Map<String, Value>) {
+    let items = document.get_mut("paths").and_then(Value::as_object_mut);
+    let operations = items.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    let operations = operations.flat_map(Map::values_mut);
+    let responses = operations.filter_map(|one| one.get_mut("responses")?.as_object_mut());
+    let mut are_all_said = true;
+    for content in responses.flat_map(Map::values_mut).filter_map(|one| one.get_mut("content")) {
+        let Some(example) = content.get(PROBLEM).and_then(|body| body.get("example")) else {
+            continue;
         };
-        schemas.extend([body, code]);
+        let problem = Problem::deserialize(example).ok();
+        match problem.and_then(|problem| self::content(own, problem)) {
+            Some(said) => *content = said,
+            None => are_all_said = false,
+        }
+    }
+    let schemas = document.get_mut("components").and_then(|all| all.get_mut("schemas"));
+    if let Some(schemas) = schemas.and_then(Value::as_object_mut).filter(|_| are_all_said) {
+        schemas.retain(|name, _| *name != Problem::name() && *name != Code::name());
+    }
+}
+
+/// The Content Object of this problem, in the application's own shape; none if the application cannot make it.
+fn content(own: &RefusalBody, problem: Problem) -> Option<Value> {
+    let example = serde_json::from_slice(&own.json(problem)?).ok()?;
+    Some(body(JSON, &(own.name)(), &example))
+}
+
+/// A Content Object.
+fn body(media_type: &str, schema: &str, example: &Value) -> Value {
+    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+    json!({ media_type: { "schema": schema, "example": example } })
+}
+
+/// What the added refusals refer to, in every shape that an operation answers in: schemas and responses.
+pub(crate) fn components(
+    shapes: &BTreeSet<Shape>,
+    own: Option<&RefusalBody>,
+) -> (Map<String, Value>, Map<String, Value>) {
+    let mut schemas = Map::new();
+    let is_said = |own| POSSIBLE.iter().all(|refusal| refusal.own_body(own).is_some());
+    for shape in shapes {
+        match shape {
+            Shape::Problem if own.is_some_and(is_said) => {}
+            Shape::Problem => schemas.extend([entry::<Problem>(), entry::<Code>()]),
+            Shape::OAuth => schemas.extend([entry::<OAuthError>(), entry::<ErrorCode>()]),
+        }
+    }
+    for (name, schema) in own.into_iter().flat_map(|own| (own.schemas)()) {
+        schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
     }
     let each = shapes.iter().flat_map(|shape| POSSIBLE.iter().map(|refusal| (refusal, *shape)));
-    let responses = each.map(|(refusal, shape)| (refusal.name_in(shape), refusal.response(shape)));
+    let responses =
+        each.map(|(refusal, shape)| (refusal.name_in(shape), refusal.response(shape, own)));
     (schemas, responses.collect())
 }
 

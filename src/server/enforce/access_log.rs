@@ -27,6 +27,7 @@ use crate::server::{
         extractors::framework_status,
         masked_path::masked,
         refusal::{Refusal, Shape},
+        refusal_body::RefusalBody,
         request_info::{ForwardedRequest, REQUEST_ID, RequestInfo},
     },
 };
@@ -54,18 +55,20 @@ impl Source for AccessValues<'_> {
     }
 }
 
-/// Has `answer` answer a request, and writes its line in the access log.
+/// Has `answer` answer a request, and writes its line in the access log. `refusals` is the application's own body of
+/// refusals.
 ///
 /// # Errors
 /// Those of a middleware inside of the application, in the shape of a refusal.
 pub(crate) async fn log_access<B: MessageBody + 'static>(
     context: &Context,
+    refusals: Option<&'static RefusalBody>,
     request: ServiceRequest,
     answer: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<B>, Error>,
 ) -> Result<ServiceResponse, Error> {
     let _in_progress = RequestInProgress::begin(request.request());
     let started = Instant::now();
-    let info = RequestInfo::attach(request.request(), &context.settings.trusted_proxies);
+    let info = RequestInfo::attach(request.request(), &context.settings.trusted_proxies, refusals);
     // The enforcement has HEAD answered as GET, and an error has no request.
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = match answer(request).await {
@@ -105,7 +108,7 @@ fn shape_error(
 ) -> Error {
     let Some(refusal) = refusal_for(&error) else { return error };
     record(context, info, method, path, &refusal);
-    let mut response = refusal.respond(Shape::for_path(path), info.id.as_str());
+    let mut response = refusal.respond(Shape::for_path(path), info.refusals, info.id.as_str());
     identify(context, &mut response, info);
     InternalError::from_response(error, response).into()
 }
@@ -143,7 +146,7 @@ pub(crate) fn refuse(
     let info = info(context, &request);
     as_asked(&request, |method, path| record(context, &info, method, path, refusal));
     let shape = Shape::for_path(request.match_info().get_ref().path());
-    let mut response = refusal.respond(shape, info.id.as_str());
+    let mut response = refusal.respond(shape, info.refusals, info.id.as_str());
     identify(context, &mut response, &info);
     ServiceResponse::new(request, response)
 }
@@ -156,7 +159,7 @@ pub(crate) fn would_refuse(context: &Context, request: &HttpRequest, refusal: &R
 
 fn info(context: &Context, request: &HttpRequest) -> RequestInfo {
     RequestInfo::find(request)
-        .unwrap_or_else(|| RequestInfo::attach(request, &context.settings.trusted_proxies))
+        .unwrap_or_else(|| RequestInfo::attach(request, &context.settings.trusted_proxies, None))
 }
 
 /// Calls `log` with method and path of the request, or of the one that it asks about.

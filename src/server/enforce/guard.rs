@@ -250,7 +250,7 @@ impl Guard {
         }
         let credentials = RequestCredentials::read(presented, &guarded.locations)?;
         let mut authenticator = Authenticator::new(
-            &context.authority,
+            &context.clock,
             &context.secrets,
             &context.lookups,
             &self.issuers,

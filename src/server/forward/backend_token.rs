@@ -31,7 +31,7 @@ pub(super) async fn backend_token(
     let Some(principal) = principal.filter(|_| context.settings.verify_token) else {
         return Ok(nobodys_token(context));
     };
-    let now = Timestamp::now();
+    let now = context.clock.now();
     let token = match context.authority.recent_backend_token(principal, now) {
         Some(recent) => recent,
         None => issue(context, request, principal, now).await?,

@@ -3,7 +3,6 @@
 use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 
 use crate::{
     config::policy_settings::PolicySettings,
@@ -108,7 +107,7 @@ impl FollowedPolicy {
         let guard = ArcSwap::from_pointee(guard(&context, &file, policy)?);
         let name = file.path.display().to_string();
         log::info!("/verify enforces the {operations} operations of {}", printable(&name));
-        context.policy_status.record(true, Timestamp::now());
+        context.policy_status.record(true, context.clock.now());
         Ok(Self { context, file, guard })
     }
 
@@ -133,7 +132,7 @@ impl FollowedPolicy {
     pub(crate) fn reload(&self, read: &FileRead) -> Result<Reloaded, Diagnostics> {
         let guard = compile(&self.file, &self.context.settings.document.cookie_name, read)
             .and_then(|policy| guard(&self.context, &self.file, policy));
-        self.context.policy_status.record(guard.is_ok(), Timestamp::now());
+        self.context.policy_status.record(guard.is_ok(), self.context.clock.now());
         let guard = Arc::new(guard?);
         let before = self.guard.swap(Arc::clone(&guard));
         let changes = changes(before.policy(), guard.policy());

@@ -2,7 +2,7 @@
 //! The limits of the application around it are left alone.
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, ResponseError, dev,
+    FromRequest, HttpRequest, HttpResponse, dev,
     http::header::{CONTENT_TYPE, HeaderValue},
     mime::Mime,
     rt::time::timeout,
@@ -52,7 +52,7 @@ pub(crate) fn json(answer: &impl Serialize) -> HttpResponse {
         Ok(body) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
             .body(body),
-        Err(error) => Refusal::internal(error.to_string()).error_response(),
+        Err(error) => HttpResponse::from_error(Refusal::internal(error.to_string())),
     }
 }
 

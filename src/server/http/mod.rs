@@ -13,6 +13,8 @@ pub(crate) mod form;
 pub(crate) mod json_error;
 pub(crate) mod masked_path;
 pub(crate) mod peer;
+pub(crate) mod problem;
 pub(crate) mod refusal;
+pub(crate) mod refusal_body;
 pub(crate) mod request_info;
 pub(crate) mod trace_context;

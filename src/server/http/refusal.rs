@@ -15,37 +15,10 @@ use utoipa::ToSchema;
 use crate::{
     oauth::{ErrorCode, KeyId},
     server::{
-        http::{code::Code, endpoints},
+        http::{code::Code, endpoints, problem::Problem, refusal_body::RefusalBody},
         limits::{DETAIL_CHARACTERS, RETRY_AFTER_SECONDS, STATE_RETRY_SECONDS},
     },
 };
-
-/// The body of every refusal (RFC 9457, `application/problem+json`).
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Problem {
-    /// Always `about:blank`: `code` tells the cases apart.
-    #[serde(rename = "type")]
-    #[schema(example = "about:blank", format = "uri-reference", max_length = 64)]
-    pub kind: String,
-    /// The name of the HTTP status.
-    #[schema(example = "Unauthorized", pattern = "^[A-Za-z ]+$", max_length = 64)]
-    pub title: String,
-    /// The HTTP status.
-    #[schema(example = 401, minimum = 400, maximum = 599)]
-    pub status: u16,
-    /// What happened and what to do, for people.
-    #[schema(
-        example = "No credential was presented. Send Authorization: Bearer.",
-        pattern = r"^[^\x00-\x1f\x7f]*$",
-        max_length = 1024
-    )]
-    pub detail: String,
-    /// What happened, for programs.
-    pub code: Code,
-    /// Identifies this request in the log.
-    #[schema(example = "f3Qk81LmXc0a", pattern = "^[0-9A-Za-z]+$", max_length = 64)]
-    pub request_id: String,
-}
 
 /// The body of a refusal at an OAuth2 endpoint (RFC 6749 §5.2).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -312,8 +285,13 @@ impl Refusal {
         }
     }
 
-    /// The answer.
-    pub(crate) fn respond(&self, shape: Shape, request_id: &str) -> HttpResponse {
+    /// The answer; `own` makes the body that the application has in the place of [`Problem`].
+    pub(crate) fn respond(
+        &self,
+        shape: Shape,
+        own: Option<&RefusalBody>,
+        request_id: &str,
+    ) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
@@ -322,6 +300,9 @@ impl Refusal {
         match shape {
             Shape::OAuth => response.json(self.oauth_error()),
             Shape::Problem => {
+                if let Some(json) = own.and_then(|own| own.json(self.problem(request_id))) {
+                    return response.content_type("application/json").body(json);
+                }
                 response.content_type("application/problem+json");
                 response.body(serde_json::to_vec(&self.problem(request_id)).unwrap_or_default())
             }
@@ -356,6 +337,6 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.respond(Shape::Problem, "")
+        self.respond(Shape::Problem, None, "")
     }
 }

@@ -17,7 +17,9 @@ use ipnet::IpNet;
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use rand::RngExt;
 
-use crate::server::http::{peer::peer, refusal::Refusal, trace_context::TraceContext};
+use crate::server::http::{
+    peer::peer, refusal::Refusal, refusal_body::RefusalBody, trace_context::TraceContext,
+};
 
 /// The header that tells the caller the request id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,15 +57,22 @@ pub(crate) struct RequestInfo {
     pub(crate) peer: Option<IpAddr>,
     /// What `traceparent` says; none without one.
     pub(crate) trace: Option<TraceContext>,
+    /// The application's own body for the refusal of this request.
+    pub(crate) refusals: Option<&'static RefusalBody>,
 }
 
 impl RequestInfo {
     /// Identifies a request that just arrived.
-    pub(crate) fn attach(request: &HttpRequest, trusted_proxies: &[IpNet]) -> Self {
+    pub(crate) fn attach(
+        request: &HttpRequest,
+        trusted_proxies: &[IpNet],
+        refusals: Option<&'static RefusalBody>,
+    ) -> Self {
         let info = Self {
             id: RequestId::generate(),
             peer: peer(request, trusted_proxies),
             trace: TraceContext::find(request.headers()),
+            refusals,
         };
         request.extensions_mut().insert(info);
         info

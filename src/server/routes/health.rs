@@ -6,11 +6,7 @@ use utoipa::ToSchema;
 
 use crate::server::{
     context::Context,
-    http::{
-        code::Code,
-        refusal::{Problem, Refusal},
-        request_info::RequestInfo,
-    },
+    http::{code::Code, problem::Problem, refusal::Refusal, request_info::RequestInfo},
 };
 
 /// How the service is.

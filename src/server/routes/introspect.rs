@@ -162,7 +162,7 @@ pub(crate) async fn introspect(
     let Form(form) = form?;
     let authority = &context.authority;
     demand_revocations(authority)?;
-    let (token, now) = (form.token.expose_secret(), Timestamp::now());
+    let (token, now) = (form.token.expose_secret(), context.clock.now());
     let answer = match verify_token(authority, &context.lookups, token, now).await {
         Ok(principal) => Introspection::active(&principal, authority),
         Err(TokenFailure::Invalid(_)) => Introspection::default(),

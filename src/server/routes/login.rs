@@ -8,7 +8,6 @@ use actix_web::{
     post,
     web::Data,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Number, Value};
 use utoipa::ToSchema;
@@ -94,7 +93,7 @@ pub(crate) async fn login(
     body: Result<Body, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let asked = read(&request, &body?)?;
-    let now = Timestamp::now();
+    let now = context.clock.now();
     let issued = issue(&context, &principal, asked.issue_request()?, now).await?;
     context.counters.issued(None);
     let fields = [

@@ -8,7 +8,6 @@ use actix_web::{
     mime, post,
     web::{self, Data},
 };
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -81,9 +80,9 @@ pub(crate) async fn logout(
 
 /// Returns once the revocation is on disk or shared, so that the answer holds whatever happens next.
 async fn revoke(context: &Context, authenticated: &Authenticated) -> Result<(), Refusal> {
-    let authority = Arc::clone(&context.authority);
+    let (authority, now) = (Arc::clone(&context.authority), context.clock.now());
     let principal = Arc::clone(&authenticated.principal);
-    match web::block(move || authority.revoke(&principal, Timestamp::now())).await {
+    match web::block(move || authority.revoke(&principal, now)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(RevokeError::NoToken)) => {
             let detail = format!("Not possible: {}.", RevokeError::NoToken);

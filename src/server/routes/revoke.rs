@@ -8,7 +8,6 @@ use actix_web::{
     post,
     web::{self, Data},
 };
-use jiff::Timestamp;
 
 use crate::{
     authority::issue_request::RevokeError,
@@ -43,12 +42,11 @@ pub(crate) async fn revoke(
     form: Result<Form<TokenForm>, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
     let Form(form) = form?;
-    let authority = Arc::clone(&context.authority);
+    let (authority, now) = (Arc::clone(&context.authority), context.clock.now());
     demand_revocations(&authority)?;
     let principal = Arc::clone(&authenticated.principal);
     // The revocation is on disk or shared before the answer: not on a thread that serves others.
-    let revoked =
-        web::block(move || authority.revoke_token(&principal, &form.token, Timestamp::now())).await;
+    let revoked = web::block(move || authority.revoke_token(&principal, &form.token, now)).await;
     match revoked.map_err(|error| Refusal::internal(error.to_string()))? {
         Ok(jti) => {
             let sub = authenticated.principal.subject();

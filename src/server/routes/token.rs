@@ -8,7 +8,6 @@ use actix_web::{
     post,
     web::Data,
 };
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -117,7 +116,7 @@ pub(crate) async fn token(
         .map(Scopes::parse)
         .transpose()
         .map_err(|error| Refusal::oauth(ErrorCode::InvalidScope, format!("The scope: {error}.")))?;
-    let now = Timestamp::now();
+    let now = context.clock.now();
     let request = IssueRequest { scopes, lifetime: None };
     let issued = issue(&context, &principal, request, now).await?;
     let fields = [

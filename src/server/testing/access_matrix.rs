@@ -7,7 +7,6 @@ use actix_web::{
     dev::ServiceResponse,
     test::{TestRequest, call_service, init_service},
 };
-use jiff::Timestamp;
 
 use crate::{
     policy::matrix::markdown,
@@ -130,14 +129,14 @@ impl<'s> AccessMatrix<'s> {
             policy: enforced.guard.policy(),
             document: site.document(),
             routing: site.routing().expect("it was compared when the site was made"),
-            roster: TestRoster::new(&context.authority),
+            roster: TestRoster::new(context),
             app,
             uncalled: self.uncalled,
             mismatches: Mismatches::default(),
         };
         let mismatches = comparison.run().await;
         let restored = loaded(before.as_ref().clone());
-        context.authority.reload(Ok(restored), Timestamp::now()).expect("it was in use");
+        context.authority.reload(Ok(restored), context.clock.now()).expect("it was in use");
         match mismatches.is_empty() {
             true => Ok(markdown(enforced.guard.policy())),
             false => Err(mismatches),

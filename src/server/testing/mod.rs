@@ -10,22 +10,27 @@ mod comparison;
 mod example_path;
 mod mismatches;
 mod slot;
+mod test_accounts;
+mod test_clock;
 mod test_credentials;
+mod test_principal;
 mod test_roster;
 
 use std::ops::Deref;
 
-use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
-use secrecy::ExposeSecret;
 
 use crate::{
     config::raw_settings::RawSettings,
+    principal::PrincipalKind,
     roster::roster::Roster,
     server::{
         gate::Gate,
         prepare::prepare_with_roster,
-        testing::test_roster::{TestRoster, loaded},
+        testing::{
+            test_accounts::TestAccounts,
+            test_roster::{TestRoster, loaded},
+        },
     },
 };
 
@@ -33,6 +38,10 @@ use crate::{
 pub use access_matrix::{AccessMatrix, matrix};
 #[doc(inline)]
 pub use mismatches::Mismatches;
+#[doc(inline)]
+pub use test_clock::TestClock;
+#[doc(inline)]
+pub use test_principal::TestPrincipal;
 
 /// A gate whose signing secret is random and whose roster and state are in memory.
 ///
@@ -61,11 +70,11 @@ pub use mismatches::Mismatches;
 ///     })
 ///     .unwrap();
 /// let app = test::init_service(site.app()).await;
-/// for (roles, status) in [(["reader"], 200), (["writer"], 403)] {
-///     let token = gate.token("alice", &roles, &[]);
+/// for (role, status) in [("reader", 200), ("writer", 403)] {
 ///     let request = test::TestRequest::get().uri("/invoices");
-///     let request = request.insert_header(("Authorization", format!("Bearer {token}")));
-///     assert_eq!(test::call_service(&app, request.to_request()).await.status(), status);
+///     let bearer = gate.as_client("billing").role(role).bearer();
+///     let request = request.insert_header(("Authorization", bearer)).to_request();
+///     assert_eq!(test::call_service(&app, request).await.status(), status);
 /// }
 /// # }
 /// ```
@@ -73,6 +82,7 @@ pub use mismatches::Mismatches;
 pub struct TestGate {
     gate: Gate,
     roster: TestRoster,
+    accounts: TestAccounts,
 }
 
 impl TestGate {
@@ -91,32 +101,68 @@ impl TestGate {
         let prepared = prepare_with_roster(&raw, Ok(loaded(Roster::default())));
         let gate = prepared.and_then(|prepared| Gate::open(prepared, "http://localhost"));
         let gate = gate.expect("these settings are valid");
-        Self { roster: TestRoster::new(&gate.context().authority), gate }
+        let (roster, accounts) = (TestRoster::new(gate.context()), TestAccounts::default());
+        Self { gate, roster, accounts }
     }
 
-    /// An API key of `client` with these roles and scopes; earlier keys and tokens keep theirs.
+    /// A client of the roster, at first without roles and scopes.
+    ///
+    /// ```
+    /// # let gate = hallpass::testing::TestGate::new();
+    /// let billing = gate.as_client("billing").role("reader").scope("invoices:read");
+    /// let (token, key) = (billing.token(), billing.key());
+    /// let expired = billing.expired().token();
+    /// ```
+    pub fn as_client(&self, client: &str) -> TestPrincipal<'_> {
+        TestPrincipal::new(self, PrincipalKind::Client, client)
+    }
+
+    /// A user of the roster, at first without roles and scopes.
+    pub fn as_user(&self, user: &str) -> TestPrincipal<'_> {
+        TestPrincipal::new(self, PrincipalKind::User, user)
+    }
+
+    /// An account of the application, at first without roles and scopes. [`Gate::with_accounts`] of the application says
+    /// what its tokens may do; without that, they may what they were made with.
+    pub fn as_account(&self, id: &str) -> TestPrincipal<'_> {
+        TestPrincipal::new(self, PrincipalKind::Account, id)
+    }
+
+    /// The clock by which credentials of this gate expire.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let gate = hallpass::testing::TestGate::new();
+    /// let token = gate.as_client("billing").token();
+    /// gate.clock().advance(Duration::from_secs(31 * 60));
+    /// // Now the token has expired.
+    /// ```
+    pub fn clock(&self) -> TestClock {
+        TestClock(self.context().clock.clone())
+    }
+
+    /// An API key of `client` with these roles and scopes: short for [`TestGate::as_client`].
     ///
     /// # Panics
     /// When a name, a role or a scope has a character that it must not have.
     pub fn key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> String {
-        self.roster.add_key(client, roles, scopes).expose().expose_secret().to_owned()
+        self.as_client(client).with(roles, scopes).key()
     }
 
-    /// An access token of `client` with these roles and scopes, as `/login` issues it for an API key.
+    /// An access token of `client` with these roles and scopes: short for [`TestGate::as_client`].
     ///
     /// # Panics
     /// As [`TestGate::key`].
     pub fn token(&self, client: &str, roles: &[&str], scopes: &[&str]) -> String {
-        let key = self.roster.add_key(client, roles, scopes);
-        self.roster.token(&self.roster.principal(&key), Timestamp::now())
+        self.as_client(client).with(roles, scopes).token()
     }
 
-    /// Makes `user` have this password, and these roles and scopes, for operations with `basic` and for `/token`.
+    /// Makes `user` have this password, and these roles and scopes: short for [`TestGate::as_user`].
     ///
     /// # Panics
     /// When a name, a role or a scope has a character that it must not have.
     pub fn user(&self, user: &str, password: &str, roles: &[&str], scopes: &[&str]) {
-        self.roster.add_user(user, password, roles, scopes);
+        self.as_user(user).with(roles, scopes).password(password);
     }
 }
 

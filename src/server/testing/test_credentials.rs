@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use actix_web::{http::header, test::TestRequest};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jiff::{SignedDuration, Timestamp};
 use percent_encoding::utf8_percent_encode;
 use secrecy::ExposeSecret;
 
@@ -49,28 +48,23 @@ impl TestCredentials {
     pub(super) fn forged(everything: &Held<'_>) -> Self {
         let stranger = TestGate::new();
         let key = add_key(&stranger.roster, everything);
-        let token = stranger.roster.token(&stranger.roster.principal(&key), Timestamp::now());
+        let token = stranger.roster.token(&stranger.roster.principal(&key));
         Self { token: Some(Token::Old(token)), key: Some(text(&key)) }
     }
 
     /// A token and a key that have expired, each with everything.
     pub(super) fn expired(roster: &TestRoster, everything: &Held<'_>) -> Self {
         let key = add_key(roster, everything);
-        let principal = roster.principal(&key);
-        let now = Timestamp::now();
-        // Longer ago than any token lives.
-        let then = now.saturating_sub(SignedDuration::from_hours(24 * 366)).unwrap_or(now);
-        let token = roster.token(&principal, then);
-        roster.change(|roster| (roster.with_expiry(key.id(), now), ()));
+        let token = roster.expired_token(&roster.principal(&key));
+        roster.expire(&key, roster.now());
         Self { token: Some(Token::Old(token)), key: Some(text(&key)) }
     }
 
     /// A token and a key that were good until the client lost the key, each with everything.
     pub(super) fn revoked(roster: &TestRoster, everything: &Held<'_>) -> Self {
-        let before = roster.change(|roster| (roster.clone(), roster));
         let key = add_key(roster, everything);
-        let token = roster.token(&roster.principal(&key), Timestamp::now());
-        roster.change(|_| (before, ()));
+        let token = roster.token(&roster.principal(&key));
+        roster.revoke_key(&key);
         Self { token: Some(Token::Old(token)), key: Some(text(&key)) }
     }
 
@@ -87,7 +81,7 @@ impl TestCredentials {
     /// A request with what fits into each of the slots.
     pub(super) fn request(&self, roster: &TestRoster, path: &str, slots: &[Slot]) -> TestRequest {
         let token = match &self.token {
-            Some(Token::Fresh(principal)) => Some(roster.token(principal, Timestamp::now())),
+            Some(Token::Fresh(principal)) => Some(roster.token(principal)),
             Some(Token::Old(token)) => Some(token.clone()),
             None => None,
         };

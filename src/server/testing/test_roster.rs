@@ -1,9 +1,13 @@
 //! A roster in memory that grows by the clients and users that a test needs.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use rand::distr::{Alphanumeric, SampleString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     authority::{authority::Authority, issue_request::IssueRequest},
@@ -13,7 +17,9 @@ use crate::{
     roster::{
         api_key::ApiKey,
         roster::{LoadedRoster, Roster},
+        roster_entries::User,
     },
+    server::{clock::Clock, context::Context},
 };
 
 /// The lowest cost of bcrypt: these keys protect nothing.
@@ -23,56 +29,129 @@ const COST: u32 = 4;
 #[derive(Debug)]
 pub(super) struct TestRoster {
     authority: Arc<Authority>,
+    clock: Clock,
+    /// How long tokens live.
+    lifetime: Duration,
     roster: Mutex<Roster>,
 }
 
 impl TestRoster {
     /// An empty one; the roster in use stays until the first change.
-    pub(super) fn new(authority: &Arc<Authority>) -> Self {
-        Self { authority: Arc::clone(authority), roster: Mutex::default() }
+    pub(super) fn new(context: &Context) -> Self {
+        Self {
+            authority: Arc::clone(&context.authority),
+            clock: context.clock.clone(),
+            lifetime: context.settings.document.token_lifetime,
+            roster: Mutex::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A new key of `client`, which has these roles and scopes.
     pub(super) fn add_key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
-        let name = Subject::parse(client).expect("a client's name");
         let (roles, scopes) = entitlements(roles, scopes);
+        self.add_key_of(&name(client), roles, scopes)
+    }
+
+    /// The same of what was read.
+    pub(super) fn add_key_of(&self, client: &Subject, roles: Roles, scopes: Scopes) -> ApiKey {
         self.change(|roster| {
-            let grown = roster.with_client(&name, roles, scopes, COST, Timestamp::now());
+            let grown = roster.with_client(client, roles, scopes, COST, self.now());
             grown.expect("the system provides randomness")
         })
     }
 
+    /// Lets a key expire.
+    pub(super) fn expire(&self, key: &ApiKey, at: Timestamp) {
+        self.change(|roster| (roster.with_expiry(key.id(), at), ()));
+    }
+
+    pub(super) fn revoke_key(&self, key: &ApiKey) {
+        self.change(|roster| (roster.without_key(key.id()), ()));
+    }
+
     /// Adds a user, or replaces the one of this name.
-    pub(super) fn add_user(&self, user: &str, password: &str, roles: &[&str], scopes: &[&str]) {
-        let name = Subject::parse(user).expect("a user's name");
-        let (roles, scopes) = entitlements(roles, scopes);
+    pub(super) fn add_user(&self, user: &Subject, password: &str, roles: Roles, scopes: Scopes) {
+        let password = password.into();
         self.change(|roster| {
-            let grown = roster.with_user(&name, &password.into(), roles, scopes, COST);
+            let grown = roster.with_user(user, &password, roles, scopes, COST);
             (grown.expect("the system provides randomness"), ())
         });
     }
 
-    /// Whom a key of this roster speaks for.
-    pub(super) fn principal(&self, key: &ApiKey) -> Arc<Principal> {
-        self.authority.authenticate_key(key, None, Timestamp::now()).expect("a fresh key")
+    /// A user of this name who logged in with these roles and scopes. Afterwards the user has them beside those of
+    /// before, and the password of before.
+    pub(super) fn user(&self, user: &Subject, roles: Roles, scopes: Scopes) -> Principal {
+        let before = self.lock().user(user).cloned();
+        let password: SecretString = Alphanumeric.sample_string(&mut rand::rng(), 20).into();
+        self.add_user(user, password.expose_secret(), roles, scopes);
+        let principal = self.authority.authenticate_password(user.as_str(), &password, None);
+        if let Some(mut before) = before {
+            self.change(|roster| {
+                let User { roles, scopes, .. } = roster.user(user).cloned().expect("it was added");
+                before.roles.extend(roles);
+                before.scopes = before.scopes.iter().chain(scopes.iter()).cloned().collect();
+                (roster.with_user_entry(before), ())
+            });
+        }
+        principal.expect("it is the password")
     }
 
-    /// A token for this principal, as `/login` issues it at `now`.
-    pub(super) fn token(&self, principal: &Principal, now: Timestamp) -> String {
-        let issued = self.authority.issue(principal, IssueRequest::default(), now);
+    /// Whom a key of this roster speaks for.
+    pub(super) fn principal(&self, key: &ApiKey) -> Arc<Principal> {
+        self.authority.authenticate_key(key, None, self.now()).expect("a fresh key")
+    }
+
+    /// A token for this principal, as `/login` issues it.
+    pub(super) fn token(&self, principal: &Principal) -> String {
+        self.token_of(principal, self.now(), None)
+    }
+
+    /// The same, issued so long ago that it has just expired.
+    pub(super) fn expired_token(&self, principal: &Principal) -> String {
+        self.token_of(principal, self.too_long_ago(), None)
+    }
+
+    /// The same at any time, of any lifetime.
+    pub(super) fn token_of(
+        &self,
+        principal: &Principal,
+        at: Timestamp,
+        lifetime: Option<Duration>,
+    ) -> String {
+        let request = IssueRequest { lifetime, ..IssueRequest::default() };
+        let issued = self.authority.issue(principal, request, at);
         issued.expect("it asks for what was granted").token.expose_secret().to_owned()
     }
 
+    /// When the tokens were issued that have just expired.
+    pub(super) fn too_long_ago(&self) -> Timestamp {
+        let ago = self.lifetime.saturating_add(Duration::from_secs(1));
+        self.now().saturating_sub(ago).unwrap_or(Timestamp::MIN)
+    }
+
     pub(super) fn change<T>(&self, change: impl FnOnce(Roster) -> (Roster, T)) -> T {
-        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut roster = self.lock();
         let (changed, result) = change(roster.clone());
         *roster = changed.clone();
-        self.authority.reload(Ok(loaded(changed)), Timestamp::now()).expect("the roster is valid");
+        self.authority.reload(Ok(loaded(changed)), self.now()).expect("the roster is valid");
         result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn entitlements(roles: &[&str], scopes: &[&str]) -> (Roles, Scopes) {
+/// The name of a client or user.
+pub(super) fn name(text: &str) -> Subject {
+    Subject::parse(text).expect("the name of a client or user")
+}
+
+pub(super) fn entitlements(roles: &[&str], scopes: &[&str]) -> (Roles, Scopes) {
     let roles = roles.iter().map(|role| Role::parse(role).expect("a role")).collect();
     let scopes = scopes.iter().map(|scope| Scope::parse(scope).expect("a scope")).collect();
     (roles, scopes)

@@ -1,0 +1,197 @@
+//! Clients, users and accounts of tests, and the credentials that they hold.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use crate::{
+    authority::{account::Account, token_holder::TokenHolder},
+    oauth::{Role, Roles, Scope, Scopes},
+    principal::{Principal, PrincipalKind},
+    roster::api_key::ApiKey,
+    server::testing::{
+        TestGate,
+        test_accounts::status,
+        test_roster::{entitlements, name},
+    },
+};
+
+/// Somebody for whom a [`TestGate`] makes credentials; begun by [`TestGate::as_client`], [`TestGate::as_user`] or
+/// [`TestGate::as_account`].
+///
+/// Each credential is a new one. Those that were made before keep what they were made with.
+#[derive(Debug, Clone)]
+#[must_use = "it makes credentials: `.token()`, `.key()`, `.cookie()`"]
+pub struct TestPrincipal<'g> {
+    gate: &'g TestGate,
+    kind: PrincipalKind,
+    name: String,
+    roles: Roles,
+    scopes: Scopes,
+    validity: Validity,
+}
+
+/// How long a credential is good.
+#[derive(Debug, Clone, Copy)]
+enum Validity {
+    /// As long as it usually is.
+    Usual,
+    For(Duration),
+    Expired,
+    Revoked,
+}
+
+impl<'g> TestPrincipal<'g> {
+    pub(super) fn new(gate: &'g TestGate, kind: PrincipalKind, name: &str) -> Self {
+        let (roles, scopes) = (Roles::new(), Scopes::default());
+        Self { gate, kind, name: name.to_owned(), roles, scopes, validity: Validity::Usual }
+    }
+
+    /// The same with one more role.
+    ///
+    /// # Panics
+    /// When it has a character that it must not have.
+    pub fn role(mut self, role: &str) -> Self {
+        self.roles.insert(Role::parse(role).expect("a role"));
+        self
+    }
+
+    /// The same with one more scope.
+    ///
+    /// # Panics
+    /// When it has a character that it must not have.
+    pub fn scope(mut self, scope: &str) -> Self {
+        let scope = Scope::parse(scope).expect("a scope");
+        self.scopes = self.scopes.iter().cloned().chain([scope]).collect();
+        self
+    }
+
+    pub(super) fn with(self, roles: &[&str], scopes: &[&str]) -> Self {
+        let (roles, scopes) = entitlements(roles, scopes);
+        Self { roles, scopes, ..self }
+    }
+
+    /// Its credentials expire after this time: tokens and API keys. [`TestGate::clock`] lets it pass.
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        Self { validity: Validity::For(lifetime), ..self }
+    }
+
+    /// Its credentials have just expired.
+    pub fn expired(self) -> Self {
+        Self { validity: Validity::Expired, ..self }
+    }
+
+    /// Its credentials were revoked.
+    pub fn revoked(self) -> Self {
+        Self { validity: Validity::Revoked, ..self }
+    }
+
+    /// An access token, as `/login`, `/token` or [`Gate::issue`](crate::Gate::issue) issue it.
+    ///
+    /// # Panics
+    /// When the name has a character that it must not have, or the lifetime is longer than that of all tokens.
+    pub fn token(&self) -> String {
+        let roster = &self.gate.roster;
+        let (at, lifetime) = match self.validity {
+            Validity::Usual | Validity::Revoked => (roster.now(), None),
+            Validity::For(lifetime) => (roster.now(), Some(lifetime)),
+            Validity::Expired => (roster.too_long_ago(), None),
+        };
+        let (roles, scopes) = (self.roles.clone(), self.scopes.clone());
+        let token = match self.kind {
+            PrincipalKind::Client => {
+                let key = roster.add_key_of(&name(&self.name), roles, scopes);
+                roster.token_of(&roster.principal(&key), at, lifetime)
+            }
+            PrincipalKind::User => {
+                roster.token_of(&roster.user(&name(&self.name), roles, scopes), at, lifetime)
+            }
+            PrincipalKind::Account => self.account_token(at, lifetime),
+        };
+        if matches!(self.validity, Validity::Revoked) {
+            let (authority, now) = (&self.gate.context().authority, roster.now());
+            let revoked = authority.revoke(&self.holder(&token, now), now);
+            revoked.expect("revocations are kept in memory");
+        }
+        token
+    }
+
+    /// The same as the value of a header: `Bearer` and the token.
+    ///
+    /// # Panics
+    /// As [`TestPrincipal::token`].
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.token())
+    }
+
+    /// The same as the value of the header `Cookie`: the session cookie with the token.
+    ///
+    /// # Panics
+    /// As [`TestPrincipal::token`].
+    pub fn cookie(&self) -> String {
+        let name = &self.gate.context().settings.document.cookie_name;
+        format!("{name}={}", self.token())
+    }
+
+    /// An API key.
+    ///
+    /// # Panics
+    /// For users and accounts, who have none; when the name has a character that it must not have.
+    pub fn key(&self) -> String {
+        assert!(self.kind == PrincipalKind::Client, "only clients have API keys");
+        let roster = &self.gate.roster;
+        let key = roster.add_key_of(&name(&self.name), self.roles.clone(), self.scopes.clone());
+        match self.validity {
+            Validity::Usual => {}
+            Validity::For(lifetime) => {
+                let end = roster.now().saturating_add(lifetime);
+                roster.expire(&key, end.unwrap_or(Timestamp::MAX));
+            }
+            Validity::Expired => roster.expire(&key, roster.now()),
+            Validity::Revoked => roster.revoke_key(&key),
+        }
+        text(&key)
+    }
+
+    /// Makes the user have this password, and these roles and scopes in the place of all others: for operations with
+    /// `basic`, and for `/token`.
+    ///
+    /// # Panics
+    /// For clients and accounts, who have none here; when the name has a character that it must not have.
+    pub fn password(&self, password: &str) {
+        assert!(self.kind == PrincipalKind::User, "only users have passwords");
+        let (roles, scopes) = (self.roles.clone(), self.scopes.clone());
+        self.gate.roster.add_user(&name(&self.name), password, roles, scopes);
+    }
+
+    fn account_token(&self, at: Timestamp, lifetime: Option<Duration>) -> String {
+        let (context, accounts) = (self.gate.context(), &self.gate.accounts);
+        accounts.grant(&self.name, &self.roles, &self.scopes);
+        if !context.lookups.has_accounts() {
+            context.lookups.set_accounts(accounts.clone());
+        }
+        let account = Account::new(&self.name).expect("the id of an account");
+        let account = match lifetime {
+            Some(lifetime) => account.lifetime(lifetime),
+            None => account,
+        };
+        let granted = status(&self.roles, &self.scopes);
+        let issued = context.authority.issue_to_account(&account, &granted, at);
+        issued.expect("it asks for what was granted").token.expose_secret().to_owned()
+    }
+
+    /// Whom a token of ours speaks for.
+    fn holder(&self, token: &str, now: Timestamp) -> Arc<Principal> {
+        let authority = &self.gate.context().authority;
+        if let Ok(TokenHolder::Account(token)) = authority.token_holder(token, now) {
+            let granted = status(&self.roles, &self.scopes);
+            return authority.admit_account(&token, Some(&granted)).expect("it is new").into();
+        }
+        authority.authenticate_token(token, now).expect("it is new")
+    }
+}
+
+fn text(key: &ApiKey) -> String {
+    key.expose().expose_secret().to_owned()
+}
