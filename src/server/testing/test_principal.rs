@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::{
     authority::{account::Account, token_holder::TokenHolder},
-    oauth::{Role, Roles, Scope, Scopes},
+    oauth::{Role, Roles, Scope, Scopes, custom_claims::CustomClaims},
     principal::{Principal, PrincipalKind},
     roster::api_key::ApiKey,
     server::testing::{
@@ -29,6 +30,7 @@ pub struct TestPrincipal<'g> {
     name: String,
     roles: Roles,
     scopes: Scopes,
+    claims: CustomClaims,
     validity: Validity,
 }
 
@@ -44,8 +46,15 @@ enum Validity {
 
 impl<'g> TestPrincipal<'g> {
     pub(super) fn new(gate: &'g TestGate, kind: PrincipalKind, name: &str) -> Self {
-        let (roles, scopes) = (Roles::new(), Scopes::default());
-        Self { gate, kind, name: name.to_owned(), roles, scopes, validity: Validity::Usual }
+        Self {
+            gate,
+            kind,
+            name: name.to_owned(),
+            roles: Roles::new(),
+            scopes: Scopes::default(),
+            claims: CustomClaims::default(),
+            validity: Validity::Usual,
+        }
     }
 
     /// The same with one more role.
@@ -64,6 +73,19 @@ impl<'g> TestPrincipal<'g> {
     pub fn scope(mut self, scope: &str) -> Self {
         let scope = Scope::parse(scope).expect("a scope");
         self.scopes = self.scopes.iter().cloned().chain([scope]).collect();
+        self
+    }
+
+    /// The same with one more claim in its tokens, as [`Account::claim`] adds it: for accounts.
+    ///
+    /// # Panics
+    /// For clients and users; when a token cannot have this claim.
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        assert!(
+            self.kind == PrincipalKind::Account,
+            "only the tokens of accounts have claims here"
+        );
+        self.claims.insert(name, value.into()).expect("a claim");
         self
     }
 
@@ -171,11 +193,13 @@ impl<'g> TestPrincipal<'g> {
         if !context.lookups.has_accounts() {
             context.lookups.set_accounts(accounts.clone());
         }
-        let account = Account::new(&self.name).expect("the id of an account");
-        let account = match lifetime {
-            Some(lifetime) => account.lifetime(lifetime),
-            None => account,
-        };
+        let mut account = Account::new(&self.name).expect("the id of an account");
+        for (name, value) in self.claims.iter() {
+            account = account.claim(name, value.clone()).expect("it was read before");
+        }
+        if let Some(lifetime) = lifetime {
+            account = account.lifetime(lifetime);
+        }
         let granted = status(&self.roles, &self.scopes);
         let issued = context.authority.issue_to_account(&account, &granted, at);
         issued.expect("it asks for what was granted").token.expose_secret().to_owned()

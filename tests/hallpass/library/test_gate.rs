@@ -18,7 +18,9 @@ use utoipa::openapi::OpenApi;
 async fn me(principal: Principal) -> String {
     let roles: Vec<_> = principal.roles().iter().map(|role| role.as_str()).collect();
     let scopes = principal.scopes().to_string();
-    format!("{:?} {} [{}] [{scopes}]", principal.kind(), principal.subject(), roles.join(" "))
+    let tenant = principal.claim::<String>("tenant").map(|tenant| format!(" of {tenant}"));
+    let (kind, tenant) = (principal.kind(), tenant.unwrap_or_default());
+    format!("{kind:?} {}{tenant} [{}] [{scopes}]", principal.subject(), roles.join(" "))
 }
 
 fn site(gate: &TestGate) -> Site {
@@ -78,6 +80,9 @@ async fn clients_users_and_accounts_hold_the_credentials_that_they_can_have() {
     for bad in [client.clone().expired(), client.clone().revoked()] {
         assert_eq!(ask(&site, ("X-API-Key", bad.key())).await, REFUSED, "{bad:?}");
     }
+    let tenant = account.claim("tenant", "acme").token();
+    let told = "Account user/17 of acme [reader writer] [a:b]".to_owned();
+    assert_eq!(ask(&site, bearer(&tenant)).await, Ok(told));
     user.password("open sesame");
     let basic = ("Authorization", "Basic YWxpY2U6b3BlbiBzZXNhbWU=".to_owned());
     assert_eq!(ask(&site, basic).await, Ok("User alice [reader writer] [a:b]".to_owned()));
