@@ -25,6 +25,7 @@ use crate::{
     principal::PrincipalKind,
     roster::roster::Roster,
     server::{
+        credentials::lookups::{Accounts, Clients},
         gate::Gate,
         prepare::prepare_with_roster,
         testing::{
@@ -103,6 +104,20 @@ impl TestGate {
         let gate = gate.expect("these settings are valid");
         let (roster, accounts) = (TestRoster::new(gate.context()), TestAccounts::default());
         Self { gate, roster, accounts }
+    }
+
+    /// As [`Gate::with_accounts`].
+    #[must_use]
+    pub fn with_accounts(self, accounts: impl Accounts) -> Self {
+        self.context().lookups.set_accounts(accounts);
+        self
+    }
+
+    /// As [`Gate::with_clients`].
+    #[must_use]
+    pub fn with_clients(self, clients: impl Clients) -> Self {
+        self.context().lookups.set_clients(clients);
+        self
     }
 
     /// A client of the roster, at first without roles and scopes.

@@ -116,8 +116,9 @@ fn protect(gate: &Gate) -> Site {
 
 /// A gate with these accounts, and its site.
 fn application() -> (TestGate, People, Site) {
-    let (gate, people) = (TestGate::new(), People::default());
-    let site = protect(&gate.clone().with_accounts(people.clone()));
+    let people = People::default();
+    let gate = TestGate::new().with_accounts(people.clone());
+    let site = protect(&gate);
     (gate, people, site)
 }
 
