@@ -88,7 +88,7 @@ impl Gate {
                 apply,
             )));
         }
-        let (policy, policy_watcher) = match policy {
+        let policy = match policy {
             Some((files, file, policy)) => {
                 let followed = Arc::new(FollowedPolicy::new(Arc::clone(&context), file, policy)?);
                 let published = Arc::clone(&publications);
@@ -98,27 +98,20 @@ impl Gate {
                         .for_each(|(_, read)| reload_policy(policy, &published, read));
                 };
                 let policy = Arc::downgrade(&followed);
-                let watcher = Arc::new(Watcher::start("policy", files, policy, apply));
-                watchers.push(Arc::clone(&watcher));
-                (Some(followed), Some(watcher))
+                watchers.push(Arc::new(Watcher::start("policy", files, policy, apply)));
+                Some(followed)
             }
-            None => (None, None),
+            None => None,
         };
         if let Some((files, file)) = roster {
             context.roster_file.get_or_init(|| Mutex::new(file));
             let published = Arc::clone(&publications);
             let followed = policy.as_ref().map(Arc::downgrade);
             let apply = move |context: &Context, read: FilesRead| {
-                let authority = &context.authority;
-                let before = authority.roster();
-                read.first().into_iter().for_each(|(_, read)| {
-                    reload_roster(context, &published, read);
-                });
-                // Whether the issuers of the policy are known depends on the roster.
-                if !before.issuers().eq(authority.roster().issuers()) {
-                    policy_watcher.iter().for_each(|watcher| watcher.read_now());
-                }
                 let policy = followed.as_ref().and_then(Weak::upgrade);
+                read.first().into_iter().for_each(|(_, read)| {
+                    reload_roster(context, &published, policy.as_deref(), read);
+                });
                 role_warnings::warn(context, &published, policy.as_deref());
             };
             let context = Arc::downgrade(&context);
@@ -190,9 +183,8 @@ impl Gate {
 
     /// Whether what [`Self::reload`] began is still to be done.
     pub(crate) fn is_reloading(&self) -> bool {
-        // The last one first: the roster can have the policy read again.
-        let watchers = self.context.watchers.get().into_iter().flatten();
-        watchers.rev().any(|watcher| watcher.is_reading())
+        let mut watchers = self.context.watchers.get().into_iter().flatten();
+        watchers.any(|watcher| watcher.is_reading())
     }
 
     /// Makes `/health/ready` answer 503, so that load balancers go elsewhere, and has each further answer close its
@@ -215,15 +207,20 @@ impl Gate {
     }
 }
 
-/// Takes over a roster together with the documents of its issuers, or not at all. An issuer that is gone is not trusted
+/// Takes over a roster together with the documents and the policy of its issuers, or not at all. An issuer that is gone is not trusted
 /// from the roster on, and one that is new not before its documents are there.
-fn reload_roster(context: &Context, publications: &Publications, read: &FileRead) {
+fn reload_roster(
+    context: &Context,
+    publications: &Publications,
+    policy: Option<&FollowedPolicy>,
+    read: &FileRead,
+) {
     let Some(file) = context.roster_file.get() else { return };
     let authority = &context.authority;
     let (now, before) = (context.clock.now(), authority.roster());
     let renew = |roster: &Roster| match before.issuers().eq(roster.issuers()) {
         true => Ok(None),
-        false => publications.renew(roster.issuers().cloned().collect()).map(Some),
+        false => publications.renew(roster.issuers().cloned().collect(), policy).map(Some),
     };
     let reread = file.lock().unwrap_or_else(PoisonError::into_inner).reread(read, &before, renew);
     let (read, renewal) = match reread {
@@ -231,7 +228,7 @@ fn reload_roster(context: &Context, publications: &Publications, read: &FileRead
         Err(diagnostics) => (Err(diagnostics), None),
     };
     let reloaded = authority.reload(read, now);
-    renewal.into_iter().for_each(Renewal::commit);
+    let told = renewal.and_then(Renewal::commit);
     match reloaded {
         Ok(warnings) => {
             let roster = authority.roster();
@@ -242,14 +239,23 @@ fn reload_roster(context: &Context, publications: &Publications, read: &FileRead
         }
         Err(diagnostics) => log_not_reloaded("roster", &diagnostics),
     }
+    told.into_iter().for_each(log_policy);
 }
 
 fn reload_policy(policy: &FollowedPolicy, publications: &Publications, read: &FileRead) {
-    match policy.reload(read) {
+    let reloaded = policy.reload(read);
+    let is_other = reloaded.is_ok();
+    log_policy(reloaded);
+    if is_other {
+        role_warnings::warn(policy.context(), publications, Some(policy));
+    }
+}
+
+fn log_policy(reloaded: Result<Reloaded, Diagnostics>) {
+    match reloaded {
         Ok(Reloaded { changes, warnings }) => {
             log_changes(changes);
             log_warnings(&warnings);
-            role_warnings::warn(policy.context(), publications, Some(policy));
         }
         Err(diagnostics) => log_not_reloaded("policy", &diagnostics),
     }

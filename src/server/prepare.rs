@@ -158,7 +158,7 @@ fn prepare_policy(
     let (_, read) = read.first().ok_or_else(Diagnostics::default)?;
     let policy = followed_policy::compile(&file, DocumentSettings::cookie_name(raw), read)?;
     if let Some((issuers, own)) = issuers {
-        followed_policy::issuers(&file, &policy, issuers, &own)?;
+        followed_policy::issuers(&file, &policy, issuers, &own, None)?;
     }
     let warnings = followed_policy::warnings(&file, read, &policy);
     Ok(((followed, file, policy), warnings))

@@ -1,4 +1,5 @@
-//! The documents of a process: each is completed with the external issuers of the roster, and again when these change.
+//! The documents of a process: each is completed with the external issuers of the roster, and again when these change,
+//! together with the policy that is followed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -14,6 +15,7 @@ use crate::{
         credentials::scheme_issuers::{SchemeIssuers, refuse_own},
         document::{complete::complete, draft::Draft},
         enforce::{caller::CallerSource, enforced_document::EnforcedDocument, guard::Guard},
+        forward::followed_policy::{FollowedPolicy, PolicyRenewal, Reloaded},
         routing::route_conflicts::Routing,
     },
 };
@@ -128,11 +130,16 @@ impl Publications {
         all.iter().filter_map(Weak::upgrade).map(|one| one.enforced.load_full()).collect()
     }
 
-    /// Completes all documents with other issuers; none changes before [`Renewal::commit`].
+    /// Completes all documents, and the policy that is followed, with other issuers; none changes before
+    /// [`Renewal::commit`].
     ///
     /// # Errors
     /// Everything in one of them that cannot be enforced.
-    pub(crate) fn renew(&self, issuers: Vec<Issuer>) -> Result<Renewal<'_>, Diagnostics> {
+    pub(crate) fn renew<'p>(
+        &'p self,
+        issuers: Vec<Issuer>,
+        policy: Option<&'p FollowedPolicy>,
+    ) -> Result<Renewal<'p>, Diagnostics> {
         let all = self.lock();
         let mut diagnostics = Diagnostics::default();
         let mut documents = Vec::new();
@@ -141,7 +148,8 @@ impl Publications {
                 documents.push((publication, document));
             }
         }
-        diagnostics.or(Renewal { _all: all, issuers: Arc::new(issuers), documents })
+        let policy = policy.and_then(|policy| diagnostics.keep(policy.renew(&issuers)));
+        diagnostics.or(Renewal { _all: all, issuers: Arc::new(issuers), documents, policy })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Publication>>> {
@@ -149,19 +157,23 @@ impl Publications {
     }
 }
 
-/// The next state of all documents; as long as this is there, none is added.
+/// The next state of all documents and of the policy; as long as this is there, none changes otherwise.
 #[must_use]
 pub(crate) struct Renewal<'p> {
     _all: MutexGuard<'p, Vec<Weak<Publication>>>,
     issuers: Arc<Vec<Issuer>>,
     documents: Vec<(Arc<Publication>, EnforcedDocument)>,
+    policy: Option<PolicyRenewal<'p>>,
 }
 
 impl Renewal<'_> {
-    /// Publishes and enforces them from now on.
-    pub(crate) fn commit(self) {
+    /// Publishes and enforces them from now on. Returns what is to be told of the policy, if anything is.
+    pub(crate) fn commit(self) -> Option<Result<Reloaded, Diagnostics>> {
+        // Whoever sees a document with an issuer has its tokens accepted everywhere.
+        let told = self.policy.and_then(PolicyRenewal::commit);
         for (publication, document) in self.documents {
             publication.replace(&self.issuers, document);
         }
+        told
     }
 }

@@ -4,10 +4,13 @@ use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    api_key::ApiKey,
-    raw_http::Request,
-    server::{Server, eventually, program},
+use crate::{
+    support::{
+        api_key::ApiKey,
+        raw_http::Request,
+        server::{Server, eventually, program},
+    },
+    verify_policy,
 };
 
 /// Another service, whose tokens are welcome where the roster says so, and a token of its `reader`.
@@ -116,6 +119,40 @@ fn an_issuer_that_a_document_cannot_have_changes_nothing() {
         late.refused(401, "invalid_api_key");
         edit(&server, &without);
         eventually("repaired", || (health(&server) == "ok").then_some(()));
+    }
+}
+
+#[test]
+fn the_policy_and_the_documents_get_an_issuer_together_or_not_at_all() {
+    let provider = Provider::start();
+    let server = verify_policy::server(&verify_policy::document().to_string(), &[]);
+    let theirs = server.bearer(&provider.token);
+    let verify = || {
+        let ask = theirs.get("/verify");
+        ask.headers(&[("X-Original-Method", "GET"), ("X-Original-URI", "/api/corp")])
+    };
+    let policy = verify_policy::with_provider(&provider.url()).to_string();
+    fs::write(server.dir.path().join("shop.json"), policy).unwrap();
+    let waits = "scheme `corp`: the roster has no issuer";
+    server.log_until("the policy waits", |log| log.contains(waits));
+    verify().expect(403);
+    let without = server.accounts.roster.clone();
+    // The documents cannot have the other one.
+    let own = format!("\n[issuers.me]\nurl = 'http://{}'\naudience = 'a'\n", server.address);
+    edit(&server, &format!("{without}{}{own}", provider.entry("corp")));
+    server.log_until("the fault", |log| log.contains("the roster was not reloaded"));
+    verify().expect(403);
+    theirs.get("/request").refused(401, "invalid_token");
+    for round in 0..3 {
+        edit(&server, &format!("{without}{}", provider.entry("corp")));
+        eventually("the document has the issuer", || has_scheme(&server, "corp").then_some(()));
+        theirs.get("/request").expect(200);
+        assert_eq!(verify().expect(200).header("x-hallpass-issuer"), Some("corp"), "{round}");
+        assert_eq!(health(&server), "ok");
+        edit(&server, &without);
+        eventually("the document has lost it", || (!has_scheme(&server, "corp")).then_some(()));
+        verify().refused(401, "invalid_token");
+        assert_eq!(health(&server), "degraded", "the policy names it");
     }
 }
 

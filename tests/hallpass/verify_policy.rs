@@ -252,7 +252,8 @@ fn operations_without_security_are_logged_up_to_a_bound() {
 }
 
 /// The same document with an operation for the tokens of this provider.
-fn with_provider(url: &str) -> Value {
+/// The document with an operation for tokens of the provider at `url`.
+pub(crate) fn with_provider(url: &str) -> Value {
     let mut document = document();
     let discovery = format!("{url}/.well-known/openid-configuration");
     document["components"]["securitySchemes"]["corp"] =

@@ -37,7 +37,7 @@ use crate::{
 /// What enforces one document.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    policy: Policy,
+    policy: Arc<Policy>,
     /// By the position of the operation in the policy.
     operations: Vec<GuardedOperation>,
     issuers: SchemeIssuers,
@@ -108,7 +108,7 @@ impl Guard {
             })
         };
         let operations = policy.operations().map(guarded).collect::<Result<_, Diagnostics>>()?;
-        Self::with_operations(policy, operations, issuers, context)
+        Self::with_operations(Arc::new(policy), operations, issuers, context)
     }
 
     /// What judges the requests that proxies ask about: no router takes them.
@@ -116,7 +116,7 @@ impl Guard {
     /// # Errors
     /// A metric that cannot be made, by a mistake of ours.
     pub(crate) fn for_proxies(
-        policy: Policy,
+        policy: Arc<Policy>,
         issuers: SchemeIssuers,
         context: &Context,
     ) -> Result<Self, Diagnostics> {
@@ -135,7 +135,7 @@ impl Guard {
     }
 
     fn with_operations(
-        policy: Policy,
+        policy: Arc<Policy>,
         operations: Vec<GuardedOperation>,
         issuers: SchemeIssuers,
         context: &Context,
@@ -179,7 +179,7 @@ impl Guard {
         &self.issuers
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
