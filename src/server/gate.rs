@@ -207,8 +207,8 @@ impl Gate {
     }
 }
 
-/// Takes over a roster together with the documents and the policy of its issuers, or not at all. An issuer that is gone is not trusted
-/// from the roster on, and one that is new not before its documents are there.
+/// Takes over a roster together with the documents and the policy of its issuers, or not at all. An issuer that is gone
+/// is not trusted from the roster on, and one that is new not before its documents are there.
 fn reload_roster(
     context: &Context,
     publications: &Publications,

@@ -35,6 +35,12 @@ pub(crate) const BODY_BYTES: usize = 16 * 1024;
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many passwords of one address are hashed or wait for it at a time; its other callers wait behind them.
 pub(crate) const PASSWORDS_PER_ADDRESS: usize = 2;
+/// How many new API keys of one address count as failed attempts at a time; its other callers wait behind them.
+pub(crate) const COUNTED_KEYS_PER_ADDRESS: usize = 2;
+/// How long a password waits until it is counted for all replicas. Later than that, this process counts alone.
+pub(crate) const PASSWORD_COUNT_TIME: Duration = Duration::from_secs(1);
+/// The same of a new API key: it is nearly always right, and many may come at once.
+pub(crate) const KEY_COUNT_TIME: Duration = Duration::from_millis(250);
 /// How long the application may take to say what an account may do, or whose an API key is.
 pub(crate) const LOOKUP_TIME: Duration = Duration::from_secs(5);
 /// How long the answer is remembered which client of the application an API key belongs to.

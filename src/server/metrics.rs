@@ -8,8 +8,8 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use prometheus::{
-    Counter, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT, TextEncoder,
-    proto::MetricFamily,
+    Counter, Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, Result, TEXT_FORMAT,
+    TextEncoder, proto::MetricFamily,
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         http::refusal::Refusal,
         watch::LoadStatus,
     },
+    store::shared::link::Following,
 };
 
 /// Keys that expire sooner are exposed even if they are not used.
@@ -45,7 +46,8 @@ fn text(context: &Context) -> Result<String> {
         is_broken: tls.status().is_broken(),
         expires: tls.expiries().iter().map(|it| it.expires.as_second()).min(),
     });
-    TextEncoder::new().encode_to_string(&gather(context, tls.as_ref())?)
+    let following = context.redis.as_ref().map(|redis| redis.following());
+    TextEncoder::new().encode_to_string(&gather(context, tls.as_ref(), following)?)
 }
 
 /// A metric as the reference describes it.
@@ -68,7 +70,8 @@ pub(crate) fn describe(context: &Context) -> Result<Vec<MetricDescription>> {
     OperationCounters::for_unknown(&context.counters)?.record(StatusCode::OK, Duration::ZERO);
     context.policy_status.record(true, context.clock.now());
     let tls = TlsFigures { loaded: 0, is_broken: false, expires: Some(0) };
-    let described = gather(context, Some(&tls))?.into_iter().map(|family| {
+    let following = Following { answered: Some(0), ..Following::default() };
+    let described = gather(context, Some(&tls), Some(following))?.into_iter().map(|family| {
         let labels = family.get_metric().first().map(|metric| metric.get_label());
         MetricDescription {
             name: family.name().to_owned(),
@@ -87,7 +90,11 @@ struct TlsFigures {
     expires: Option<i64>,
 }
 
-fn gather(context: &Context, tls: Option<&TlsFigures>) -> Result<Vec<MetricFamily>> {
+fn gather(
+    context: &Context,
+    tls: Option<&TlsFigures>,
+    following: Option<Following>,
+) -> Result<Vec<MetricFamily>> {
     let (authority, now) = (&context.authority, context.clock.now());
     let state = Registry::new();
     build(&state)?;
@@ -102,8 +109,8 @@ fn gather(context: &Context, tls: Option<&TlsFigures>) -> Result<Vec<MetricFamil
     hashing(&state, &context.secrets)?;
     let revocations = authority.revocations().try_into().unwrap_or(i64::MAX);
     gauge(&state, "hallpass_revocations", "Revoked tokens that are kept.", revocations)?;
-
-    shared_state(&state, context)?;
+    kept_state(&state, context)?;
+    following.map_or(Ok(()), |following| shared_state(&state, following))?;
 
     let mut families = context.counters.registry.gather();
     families.extend(state.gather());
@@ -154,7 +161,7 @@ fn certificates(state: &Registry, tls: &TlsFigures) -> Result<()> {
     tls.expires.map_or(Ok(()), |expires| gauge(state, name, help, expires))
 }
 
-fn shared_state(state: &Registry, context: &Context) -> Result<()> {
+fn kept_state(state: &Registry, context: &Context) -> Result<()> {
     let durability = context.authority.durability();
     let help = "1 while a restart and, where the state is shared, other replicas would find every revocation, else 0.";
     gauge(state, "hallpass_state_up", help, durability.fault.is_none().into())?;
@@ -165,6 +172,18 @@ fn shared_state(state: &Registry, context: &Context) -> Result<()> {
     let unknown = IntCounter::new("hallpass_state_unknown_entries_total", help)?;
     unknown.inc_by(context.redis.as_ref().map_or(0, |redis| redis.unknown()));
     state.register(Box::new(unknown))
+}
+
+fn shared_state(state: &Registry, following: Following) -> Result<()> {
+    let help = "1 while Redis is followed, else 0; there with a shared state only.";
+    gauge(state, "hallpass_state_connected", help, following.is_connected.into())?;
+    let help = "When Redis last answered whoever follows it, in seconds since 1970; there with a shared state only.";
+    let name = "hallpass_state_last_success_timestamp_seconds";
+    following.answered.map_or(Ok(()), |second| gauge(state, name, help, second))?;
+    let help = "Time since everything was known that other replicas have revoked: up to a second while nothing is revoked; there with a shared state only.";
+    let lag = Gauge::new("hallpass_state_lag_seconds", help)?;
+    lag.set(following.lag.as_secs_f64());
+    state.register(Box::new(lag))
 }
 
 /// Only API keys that were used or expire soon, so that a large roster does not become many series.

@@ -120,7 +120,12 @@ fn until_the_revocations_were_read_no_token_is_judged_and_all_else_is_served() {
             let health = server.anonymous().get("/health/ready").expect(200);
             (health.json()["status"] == "degraded").then_some(())
         });
-        assert_eq!(scrape(&server).value("hallpass_state_up", &[]), Some(0.0));
+        let metrics = scrape(&server);
+        let value = |name| metrics.value(name, &[]);
+        assert_eq!(value("hallpass_state_up"), Some(0.0));
+        assert_eq!(value("hallpass_state_connected"), Some(0.0));
+        assert!(value("hallpass_state_lag_seconds") > Some(0.0), "since the start");
+        assert_eq!(value("hallpass_state_last_success_timestamp_seconds"), None);
         let log = server.log_until("the outage", |log| log.contains("HALLPASS_STATE: redis://"));
         assert!(log.contains(&format!("HALLPASS_STATE: redis://{address} ")), "{log}");
         server.assert_no_secret("the log", &log);
@@ -134,4 +139,5 @@ fn a_state_that_is_kept_is_up_since_the_start() {
     assert_eq!(metrics.value("hallpass_state_up", &[]), Some(1.0));
     assert!(metrics.value("hallpass_state_since_timestamp_seconds", &[]) > Some(1.7e9));
     assert_eq!(metrics.value("hallpass_state_unknown_entries_total", &[]), Some(0.0));
+    assert_eq!(metrics.value("hallpass_state_lag_seconds", &[]), None, "nothing is shared");
 }

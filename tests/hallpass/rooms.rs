@@ -48,7 +48,7 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[
         ("enforce", &["diagnostics", "policy", "principal"]),
         ("followed_keys", &["config", "diagnostics", "tokens"]),
-        ("metrics", &["authority"]),
+        ("metrics", &["authority", "store"]),
         ("upkeep", &["config"]),
     ],
     &[

@@ -251,7 +251,6 @@ fn operations_without_security_are_logged_up_to_a_bound() {
     assert!((1..=20).contains(&logged), "{logged}");
 }
 
-/// The same document with an operation for the tokens of this provider.
 /// The document with an operation for tokens of the provider at `url`.
 pub(crate) fn with_provider(url: &str) -> Value {
     let mut document = document();

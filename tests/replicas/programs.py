@@ -9,6 +9,7 @@ import time
 import httpx
 from processes import HALLPASS, PATIENCE, REPOSITORY, Program, free_port, until
 
+REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")
 FILES = REPOSITORY / "docs" / "replicas"
 
 
@@ -22,7 +23,7 @@ class Redis(Program):
 
     def launch(self):
         port = ["--port", "0", "--tls-port", str(self.port)] if self.tls else ["--port", str(self.port)]
-        command = ["redis-server", *self.file, *port, "--bind", "127.0.0.1", "--save", "", *self.options]
+        command = [REDIS_SERVER, *self.file, *port, "--bind", "127.0.0.1", "--save", "", *self.options]
         self.start(command, self.folder, {"PATH": os.environ["PATH"]})
         self.wait_for(self.port)
 
@@ -41,6 +42,15 @@ class Redis(Program):
 
     def revoked(self):
         return self.keys("hallpass:revoked:*")
+
+    def used(self):
+        """Its memory in bytes."""
+        return int(re.search(r"used_memory:(\d+)", self.command("INFO", "memory"))[1])
+
+    def calls(self, kind=r"\w+"):
+        """How many commands of a kind it has done, those of scripts included."""
+        found = re.findall(rf"cmdstat_{kind}:calls=(\d+)", self.command("INFO", "commandstats"))
+        return sum(map(int, found))
 
 
 def encode(words):
@@ -89,6 +99,10 @@ class Replica(Program):
     def restart(self):
         self.kill()
         self.launch()
+
+    def resident(self):
+        """Its memory in kB."""
+        return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{self.process.pid}/status").read())[1])
 
     def login(self, key, **body):
         answer = self.client.post("/login", headers={"X-API-Key": key}, json=body or None)

@@ -1,6 +1,8 @@
 """Failed attempts are counted together, and the last use of a key is known everywhere."""
 
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
@@ -80,11 +82,7 @@ def test_what_is_owed_expires_by_itself(users):
 def test_a_malformed_or_unknown_key_costs_no_round_trip(users):
     redis = users.redis()
     [replica] = replicas(users, redis.url, 1)
-
-    def evals():
-        lines = redis.command("INFO", "commandstats").splitlines()
-        return sum(int(line.split("calls=")[1].split(",")[0]) for line in lines if line.startswith("cmdstat_eval:"))
-
+    evals = lambda: redis.calls("eval")
     time.sleep(0.5)
     before = evals()
     for key in ["nonsense", "hp_" + "0" * 61] * (LIMIT // 2):
@@ -96,15 +94,53 @@ def test_a_malformed_or_unknown_key_costs_no_round_trip(users):
 def test_one_round_trip_counts_an_attempt(users):
     redis = users.redis()
     [replica] = replicas(users, redis.url, 1)
-
-    def evals():
-        lines = redis.command("INFO", "commandstats").splitlines()
-        return sum(int(line.split("calls=")[1].split(",")[0]) for line in lines if line.startswith("cmdstat_eval:"))
-
+    evals = lambda: redis.calls("eval")
     before = evals()
     for index in range(3):
         assert attempt(replica, f"nobody-{index}", "wrong").status_code == 400
     assert evals() == before + 3
+
+
+def test_a_new_key_counts_as_an_attempt_until_it_is_proven(users):
+    redis = users.redis()
+    one, other = replicas(users, redis.url, 2)
+    key = {"X-API-Key": users.key, "X-Forwarded-For": "192.0.2.1"}
+    login = lambda replica: replica.client.post("/login", headers=key).status_code
+    before = redis.calls("eval")
+    for _ in range(2 * LIMIT):
+        assert (login(one), login(other)) == (200, 200)
+    until("nothing is owed", lambda: not redis.keys("hallpass:failed:*"), 2)
+    assert redis.calls("eval") == before + 4, "one that counts and one that gives back at each replica"
+    # The roster has the key with the hash of another one.
+    assert users.run("memory", "key", "add", "other", "--cost", "4").returncode == 0
+    roster = users.roster.read_text()
+    hashes = re.findall(r'hash = "(.*)"', roster)
+    assert len(hashes) == 2
+    users.roster.write_text(roster.replace(hashes[0], hashes[1]))
+    three = users.replica("three", redis.url, HALLPASS_RATE_LIMIT=f"{LIMIT}/h")
+    statuses = [login(three) for _ in range(LIMIT)]
+    assert statuses == [401] * LIMIT
+    assert attempt(other, "alice", PASSWORD).status_code == 429, "counted for all replicas"
+
+
+@pytest.mark.parametrize("delay", [0, 0.05, 0.4])
+def test_many_new_keys_of_one_address_are_right_however_slow_redis_is(users, delay):
+    keys = [users.run("memory", "key", "add", f"client-{index}", "--cost", "4").stdout.strip() for index in range(4 * LIMIT)]
+    redis = users.redis()
+    way = users.obstacle(redis.port)
+    [replica] = replicas(users, way.url, 1)
+    way.delay = delay
+    login = lambda key, address: replica.client.post("/login", headers={"X-API-Key": key, "X-Forwarded-For": address}).status_code
+    with ThreadPoolExecutor(len(keys)) as pool:
+        many = [pool.submit(login, key, "192.0.2.1") for key in keys]
+        until("some of them are in", lambda: sum(one.done() for one in many) >= 2)
+        began = time.monotonic()
+        assert login(users.key, "192.0.2.2") == 200
+        assert attempt(replica, "alice", PASSWORD, "192.0.2.3").status_code == 200
+        assert time.monotonic() - began < 4, "no thread that hashes waits for Redis"
+        assert [one.result() for one in many] == [200] * len(keys)
+    way.delay = 0
+    until("nothing is owed", lambda: not redis.keys("hallpass:failed:*"), 5)
 
 
 def test_without_redis_each_replica_counts_alone(users):

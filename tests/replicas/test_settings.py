@@ -1,7 +1,6 @@
 """What is wrong with the settings is told before anything listens, without the password."""
 
 import re
-import shutil
 import socket
 import subprocess
 import time

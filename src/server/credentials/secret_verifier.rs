@@ -29,11 +29,16 @@ use crate::{
             lookups::Lookups,
         },
         http::refusal::Refusal,
-        limits::PASSWORDS_PER_ADDRESS,
+        limits::{
+            COUNTED_KEYS_PER_ADDRESS, KEY_COUNT_TIME, PASSWORD_COUNT_TIME, PASSWORDS_PER_ADDRESS,
+        },
     },
     store::{
         attempts::{self, Attempt, Attempts},
-        shared::{redis_log::RedisLog, shared_attempts::SharedAttempts},
+        shared::{
+            redis_log::RedisLog,
+            shared_attempts::{SharedAttempt, SharedAttempts},
+        },
     },
 };
 
@@ -49,6 +54,8 @@ pub(crate) struct SecretVerifier {
     shared_attempts: Option<SharedAttempts>,
     /// One caller of each key that is not known yet.
     hashed_keys: Arc<KeyedSemaphore<KeyId>>,
+    /// So many callers of each address, where their keys count at all replicas until they are proven.
+    counted_keys: Arc<KeyedSemaphore<Option<IpAddr>>>,
     /// So many callers of each address.
     hashed_passwords: Arc<KeyedSemaphore<Option<IpAddr>>>,
     /// The key ids that were presented with a secret to which they do not belong.
@@ -89,6 +96,7 @@ impl SecretVerifier {
             attempts: Arc::new(Attempts::new(limit.map(|limit| (limit.failures, limit.per)))),
             shared_attempts: redis.zip(limit).map(shared),
             hashed_keys: Arc::new(KeyedSemaphore::new(1)),
+            counted_keys: Arc::new(KeyedSemaphore::new(COUNTED_KEYS_PER_ADDRESS)),
             hashed_passwords: Arc::new(KeyedSemaphore::new(PASSWORDS_PER_ADDRESS)),
             old_keys: Mutex::default(),
         }
@@ -198,19 +206,26 @@ impl SecretVerifier {
         if let Some(known) = self.known_key(key, sourced.as_deref(), peer) {
             return Ok(known);
         }
-        if let Some(shared) = &self.shared_attempts {
-            self.attempts.count(shared.admit(peer).await).map_err(too_many)?;
-        }
+        // However many new keys an address presents at once, few of them count meanwhile.
+        let slot = match self.shared_attempts {
+            Some(_) => Some(self.counted_keys.acquire(attempts::network(peer)).await),
+            None => None,
+        };
+        // Before the permit: no thread of the pool waits for Redis.
+        let attempt = self.begin_shared(peer, None, KEY_COUNT_TIME).await?;
         let permit = self.permit(SecretKind::ApiKey).await?;
         let (authority, clock, key) =
             (Arc::clone(&self.authority), self.clock.clone(), key.clone());
         run(permit, move || {
-            let _alone = alone;
-            let now = clock.now();
-            match sourced {
+            let (_turn, now) = ((alone, slot), clock.now());
+            let verified = match sourced {
                 None => authority.authenticate_key(&key, peer, now),
                 Some(sourced) => authority.authenticate_sourced_key(&key, &sourced, now),
+            };
+            if verified.is_err() {
+                attempt.into_iter().for_each(SharedAttempt::fail);
             }
+            verified
         })
         .await
     }
@@ -278,15 +293,7 @@ impl SecretVerifier {
             return Ok(known);
         }
         let attempt = self.begin(peer, Some(name))?;
-        let shared_attempt = match &self.shared_attempts {
-            Some(shared) => {
-                let begun = shared.begin(peer, Some(name)).await;
-                begun
-                    .or_else(|wait| self.attempts.count(Err(wait)).map(|()| None))
-                    .map_err(too_many)?
-            }
-            None => None,
-        };
+        let shared_attempt = self.begin_shared(peer, Some(name), PASSWORD_COUNT_TIME).await?;
         let permit = self.permit(SecretKind::Password).await?;
         if let Some(known) = known() {
             return Ok(known);
@@ -299,9 +306,7 @@ impl SecretVerifier {
             // Here, because a peer that has hung up in the meantime has tried all the same.
             if verified.is_err() {
                 attempt.fail();
-                if let Some(attempt) = shared_attempt {
-                    attempt.fail();
-                }
+                shared_attempt.into_iter().for_each(SharedAttempt::fail);
             }
             verified
         })
@@ -315,6 +320,18 @@ impl SecretVerifier {
 
     fn begin(&self, peer: Option<IpAddr>, name: Option<&str>) -> Result<Attempt, SecretError> {
         self.attempts.begin(peer, name, Instant::now()).map_err(too_many)
+    }
+
+    /// Begins it at all replicas together; none where they share nothing, or cannot at the moment.
+    async fn begin_shared(
+        &self,
+        peer: Option<IpAddr>,
+        name: Option<&str>,
+        time: Duration,
+    ) -> Result<Option<SharedAttempt>, SecretError> {
+        let Some(shared) = &self.shared_attempts else { return Ok(None) };
+        let begun = shared.begin(peer, name, time).await;
+        begun.or_else(|wait| self.attempts.count(Err(wait)).map(|()| None)).map_err(too_many)
     }
 
     /// Counts an API key that failed, if the peer could make the attempt at all.

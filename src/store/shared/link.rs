@@ -4,11 +4,13 @@ use std::{
     fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 
 use crate::store::{
     revocation_table::RevocationTable,
@@ -35,6 +37,20 @@ pub(super) struct Link {
     unknown: AtomicU64,
     /// Where reading the key uses goes on.
     pub(super) key_uses: AtomicU64,
+    /// When Redis last answered, in seconds since 1970; 0 before it did.
+    answered: AtomicI64,
+    /// When everything was last known here that was revoked elsewhere, or the start.
+    up_to_date: Mutex<Instant>,
+}
+
+/// How well a process follows Redis.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Following {
+    pub(crate) is_connected: bool,
+    /// When Redis last answered, in seconds since 1970; none before it did.
+    pub(crate) answered: Option<i64>,
+    /// The time since everything was known here that was revoked elsewhere.
+    pub(crate) lag: Duration,
 }
 
 impl Link {
@@ -47,6 +63,8 @@ impl Link {
             is_unwritten: AtomicBool::new(false),
             unknown: AtomicU64::new(0),
             key_uses: AtomicU64::new(0),
+            answered: AtomicI64::new(0),
+            up_to_date: Mutex::new(Instant::now()),
         }
     }
 
@@ -98,9 +116,10 @@ impl Link {
         self.is_unwritten.store(false, Ordering::Release);
     }
 
-    /// Adds what others have revoked, and counts what was not understood. Nothing is over because this clock says so: it
-    /// may be corrected.
+    /// Adds what others have revoked, as Redis has just answered, and counts what was not understood. Nothing is over
+    /// because this clock says so: it may be corrected.
     pub(super) fn learn(&self, revocations: Vec<Revocation>, unknown: u64) {
+        self.answered.store(Timestamp::now().as_second(), Ordering::Relaxed);
         self.table.learn(revocations);
         self.unknown.fetch_add(unknown, Ordering::Relaxed);
     }
@@ -108,6 +127,21 @@ impl Link {
     /// How many entries were not understood.
     pub(super) fn unknown(&self) -> u64 {
         self.unknown.load(Ordering::Relaxed)
+    }
+
+    /// Everything is known that was revoked elsewhere before `moment`.
+    pub(super) fn catch_up(&self, moment: Instant) {
+        *self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+    }
+
+    /// How well Redis is followed at the moment.
+    pub(super) fn following(&self) -> Following {
+        let up_to_date = *self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner);
+        Following {
+            is_connected: self.connection.load().is_some(),
+            answered: Some(self.answered.load(Ordering::Relaxed)).filter(|second| *second > 0),
+            lag: up_to_date.elapsed(),
+        }
     }
 
     /// The first reason of a kind stays, so that an outage is one change in the log, however it looks from time to time.

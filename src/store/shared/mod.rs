@@ -1,7 +1,7 @@
 //! What replicas share, in Redis: revocations, failed attempts, and when API keys were last used.
 
 mod key_uses;
-mod link;
+pub(crate) mod link;
 pub(crate) mod redis_connection;
 pub(crate) mod redis_log;
 pub(crate) mod redis_url;

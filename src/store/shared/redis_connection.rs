@@ -12,8 +12,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisConnectionInfo, RedisError,
-    aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo,
+    RedisError, aio::MultiplexedConnection, cmd,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
 use secrecy::ExposeSecret;
@@ -164,7 +164,19 @@ impl RedisConnection {
         self.ask_within(command, ANSWER_TIME).await
     }
 
-    /// The same within another time.
+    /// Sends commands in one round trip, and waits until all are done.
+    ///
+    /// # Errors
+    /// As [`Self::ask`], for any of them.
+    pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<(), RedisFault> {
+        let mut connection = self.connection.clone();
+        let answer = timeout(ANSWER_TIME, commands.exec_async(&mut connection)).await;
+        let answer = answer.map_err(|_| silent())?;
+        self.read.store(0, Ordering::Relaxed);
+        Ok(answer?)
+    }
+
+    /// Sends a command, and waits so long for its answer.
     ///
     /// # Errors
     /// As [`Self::ask`].

@@ -20,7 +20,7 @@ use crate::store::{
     revocation_table::RevocationTable,
     shared::{
         key_uses,
-        link::Link,
+        link::{Following, Link},
         redis_connection::{RedisConnection, RedisFault, silent},
         redis_url::RedisUrl,
         replication, revocation_set,
@@ -99,6 +99,11 @@ impl RedisLog {
     /// How many entries in Redis were not understood, since the start.
     pub(crate) fn unknown(&self) -> u64 {
         self.link.unknown()
+    }
+
+    /// How well Redis is followed at the moment.
+    pub(crate) fn following(&self) -> Following {
+        self.link.following()
     }
 }
 

@@ -74,12 +74,15 @@ async fn session(link: &Link, connected: impl FnOnce()) -> Result<Infallible, Re
             if let Some(fault) = link.fault().filter(|_| begun.elapsed() >= REFUSING) {
                 return Err(fault);
             }
+        } else if !news.is_full {
+            link.catch_up(Instant::now());
         }
     }
 }
 
 /// Reads all revocations, and adds those that Redis lacks. Returns from where to follow.
 async fn synchronise(link: &Link, connection: &RedisConnection) -> Result<Position, RedisFault> {
+    let began = Instant::now();
     let position = revocation_set::end(connection).await?;
     let mut found = HashSet::new();
     let unknown = revocation_set::read_all(connection, |revocations| {
@@ -89,6 +92,7 @@ async fn synchronise(link: &Link, connection: &RedisConnection) -> Result<Positi
     let unknown = unknown.await?;
     link.learn(Vec::new(), unknown);
     link.table.complete();
+    link.catch_up(began);
     link.begin_writing();
     let now = Timestamp::now();
     let mut living = link.table.living(now.as_second());
@@ -97,7 +101,7 @@ async fn synchronise(link: &Link, connection: &RedisConnection) -> Result<Positi
             revocation_set::begin_count(connection, &living, now).await?;
         }
         living.retain(|revocation| !found.contains(&revocation.id));
-        revocation_set::add(connection, &living, now).await
+        revocation_set::put_back(connection, living, now).await
     };
     match written.await {
         Ok(()) => link.recover(),

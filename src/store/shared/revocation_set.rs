@@ -6,7 +6,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
-use redis::{Value, cmd};
+use redis::{Pipeline, Value, cmd};
 
 use crate::store::{
     revocation_table::entry_bytes,
@@ -24,13 +24,39 @@ const COUNT: &str = "hallpass:revocations:count";
 
 /// About how many entries the stream keeps. Whoever falls further behind reads the whole set.
 const STREAM_LENGTH: usize = 10_000;
-/// How many are read in one round trip.
-const BATCH: usize = 1000;
-/// How many are written in one.
+/// How many are read in one round trip: as many of the longest fit into the largest answer.
+const BATCH: usize = 500;
+/// How many are written by one script: other commands wait while it runs.
 const SCRIPT_BATCH: usize = 200;
+/// How many scripts are sent in one round trip.
+const SCRIPTS: usize = 8;
 /// The longest `jti` that is read, in bytes: that of a token for a backend grows with what it was issued for, and no token
 /// is longer.
 const LONGEST_ID: usize = 8 * 1024;
+
+/// The id of the last entry of the stream, and the count, however large they are. KEYS: stream, count.
+const END: &str = r"
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+return {last and last[1] or '0-0', redis.call('GETRANGE', KEYS[2], 0, 20)}
+";
+
+/// Reads a page of the set: the next cursor, how many keys are no revocations, then ids and values. Of a value that is
+/// too long to be one, so much is read that it shows.
+///
+/// ARGV: cursor, what keys begin with, about how many, the longest id.
+const READ: &str = r"
+local page, found, unknown = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2] .. '*', 'COUNT', ARGV[3]), {}, 0
+for _, key in ipairs(page[2]) do
+  local id, value = string.sub(key, #ARGV[2] + 1), redis.pcall('GETRANGE', key, 0, 20)
+  if type(value) ~= 'string' or #value > 20 or #id > tonumber(ARGV[4]) then
+    unknown = unknown + 1
+  elseif value ~= '' then
+    found[#found + 1] = id
+    found[#found + 1] = value
+  end
+end
+return {page[1], unknown, found}
+";
 
 /// Adds the revocations that are not there. Each key comes last: where anything before fails, nothing counts as written.
 ///
@@ -54,6 +80,23 @@ end
 return 0
 ";
 
+/// Puts back what is not there. Nobody is told one by one: the count jumps, and whoever has not added to it reads all.
+///
+/// KEYS: count, then a revocation each. ARGV: the first count, then for each revocation until and milliseconds until then.
+const PUT_BACK: &str = r"
+if redis.call('EXISTS', unpack(KEYS, 2)) == #KEYS - 1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+redis.call('INCR', KEYS[1])
+local longest = 0
+for i = 2, #KEYS do
+  local until_then, left = ARGV[2 * i - 2], ARGV[2 * i - 1]
+  longest = math.max(longest, tonumber(left))
+  redis.call('SET', KEYS[i], until_then, 'PX', left, 'NX')
+end
+if redis.call('PTTL', KEYS[1]) < longest then redis.call('PEXPIRE', KEYS[1], longest) end
+return 0
+";
+
 /// Adds revocations, and tells all replicas.
 ///
 /// # Errors
@@ -63,13 +106,9 @@ pub(super) async fn add(
     revocations: &[Revocation],
     now: Timestamp,
 ) -> Result<(), RedisFault> {
-    // Other commands wait while a script runs.
     for batch in revocations.chunks(SCRIPT_BATCH) {
         let mut add = cmd("EVAL");
-        add.arg(ADD).arg(batch.len() + 2).arg(STREAM).arg(COUNT);
-        for Revocation { id, .. } in batch {
-            add.arg(format!("{REVOKED}{id}"));
-        }
+        add.arg(ADD).arg(batch.len() + 2).arg(STREAM).arg(COUNT).arg(keys(batch));
         add.arg(now.as_microsecond()).arg(STREAM_LENGTH);
         for revocation in batch {
             add.arg(revocation.until).arg(milliseconds(revocation, now)).arg(&revocation.id);
@@ -77,6 +116,39 @@ pub(super) async fn add(
         connection.ask::<()>(&add).await?;
     }
     Ok(())
+}
+
+/// Adds revocations that Redis has lost, and has all replicas notice.
+///
+/// # Errors
+/// Some of them may not be there.
+pub(super) async fn put_back(
+    connection: &RedisConnection,
+    mut revocations: Vec<Revocation>,
+    now: Timestamp,
+) -> Result<(), RedisFault> {
+    if revocations.len() <= SCRIPT_BATCH {
+        return add(connection, &revocations, now).await;
+    }
+    // In the same order everywhere, so that a replica quickly passes what another one has just put back.
+    revocations.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    for batches in revocations.chunks(SCRIPT_BATCH * SCRIPTS) {
+        let mut scripts = Pipeline::with_capacity(SCRIPTS);
+        for batch in batches.chunks(SCRIPT_BATCH) {
+            let script = scripts.cmd("EVAL");
+            script.arg(PUT_BACK).arg(batch.len() + 1).arg(COUNT).arg(keys(batch));
+            script.arg(now.as_microsecond());
+            for revocation in batch {
+                script.arg(revocation.until).arg(milliseconds(revocation, now));
+            }
+        }
+        connection.ask_all(&scripts).await?;
+    }
+    Ok(())
+}
+
+fn keys(revocations: &[Revocation]) -> Vec<String> {
+    revocations.iter().map(|revocation| format!("{REVOKED}{}", revocation.id)).collect()
 }
 
 /// Begins a count where there is none, for as long as these revocations live: its loss tells that all was lost.
@@ -118,8 +190,8 @@ pub(super) async fn probe(connection: &RedisConnection) -> Result<(), RedisFault
 /// It cannot be read.
 pub(super) async fn count(connection: &RedisConnection) -> Result<Option<i64>, RedisFault> {
     // What somebody else wrote there is none of ours, and is noticed as a gap.
-    let value: Option<Vec<u8>> = connection.ask(cmd("GET").arg(COUNT)).await?;
-    Ok(value.and_then(|value| number(&value)))
+    let value: Vec<u8> = connection.ask(cmd("GETRANGE").arg(COUNT).arg(0).arg(20)).await?;
+    Ok(number(&value))
 }
 
 /// How far a reader has come.
@@ -136,12 +208,10 @@ pub(super) struct Position {
 /// # Errors
 /// It cannot be read.
 pub(super) async fn end(connection: &RedisConnection) -> Result<Position, RedisFault> {
-    let mut last = cmd("XREVRANGE");
-    last.arg(STREAM).arg("+").arg("-").arg("COUNT").arg(1);
-    let last = entries(connection.ask(&last).await?).into_iter().next();
-    // What is added between these commands is read again, and has a count that is known already.
-    let count = count(connection).await?;
-    Ok(Position { id: last.map_or("0-0".to_owned(), |entry| entry.id), count })
+    let mut end = cmd("EVAL");
+    end.arg(END).arg(2).arg(STREAM).arg(COUNT);
+    let (id, count): (String, Vec<u8>) = connection.ask(&end).await?;
+    Ok(Position { id, count: number(&count) })
 }
 
 impl Position {
@@ -217,6 +287,9 @@ fn news(entries: Vec<StreamEntry>, position: &mut Position) -> News {
     news
 }
 
+/// Ids and values as they are in Redis.
+type Page = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Reads all revocations, batch by batch. Returns how many keys are not understood.
 ///
 /// # Errors
@@ -227,26 +300,17 @@ pub(super) async fn read_all(
 ) -> Result<u64, RedisFault> {
     let (mut cursor, mut unknown, mut found) = (0_u64, 0, 0);
     loop {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{REVOKED}*")).arg("COUNT").arg(BATCH);
-        let (next, keys): (u64, Vec<Vec<u8>>) = connection.ask(&scan).await?;
-        found += keys.iter().map(|key| entry_bytes(key.len())).sum::<usize>();
+        let mut read = cmd("EVAL");
+        read.arg(READ).arg(0).arg(cursor).arg(REVOKED).arg(BATCH).arg(LONGEST_ID);
+        let (next, not_ours, page): (u64, u64, Page) = connection.ask(&read).await?;
+        found += page.iter().map(|(id, _)| entry_bytes(id.len())).sum::<usize>();
         if found > LARGEST_SET {
             return Err(too_large());
         }
-        if !keys.is_empty() {
-            let values: Vec<Option<Vec<u8>>> = connection.ask(cmd("MGET").arg(&keys)).await?;
-            let mut read = Vec::with_capacity(keys.len());
-            for (key, value) in keys.iter().zip(values) {
-                // What has expired between the two commands is over.
-                let Some(value) = value else { continue };
-                match key.strip_prefix(REVOKED.as_bytes()).and_then(|id| revocation(id, &value)) {
-                    Some(revocation) => read.push(revocation),
-                    None => unknown += 1,
-                }
-            }
-            take(read);
-        }
+        let revocations: Vec<_> =
+            page.iter().filter_map(|(id, until)| revocation(id, until)).collect();
+        unknown += not_ours + page.len().saturating_sub(revocations.len()) as u64;
+        take(revocations);
         cursor = next;
         if cursor == 0 {
             return Ok(unknown);

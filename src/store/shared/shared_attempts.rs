@@ -4,15 +4,12 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use redis::{Cmd, cmd};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::store::{
     attempts::network,
     shared::{redis_connection::RedisConnection, redis_log::RedisLog},
 };
-
-/// How long a request waits for the count. Later than that, this process counts alone.
-const TIME: Duration = Duration::from_secs(1);
 
 /// Before what is counted. The time that a key has left is what it owes, so that no clock but that of Redis matters, and
 /// that one only in its differences.
@@ -20,17 +17,15 @@ const FAILED: &str = "hallpass:failed:";
 
 /// Counts one for each key, if all of them may take one; else returns how many milliseconds to wait.
 ///
-/// ARGV: milliseconds between two, how many at once, 1 to count or 0 to ask.
+/// ARGV: milliseconds between two, how many at once.
 const TAKE: &str = r"
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 1, #KEYS do
   local wait = redis.call('PTTL', KEYS[i]) - interval * (burst - 1)
   if wait > 0 then return wait end
 end
-if ARGV[3] == '1' then
-  for i = 1, #KEYS do
-    redis.call('SET', KEYS[i], '', 'PX', math.max(redis.call('PTTL', KEYS[i]), 0) + interval)
-  end
+for i = 1, #KEYS do
+  redis.call('SET', KEYS[i], '', 'PX', math.max(redis.call('PTTL', KEYS[i]), 0) + interval)
 end
 return 0
 ";
@@ -66,8 +61,8 @@ impl SharedAttempts {
         Self { redis, burst: failures, interval: per / failures.get() }
     }
 
-    /// Begins an attempt of `peer`, with the password of the user `name` where one is given. None while Redis is out of
-    /// reach.
+    /// Begins an attempt of `peer`, with the password of the user `name` where one is given. None where Redis is out of
+    /// reach, or does not answer within `time`.
     ///
     /// # Errors
     /// How long it has to wait.
@@ -75,46 +70,25 @@ impl SharedAttempts {
         &self,
         peer: Option<IpAddr>,
         name: Option<&str>,
+        time: Duration,
     ) -> Result<Option<SharedAttempt>, Duration> {
         let Ok(connection) = self.redis.connection() else { return Ok(None) };
         let keys = keys(peer, name);
-        let take = self.take(&keys, 1);
+        let mut take = cmd("EVAL");
+        take.arg(TAKE).arg(keys.len()).arg(&keys).arg(self.milliseconds()).arg(self.burst.get());
         let mut give_back = cmd("EVAL");
         give_back.arg(GIVE_BACK).arg(keys.len()).arg(&keys).arg(self.milliseconds());
         let (answer, answered) = oneshot::channel();
         let redis = self.redis.clone();
-        // Not ended by a caller that hangs up: what was counted then is given back.
+        // Not ended by a caller that hangs up or waits no longer: what was counted then is given back.
         self.redis.spawn(async move {
-            let wait: Option<u64> = connection.ask_within(&take, TIME).await.ok();
-            let _ = answer.send(match wait {
-                Some(0) => {
-                    Ok(Some(SharedAttempt { redis, connection, give_back: Some(give_back) }))
-                }
-                Some(wait) => Err(Duration::from_millis(wait)),
-                None => Ok(None),
+            let _ = answer.send(match connection.ask::<u64>(&take).await {
+                Ok(0) => Ok(Some(SharedAttempt { redis, connection, give_back: Some(give_back) })),
+                Ok(wait) => Err(Duration::from_millis(wait)),
+                Err(_) => Ok(None),
             });
         });
-        answered.await.unwrap_or(Ok(None))
-    }
-
-    /// Whether `peer` may make an attempt; asking does not count.
-    ///
-    /// # Errors
-    /// How long it has to wait.
-    pub(crate) async fn admit(&self, peer: Option<IpAddr>) -> Result<(), Duration> {
-        let Ok(connection) = self.redis.connection() else { return Ok(()) };
-        let ask = self.take(&keys(peer, None), 0);
-        match connection.ask_within::<u64>(&ask, TIME).await {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(wait) => Err(Duration::from_millis(wait)),
-        }
-    }
-
-    fn take(&self, keys: &[String], count: u8) -> Cmd {
-        let mut take = cmd("EVAL");
-        take.arg(TAKE).arg(keys.len()).arg(keys);
-        take.arg(self.milliseconds()).arg(self.burst.get()).arg(count);
-        take
+        timeout(time, answered).await.ok().and_then(Result::ok).unwrap_or(Ok(None))
     }
 
     fn milliseconds(&self) -> u64 {
@@ -134,8 +108,7 @@ impl Drop for SharedAttempt {
         if let Some(give_back) = self.give_back.take() {
             let connection = Arc::clone(&self.connection);
             // If that fails, it counts until it is paid off.
-            self.redis
-                .spawn(async move { drop(connection.ask_within::<()>(&give_back, TIME).await) });
+            self.redis.spawn(async move { drop(connection.ask::<()>(&give_back).await) });
         }
     }
 }
