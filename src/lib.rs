@@ -107,7 +107,7 @@ pub use server::{
         caller::{Caller, FromPrincipal},
     },
     gate::Gate,
-    http::{code::Code, problem::Problem, refusal::Refusal},
+    http::{code::Code, own_routes::OwnRoutes, problem::Problem, refusal::Refusal},
     routes::access_token::TokenResponse,
     secured_scope::{SecuredScope, scope},
     site::Site,

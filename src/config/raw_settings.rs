@@ -139,6 +139,23 @@ impl RawSettings {
         self.values.insert(name.to_owned(), value);
     }
 
+    /// Replaces everything about our own tokens by settings that need no file: nothing that is issued is known elsewhere.
+    pub(crate) fn verify_only(&mut self, secret: &str) {
+        for name in [
+            "HALLPASS_SIGNING_KEY",
+            "HALLPASS_SECRET_KEY_FILE",
+            "HALLPASS_PREVIOUS_SECRET_KEYS",
+            "HALLPASS_PREVIOUS_SIGNING_KEYS",
+        ] {
+            self.values.remove(name);
+        }
+        let location = "a gate that only verifies";
+        self.set("HALLPASS_SECRET_KEY", secret, location);
+        self.set("HALLPASS_STATE", "memory", location);
+        // No issuer of the roster is this one.
+        self.set("HALLPASS_ISSUER", "https://verifier.invalid", location);
+    }
+
     /// The text of a value; an empty one counts as not set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.set_text(name).filter(|text| !text.is_empty())

@@ -51,7 +51,7 @@ pub(crate) struct Settings {
     /// Whether the session cookie is `Secure`.
     pub cookie_secure: bool,
     /// Where logout redirects a browser.
-    pub logout_redirect: String,
+    pub logout_redirect: Option<String>,
     /// Origins that CORS allows (RFC 6454 §6.2, serialised).
     pub cors_origins: Vec<String>,
     /// Proxies whose `Forwarded` (RFC 7239) or `X-Forwarded-For` is trusted.
@@ -81,9 +81,6 @@ impl Settings {
     pub(crate) fn resolve(raw: &RawSettings) -> Result<Self, Diagnostics> {
         let mut reader = SettingsReader::new(raw);
         let document = DocumentSettings::read(&mut reader);
-        // Without Swagger UI the start page, which leads to the document.
-        let page = if document.docs { "docs/" } else { "" };
-        let landing = format!("{}/{page}", document.base_path);
         let settings = Self {
             bind: reader.bind(),
             tls: reader.diagnostics.keep(TlsFiles::resolve(raw)).flatten(),
@@ -100,7 +97,8 @@ impl Settings {
             leeway: reader.leeway(),
             document,
             cookie_secure: reader.value("HALLPASS_COOKIE_SECURE", true, on_or_off),
-            logout_redirect: reader.value("HALLPASS_LOGOUT_REDIRECT", landing, redirect),
+            logout_redirect: reader
+                .value("HALLPASS_LOGOUT_REDIRECT", None, |text| redirect(text).map(Some)),
             cors_origins: reader.value("HALLPASS_CORS_ORIGINS", Vec::new(), origins),
             trusted_proxies: reader.value("HALLPASS_TRUSTED_PROXIES", Vec::new(), networks),
             reports_only: reports_only(&mut reader),

@@ -1,8 +1,22 @@
 //! The base path: what precedes every path of a document (OpenAPI 3.1 §4.8.5, Server Object).
 
+use serde_json::Value;
+
 use crate::{diagnostics::Diagnostic, policy::node::Node};
 
 const FIX: &str = "set HALLPASS_POLICY_BASE to the path that requests really have";
+
+const FIX_OF_OWN: &str =
+    "set it with `SiteBuilder::base` to what precedes the paths in requests, or to \"\"";
+
+/// The base path of an application's own document: that on which its `servers` agree.
+///
+/// # Errors
+/// They do not agree, or leave it open.
+pub(crate) fn of_servers(document: &Value) -> Result<String, Diagnostic> {
+    let path = path_of_servers(&Node::root(document), None, FIX_OF_OWN)?;
+    Ok(path.unwrap_or_default().to_owned())
+}
 
 /// The base path of a document. Hosts are not compared.
 #[derive(Debug, Default)]
@@ -19,7 +33,7 @@ impl BasePath {
         configured: Option<&str>,
     ) -> Result<Self, Diagnostic> {
         let Some(configured) = configured else {
-            let path = path_of_servers(document, None)?.unwrap_or_default().to_owned();
+            let path = path_of_servers(document, None, FIX)?.unwrap_or_default().to_owned();
             return Ok(Self { path, is_from_servers: true });
         };
         let path = configured.trim_end_matches('/');
@@ -39,7 +53,7 @@ impl BasePath {
     /// Requires that the `servers` of a path item or operation have the base path.
     pub(super) fn check(&self, node: &Node<'_>) -> Result<(), Diagnostic> {
         if self.is_from_servers {
-            path_of_servers(node, Some(&self.path))?;
+            path_of_servers(node, Some(&self.path), FIX)?;
         }
         Ok(())
     }
@@ -49,6 +63,7 @@ impl BasePath {
 fn path_of_servers<'d>(
     node: &Node<'d>,
     expected: Option<&'d str>,
+    fix: &str,
 ) -> Result<Option<&'d str>, Diagnostic> {
     let mut common = expected;
     let servers = node.field("servers").map(|servers| servers.array()).transpose()?;
@@ -57,11 +72,11 @@ fn path_of_servers<'d>(
         let url = server.text_field("url")?;
         let url = url.ok_or_else(|| server.diagnostic("has no `url`; add it"))?;
         let Some(path) = path_of(url) else {
-            let what = format!("`{url}` leaves the path of the server open; {FIX}");
+            let what = format!("`{url}` leaves the path of the server open; {fix}");
             return Err(server.diagnostic(what));
         };
         if common.is_some_and(|common| common != path) {
-            let what = format!("`{url}` has another path than the servers before it; {FIX}");
+            let what = format!("`{url}` has another path than the servers before it; {fix}");
             return Err(server.diagnostic(what));
         }
         common = Some(path);

@@ -6,7 +6,7 @@
 //! Must not know how credentials are sent over HTTP or authenticated, nor the time.
 
 mod admission;
-mod base_path;
+pub(crate) mod base_path;
 pub(crate) mod compile_options;
 pub(crate) mod compiled;
 pub(crate) mod decision;

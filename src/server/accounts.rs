@@ -12,7 +12,7 @@ use crate::{
         credentials::lookups::{Accounts, BoxError, Clients, LookupError},
         enforce::audit,
         gate::Gate,
-        http::{code::Code, cookie, refusal::Refusal},
+        http::{code::Code, cookie, own_routes::OwnPaths, refusal::Refusal},
         routes::access_token::TokenResponse,
     },
 };
@@ -66,7 +66,8 @@ impl Gate {
 
     /// The session cookie with this token, for browsers: operations under `session` take it, and `/logout` deletes it.
     pub fn session_cookie(&self, token: &TokenResponse) -> Cookie<'static> {
-        cookie::session(&self.context().settings, token.access_token(), token.expires_in())
+        let (settings, own) = (&self.context().settings, OwnPaths::default());
+        cookie::session(settings, &own, token.access_token(), token.expires_in())
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) policy_status: LoadStatus,
     /// Set once the service is stopping.
     stopping: AtomicBool,
+    /// Set once there is a site that only reports what it would refuse.
+    has_reporting_site: AtomicBool,
 }
 
 impl Context {
@@ -79,6 +81,7 @@ impl Context {
             keys_status: LoadStatus::default(),
             policy_status: LoadStatus::default(),
             stopping: AtomicBool::new(false),
+            has_reporting_site: AtomicBool::new(false),
         }
     }
 
@@ -91,6 +94,16 @@ impl Context {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// Notes that there is a site that only reports what it would refuse.
+    pub(crate) fn note_reporting_site(&self) {
+        self.has_reporting_site.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something refuses nothing: `/verify`, or a site.
+    pub(crate) fn reports_only(&self) -> bool {
+        self.settings.reports_only || self.has_reporting_site.load(Ordering::Relaxed)
+    }
+
     /// Whether something works only because of what was read earlier: the roster file, the signing keys, the TLS files,
     /// the state or the keys of an external issuer are broken or out of reach, or files are not followed any more. Or the policy is
     /// not enforced.
@@ -99,7 +112,7 @@ impl Context {
         self.authority.roster_status().broken.is_some()
             || self.authority.has_failing_issuer()
             || self.authority.durability().fault.is_some()
-            || self.settings.reports_only
+            || self.reports_only()
             || self.keys_status.is_broken()
             || self.policy_status.is_broken()
             || self.tls.as_ref().is_some_and(|tls| tls.status().is_broken())

@@ -7,13 +7,14 @@ use std::{
 
 use actix_web::{HttpResponse, web};
 use log::Level;
+use rand::distr::{Alphanumeric, SampleString};
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     config::raw_settings::RawSettings,
-    diagnostics::Diagnostics,
+    diagnostics::{Diagnostic, Diagnostics},
     policy::diff::Change,
     roster::roster::Roster,
     server::{
@@ -32,6 +33,9 @@ use crate::{
     },
 };
 
+/// The characters of a secret that nobody gets to know.
+const SECRET_CHARACTERS: usize = 64;
+
 /// The principals, the signing keys and the state of one service: opened once per process, from its settings.
 ///
 /// Clones share everything.
@@ -40,6 +44,8 @@ pub struct Gate {
     context: Arc<Context>,
     policy: Option<Arc<FollowedPolicy>>,
     publications: Arc<Publications>,
+    /// Whether it has a signing key of its own.
+    can_issue: bool,
 }
 
 impl Gate {
@@ -58,6 +64,33 @@ impl Gate {
         log_warnings(&raw.without_effect_in_application());
         let base_url = prepared.settings.base_url(prepared.settings.bind);
         Self::open(prepared, &base_url)
+    }
+
+    /// A gate that issues no tokens: it accepts those of the roster's issuers, such as another hallpass, and the API keys
+    /// and passwords of the roster. It needs neither a signing key nor a state file, and its sites have none of hallpass'
+    /// own routes, unless [`SiteBuilder::own_routes`] asks for those that need no key: the document, Swagger UI,
+    /// `/request`, `/clients`, `/verify` and the probes.
+    ///
+    /// Variables about issuing have no effect: keys, state, issuer and audience.
+    ///
+    /// # Errors
+    /// As [`Gate::from_env`]; and a roster that names nobody.
+    pub fn verifier_from_env() -> Result<Self, Diagnostics> {
+        Self::verifier(RawSettings::gather())
+    }
+
+    fn verifier(mut raw: RawSettings) -> Result<Self, Diagnostics> {
+        raw.verify_only(&Alphanumeric.sample_string(&mut rand::rng(), SECRET_CHARACTERS));
+        let prepared = prepare(&raw)?;
+        let roster = &prepared.loaded.roster;
+        if roster.issuers().next().is_none() && roster.clients().next().is_none() {
+            let what = "names neither an issuer nor a client, so nobody could come in: add [issuers.NAME] with `url` and \
+                        `audience`";
+            return Err(Diagnostic::new(raw.roster().display().to_string(), what).into());
+        }
+        prepared.warn();
+        let gate = Self::open(prepared, "")?;
+        Ok(Self { can_issue: false, ..gate })
     }
 
     /// The gate of the service that is reached at `base_url`, which is `iss` where no issuer is set.
@@ -118,7 +151,7 @@ impl Gate {
             watchers.push(Arc::new(Watcher::start("roster", files, context, apply)));
         }
         context.watchers.get_or_init(|| watchers);
-        Ok(Self { context, policy, publications })
+        Ok(Self { context, policy, publications, can_issue: true })
     }
 
     /// Puts an application's operations under protection, beside those of hallpass (`/login`, `/token`, ...).
@@ -140,7 +173,7 @@ impl Gate {
         about: OpenApi,
         operations: impl Fn(&mut ServiceConfig<'_>) + Send + Sync + 'static,
     ) -> Result<Site, Diagnostics> {
-        self.site(about).operations(operations).build()
+        self.site(about).base("").operations(operations).build()
     }
 
     /// Begins a site of an application that exists: `document` is anything that serialises as an OpenAPI 3 document,
@@ -199,6 +232,7 @@ impl Gate {
             context: Arc::clone(&self.context),
             policy: self.policy.clone(),
             publications: Arc::clone(&self.publications),
+            can_issue: self.can_issue,
         }
     }
 
@@ -293,8 +327,20 @@ mod tests {
         time::{Duration, Instant},
     };
 
+    use actix_web::{get, test as actix_test};
+    use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use utoipa::OpenApi as _;
+
     use super::*;
-    use crate::roster::roster_entries::Client;
+    use crate::{
+        principal::Principal,
+        roster::roster_entries::Client,
+        server::{
+            http::own_routes::OwnRoutes,
+            testing::{TestGate, test_roster::TestRoster},
+        },
+    };
 
     /// A gate that follows a roster with one client, and the path of the roster.
     fn following() -> (tempfile::TempDir, PathBuf, Gate) {
@@ -380,6 +426,105 @@ mod tests {
         assert_eq!(reloaded(), None);
         gate.reload();
         eventually(|| reloaded().is_some());
+    }
+
+    #[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
+    #[get("/notes")]
+    async fn notes(principal: Principal) -> String {
+        format!(
+            "{} of {}",
+            principal.subject(),
+            principal.issuer().map_or("nobody else", |issuer| issuer.as_str())
+        )
+    }
+
+    #[derive(utoipa::OpenApi)]
+    #[openapi(paths(notes))]
+    struct Notes;
+
+    /// Settings with this roster, in a directory of their own.
+    fn with_roster(text: &str) -> (tempfile::TempDir, RawSettings) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roster.toml");
+        fs::write(&path, text).unwrap();
+        let mut raw = RawSettings::default();
+        raw.set("HALLPASS_ROSTER", path.to_str().unwrap(), "test");
+        (directory, raw)
+    }
+
+    #[actix_web::test]
+    async fn a_gate_that_only_verifies_takes_the_tokens_of_another_hallpass() {
+        let (directory, mut raw) = with_roster("[clients.alice]\nroles = ['reader']\n");
+        let key = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
+        let key = STANDARD.encode(key.as_ref());
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
+        let key_file = directory.path().join("key.pem");
+        fs::write(&key_file, key).unwrap();
+        raw.set("HALLPASS_SIGNING_KEY", key_file.to_str().unwrap(), "test");
+        raw.set("HALLPASS_STATE", "memory", "test");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = Gate::open(prepare(&raw).unwrap(), &url).unwrap();
+        let site = Site::own(issuer.parts()).unwrap();
+        let server = actix_web::HttpServer::new(move || site.app()).workers(1).disable_signals();
+        let server = server.listen(listener).unwrap().run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let roster = TestRoster::new(&issuer.context);
+        let key = roster.add_key("alice", &["reader"], &[]);
+        let token = roster.token(&roster.principal(&key));
+
+        let entry =
+            format!("[issuers.main]\nurl = '{url}'\naudience = '{url}'\nroles_claim = 'roles'\n");
+        let (_directory, raw) = with_roster(&entry);
+        let verifier = Gate::verifier(raw).unwrap();
+        let site = verifier.site(Notes::openapi()).build().unwrap();
+        let paths = site.document()["paths"].as_object().unwrap();
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/notes"]);
+        let app = actix_test::init_service(site.app().service(notes)).await;
+        let own = TestGate::new().token("alice", &["reader"], &[]);
+        for (path, token, status) in [
+            ("/notes", Some(&token), 200),
+            ("/notes", Some(&own), 401),
+            ("/notes", None, 401),
+            ("/login", None, 404),
+            ("/openapi.json", None, 404),
+        ] {
+            let mut request = actix_test::TestRequest::with_uri(path);
+            if let Some(token) = token {
+                request = request.insert_header(("Authorization", format!("Bearer {token}")));
+            }
+            let answer = actix_test::call_service(&app, request.to_request()).await;
+            assert_eq!(answer.status(), status, "{path}");
+            if status == 200 {
+                assert_eq!(actix_test::read_body(answer).await, "alice of main");
+            }
+        }
+        handle.stop(false).await;
+    }
+
+    #[test]
+    fn a_gate_that_only_verifies_serves_what_needs_no_signing_key_and_wants_somebody_to_verify() {
+        let (_directory, raw) = with_roster("[clients.alice]\nroles = ['reader']\n");
+        let verifier = Gate::verifier(raw).unwrap();
+        let site = verifier.site(Notes::openapi()).own_routes(OwnRoutes::under("/auth"));
+        let site = site.build().unwrap();
+        let paths = site.document()["paths"].as_object().unwrap();
+        let ours = [
+            "/auth/request",
+            "/auth/clients",
+            "/auth/health/live",
+            "/auth/health/ready",
+            "/auth/verify",
+        ];
+        let expected: Vec<_> = std::iter::once("/notes").chain(ours).collect();
+        assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
+        assert!(site.document()["components"]["securitySchemes"].get("oauth2").is_none());
+        let (_directory, raw) = with_roster(
+            "[users.bob]\nroles = []\npassword = '$2b$10$abcdefghijklmnopqrstuuKDZdsYKmVJmQvQJ2mJZ7RJ0aY7dP0ya'\n",
+        );
+        let diagnostics = Gate::verifier(raw).unwrap_err().to_string();
+        assert!(diagnostics.contains("names neither an issuer nor a client"), "{diagnostics}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::{
         credentials::scheme_issuers::{SchemeIssuers, refuse_own},
         followed_keys::{self, OpenedKeys},
         forward::followed_policy,
+        http::endpoints::OPENID_CONFIGURATION,
         role_warnings::{self, Demanding},
         site::own_document,
         tls::Tls,
@@ -267,7 +268,8 @@ impl Prepared {
         let documents = std::iter::once((&policy, None)).chain(other);
         let trusted: Vec<_> = documents
             .filter_map(|(policy, file)| {
-                let trusted = SchemeIssuers::new(policy, &issuers, &own, None).ok()?;
+                let trusted =
+                    SchemeIssuers::new(policy, &issuers, &own, OPENID_CONFIGURATION, None).ok()?;
                 Some((policy, trusted, file))
             })
             .collect();

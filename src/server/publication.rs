@@ -14,8 +14,12 @@ use crate::{
         context::Context,
         credentials::scheme_issuers::{SchemeIssuers, refuse_own},
         document::{complete::complete, draft::Draft},
-        enforce::{caller::CallerSource, enforced_document::EnforcedDocument, guard::Guard},
+        enforce::{
+            caller::CallerSource, enforced_document::EnforcedDocument, guard::Guard,
+            site_rules::SiteRules,
+        },
         forward::followed_policy::{FollowedPolicy, PolicyRenewal, Reloaded},
+        http::endpoints::OPENID_CONFIGURATION,
         routing::route_conflicts::Routing,
     },
 };
@@ -29,6 +33,7 @@ pub(crate) struct Publication {
     caller: Option<CallerSource>,
     /// How the router takes its operations, which no issuer changes.
     routing: Routing,
+    rules: Arc<SiteRules>,
     /// The issuers that it was last completed with.
     issuers: ArcSwap<Vec<Issuer>>,
     /// What is published and enforced at the moment.
@@ -44,19 +49,21 @@ impl Publication {
         context: Arc<Context>,
         draft: Draft,
         caller: Option<CallerSource>,
+        rules: Arc<SiteRules>,
         route: impl FnOnce(&Policy) -> Result<Routing, Diagnostics>,
     ) -> Result<(Self, Value), Diagnostics> {
         let issuers: Vec<_> = context.authority.roster().issuers().cloned().collect();
         let (document, policy) = complete(&draft, &context.settings.document, &issuers)?;
         let routing = route(&policy)?;
-        let trusted = trusted(&context, &policy, &issuers, None)?;
-        let guard = Guard::new(policy, &routing, trusted, &context, &draft.own_paths)?;
+        let trusted = trusted(&context, &rules, &policy, &issuers, None)?;
+        let guard = Guard::new(policy, &routing, Arc::clone(&rules), trusted, &context)?;
         let enforced = EnforcedDocument::new(&document, guard, caller)?;
         let publication = Self {
             context,
             draft,
             caller,
             routing,
+            rules,
             issuers: ArcSwap::from_pointee(issuers),
             enforced: Arc::new(ArcSwap::from_pointee(enforced)),
         };
@@ -72,17 +79,22 @@ impl Publication {
         &self.enforced
     }
 
-    /// The paths whose handlers do not take every request that the document has for them.
-    pub(crate) fn partial_paths(&self) -> impl Iterator<Item = &String> {
-        self.routing.partial.iter()
+    pub(crate) fn rules(&self) -> &SiteRules {
+        &self.rules
+    }
+
+    /// What is known of the handlers that the site registers.
+    pub(crate) fn routing(&self) -> &Routing {
+        &self.routing
     }
 
     fn renewed(&self, issuers: &[Issuer]) -> Result<EnforcedDocument, Diagnostics> {
         let (document, policy) = complete(&self.draft, &self.context.settings.document, issuers)?;
         let before = self.enforced.load();
-        let trusted = trusted(&self.context, &policy, issuers, Some(before.guard.issuers()))?;
-        let own_paths = &self.draft.own_paths;
-        let guard = Guard::new(policy, &self.routing, trusted, &self.context, own_paths)?;
+        let before = Some(before.guard.issuers());
+        let trusted = trusted(&self.context, &self.rules, &policy, issuers, before)?;
+        let rules = Arc::clone(&self.rules);
+        let guard = Guard::new(policy, &self.routing, rules, trusted, &self.context)?;
         EnforcedDocument::new(&document, guard, self.caller)
     }
 
@@ -94,13 +106,16 @@ impl Publication {
 
 fn trusted(
     context: &Context,
+    rules: &SiteRules,
     policy: &Policy,
     issuers: &[Issuer],
     before: Option<&SchemeIssuers>,
 ) -> Result<SchemeIssuers, Diagnostics> {
     let own = context.authority.issuer();
     refuse_own(issuers, own)?;
-    SchemeIssuers::new(policy, issuers, own, before)
+    let discovery = rules.own.documented(OPENID_CONFIGURATION);
+    let discovery = discovery.as_deref().unwrap_or(OPENID_CONFIGURATION);
+    SchemeIssuers::new(policy, issuers, own, discovery, before)
 }
 
 /// The documents of a process, for as long as they are in use.

@@ -4,35 +4,53 @@ use std::{fmt, future::ready, sync::Arc};
 
 use actix_web::{
     App, Error, HttpResponse,
+    body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     web,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::openapi::OpenApi;
+use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
 use crate::{
     config::document_settings::DocumentSettings,
     diagnostics::{Diagnostic, Diagnostics},
-    policy::{compile_options::WrittenIn, compiled::Policy},
+    policy::{compile_options::WrittenIn, compiled::Policy, operation::Operation},
     roster::roster_entries::Issuer,
     server::{
         context::Context,
-        document::{complete::complete, draft::Draft, introduction, schemes::leave_out},
-        enforce::{caller::CallerSource, enforced_document::EnforcedDocument, guard::not_found},
+        document::{
+            complete::complete, draft::Draft, introduction, merge::retain_used_schemas,
+            schemes::leave_out,
+        },
+        enforce::{
+            caller::CallerSource, enforced_document::EnforcedDocument, site_rules::SiteRules,
+        },
         forward::{followed_policy::FollowedPolicy, verify_operations},
-        http::extractors,
+        http::{
+            endpoints::{LOGIN, OPERATIONS},
+            extractors,
+            own_routes::OwnPaths,
+        },
         publication::{Publication, Publications},
         role_warnings,
-        routes::{self, pages},
-        routing::route_conflicts::check,
-        site_guard::{Guarded, SiteGuard},
+        routes::{self, OwnOperations, discovery::MEMBERS, pages},
+        routing::{
+            placement::{oddities, unguarded, unreachable},
+            probe::probe,
+            registered::REST,
+            route_conflicts::{check, compare},
+        },
+        site_guard::SiteGuard,
     },
 };
 
 #[cfg(any(test, feature = "testing"))]
 use crate::server::routing::route_conflicts::Routing;
+
+/// The schemas of hallpass' own operations with a token's lifetime in seconds.
+const WITH_LIFETIME: [&str; 3] = ["LoginRequest", "LoginResponse", "TokenResponse"];
 
 /// Registers the operations of an application in a worker.
 pub(crate) type Operations = Arc<dyn Fn(&mut ServiceConfig<'_>) + Send + Sync>;
@@ -44,6 +62,8 @@ pub(crate) struct SiteParts {
     pub(crate) policy: Option<Arc<FollowedPolicy>>,
     /// Where documents follow the issuers of the roster.
     pub(crate) publications: Arc<Publications>,
+    /// Whether there is a signing key.
+    pub(crate) can_issue: bool,
 }
 
 /// Operations, and the document that is both published and enforced for them; made by
@@ -54,8 +74,7 @@ pub(crate) struct SiteParts {
 pub struct Site {
     parts: SiteParts,
     operations: Operations,
-    /// The pages beside the document's operations.
-    pages: Vec<&'static str>,
+    rules: Arc<SiteRules>,
     /// The document as it was when this was made.
     document: Arc<Value>,
     guard: SiteGuard,
@@ -73,18 +92,11 @@ pub(crate) fn own_document(
 }
 
 fn own_draft(settings: &DocumentSettings) -> Result<Draft, Diagnostics> {
-    let mut document = own_operations(settings)?;
-    let own_paths = own_paths(&document);
+    let own = OwnPaths::at_root(settings.docs);
+    let mut document = own_operations(settings, &own)?;
     introduction::introduce_own(&mut document, &settings.base_path);
-    let (document, pages) = (document.into(), pages::paths(settings));
-    Ok(Draft {
-        document,
-        pages,
-        own_paths,
-        written_in: WrittenIn::Rust,
-        denies: false,
-        refusals: None,
-    })
+    let document = document.into();
+    Ok(Draft { document, own, written_in: WrittenIn::Rust, denies: false, refusals: None })
 }
 
 impl Site {
@@ -93,8 +105,14 @@ impl Site {
     /// # Errors
     /// As [`own_document`].
     pub(crate) fn own(parts: SiteParts) -> Result<Self, Diagnostics> {
-        let draft = own_draft(&parts.context.settings.document)?;
-        Self::publish(parts, Arc::new(|_: &mut ServiceConfig<'_>| {}), draft, None)
+        let settings = &parts.context.settings.document;
+        let draft = own_draft(settings)?;
+        let rules = SiteRules {
+            own: draft.own.clone(),
+            base_path: settings.base_path.clone(),
+            ..SiteRules::default()
+        };
+        Self::publish(parts, Arc::new(|_: &mut ServiceConfig<'_>| {}), draft, None, rules)
     }
 
     /// These operations under the document of `draft`.
@@ -107,17 +125,31 @@ impl Site {
         operations: Operations,
         draft: Draft,
         caller: Option<CallerSource>,
+        rules: impl Into<Arc<SiteRules>>,
     ) -> Result<Self, Diagnostics> {
-        let pages = draft.pages.clone();
-        let route = |policy: &Policy| check(policy, |config| register(config, &pages, &operations));
-        let (publication, document) =
-            Publication::new(Arc::clone(&parts.context), draft, caller, route)?;
+        let rules = rules.into();
+        let route = |policy: &Policy| {
+            check(policy, |config| register_in_scope(config, &rules.own, &operations))
+        };
+        let context = Arc::clone(&parts.context);
+        let published = Publication::new(context, draft, caller, Arc::clone(&rules), route);
+        let (publication, document) = published?;
         let (publication, document) = (Arc::new(publication), Arc::new(document));
         parts.publications.add(&publication)?;
         role_warnings::warn(&parts.context, &parts.publications, parts.policy.as_deref());
+        let handlers = publication.routing().undocumented.iter();
+        for handler in handlers.filter(|one| !rules.public.has(Some(&one.pattern))) {
+            log::warn!("{}", handler.diagnostic());
+        }
+        if rules.reports_only {
+            parts.context.note_reporting_site();
+            log::warn!(
+                "the application only reports: requests that would be refused pass, and are logged as would-refuse"
+            );
+        }
         let (context, policy) = (Arc::clone(&parts.context), parts.policy.clone());
-        let guard = SiteGuard(Arc::new(Guarded { context, policy, publication }));
-        Ok(Self { parts, operations, pages, document, guard })
+        let guard = SiteGuard::new(context, policy, publication);
+        Ok(Self { parts, operations, rules, document, guard })
     }
 
     /// The same operations under another document, which is published and enforced instead: one that was written
@@ -135,7 +167,8 @@ impl Site {
         let publication = &self.guard.0.publication;
         let draft = Draft { document, written_in: WrittenIn::Json, ..publication.draft().clone() };
         let (parts, operations) = (self.parts.clone(), Arc::clone(&self.operations));
-        Self::publish(parts, operations, draft, self.enforced().caller)
+        let rules = Arc::clone(&self.rules);
+        Self::publish(parts, operations, draft, self.enforced().caller, rules)
     }
 
     /// The document that is published and enforced, as it was when this was made: what is published follows the external
@@ -162,7 +195,10 @@ impl Site {
             InitError = (),
         > + use<>,
     > {
-        App::new().configure(|config| self.register(config)).wrap(self.guard())
+        let mount = self.rules.own.mount();
+        App::new()
+            .configure(|config| in_scope(config, &mount, |config| self.register(config)))
+            .wrap(self.guard())
     }
 
     /// The middleware that enforces the document, for an application that makes its `App` itself: around the `App`, or
@@ -208,16 +244,84 @@ impl Site {
         config
             .app_data(web::Data::from(Arc::clone(context)))
             .app_data(web::Data::from(Arc::clone(publication.enforced())));
-        register(config, &self.pages, &self.operations);
+        register(config, &self.rules.own, &self.operations);
         // What a guard or a regular expression leaves may not go on to a route that is added later.
-        for path in publication.partial_paths() {
-            let context = Arc::clone(context);
-            let refuse = move || {
-                let refusal = not_found(&context.settings.document.base_path);
+        let mount = self.rules.own.mount();
+        let partial = publication.routing().partial.iter();
+        for path in partial.filter_map(|path| path.strip_prefix(mount.as_str())) {
+            let (rest, rules) = (web::resource(path).name(REST), Arc::clone(&self.rules));
+            config.service(rest.to(move || {
+                let refusal = rules.not_found();
                 ready(Err::<HttpResponse, _>(refusal))
-            };
-            config.route(path, web::to(refuse));
+            }));
         }
+    }
+
+    /// Compares an application, as its workers make it, with the document, before it serves: for an application that
+    /// makes its `App` itself. It is built once more, and no handler of it is called. Returns what does no harm: handlers
+    /// inside of the guard that are neither documented nor [public](crate::SiteBuilder::public), which answer 404,
+    /// operations without a handler, and public patterns that the router does not have.
+    ///
+    /// What it would find at the first request that reaches the guard is logged in any case.
+    ///
+    /// ```
+    /// # use actix_web::{App, get, web};
+    /// # use hallpass::testing::TestGate;
+    /// # use utoipa::OpenApi;
+    /// # #[utoipa::path(responses((status = 200)), security(("bearer" = ["reader"])))]
+    /// # #[get("/invoices")]
+    /// # async fn list_invoices() -> &'static str {
+    /// #     "none yet"
+    /// # }
+    /// # #[derive(OpenApi)]
+    /// # #[openapi(paths(list_invoices))]
+    /// # struct Invoices;
+    /// # #[actix_web::main]
+    /// # async fn main() {
+    /// let site = TestGate::new().site(Invoices::openapi()).build().unwrap();
+    /// let app = move || {
+    ///     App::new()
+    ///         .wrap(site.guard())
+    ///         .configure(|config| site.register(config))
+    ///         .service(list_invoices)
+    ///         .route("/forgotten", web::get().to(|| async { "nobody sees this" }))
+    /// };
+    /// # let site = TestGate::new().site(Invoices::openapi()).build().unwrap();
+    /// let warnings = site.check(App::new().wrap(site.guard()).service(list_invoices)).await.unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The guard is not in the application, or an operation has its handler outside of it; and what
+    /// [`SiteBuilder::build`](crate::SiteBuilder::build) finds in the handlers that it is given: two handlers of which one
+    /// could answer requests that are judged as the other's, and patterns that the router reads otherwise than the
+    /// document.
+    pub async fn check<T, B>(&self, app: App<T>) -> Result<Diagnostics, Diagnostics>
+    where
+        T: ServiceFactory<
+                ServiceRequest,
+                Config = (),
+                Response = ServiceResponse<B>,
+                Error = Error,
+                InitError = (),
+            > + 'static,
+        B: MessageBody + 'static,
+    {
+        let (app, inside) = probe(app, self.guard.id()).await?;
+        let (enforced, public) = (self.enforced(), &self.rules.public);
+        let policy = enforced.guard.policy();
+        if inside.is_nothing() && inside.unknown.is_empty() {
+            let what = "`site.guard()` is not in it, or a middleware around the guard answers in its place";
+            return Err(Diagnostic::new("the application", what).into());
+        }
+        let mut diagnostics = unguarded(policy, &app, &inside);
+        diagnostics.keep(compare(policy, &app));
+        let is_own = |operation: &Operation| self.rules.is_own(operation);
+        let mut warnings = oddities(policy, is_own, public, &app, &inside);
+        for handler in unreachable(policy, public, &app, &inside) {
+            warnings.push(handler.diagnostic());
+        }
+        diagnostics.or(warnings)
     }
 
     /// What is published and enforced at the moment.
@@ -238,19 +342,37 @@ impl Site {
     /// None: the comparison was made when the site was.
     pub(crate) fn routing(&self) -> Result<Routing, Diagnostics> {
         check(self.enforced().guard.policy(), |config| {
-            register(config, &self.pages, &self.operations)
+            register_in_scope(config, &self.rules.own, &self.operations)
         })
     }
 }
 
-/// Registers everything that a site serves.
-fn register(config: &mut web::ServiceConfig, pages: &[&str], operations: &Operations) {
+/// Registers everything that a site serves, as seen from the scope that it is registered in.
+fn register(config: &mut web::ServiceConfig, own: &OwnPaths, operations: &Operations) {
     // Ours come first: no template of the application may match a concrete path of ours.
-    routes::register(&mut ServiceConfig::new(config));
-    pages::register(config, pages);
+    routes::register(config, own);
+    pages::register(config, own);
     let mut config = ServiceConfig::new(config);
     extractors::configure(&mut config);
     operations(&mut config);
+}
+
+/// The same, as seen from the application.
+fn register_in_scope(config: &mut web::ServiceConfig, own: &OwnPaths, operations: &Operations) {
+    in_scope(config, &own.mount(), |config| register(config, own, operations));
+}
+
+fn in_scope(
+    config: &mut web::ServiceConfig,
+    path: &str,
+    register: impl FnOnce(&mut web::ServiceConfig),
+) {
+    match path {
+        "" => register(config),
+        path => {
+            config.service(web::scope(path).configure(register));
+        }
+    }
 }
 
 impl fmt::Debug for Site {
@@ -259,31 +381,67 @@ impl fmt::Debug for Site {
     }
 }
 
-/// The document of hallpass' own operations, without what is completed.
+/// The document of those of hallpass' own operations that a site has, without what is completed.
 pub(crate) fn own_operations(
     settings: &DocumentSettings,
+    own: &OwnPaths,
 ) -> Result<Map<String, Value>, Diagnostics> {
-    let mut document = collect(routes::register)?;
+    let mut document = to_json(&OwnOperations::openapi())?;
+    document
+        .retain(|member, _| ["openapi", "info", "paths", "components"].contains(&member.as_str()));
     // utoipa can say "not required" only by a nullable body, which some generators cannot read.
     let mut body = document.get_mut("paths");
-    for name in ["/login", "post", "requestBody"] {
+    for name in [LOGIN, "post", "requestBody"] {
         body = body.and_then(|value| value.get_mut(name));
     }
     if let Some(required) = body.and_then(|body| body.get_mut("required")) {
         *required = Value::Bool(false);
     }
-    if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
-        let (path, item) = verify_operations::path_item();
-        paths.insert(path.to_owned(), item);
-    }
-    leave_out(&mut document, settings);
+    let Some(Value::Object(mut paths)) = document.remove("paths") else {
+        return Err(unserializable("it has no paths").into());
+    };
+    let (verify, item) = verify_operations::path_item();
+    paths.insert(verify.to_owned(), item);
+    let served = OPERATIONS
+        .iter()
+        .filter_map(|endpoint| Some((own.documented(endpoint)?, paths.remove(*endpoint)?)));
+    document.insert("paths".to_owned(), Value::Object(served.collect()));
+    document_lifetime(&mut document, settings);
+    forget_endpoints(&mut document, own);
+    leave_out(&mut document, settings, own);
+    retain_used_schemas(&mut document);
     Ok(document)
 }
 
-/// The paths of a document.
-pub(crate) fn own_paths(document: &Map<String, Value>) -> Vec<String> {
-    let paths = document.get("paths").and_then(Value::as_object);
-    paths.into_iter().flat_map(Map::keys).cloned().collect()
+/// Tells the longest lifetime of tokens where it can be asked for or is answered.
+fn document_lifetime(document: &mut Map<String, Value>, settings: &DocumentSettings) {
+    let schemas =
+        document.get_mut("components").and_then(|components| components.get_mut("schemas"));
+    let Some(Value::Object(schemas)) = schemas else { return };
+    for schema in WITH_LIFETIME {
+        let field = schemas.get_mut(schema).and_then(|it| it.pointer_mut("/properties/expires_in"));
+        if let Some(field) = field.and_then(Value::as_object_mut) {
+            field.insert("maximum".to_owned(), settings.token_lifetime.as_secs().into());
+        }
+    }
+}
+
+/// Takes what a site does not have out of the description of the metadata.
+fn forget_endpoints(document: &mut Map<String, Value>, own: &OwnPaths) {
+    let mut metadata = document.get_mut("components");
+    for name in ["schemas", "ServerMetadata"] {
+        metadata = metadata.and_then(|value| value.get_mut(name));
+    }
+    let Some(Value::Object(metadata)) = metadata else { return };
+    let left_out: Vec<_> = MEMBERS.iter().filter(|(_, endpoint)| !own.has(endpoint)).collect();
+    for (member, _) in left_out {
+        if let Some(properties) = metadata.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.shift_remove(*member);
+        }
+        if let Some(required) = metadata.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|name| name != member);
+        }
+    }
 }
 
 /// The document of the operations that `register` registers.

@@ -20,7 +20,7 @@ const ROOMS: &[&[&str]] = &[
 /// The same for the rooms inside `server`, each with the other rooms that it may name.
 const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
     &[("clock", &[]), ("limits", &[]), ("watch", &["diagnostics", "files"])],
-    &[("http", &["config", "oauth"]), ("tls", &["config", "diagnostics", "files"])],
+    &[("http", &["config", "diagnostics", "oauth"]), ("tls", &["config", "diagnostics", "files"])],
     &[
         (
             "credentials",

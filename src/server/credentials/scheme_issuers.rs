@@ -28,11 +28,12 @@ impl SchemeIssuers {
     /// stays the issuer of its scheme: its tokens are refused.
     ///
     /// # Errors
-    /// A scheme whose URL is neither that of `own`, our issuer, nor that of one of `issuers` or of those before.
+    /// A scheme whose URL is neither that of `own`, our issuer, or `own_path` at its root, nor that of one of `issuers` or of those before.
     pub(crate) fn new(
         policy: &Policy,
         issuers: &[Issuer],
         own: &str,
+        own_path: &str,
         before: Option<&Self>,
     ) -> Result<Self, Diagnostics> {
         let lost =
@@ -43,9 +44,9 @@ impl SchemeIssuers {
         let mut found = Vec::new();
         for scheme in policy.schemes() {
             let SchemeKind::OpenIdConnect { url } = &scheme.kind else { continue };
-            // Seen from a document at the root of this service.
+            // Seen from the root of this service.
             let relative = url.strip_prefix("./").or(url.strip_prefix('/')).unwrap_or(url);
-            if *url == own || OPENID_CONFIGURATION.strip_prefix('/') == Some(relative) {
+            if *url == own || own_path.trim_start_matches('/') == relative {
                 continue;
             }
             match known.iter().find(|issuer| issuer.discovery() == *url) {
@@ -182,7 +183,7 @@ mod tests {
         });
         let policy = Policy::compile(&document, &CompileOptions::own("access_token")).unwrap();
         let issuers: Vec<Issuer> = roster(issuer).issuers().cloned().collect();
-        let found = SchemeIssuers::new(&policy, &issuers, OWN, None)?;
+        let found = SchemeIssuers::new(&policy, &issuers, OWN, OPENID_CONFIGURATION, None)?;
         Ok(policy.schemes().iter().map(|scheme| found.find(scheme).is_some()).collect())
     }
 

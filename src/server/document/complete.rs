@@ -16,16 +16,19 @@ use crate::{
             headers, issuer_schemes, refusals,
             schemes::{LEFT_OUT, schemes},
         },
-        http::refusal::Shape,
+        http::{
+            endpoints::{TOKEN, VERIFY},
+            refusal::Shape,
+        },
     },
 };
-
-/// The schemas of hallpass' own operations with a token's lifetime in seconds.
-const WITH_LIFETIME: [&str; 3] = ["LoginRequest", "LoginResponse", "TokenResponse"];
 
 /// Adds what handlers do not declare: the schemes that operations can name, the refusals that follow from their
 /// requirements, the grammar of headers. What the document declares itself stays as it is, unless it describes another
 /// refusal than the one that is sent.
+///
+/// The pages among hallpass' own routes are served, public and no operations of the document, unless it declares them
+/// itself: the policy has them too.
 ///
 /// # Errors
 /// Everything in the document that cannot be enforced.
@@ -34,37 +37,27 @@ pub(crate) fn complete(
     settings: &DocumentSettings,
     issuers: &[Issuer],
 ) -> Result<(Value, Policy), Diagnostics> {
-    let mut document = draft.document.clone();
-    let has_own_oauth2 = document.pointer("/components/securitySchemes/oauth2").is_none();
+    let (mut document, own) = (draft.document.clone(), &draft.own);
+    let has_own_oauth2 =
+        own.has(TOKEN) && document.pointer("/components/securitySchemes/oauth2").is_none();
     if let Some(theirs) = object_in(&mut document, &["components", "securitySchemes"]) {
-        add_missing(theirs, schemes(settings));
+        add_missing(theirs, schemes(settings, own));
     }
     if has_own_oauth2 {
         declare_scopes(&mut document);
     }
     issuer_schemes::add(&mut document, issuers)?;
-    let pages = draft.pages.iter().map(|page| (*page).to_owned()).collect();
-    let written_in = draft.written_in;
     let left_out = settings.api_keys.query.is_none().then_some(LEFT_OUT);
     let options = CompileOptions {
-        pages,
-        written_in,
+        pages: own.pages().collect(),
+        base: Some(own.base().to_owned()),
+        written_in: draft.written_in,
         left_out,
         ..CompileOptions::own(&settings.cookie_name)
     };
     let policy = Policy::compile(&document, &options)?;
-    document_lifetime(&mut document, settings);
     add_refusals(&mut document, &policy, draft)?;
     Ok((document, policy))
-}
-
-fn document_lifetime(document: &mut Value, settings: &DocumentSettings) {
-    for schema in WITH_LIFETIME {
-        let field = format!("/components/schemas/{schema}/properties/expires_in");
-        if let Some(field) = document.pointer_mut(&field).and_then(Value::as_object_mut) {
-            field.insert("maximum".to_owned(), settings.token_lifetime.as_secs().into());
-        }
-    }
 }
 
 /// Adds the refusals of every operation, and the components that they refer to.
@@ -72,16 +65,19 @@ fn document_lifetime(document: &mut Value, settings: &DocumentSettings) {
 /// # Errors
 /// Another component with the name of one of these.
 fn add_refusals(document: &mut Value, policy: &Policy, draft: &Draft) -> Result<(), Diagnostics> {
+    let own = &draft.own;
     let mut shapes = BTreeSet::from([Shape::Problem]);
     let mut used = BTreeSet::new();
     for operation in policy.operations() {
-        let shape = Shape::for_path(&operation.path);
-        let Some(declared) = declared(document, operation) else { continue };
+        let shape = own.shape(&operation.path);
+        let Some(declared) = declared(document, operation, own.base()) else { continue };
         shapes.insert(shape);
-        let denies = draft.denies && !draft.own_paths.contains(&operation.path);
+        let endpoint = own.endpoint(&operation.path);
+        let (denies, is_for_proxies) =
+            (draft.denies && endpoint.is_none(), endpoint == Some(VERIFY));
         used.extend(refusals::add(
             declared,
-            &operation.path,
+            is_for_proxies,
             &operation.requirement,
             shape,
             denies,
@@ -109,7 +105,7 @@ fn add_refusals(document: &mut Value, policy: &Policy, draft: &Draft) -> Result<
 ///
 /// # Errors
 /// Each such component.
-pub(crate) fn refuse_others(
+fn refuse_others(
     section: &str,
     theirs: &Map<String, Value>,
     ours: &Map<String, Value>,
@@ -128,8 +124,10 @@ pub(crate) fn refuse_others(
 fn declared<'d>(
     document: &'d mut Value,
     operation: &Operation,
+    base: &str,
 ) -> Option<&'d mut Map<String, Value>> {
-    let mut item = format!("/paths/{}", operation.path.replace('~', "~0").replace('/', "~1"));
+    let path = operation.path.strip_prefix(base).unwrap_or(&operation.path);
+    let mut item = format!("/paths/{}", path.replace('~', "~0").replace('/', "~1"));
     let method = operation.method.to_ascii_lowercase();
     while document.pointer(&item)?.get(&method).is_none() {
         let target = document.pointer(&item)?.get("$ref")?.as_str()?.strip_prefix('#')?;
@@ -172,8 +170,9 @@ fn declare_scopes(document: &mut Value) {
 mod tests {
     use super::*;
     use crate::{
-        config::raw_settings::RawSettings, policy::compile_options::WrittenIn,
-        server::site::own_document,
+        config::raw_settings::RawSettings,
+        policy::compile_options::WrittenIn,
+        server::{http::own_routes::OwnPaths, site::own_document},
     };
 
     /// hallpass' own document with this `HALLPASS_API_KEY_QUERY`, and the settings.
@@ -185,8 +184,8 @@ mod tests {
     }
 
     fn draft(document: Value) -> Draft {
-        let (pages, own_paths, written_in) = (Vec::new(), Vec::new(), WrittenIn::Rust);
-        Draft { document, pages, own_paths, written_in, denies: false, refusals: None }
+        let (own, written_in) = (OwnPaths::default(), WrittenIn::Rust);
+        Draft { document, own, written_in, denies: false, refusals: None }
     }
 
     #[test]

@@ -2,16 +2,17 @@
 
 use serde_json::Value;
 
-use crate::{policy::compile_options::WrittenIn, server::http::refusal_body::RefusalBody};
+use crate::{
+    policy::compile_options::WrittenIn,
+    server::http::{own_routes::OwnPaths, refusal_body::RefusalBody},
+};
 
 /// A document before it is completed, and what has to be known of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) document: Value,
-    /// Paths that are served, public and no operations of the document, unless it declares them itself.
-    pub(crate) pages: Vec<&'static str>,
-    /// The paths of hallpass' own operations.
-    pub(crate) own_paths: Vec<String>,
+    /// Where hallpass' own routes are.
+    pub(crate) own: OwnPaths,
     pub(crate) written_in: WrittenIn,
     /// Whether the application may refuse principals that meet the requirement of its operations.
     pub(crate) denies: bool,

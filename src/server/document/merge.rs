@@ -1,8 +1,13 @@
 //! Several documents as one.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
+
+/// What references to schemas begin with.
+const SCHEMAS: &str = "#/components/schemas/";
 
 /// Adds the operations and components of another document; what `document` has already stays.
 ///
@@ -71,4 +76,96 @@ fn object<'d>(
     name: &str,
 ) -> Option<&'d mut Map<String, Value>> {
     document.entry(name).or_insert_with(|| json!({})).as_object_mut()
+}
+
+/// Leaves out the schemas that nothing in the document refers to.
+pub(crate) fn retain_used_schemas(document: &mut Map<String, Value>) {
+    let mut used = BTreeSet::new();
+    let mut waiting: Vec<&Value> = document.get("paths").into_iter().collect();
+    let schemas = document.get("components").and_then(|components| components.get("schemas"));
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Object(members) => {
+                let reference = members.get("$ref").and_then(Value::as_str);
+                let name = reference.and_then(|it| it.strip_prefix(SCHEMAS));
+                if let Some(name) = name.filter(|name| used.insert((*name).to_owned())) {
+                    waiting.extend(schemas.and_then(|schemas| schemas.get(name)));
+                }
+                waiting.extend(members.values());
+            }
+            Value::Array(items) => waiting.extend(items),
+            _ => {}
+        }
+    }
+    let schemas =
+        document.get_mut("components").and_then(|components| components.get_mut("schemas"));
+    if let Some(schemas) = schemas.and_then(Value::as_object_mut) {
+        schemas.retain(|name, _| used.contains(name));
+    }
+}
+
+/// Gives those operation ids and schemas of `ours` other names that `theirs` has too.
+pub(crate) fn rename_taken(ours: &mut Map<String, Value>, theirs: &Map<String, Value>) {
+    rename_operations(ours, theirs);
+    rename_schemas(ours, theirs);
+}
+
+fn rename_operations(ours: &mut Map<String, Value>, theirs: &Map<String, Value>) {
+    let items = theirs.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let operations = items.filter_map(Value::as_object).flat_map(Map::values);
+    let ids: Vec<&Value> = operations.filter_map(|one| one.get("operationId")).collect();
+    let items =
+        ours.get_mut("paths").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+    let operations = items.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
+    for id in operations.filter_map(|operation| operation.get_mut("operationId")) {
+        if ids.contains(&&*id)
+            && let Some(name) = id.as_str()
+        {
+            *id = format!("hallpass_{name}").into();
+        }
+    }
+}
+
+fn rename_schemas(ours: &mut Map<String, Value>, theirs: &Map<String, Value>) {
+    let schemas = |document: &Map<String, Value>| {
+        let schemas = document.get("components").and_then(|components| components.get("schemas"));
+        schemas.and_then(Value::as_object).cloned().unwrap_or_default()
+    };
+    let (known, mut own) = (schemas(theirs), schemas(ours));
+    let taken: Vec<String> = own
+        .iter()
+        .filter(|(name, schema)| known.get(*name).is_some_and(|theirs| theirs != *schema))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if taken.is_empty() {
+        return;
+    }
+    for name in &taken {
+        if let Some(schema) = own.shift_remove(name) {
+            own.insert(renamed(name), schema);
+        }
+    }
+    if let Some(components) = object(ours, "components") {
+        components.insert("schemas".to_owned(), Value::Object(own));
+    }
+    let mut waiting: Vec<&mut Value> = ours.values_mut().collect();
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get_mut("$ref")
+                    && let Some(name) = reference.strip_prefix(SCHEMAS)
+                    && taken.iter().any(|taken| taken == name)
+                {
+                    *reference = format!("{SCHEMAS}{}", renamed(name));
+                }
+                waiting.extend(members.values_mut());
+            }
+            Value::Array(items) => waiting.extend(items),
+            _ => {}
+        }
+    }
+}
+
+fn renamed(schema: &str) -> String {
+    format!("Hallpass{schema}")
 }

@@ -11,4 +11,5 @@ pub(crate) mod merge;
 pub(crate) mod refusals;
 pub(crate) mod schemas;
 pub(crate) mod schemes;
+pub(crate) mod upgrade;
 pub(crate) mod yaml;

@@ -12,7 +12,6 @@ use crate::{
     policy::requirement::Requirement,
     server::http::{
         code::Code,
-        endpoints::VERIFY,
         form::{self, FORM},
         problem::Problem,
         refusal::{OAuthError, Refusal, Shape},
@@ -193,14 +192,14 @@ impl PossibleRefusal {
 /// declares get the body of the refusal beside their own.
 pub(crate) fn add(
     operation: &mut Map<String, Value>,
-    path: &str,
+    is_for_proxies: bool,
     requirement: &Requirement,
     shape: Shape,
     denies: bool,
     own: Option<&RefusalBody>,
 ) -> BTreeSet<String> {
     let has_body = operation.contains_key("requestBody");
-    let facts = Operation { requirement, has_body, is_for_proxies: path == VERIFY, denies };
+    let facts = Operation { requirement, has_body, is_for_proxies, denies };
     let mut names = BTreeSet::new();
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return names;

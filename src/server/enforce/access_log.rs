@@ -21,12 +21,12 @@ use log::{
 
 use crate::server::{
     context::Context,
-    enforce::audit,
+    enforce::{audit, site_rules::SiteRules},
     http::{
         activity::RequestInProgress,
         extractors::framework_status,
         masked_path::masked,
-        refusal::{Refusal, Shape},
+        refusal::Refusal,
         refusal_body::RefusalBody,
         request_info::{ForwardedRequest, REQUEST_ID, RequestInfo},
     },
@@ -62,6 +62,7 @@ impl Source for AccessValues<'_> {
 /// Those of a middleware inside of the application, in the shape of a refusal.
 pub(crate) async fn log_access<B: MessageBody + 'static>(
     context: &Context,
+    rules: &SiteRules,
     refusals: Option<&'static RefusalBody>,
     request: ServiceRequest,
     answer: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<B>, Error>,
@@ -72,8 +73,8 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
     // The enforcement has HEAD answered as GET, and an error has no request.
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = match answer(request).await {
-        Ok(response) => Ok(shape(context, response.map_into_boxed_body())),
-        Err(error) => Err(shape_error(context, error, &info, &method, uri.path())),
+        Ok(response) => Ok(shape(context, rules, response.map_into_boxed_body())),
+        Err(error) => Err(shape_error(context, rules, error, &info, &method, uri.path())),
     };
     if log::log_enabled!(target: TARGET, Level::Info) {
         let status = match &answer {
@@ -101,6 +102,7 @@ pub(crate) async fn log_access<B: MessageBody + 'static>(
 /// What is answered to an error of a middleware inside of the application: its status, in the shape of a refusal.
 fn shape_error(
     context: &Context,
+    rules: &SiteRules,
     error: Error,
     info: &RequestInfo,
     method: &Method,
@@ -108,7 +110,7 @@ fn shape_error(
 ) -> Error {
     let Some(refusal) = refusal_for(&error) else { return error };
     record(context, info, method, path, &refusal);
-    let mut response = refusal.respond(Shape::for_path(path), info.refusals, info.id.as_str());
+    let mut response = refusal.respond(rules.own.shape(path), info.refusals, info.id.as_str());
     identify(context, &mut response, info);
     InternalError::from_response(error, response).into()
 }
@@ -116,14 +118,18 @@ fn shape_error(
 /// The answer with its request id. A refusal also gets its body and its line in the audit log, and so does an error of
 /// actix-web or of CORS; every other answer of a handler is left as it is.
 /// Another id that an inner layer set is replaced: it would not be the one in the log.
-pub(crate) fn shape(context: &Context, mut response: ServiceResponse) -> ServiceResponse {
+pub(crate) fn shape(
+    context: &Context,
+    rules: &SiteRules,
+    mut response: ServiceResponse,
+) -> ServiceResponse {
     let Some(info) = RequestInfo::find(response.request()) else { return response };
     let is_shaped = |id: &HeaderValue| id.as_bytes() == info.id.as_str().as_bytes();
     if response.headers().get(REQUEST_ID).is_some_and(is_shaped) {
         return response;
     }
     match response.response().error().and_then(refusal_for) {
-        Some(refusal) => refuse(context, response.into_parts().0, &refusal),
+        Some(refusal) => refuse(context, rules, response.into_parts().0, &refusal),
         None => {
             identify(context, response.response_mut(), &info);
             response
@@ -140,12 +146,13 @@ fn refusal_for(error: &Error) -> Option<Refusal> {
 /// The answer to a request that is refused; it is counted, and logged in the audit log.
 pub(crate) fn refuse(
     context: &Context,
+    rules: &SiteRules,
     request: HttpRequest,
     refusal: &Refusal,
 ) -> ServiceResponse {
     let info = info(context, &request);
     as_asked(&request, |method, path| record(context, &info, method, path, refusal));
-    let shape = Shape::for_path(request.match_info().get_ref().path());
+    let shape = rules.own.shape(request.match_info().get_ref().path());
     let mut response = refusal.respond(shape, info.refusals, info.id.as_str());
     identify(context, &mut response, &info);
     ServiceResponse::new(request, response)

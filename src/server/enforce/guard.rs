@@ -24,10 +24,10 @@ use crate::{
         enforce::{
             authenticated::Authenticated,
             challenge::{self, Challenges},
+            site_rules::SiteRules,
         },
         http::{
             code::Code,
-            endpoints,
             refusal::{Refusal, Shape},
         },
         routing::route_conflicts::Routing,
@@ -44,8 +44,7 @@ pub(crate) struct Guard {
     unknown: OperationCounters,
     /// The headers that hold API keys.
     pub(crate) key_headers: Vec<HeaderName>,
-    /// Under which path a reverse proxy serves the document.
-    base_path: String,
+    pub(crate) rules: Arc<SiteRules>,
 }
 
 /// An operation, and what is known of it before a request for it arrives.
@@ -89,17 +88,17 @@ impl Guard {
     pub(crate) fn new(
         policy: Policy,
         routing: &Routing,
+        rules: Arc<SiteRules>,
         issuers: SchemeIssuers,
         context: &Context,
-        own_paths: &[String],
     ) -> Result<Self, Diagnostics> {
         let guarded = |operation: &Operation| {
             let counters = OperationCounters::new(operation, &context.counters);
-            let shape = Shape::for_path(&operation.path);
+            let shape = rules.own.shape(&operation.path);
             Ok(GuardedOperation {
                 counters: Some(counters.map_err(counters::diagnostic)?),
                 is_registered: routing.registered.contains(&operation.position),
-                is_own: own_paths.contains(&operation.path),
+                is_own: rules.is_own(operation),
                 is_routed: (!operation.path.contains('{')).then(OnceLock::new),
                 locations: Locations::new(&operation.requirement),
                 challenges: Challenges::new(&operation.requirement, shape),
@@ -108,7 +107,7 @@ impl Guard {
             })
         };
         let operations = policy.operations().map(guarded).collect::<Result<_, Diagnostics>>()?;
-        Self::with_operations(Arc::new(policy), operations, issuers, context)
+        Self::with_operations(Arc::new(policy), operations, rules, issuers, context)
     }
 
     /// What judges the requests that proxies ask about: no router takes them.
@@ -131,20 +130,20 @@ impl Guard {
             operation: operation.clone(),
         };
         let operations = policy.operations().map(guarded).collect();
-        Self::with_operations(policy, operations, issuers, context)
+        Self::with_operations(policy, operations, Arc::default(), issuers, context)
     }
 
     fn with_operations(
         policy: Arc<Policy>,
         operations: Vec<GuardedOperation>,
+        rules: Arc<SiteRules>,
         issuers: SchemeIssuers,
         context: &Context,
     ) -> Result<Self, Diagnostics> {
         let unknown = OperationCounters::for_unknown(&context.counters);
         let unknown = unknown.map_err(counters::diagnostic)?;
         let key_headers = policy.schemes().iter().filter_map(|scheme| key_header(scheme)).collect();
-        let base_path = context.settings.document.base_path.clone();
-        Ok(Self { operations, issuers, unknown, key_headers, base_path, policy })
+        Ok(Self { operations, issuers, unknown, key_headers, rules, policy })
     }
 
     /// Decides whether a request may pass. Without a handler, where `is_served` says so, the operation is not found and
@@ -157,7 +156,7 @@ impl Guard {
     ) -> Judgement<'_> {
         match self.find(presented.method.as_str(), presented.path) {
             Ok(operation) if !is_served(operation) => {
-                Judgement { operation: None, verdict: Err(self.not_found()) }
+                Judgement { operation: None, verdict: Err(self.rules.not_found()) }
             }
             Ok(operation) => Judgement {
                 operation: Some(operation),
@@ -188,6 +187,16 @@ impl Guard {
         self.policy.is_ambiguous(method, path)
     }
 
+    /// Whether refused requests for the operation, or for none of the document, pass.
+    pub(crate) fn only_reports(&self, operation: Option<&GuardedOperation>) -> bool {
+        self.rules.reports_only && !operation.is_some_and(|guarded| guarded.is_own)
+    }
+
+    /// Whether the document has no operation of any method at a path.
+    pub(crate) fn is_unknown(&self, method: &str, path: &str) -> bool {
+        matches!(self.policy.find(method, path), Lookup::NotFound)
+    }
+
     /// Whether the document has this operation.
     pub(crate) fn documents(&self, method: &str, path: &str) -> bool {
         self.find(method, path).is_ok()
@@ -212,7 +221,7 @@ impl Guard {
                 operation: Some(operation),
                 verdict: self.authorize(context, operation, presented).await,
             },
-            None => Judgement { operation: None, verdict: Err(self.not_found()) },
+            None => Judgement { operation: None, verdict: Err(self.rules.not_found()) },
         }
     }
 
@@ -224,18 +233,14 @@ impl Guard {
     fn find(&self, method: &str, path: &str) -> Result<&GuardedOperation, Refusal> {
         match self.policy.find(method, path) {
             Lookup::Operation(operation) => {
-                self.operations.get(operation.position).ok_or_else(|| self.not_found())
+                self.operations.get(operation.position).ok_or_else(|| self.rules.not_found())
             }
             Lookup::MethodNotAllowed { allow } => {
                 let detail = format!("This path takes {allow}.");
                 Err(Refusal::new(Code::MethodNotAllowed, detail).header(header::ALLOW, allow))
             }
-            Lookup::NotFound => Err(self.not_found()),
+            Lookup::NotFound => Err(self.rules.not_found()),
         }
-    }
-
-    fn not_found(&self) -> Refusal {
-        not_found(&self.base_path)
     }
 
     async fn authorize(
@@ -298,12 +303,4 @@ fn key_header(scheme: &Scheme) -> Option<HeaderName> {
         }
         _ => None,
     }
-}
-
-/// 404: the document, which is served below `base_path`, has no such operation.
-pub(crate) fn not_found(base_path: &str) -> Refusal {
-    let document = endpoints::DOCUMENT;
-    let detail =
-        format!("There is nothing at this path; {base_path}{document} lists what there is.");
-    Refusal::new(Code::NotFound, detail)
 }

@@ -18,13 +18,13 @@ use crate::{
         context::Context,
         credentials::presented::Presented,
         enforce::{
-            access_log::{refuse, shape},
+            access_log::{refuse, shape, would_refuse},
             enforced_document::EnforcedDocument,
-            guard::{Guard, GuardedOperation, Judgement, Verdict, not_found},
+            guard::{Guard, GuardedOperation, Judgement, Verdict},
         },
         http::{code::Code, masked_path::masked, refusal::Refusal, request_info::RequestInfo},
         limits::URL_BYTES,
-        routing::registered::template,
+        routing::{probe::taken, registered::template},
     },
 };
 
@@ -48,9 +48,17 @@ where
     let Judgement { operation, verdict } = judge(context, guard, &request).await;
     let answer = match verdict {
         Ok(verdict) => pass(context, enforced, operation, verdict, request, service).await,
+        Err(_) if let Some(place) = public_place(guard, &request) => {
+            pass_to(context, guard, &place, request, service).await
+        }
+        Err(refusal) if guard.only_reports(operation) => {
+            would_refuse(context, request.request(), &refusal);
+            let response = service.call(as_routed(operation, request)).await;
+            response.map(|response| shape(context, &guard.rules, response.map_into_boxed_body()))
+        }
         Err(refusal) => {
             request.extensions_mut().insert(RefusedByGuard);
-            Ok(refuse(context, request.into_parts().0, &refusal))
+            Ok(refuse(context, &guard.rules, request.into_parts().0, &refusal))
         }
     };
     let status = match &answer {
@@ -115,13 +123,14 @@ async fn pass<S, B>(
     enforced: &EnforcedDocument,
     operation: Option<&GuardedOperation>,
     verdict: Verdict,
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     service: &S,
 ) -> Result<ServiceResponse, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
+    let rules = &enforced.guard.rules;
     let is_protected = matches!(verdict, Verdict::Protected(_));
     if let Verdict::Protected(Some(authenticated)) = verdict {
         let principal = Arc::clone(&authenticated.principal);
@@ -130,36 +139,95 @@ where
             && let Err(refusal) = source(principal, request.request().clone()).await
         {
             request.extensions_mut().insert(RefusedByGuard);
-            return Ok(refuse(context, request.into_parts().0, &refusal));
+            return Ok(refuse(context, rules, request.into_parts().0, &refusal));
         }
     }
-    // Where HEAD is not documented it is GET without the body: the codec leaves the body out, the router knows only GET.
-    if *request.method() == Method::HEAD
-        && operation.is_some_and(|guarded| guarded.operation.method == "GET")
-    {
-        request.head_mut().method = Method::GET;
-    }
-    let response = service.call(request).await?;
-    let mut response = shape(context, response.map_into_boxed_body());
+    let response = service.call(as_routed(operation, request)).await?;
+    let mut response = shape(context, rules, response.map_into_boxed_body());
     if let Some(guarded) = operation
         && let Some(other) = foreign_pattern(guarded, response.request())
     {
         log::error!(
             deferred = true;
-            "the answer of {other} to a request for {} is withheld: a guard of the router chose another handler than \
-             the one whose `security` was met",
+            "the answer of {other} to a request for {} is not one of the handler whose `security` was met: a guard of the \
+             router chose another one",
             guarded.operation.path
         );
-        response = refuse(
-            context,
-            response.into_parts().0,
-            &not_found(&context.settings.document.base_path),
-        );
+        let refusal = rules.not_found();
+        if enforced.guard.only_reports(operation) {
+            would_refuse(context, response.request(), &refusal);
+        } else {
+            response = refuse(context, rules, response.into_parts().0, &refusal);
+        }
     }
     if is_protected && !response.headers().contains_key(CACHE_CONTROL) {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
+}
+
+/// The request as the router is to see it. Where HEAD is not documented it is GET without the body: the codec leaves the
+/// body out, the router knows only GET.
+fn as_routed(operation: Option<&GuardedOperation>, mut request: ServiceRequest) -> ServiceRequest {
+    if *request.method() == Method::HEAD
+        && operation.is_some_and(|guarded| guarded.operation.method == "GET")
+    {
+        request.head_mut().method = Method::GET;
+    }
+    request
+}
+
+/// What of the router is public, and what scopes around the guard have taken of the path.
+struct PublicPlace {
+    /// None where it is the fallback.
+    pattern: Option<String>,
+    taken: usize,
+}
+
+/// The public place that a request goes to, where the document has nothing at its path.
+fn public_place(guard: &Guard, request: &ServiceRequest) -> Option<PublicPlace> {
+    let public = &guard.rules.public;
+    let path = request.match_info().get_ref().path();
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    if public.is_empty() || !is_read || !guard.is_unknown(request.method().as_str(), path) {
+        return None;
+    }
+    let pattern = request.resource_map().match_pattern(path);
+    let taken = taken(request.request()).len();
+    public.has(pattern.as_deref()).then_some(PublicPlace { pattern, taken })
+}
+
+/// Passes a request on to a public place. The router's map knows no guards: where one had another handler answer, or a
+/// scope its own fallback, the answer is withheld.
+async fn pass_to<S, B>(
+    context: &Context,
+    guard: &Guard,
+    place: &PublicPlace,
+    mut request: ServiceRequest,
+    service: &S,
+) -> Result<ServiceResponse, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    request.head_mut().method = Method::GET;
+    let response = service.call(request).await?;
+    let response = shape(context, &guard.rules, response.map_into_boxed_body());
+    let answered_by = response.request().match_pattern();
+    let is_there = match &place.pattern {
+        Some(_) => answered_by == place.pattern,
+        None => taken(response.request()).len() == place.taken,
+    };
+    if is_there {
+        return Ok(response);
+    }
+    log::error!(
+        deferred = true;
+        "the answer of {} to a request for the public place {} is withheld: make that one public too, if it is",
+        answered_by.as_deref().unwrap_or("the fallback of a scope"),
+        place.pattern.as_deref().unwrap_or("that is the fallback of the application")
+    );
+    Ok(refuse(context, &guard.rules, response.into_parts().0, &guard.rules.not_found()))
 }
 
 /// The pattern of the handler that answered, where it is not the one of the operation. Only routes that were added to

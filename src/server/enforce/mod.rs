@@ -10,3 +10,4 @@ pub(crate) mod challenge;
 pub(crate) mod enforced_document;
 pub(crate) mod guard;
 pub(crate) mod middleware;
+pub(crate) mod site_rules;

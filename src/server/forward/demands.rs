@@ -7,7 +7,7 @@ use crate::{
     principal::Principal,
     server::{
         enforce::challenge::{self, BEARER},
-        forward::{original::embedded, original_path::Rejected},
+        forward::original_path::Rejected,
         http::refusal::Refusal,
     },
 };
@@ -20,13 +20,13 @@ pub(super) struct Demands {
 }
 
 impl Demands {
-    /// Reads the query of the asking request's target. It belongs to the original request where its path stands there.
+    /// Reads the query of the asking request's target. It belongs to the original request where that one is embedded.
     ///
     /// # Errors
     /// A malformed role or scope.
-    pub(super) fn read(target: &str) -> Result<Self, Rejected> {
+    pub(super) fn read(target: &str, is_embedded: bool) -> Result<Self, Rejected> {
         let mut demands = Self::default();
-        let query = target.split_once('?').filter(|_| embedded(target).is_none());
+        let query = target.split_once('?').filter(|_| !is_embedded);
         for (name, value) in
             url::form_urlencoded::parse(query.map_or("", |(_, query)| query).as_bytes())
         {
@@ -74,11 +74,15 @@ impl Demands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::forward::original::embedded;
 
     #[test]
     fn additional_demands_are_read_from_the_own_query_only() {
         let read = |target| {
-            Demands::read(target).map(|demands| (demands.roles.len(), demands.scopes.len())).ok()
+            let is_embedded = embedded(target, "/verify").is_some();
+            Demands::read(target, is_embedded)
+                .map(|demands| (demands.roles.len(), demands.scopes.len()))
+                .ok()
         };
         for (target, demands) in [
             ("/verify", Some((0, 0))),

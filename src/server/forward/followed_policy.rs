@@ -19,7 +19,7 @@ use crate::{
     roster::roster_entries::Issuer,
     server::{
         context::Context, credentials::scheme_issuers::SchemeIssuers, enforce::guard::Guard,
-        watch::FileRead,
+        http::endpoints::OPENID_CONFIGURATION, watch::FileRead,
     },
 };
 
@@ -78,7 +78,7 @@ pub(crate) fn issuers(
     own: &str,
     before: Option<&SchemeIssuers>,
 ) -> Result<SchemeIssuers, Diagnostics> {
-    SchemeIssuers::new(policy, roster, own, before).map_err(|found| {
+    SchemeIssuers::new(policy, roster, own, OPENID_CONFIGURATION, before).map_err(|found| {
         let mut located = Diagnostics::default();
         for Diagnostic { location, message } in found.iter() {
             located.push(diagnostic(file, location, message));

@@ -8,10 +8,7 @@ use actix_web::http::{
     header::{HeaderMap, HeaderName},
 };
 
-use crate::server::{
-    forward::original_path::{Rejected, split},
-    http::endpoints::VERIFY,
-};
+use crate::server::forward::original_path::{Rejected, split};
 
 static URL: HeaderName = HeaderName::from_static("x-original-url");
 static TARGETS: [HeaderName; 2] =
@@ -41,9 +38,9 @@ pub(super) struct Original<'r> {
     pub(super) host: Option<&'r str>,
 }
 
-/// The original target in the target of the asking request: what follows `/verify`, if anything does.
-pub(super) fn embedded(target: &str) -> Option<&str> {
-    target.strip_prefix(VERIFY).filter(|rest| rest.starts_with('/'))
+/// The original target in the target of the asking request: what follows the path `verify`, if anything does.
+pub(super) fn embedded<'t>(target: &'t str, verify: &str) -> Option<&'t str> {
+    target.strip_prefix(verify).filter(|rest| rest.starts_with('/'))
 }
 
 /// What is asked about, before it is known whether it can be judged.
@@ -56,16 +53,15 @@ pub(super) struct Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
-    /// Reads what all sources of the asking request say.
+    /// Reads what all sources of the asking request say; `embedded` is the original target in its own.
     ///
     /// # Errors
     /// A source is missing, there twice or differs from another one; the method is malformed.
     pub(super) fn read(
         method: &'r Method,
-        target: &'r str,
+        embedded: Option<&'r str>,
         headers: &'r HeaderMap,
     ) -> Result<Self, Rejected> {
-        let embedded = embedded(target);
         let url = only(headers, &URL)?;
         let target = agreed(
             [
@@ -206,7 +202,7 @@ mod tests {
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let method = asking.parse().unwrap();
-        Asked::read(&method, target, &headers)
+        Asked::read(&method, embedded(target, "/verify"), &headers)
             .and_then(|asked| Original::read(asked, &headers))
             .map(|original| format!("{} {}?{}", original.method, original.path, original.query))
             .unwrap_or_default()
@@ -362,7 +358,7 @@ mod tests {
                 let name: HeaderName = name.parse().unwrap();
                 headers.append(name, HeaderValue::from_static(value));
             }
-            let asked = Asked::read(&Method::GET, "/verify/a", &headers).unwrap();
+            let asked = Asked::read(&Method::GET, Some("/a"), &headers).unwrap();
             let read = Original::read(asked, &headers).unwrap();
             assert_eq!((read.scheme, read.host), origin);
         }

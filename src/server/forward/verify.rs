@@ -30,12 +30,11 @@ use crate::{
             followed_policy::FollowedPolicy,
             header_names::refuse_aliases,
             identity,
-            original::{Asked, Original},
+            original::{Asked, Original, embedded},
             original_path::Rejected,
         },
         http::{
             code::Code,
-            endpoints::VERIFY,
             peer::is_from_trusted_proxy,
             refusal::Refusal,
             request_info::{ForwardedRequest, RequestInfo},
@@ -45,11 +44,6 @@ use crate::{
 
 /// The methods of requests that may pass (RFC 9110 §9.1, RFC 5789, OpenAPI 3.2).
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY"];
-
-/// Whether a request for this path is a proxy's question.
-pub(crate) fn is_asked(path: &str) -> bool {
-    path.strip_prefix(VERIFY).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 
 /// Who sent a request that may pass.
 enum Sender {
@@ -91,10 +85,11 @@ pub(crate) async fn answer(
 ) -> ServiceResponse {
     let started = Instant::now();
     let policy = policy.map(FollowedPolicy::guard);
+    let verify = guard.rules.own.verify().unwrap_or_default();
     let judging = policy.as_deref().map_or(Judging::Own(guard), Judging::File);
     let is_trusted = is_from_trusted_proxy(request.request(), &context.settings.trusted_proxies);
     let Answer { operation, verdict } = match is_trusted {
-        true => decide(context, judging, &request).await,
+        true => decide(context, judging, verify, &request).await,
         false => denied("whoever asks is not among HALLPASS_TRUSTED_PROXIES").into(),
     };
     let reports_only = is_trusted && context.settings.reports_only;
@@ -110,7 +105,7 @@ pub(crate) async fn answer(
         Err(refusal) => Cow::Owned(refusal.told_code()),
     };
     let request = request.into_parts().0;
-    let asked = guard.operation_at(request.method().as_str(), VERIFY);
+    let asked = guard.operation_at(request.method().as_str(), verify);
     let decision = decision(verdict.as_ref().err().map(Refusal::status), reports_only);
     let mut response = match verdict {
         Ok((sender, token)) => allow(request, sender.principal().map(Arc::as_ref), token),
@@ -119,7 +114,7 @@ pub(crate) async fn answer(
             would_refuse(context, &request, &refusal);
             allow(request, None, nobodys_token(context))
         }
-        Err(refusal) => refuse(context, request, &refusal),
+        Err(refusal) => refuse(context, &guard.rules, request, &refusal),
     };
     let status = response.status();
     context.counters.verified(operation, decision, &reason);
@@ -193,12 +188,13 @@ enum Judging<'g> {
 async fn decide<'g>(
     context: &Context,
     judging: Judging<'g>,
+    verify: &str,
     request: &ServiceRequest,
 ) -> Answer<'g> {
     let (Judging::Own(guard) | Judging::File(guard)) = judging;
     let headers = request.headers();
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let (original, demands) = match read(guard, request, target) {
+    let (original, demands) = match read(guard, verify, request, target) {
         Ok(read) => read,
         Err(rejected) => return denied(rejected).into(),
     };
@@ -224,7 +220,7 @@ async fn decide<'g>(
         Judging::Own(_) if !METHODS.contains(&original.method.as_str()) => {
             return denied("the method is not a known one").into();
         }
-        Judging::Own(guard) => (None, guard.judge_as(context, VERIFY, &presented).await.verdict),
+        Judging::Own(guard) => (None, guard.judge_as(context, verify, &presented).await.verdict),
         Judging::File(guard) => {
             let judgement = guard.judge(context, &presented, |_| true).await;
             match judgement.operation {
@@ -249,15 +245,17 @@ async fn decide<'g>(
 /// Reads the question, and leaves the original request for the log.
 fn read<'r>(
     guard: &Guard,
+    verify: &str,
     request: &'r ServiceRequest,
     target: &'r str,
 ) -> Result<(Original<'r>, Demands), Rejected> {
     let headers = request.headers();
-    let asked = Asked::read(request.method(), target, headers)?;
+    let embedded = embedded(target, verify);
+    let asked = Asked::read(request.method(), embedded, headers)?;
     let (method, path) = (asked.method.clone(), asked.path().to_owned());
     request.extensions_mut().insert(ForwardedRequest { method, path });
     refuse_aliases(headers, &guard.key_headers)?;
-    Ok((Original::read(asked, headers)?, Demands::read(target)?))
+    Ok((Original::read(asked, headers)?, Demands::read(target, embedded.is_some())?))
 }
 
 /// The original request, with the credentials of the asking one.
@@ -309,24 +307,4 @@ fn is_joined(headers: &HeaderMap, guard: &Guard) -> bool {
 fn joined() -> Refusal {
     let what = "Several credentials were joined by commas in one header: send one.";
     Refusal::new(Code::AmbiguousCredentials, what)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_verify_and_what_is_below_it_is_asked() {
-        for (path, asked) in [
-            ("/verify", true),
-            ("/verify/", true),
-            ("/verify/a", true),
-            ("/verifya", false),
-            ("/verify%2fa", false),
-            ("/Verify", false),
-            ("/a/verify", false),
-        ] {
-            assert_eq!(is_asked(path), asked, "{path}");
-        }
-    }
 }

@@ -2,22 +2,27 @@
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 
-use crate::config::settings::Settings;
+use crate::{config::settings::Settings, server::http::own_routes::OwnPaths};
 
 /// The cookie that holds `token` for `seconds`.
-pub(crate) fn session(settings: &Settings, token: &str, seconds: u64) -> Cookie<'static> {
+pub(crate) fn session(
+    settings: &Settings,
+    own: &OwnPaths,
+    token: &str,
+    seconds: u64,
+) -> Cookie<'static> {
     let seconds = seconds.try_into().unwrap_or(i64::MAX);
-    build(settings, token.to_owned(), Duration::seconds(seconds))
+    build(settings, own, token.to_owned(), Duration::seconds(seconds))
 }
 
 /// The cookie that makes a browser forget the token.
-pub(crate) fn deletion(settings: &Settings) -> Cookie<'static> {
-    build(settings, String::new(), Duration::ZERO)
+pub(crate) fn deletion(settings: &Settings, own: &OwnPaths) -> Cookie<'static> {
+    build(settings, own, String::new(), Duration::ZERO)
 }
 
-fn build(settings: &Settings, value: String, age: Duration) -> Cookie<'static> {
+fn build(settings: &Settings, own: &OwnPaths, value: String, age: Duration) -> Cookie<'static> {
     let name = settings.document.cookie_name.clone();
-    let path = path(&name, &settings.document.base_path).to_owned();
+    let path = path(&name, own.common_path(&settings.document.base_path)).to_owned();
     Cookie::build(name, value)
         .path(path)
         .http_only(true)

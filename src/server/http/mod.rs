@@ -12,6 +12,7 @@ pub(crate) mod extractors;
 pub(crate) mod form;
 pub(crate) mod json_error;
 pub(crate) mod masked_path;
+pub(crate) mod own_routes;
 pub(crate) mod peer;
 pub(crate) mod problem;
 pub(crate) mod refusal;

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     oauth::{ErrorCode, KeyId},
     server::{
-        http::{code::Code, endpoints, problem::Problem, refusal_body::RefusalBody},
+        http::{code::Code, problem::Problem, refusal_body::RefusalBody},
         limits::{DETAIL_CHARACTERS, RETRY_AFTER_SECONDS, STATE_RETRY_SECONDS},
     },
 };
@@ -41,16 +41,6 @@ pub(crate) enum Shape {
     Problem,
     /// [`OAuthError`].
     OAuth,
-}
-
-impl Shape {
-    /// OAuth2 endpoints have a shape of their own (RFC 6749 §5.2).
-    pub(crate) fn for_path(path: &str) -> Self {
-        match [endpoints::TOKEN, endpoints::INTROSPECTION, endpoints::REVOCATION].contains(&path) {
-            true => Self::OAuth,
-            false => Self::Problem,
-        }
-    }
 }
 
 /// A refused request: what the caller is told, and what only the log is told.

@@ -1,6 +1,6 @@
 //! `GET /clients`: the roster without its hashes.
 
-use actix_web::{HttpResponse, get, web::Data};
+use actix_web::{HttpResponse, web::Data};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +10,9 @@ use crate::{
     notation::network::format_network,
     oauth::{KeyId, Roles, Scopes, Subject},
     roster::roster_entries::Client,
-    server::{context::Context, document::schemas, enforce::authenticated::Authenticated},
+    server::{
+        context::Context, document::schemas, enforce::authenticated::Authenticated, http::endpoints,
+    },
 };
 
 /// Every client of the roster.
@@ -67,6 +69,8 @@ pub(crate) struct KeyEntry {
 /// The whole roster, for administrators: every client with its roles, scopes and keys, and when each key was
 /// last used. Secrets and hashes are never included.
 #[utoipa::path(
+    get,
+    path = endpoints::CLIENTS,
     tag = "administration",
     operation_id = "list_clients",
     responses((status = 200, description = "The roster.", body = ClientList, example = json!({ "clients": [{
@@ -75,7 +79,6 @@ pub(crate) struct KeyEntry {
     }] }))),
     security(("bearer" = ["admin"]), ("session" = ["admin"])),
 )]
-#[get("/clients")]
 pub(crate) async fn list_clients(context: Data<Context>, _: Authenticated) -> HttpResponse {
     let roster = context.authority.roster();
     let clients = roster.clients().map(|client| entry(client, &context.authority)).collect();

@@ -1,13 +1,18 @@
 //! `/.well-known/oauth-authorization-server` (RFC 8414) and `/.well-known/openid-configuration` (OpenID Connect
 //! Discovery 1.0): where everything is, for clients that configure themselves.
 
-use actix_web::{HttpResponse, get, http::header, web::Data};
+use actix_web::{HttpResponse, http::header, web::Data};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     oauth::GrantType,
-    server::{context::Context, document::schemas, http::endpoints},
+    server::{
+        context::Context,
+        document::schemas,
+        http::{endpoints, own_routes::OwnPaths},
+        routes::pages::Published,
+    },
 };
 
 /// The answers of an authorization endpoint: there is none.
@@ -39,24 +44,29 @@ pub(crate) struct ServerMetadata {
     #[schema(example = "http://127.0.0.1:8080", format = "uri", max_length = 2048)]
     issuer: String,
     /// Where clients get tokens.
-    #[schema(example = "http://127.0.0.1:8080/token", format = "uri", max_length = 2048)]
-    token_endpoint: String,
+    #[schema(example = "http://127.0.0.1:8080/token", format = "uri", max_length = 2048, value_type = String, required = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint: Option<String>,
     /// Where the public signing keys are.
     #[schema(
         example = "http://127.0.0.1:8080/.well-known/jwks.json",
         format = "uri",
-        max_length = 2048
+        max_length = 2048, value_type = String, required = true
     )]
-    jwks_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
     /// Where clients introspect tokens.
-    #[schema(example = "http://127.0.0.1:8080/introspect", format = "uri", max_length = 2048)]
-    introspection_endpoint: String,
+    #[schema(example = "http://127.0.0.1:8080/introspect", format = "uri", max_length = 2048, value_type = String, required = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint: Option<String>,
     /// Where clients revoke tokens.
-    #[schema(example = "http://127.0.0.1:8080/revoke", format = "uri", max_length = 2048)]
-    revocation_endpoint: String,
+    #[schema(example = "http://127.0.0.1:8080/revoke", format = "uri", max_length = 2048, value_type = String, required = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint: Option<String>,
     /// The OpenAPI document.
-    #[schema(example = "http://127.0.0.1:8080/openapi.json", format = "uri", max_length = 2048)]
-    service_documentation: String,
+    #[schema(example = "http://127.0.0.1:8080/openapi.json", format = "uri", max_length = 2048, value_type = String, required = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_documentation: Option<String>,
     /// The grant types of `/token`.
     #[schema(example = json!(["client_credentials", "password"]), max_items = 8)]
     grant_types_supported: Vec<GrantType>,
@@ -81,9 +91,18 @@ pub(crate) struct ServerMetadata {
     revocation_endpoint_auth_methods_supported: Vec<AuthMethod>,
 }
 
+/// The members of the metadata that tell where an endpoint is.
+pub(crate) const MEMBERS: [(&str, &str); 5] = [
+    ("token_endpoint", endpoints::TOKEN),
+    ("jwks_uri", endpoints::JWKS),
+    ("introspection_endpoint", endpoints::INTROSPECTION),
+    ("revocation_endpoint", endpoints::REVOCATION),
+    ("service_documentation", endpoints::DOCUMENT),
+];
+
 impl ServerMetadata {
-    fn new(issuer: &str, algorithms: &[&str]) -> Self {
-        let at = |path: &str| format!("{}{path}", issuer.trim_end_matches('/'));
+    fn new(issuer: &str, algorithms: &[&str], own: &OwnPaths) -> Self {
+        let at = |endpoint| own.url(issuer, endpoint);
         Self {
             issuer: issuer.to_owned(),
             token_endpoint: at(endpoints::TOKEN),
@@ -109,13 +128,15 @@ impl ServerMetadata {
 
     /// For the document.
     fn example() -> Self {
-        Self::new("http://127.0.0.1:8080", &["EdDSA"])
+        Self::new("http://127.0.0.1:8080", &["EdDSA"], &OwnPaths::default())
     }
 }
 
-fn metadata(context: &Context) -> HttpResponse {
+fn metadata(context: &Context, published: &Published) -> HttpResponse {
     let authority = &context.authority;
-    let metadata = ServerMetadata::new(authority.issuer(), &authority.keyring().algorithms());
+    let (enforced, keyring) = (published.load(), authority.keyring());
+    let own = &enforced.guard.rules.own;
+    let metadata = ServerMetadata::new(authority.issuer(), &keyring.algorithms(), own);
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(metadata)
 }
 
@@ -123,6 +144,8 @@ fn metadata(context: &Context) -> HttpResponse {
 ///
 /// The URL of every endpoint, and what each supports (RFC 8414).
 #[utoipa::path(
+    get,
+    path = endpoints::OAUTH_METADATA,
     tag = "discovery",
     operation_id = "oauth_metadata",
     responses((status = 200, description = "The metadata.", body = ServerMetadata,
@@ -130,15 +153,16 @@ fn metadata(context: &Context) -> HttpResponse {
         example = json!(ServerMetadata::example()))),
     security(),
 )]
-#[get("/.well-known/oauth-authorization-server")]
-pub(crate) async fn oauth(context: Data<Context>) -> HttpResponse {
-    metadata(&context)
+pub(crate) async fn oauth(context: Data<Context>, published: Data<Published>) -> HttpResponse {
+    metadata(&context, &published)
 }
 
 /// OpenID Connect configuration
 ///
 /// The same metadata where OpenID Connect Discovery looks for it.
 #[utoipa::path(
+    get,
+    path = endpoints::OPENID_CONFIGURATION,
     tag = "discovery",
     operation_id = "openid_configuration",
     responses((status = 200, description = "The metadata.", body = ServerMetadata,
@@ -146,7 +170,6 @@ pub(crate) async fn oauth(context: Data<Context>) -> HttpResponse {
         example = json!(ServerMetadata::example()))),
     security(),
 )]
-#[get("/.well-known/openid-configuration")]
-pub(crate) async fn openid(context: Data<Context>) -> HttpResponse {
-    metadata(&context)
+pub(crate) async fn openid(context: Data<Context>, published: Data<Published>) -> HttpResponse {
+    metadata(&context, &published)
 }

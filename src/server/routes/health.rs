@@ -1,12 +1,12 @@
 //! `GET /health/live` and `GET /health/ready`: probes for whatever starts and stops processes.
 
-use actix_web::{HttpResponse, get, http::header, web::Data};
+use actix_web::{HttpResponse, http::header, web::Data};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::server::{
     context::Context,
-    http::{code::Code, problem::Problem, refusal::Refusal, request_info::RequestInfo},
+    http::{code::Code, endpoints, problem::Problem, refusal::Refusal, request_info::RequestInfo},
 };
 
 /// How the service is.
@@ -26,16 +26,16 @@ pub(crate) struct Health {
 pub(crate) enum Status {
     /// Everything works.
     Ok,
-    /// It works with what was read earlier, because a file or an external issuer is broken; or `/verify` refuses
-    /// nothing.
+    /// It works with what was read earlier, because a file or an external issuer is broken; or `/verify` or
+    /// an application refuses nothing.
     Degraded,
 }
 
-/// There while `/verify` lets everything pass, and only logs what it would refuse.
+/// There while `/verify`, or an application, lets everything pass, and only logs what it would refuse.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PolicyMode {
-    /// `HALLPASS_POLICY_MODE=report`.
+    /// `HALLPASS_POLICY_MODE=report`, or `SiteBuilder::report_only` of the library.
     Report,
 }
 
@@ -48,12 +48,13 @@ fn healthy(status: Status, policy_mode: Option<PolicyMode>) -> HttpResponse {
 ///
 /// Always 200 as long as the process answers at all.
 #[utoipa::path(
+    get,
+    path = endpoints::LIVE,
     tag = "health",
     operation_id = "live",
     responses((status = 200, description = "The process is alive.", body = Health, example = json!({ "status": "ok" }))),
     security(),
 )]
-#[get("/health/live")]
 pub(crate) async fn live() -> HttpResponse {
     healthy(Status::Ok, None)
 }
@@ -63,8 +64,11 @@ pub(crate) async fn live() -> HttpResponse {
 /// 503 from the moment that the process is told to stop. The status is `degraded` while the roster file, the policy file,
 /// the signing keys of a directory or the TLS files are broken, half-written or not followed any more, so that the last
 /// good ones are in use, while the keys of an external issuer cannot be fetched, or while a restart would forget
-/// revocations or replicas cannot share them; the log says what to correct. It is `degraded` too, and `policy_mode` is `report`, where `HALLPASS_POLICY_MODE` has `/verify` refuse nothing.
+/// revocations or replicas cannot share them; the log says what to correct. It is `degraded` too, and `policy_mode` is `report`, where `HALLPASS_POLICY_MODE` has `/verify` refuse nothing, or an application only reports what it would
+/// refuse.
 #[utoipa::path(
+    get,
+    path = endpoints::READY,
     tag = "health",
     operation_id = "ready",
     responses(
@@ -74,7 +78,6 @@ pub(crate) async fn live() -> HttpResponse {
     ),
     security(),
 )]
-#[get("/health/ready")]
 pub(crate) async fn ready(
     context: Data<Context>,
     _inside_of_the_guard: RequestInfo,
@@ -83,7 +86,7 @@ pub(crate) async fn ready(
         return Err(stopping());
     }
     let status = if context.is_degraded() { Status::Degraded } else { Status::Ok };
-    Ok(healthy(status, context.settings.reports_only.then_some(PolicyMode::Report)))
+    Ok(healthy(status, context.reports_only().then_some(PolicyMode::Report)))
 }
 
 fn stopping() -> Refusal {

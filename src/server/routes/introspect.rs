@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use actix_web::{HttpResponse, http::header, post, web::Data};
+use actix_web::{HttpResponse, http::header, web::Data};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::{
         document::schemas::{self, TokenType},
         enforce::authenticated::Authenticated,
         http::{
+            endpoints,
             form::{FieldLimits, Form, FormFields},
             refusal::Refusal,
         },
@@ -138,6 +139,8 @@ impl Introspection {
 /// For services that do not verify tokens themselves (RFC 7662). Any authenticated client may ask about any token; the
 /// answer about one that is unknown, expired or revoked is `{"active": false}` and nothing else.
 #[utoipa::path(
+    post,
+    path = endpoints::INTROSPECTION,
     tag = "oauth2",
     operation_id = "introspect",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded", description = "The token."),
@@ -153,7 +156,6 @@ impl Introspection {
     ),
     security(("basic" = []), ("apiKey" = [])),
 )]
-#[post("/introspect")]
 pub(crate) async fn introspect(
     context: Data<Context>,
     _: Authenticated,

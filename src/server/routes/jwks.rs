@@ -1,9 +1,9 @@
 //! `GET /.well-known/jwks.json`: the public keys that verify tokens (RFC 7517 §5).
 
-use actix_web::{HttpResponse, get, http::header, web::Data};
+use actix_web::{HttpResponse, http::header, web::Data};
 
 use crate::{
-    server::context::Context,
+    server::{context::Context, http::endpoints},
     tokens::jwk::{JWK_SET_MAX_AGE, JwkSet},
 };
 
@@ -12,6 +12,8 @@ use crate::{
 /// With these keys other services verify tokens themselves, without a request to this one. Cache them for five
 /// minutes.
 #[utoipa::path(
+    get,
+    path = endpoints::JWKS,
     tag = "discovery",
     operation_id = "jwks",
     responses((status = 200, description = "The keys; none where tokens are signed with a secret.", body = JwkSet,
@@ -23,7 +25,6 @@ use crate::{
     )),
     security(),
 )]
-#[get("/.well-known/jwks.json")]
 pub(crate) async fn jwks(context: Data<Context>) -> HttpResponse {
     let max_age = format!("public, max-age={}", JWK_SET_MAX_AGE.as_secs());
     let cache_control = (header::CACHE_CONTROL, max_age);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, HeaderValue},
-    post,
     web::Data,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -22,11 +21,14 @@ use crate::{
         http::{
             body::{Body, is_content_type, json},
             code::Code,
-            cookie, json_error,
+            cookie, endpoints, json_error,
             refusal::Refusal,
             request_info::RequestInfo,
         },
-        routes::access_token::{TokenResponse, issue},
+        routes::{
+            access_token::{TokenResponse, issue},
+            pages::Published,
+        },
     },
 };
 
@@ -61,6 +63,8 @@ pub(crate) struct LoginResponse {
 /// also set as the session cookie, for browsers. The body may be left out, and so may each of its fields; a field that
 /// is `null` counts as left out.
 #[utoipa::path(
+    post,
+    path = endpoints::LOGIN,
     tag = "tokens",
     operation_id = "login",
     request_body(
@@ -84,11 +88,11 @@ pub(crate) struct LoginResponse {
     )),
     security(("apiKey" = []), ("apiKeyQuery" = []), ("apiKeyCookie" = [])),
 )]
-#[post("/login")]
 pub(crate) async fn login(
     request: HttpRequest,
     info: RequestInfo,
     context: Data<Context>,
+    published: Data<Published>,
     Authenticated { principal, scheme }: Authenticated,
     body: Result<Body, Refusal>,
 ) -> Result<HttpResponse, Refusal> {
@@ -108,12 +112,10 @@ pub(crate) async fn login(
     let mut response = json(&answer);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if asked.cookie.unwrap_or_default() {
+        let (settings, enforced) = (&context.settings, published.load());
+        let (own, token) = (&enforced.guard.rules.own, &answer.token);
         response
-            .add_cookie(&cookie::session(
-                &context.settings,
-                answer.token.access_token(),
-                answer.token.expires_in(),
-            ))
+            .add_cookie(&cookie::session(settings, own, token.access_token(), token.expires_in()))
             .map_err(|error| Refusal::internal(format!("the session cookie: {error}")))?;
     }
     Ok(response)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, Accept, Header},
-    mime, post,
+    mime,
     web::{self, Data},
 };
 use serde::Serialize;
@@ -18,7 +18,8 @@ use crate::{
     server::{
         context::Context,
         enforce::{audit, authenticated::Authenticated},
-        http::{code::Code, cookie, refusal::Refusal, request_info::RequestInfo},
+        http::{code::Code, cookie, endpoints, refusal::Refusal, request_info::RequestInfo},
+        routes::pages::Published,
     },
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct LogoutResponse {
 /// Revokes the token of this request and deletes the session cookie. From then on the token is answered with 401.
 /// Browsers, which prefer HTML, are redirected to a fixed page.
 #[utoipa::path(
+    post,
+    path = endpoints::LOGOUT,
     tag = "tokens",
     operation_id = "logout",
     responses(
@@ -52,11 +55,11 @@ pub(crate) struct LogoutResponse {
     ),
     security(("bearer" = []), ("session" = [])),
 )]
-#[post("/logout")]
 pub(crate) async fn logout(
     request: HttpRequest,
     info: RequestInfo,
     context: Data<Context>,
+    published: Data<Published>,
     authenticated: Authenticated,
 ) -> Result<HttpResponse, Refusal> {
     revoke(&context, &authenticated).await?;
@@ -69,13 +72,26 @@ pub(crate) async fn logout(
     let fields =
         [("sub", Some(&*sub)), ("key_id", principal.key_id().map(KeyId::as_str)), ("jti", jti)];
     audit::record("logout", &info, &fields);
-    let deletion = cookie::deletion(&context.settings);
+    let deletion = cookie::deletion(&context.settings, &published.load().guard.rules.own);
     if prefers_html(&request) {
-        let location = (header::LOCATION, context.settings.logout_redirect.as_str());
+        let location = (header::LOCATION, after_logout(&context, &published));
         return Ok(HttpResponse::SeeOther().insert_header(location).cookie(deletion).finish());
     }
     let message = "Logged out: the token is revoked.".to_owned();
     Ok(HttpResponse::Ok().cookie(deletion).json(LogoutResponse { message }))
+}
+
+/// Where a browser lands: Swagger UI, where it was not told otherwise.
+fn after_logout(context: &Context, published: &Published) -> String {
+    let own = &published.load().guard.rules.own;
+    let base = &context.settings.document.base_path;
+    match &context.settings.logout_redirect {
+        Some(redirect) => redirect.clone(),
+        None => {
+            let page = own.url(base, endpoints::DOCS).or_else(|| own.url(base, endpoints::START));
+            page.unwrap_or_else(|| format!("{base}/"))
+        }
+    }
 }
 
 /// Returns once the revocation is on disk or shared, so that the answer holds whatever happens next.

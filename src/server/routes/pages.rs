@@ -5,7 +5,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, Route,
     body::MessageBody,
     http::header,
     web::{self, Bytes, Data, ServiceConfig},
@@ -13,12 +13,14 @@ use actix_web::{
 use arc_swap::ArcSwap;
 use utoipa_swagger_ui::Config;
 
-use crate::{
-    config::document_settings::DocumentSettings,
-    server::{
-        context::Context,
-        enforce::enforced_document::EnforcedDocument,
-        http::{chunked_body::ChunkedBody, code::Code, endpoints::DOCUMENT, refusal::Refusal},
+use crate::server::{
+    enforce::enforced_document::EnforcedDocument,
+    http::{
+        chunked_body::ChunkedBody,
+        code::Code,
+        endpoints::{DOCS, DOCS_FILE, DOCS_WITHOUT_SLASH, DOCUMENT, DOCUMENT_YAML, START},
+        own_routes::OwnPaths,
+        refusal::Refusal,
     },
 };
 
@@ -30,32 +32,22 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'uns
 const INITIALIZER: &str = include_str!("swagger-initializer.js");
 
 /// What is published at the moment.
-type Published = ArcSwap<EnforcedDocument>;
+pub(super) type Published = ArcSwap<EnforcedDocument>;
 
-/// The pages that are always there.
-const DOCUMENT_PAGES: [&str; 3] = [DOCUMENT, "/openapi.yaml", START];
-/// The pages of Swagger UI.
-const SWAGGER_UI_PAGES: [&str; 3] = ["/docs", "/docs/", "/docs/{name}"];
-/// The one page that an application may have instead.
-pub(crate) const START: &str = "/";
-
-/// The paths of all pages that these settings allow; each is served to `GET`.
-pub(crate) fn paths(settings: &DocumentSettings) -> Vec<&'static str> {
-    let swagger_ui = SWAGGER_UI_PAGES.into_iter().filter(|_| settings.docs);
-    DOCUMENT_PAGES.into_iter().chain(swagger_ui).collect()
-}
-
-/// Registers the pages of these paths.
-pub(crate) fn register(config: &mut ServiceConfig, paths: &[&str]) {
-    config.route(DOCUMENT, web::get().to(json)).route("/openapi.yaml", web::get().to(yaml));
-    if paths.contains(&START) {
-        config.route(START, web::get().to(start));
-    }
-    if paths.contains(&"/docs/") {
-        config
-            .route("/docs", web::get().to(docs_without_slash))
-            .route("/docs/", web::get().to(docs))
-            .route("/docs/{name}", web::get().to(docs_file));
+/// Registers those pages that a site has.
+pub(crate) fn register(config: &mut ServiceConfig, own: &OwnPaths) {
+    let pages: [(&'static str, Route); 6] = [
+        (DOCUMENT, web::get().to(json)),
+        (DOCUMENT_YAML, web::get().to(yaml)),
+        (START, web::get().to(start)),
+        (DOCS_WITHOUT_SLASH, web::get().to(docs_without_slash)),
+        (DOCS, web::get().to(docs)),
+        (DOCS_FILE, web::get().to(docs_file)),
+    ];
+    for (page, route) in pages {
+        if let Some(path) = own.registered(page) {
+            config.route(&path, route);
+        }
     }
 }
 
@@ -70,8 +62,8 @@ async fn yaml(request: HttpRequest, published: Data<Published>) -> HttpResponse 
 }
 
 /// Redirects to Swagger UI, or to the document where Swagger UI is switched off.
-async fn start(context: Data<Context>) -> HttpResponse {
-    see_other(if context.settings.document.docs { "docs/" } else { "openapi.json" })
+async fn start(published: Data<Published>) -> HttpResponse {
+    see_other(if published.load().guard.rules.own.has(DOCS) { "docs/" } else { "openapi.json" })
 }
 
 /// The files of Swagger UI are relative to the page, so the slash matters.
@@ -83,14 +75,20 @@ async fn docs(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     serve_file("index.html", &request)
 }
 
-async fn docs_file(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Refusal> {
+async fn docs_file(
+    request: HttpRequest,
+    name: web::Path<String>,
+    published: Data<Published>,
+) -> Result<HttpResponse, Refusal> {
+    if *name == "swagger-initializer.js" {
+        let root = published.load().guard.rules.own.way_to_root();
+        let initializer = INITIALIZER.replace("WAY_TO_ROOT", &root);
+        return Ok(file("text/javascript; charset=utf-8", initializer));
+    }
     serve_file(&name, &request)
 }
 
 fn serve_file(name: &str, request: &HttpRequest) -> Result<HttpResponse, Refusal> {
-    if name == "swagger-initializer.js" {
-        return Ok(file("text/javascript; charset=utf-8", INITIALIZER));
-    }
     let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from("../openapi.json")));
     match found.map_err(|error| Refusal::internal(error.to_string()))? {
         Some(served) => {

@@ -1,6 +1,6 @@
 //! `GET /request`: the principal that a request speaks for.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +8,11 @@ use utoipa::ToSchema;
 use crate::{
     oauth::{Roles, Scopes, Subject},
     principal::PrincipalKind,
-    server::{document::schemas, enforce::authenticated::Authenticated, http::body::json},
+    server::{
+        document::schemas,
+        enforce::authenticated::Authenticated,
+        http::{body::json, endpoints},
+    },
 };
 
 /// The principal that a request speaks for.
@@ -48,6 +52,8 @@ pub(crate) struct WhoAmI<'p> {
 /// The client or user behind the presented credential, with its roles and scopes and the scheme that carried it. Use it
 /// to find out whether an API key or a token works, and what it allows.
 #[utoipa::path(
+    get,
+    path = endpoints::REQUEST,
     tag = "tokens",
     operation_id = "whoami",
     responses((status = 200, description = "The principal.", body = WhoAmI, example = json!({
@@ -62,7 +68,6 @@ pub(crate) struct WhoAmI<'p> {
         ("apiKey" = []),
     ),
 )]
-#[get("/request")]
 pub(crate) async fn show_principal(authenticated: Authenticated) -> HttpResponse {
     let principal = &authenticated.principal;
     json(&WhoAmI {

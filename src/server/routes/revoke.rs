@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix_web::{
     HttpResponse,
     http::header,
-    post,
     web::{self, Data},
 };
 
@@ -16,7 +15,7 @@ use crate::{
         context::Context,
         credentials::authenticator::demand_revocations,
         enforce::{audit, authenticated::Authenticated},
-        http::{form::Form, refusal::Refusal, request_info::RequestInfo},
+        http::{endpoints, form::Form, refusal::Refusal, request_info::RequestInfo},
         routes::{introspect::TokenForm, logout::NOT_SHARED},
     },
 };
@@ -26,6 +25,8 @@ use crate::{
 /// A client revokes a token that was issued to it (RFC 7009). A token that is unknown or expired is no error: it is
 /// useless already. The token of another client is refused with `unauthorized_client`.
 #[utoipa::path(
+    post,
+    path = endpoints::REVOCATION,
     tag = "oauth2",
     operation_id = "revoke",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded", description = "The token."),
@@ -34,7 +35,6 @@ use crate::{
     ),
     security(("basic" = []), ("apiKey" = [])),
 )]
-#[post("/revoke")]
 pub(crate) async fn revoke(
     info: RequestInfo,
     context: Data<Context>,

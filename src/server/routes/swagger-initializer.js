@@ -2,6 +2,8 @@
 
 window.onload = () => {
   const address = new URL("../openapi.json", location).href;
+  // The root of the service, seen from the document.
+  const root = "WAY_TO_ROOT";
 
   // OpenAPI resolves `servers` against the document, and the addresses in security schemes against the server.
   // Swagger UI takes the address of its page for the latter, which is one folder too deep.
@@ -10,10 +12,10 @@ window.onload = () => {
     // A server whose path this page is not below, or that is `/`, is the one that serves the page, wherever a proxy has
     // put it.
     const isAbove = (url) => address.startsWith(`${from(address, url).replace(/\/$/, "")}/`);
-    const local = (url) => (url === "/" || (url.startsWith("/") && !isAbove(url)) ? "." : url);
+    const local = (url) => (url === "/" || (url.startsWith("/") && !isAbove(url)) ? root : url);
     const servers = (document.servers ?? [{ url: "/" }]).map((server) =>
       server.variables ? server : { ...server, url: from(address, local(server.url)).replace(/\/$/, "") });
-    const base = servers[0] && !servers[0].variables ? `${servers[0].url}/` : from(address, ".");
+    const base = servers[0] && !servers[0].variables ? `${servers[0].url}/` : from(`${from(address, root).replace(/\/$/, "")}/`, ".");
     const scheme = (scheme) => {
       const resolved = { ...scheme };
       if (scheme.openIdConnectUrl) resolved.openIdConnectUrl = from(base, scheme.openIdConnectUrl);

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use actix_web::{
     HttpResponse,
     http::header::{self, WWW_AUTHENTICATE},
-    post,
     web::Data,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -23,6 +22,7 @@ use crate::{
         enforce::{audit, authenticated::Authenticated, challenge::BASIC},
         http::{
             code::Code,
+            endpoints,
             form::{self, FieldLimits, Form, FormFields},
             refusal::Refusal,
             request_info::RequestInfo,
@@ -73,6 +73,8 @@ impl FormFields for TokenRequest {
 /// keys, by Basic or in the form. With `password` a user's name and password are sent in the form. Parameters that
 /// are not listed are ignored (RFC 6749 §3.2); empty ones count as left out.
 #[utoipa::path(
+    post,
+    path = endpoints::TOKEN,
     tag = "oauth2",
     operation_id = "token",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded", description = "The request."),
@@ -86,7 +88,6 @@ impl FormFields for TokenRequest {
     ),
     security(("basic" = []), ()),
 )]
-#[post("/token")]
 pub(crate) async fn token(
     info: RequestInfo,
     context: Data<Context>,

@@ -3,5 +3,8 @@
 //!
 //! Must not know credentials, nor what a requirement demands.
 
+pub(crate) mod placement;
+pub(crate) mod probe;
+pub(crate) mod public_places;
 pub(crate) mod registered;
 pub(crate) mod route_conflicts;

@@ -17,8 +17,17 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// An application that was built to be looked at. No request reaches its handlers.
-pub(super) struct Registered {
+/// Stands for any value of a parameter.
+pub(super) const ANY: &str = "example";
+
+/// Values of a parameter, one of which most regular expressions match.
+pub(super) const VALUES: [&str; 5] = [ANY, "1", "A", "a1", "en"];
+
+/// The name of what answers the rest of a path; it is no handler of the application.
+pub(crate) const REST: &str = "hallpass-rest";
+
+/// The routes of an application that was built.
+pub(crate) struct Registered {
     /// A request of the application; it leads to the router's own map.
     request: HttpRequest,
     /// In the order in which the router tries them.
@@ -28,8 +37,8 @@ pub(super) struct Registered {
 
 /// A scope: what does not match in it is looked for nowhere else, unless a guard refuses the whole scope.
 pub(super) struct Scope {
-    /// With the prefixes of the scopes that it is in.
-    prefix: String,
+    /// With the prefixes of the scopes that it is in; that of the application is empty.
+    pub(super) prefix: String,
     /// The guards of all scopes with this prefix, without those of methods.
     pub(super) guards: Vec<String>,
 }
@@ -65,6 +74,8 @@ struct Node {
 }
 
 impl Registered {
+    /// What `register` registers. No request reaches the handlers.
+    ///
     /// # Errors
     /// The application cannot be built at once, or actix-web's map of it cannot be read.
     pub(super) fn read(register: impl FnOnce(&mut ServiceConfig)) -> Result<Self, Diagnostics> {
@@ -78,7 +89,16 @@ impl Registered {
             Diagnostic::new("the application", what)
         })?;
         let response = app.call(TestRequest::default().to_request()).now_or_never();
-        let (request, _) = response.and_then(Result::ok).ok_or_else(unreadable)?.into_parts();
+        let response = response.and_then(Result::ok).ok_or_else(Self::unreadable)?;
+        Self::of(response.into_parts().0)
+    }
+
+    /// The routes of the application that got a request.
+    ///
+    /// # Errors
+    /// actix-web's map of it cannot be read.
+    pub(crate) fn of(request: HttpRequest) -> Result<Self, Diagnostics> {
+        let unreadable = Self::unreadable;
         let tree = request.app_data::<Data<IntrospectionTree>>().ok_or_else(unreadable)?;
         let mut known = HashMap::new();
         index(&tree.root, &mut known);
@@ -103,7 +123,7 @@ impl Registered {
                     let scope = Rc::new(Scope { prefix: pattern.clone(), guards });
                     scopes.push(Rc::clone(&scope));
                     around.push((pattern, scope));
-                } else {
+                } else if node.name.as_deref() != Some(REST) {
                     let scopes = around.iter().map(|(_, scope)| Rc::clone(scope)).collect();
                     let found = known.get(pattern.as_str()).copied();
                     resources.push(Resource::new(
@@ -124,12 +144,38 @@ impl Registered {
         self.request.resource_map().match_pattern(path)
     }
 
+    /// The prefixes of the scopes, each once; that of the application is empty.
+    pub(super) fn prefixes(&self) -> Vec<&str> {
+        let mut prefixes: Vec<_> = self.scopes.iter().map(|scope| &*scope.prefix).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        prefixes
+    }
+
+    /// Whether a handler takes requests of any method for a decoded path.
+    pub(super) fn takes_everything(&self, path: &str) -> bool {
+        self.resources.iter().any(|one| one.methods.is_empty() && one.is_match(path))
+    }
+
+    pub(super) fn unreadable() -> Diagnostic {
+        let what = "cannot be read from this version of actix-web; use the one that hallpass is tested with";
+        Diagnostic::new("the routes of the application", what)
+    }
+
     /// The prefix of the first scope that a decoded path leads to.
     pub(super) fn scope_for(&self, path: &str) -> Option<&str> {
         let leads = |scope: &&Rc<Scope>| {
             !scope.prefix.is_empty() && ResourceDef::root_prefix(&scope.prefix).is_match(path)
         };
         self.scopes.iter().find(leads).map(|scope| scope.prefix.as_str())
+    }
+}
+
+impl Scope {
+    /// Whether this part of a path is what it takes.
+    pub(super) fn takes(&self, part: &str) -> bool {
+        !self.prefix.is_empty()
+            && ResourceDef::root_prefix(&self.prefix).find_match(part) == Some(part.len())
     }
 }
 
@@ -193,12 +239,6 @@ impl Resource {
     pub(super) fn takes(&self, method: &str) -> bool {
         self.methods.is_empty() || self.methods.iter().any(|taken| taken == method)
     }
-}
-
-fn unreadable() -> Diagnostic {
-    let what =
-        "cannot be read from this version of actix-web; use the one that hallpass is tested with";
-    Diagnostic::new("the routes of the application", what)
 }
 
 /// The nodes by their full path.

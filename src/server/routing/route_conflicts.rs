@@ -11,14 +11,8 @@ use crate::{
         operation::Operation,
         paths::{filled, is_same, overlap},
     },
-    server::routing::registered::{Registered, Resource},
+    server::routing::registered::{ANY, Registered, Resource, VALUES},
 };
-
-/// Stands for any value of a parameter.
-const ANY: &str = "example";
-
-/// Values of a parameter, one of which most regular expressions match.
-const VALUES: [&str; 5] = [ANY, "1", "A", "a1", "en"];
 
 /// What is known of the routes of an application.
 #[derive(Debug)]
@@ -28,8 +22,41 @@ pub(crate) struct Routing {
     /// The paths whose handlers do not take every request that the document has for them: nothing that is registered
     /// later may take the rest.
     pub(crate) partial: BTreeSet<String>,
-    /// The paths of handlers that the document does not have; requests for them are not found.
-    pub(crate) undocumented: BTreeSet<String>,
+    /// The handlers that the document does not have; requests for them are refused.
+    pub(crate) undocumented: BTreeSet<Undocumented>,
+}
+
+/// A handler that the document does not have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Undocumented {
+    /// As the router has it.
+    pub(crate) pattern: String,
+    /// The pattern as a document writes it.
+    pub(crate) path: String,
+    /// Those that the document does not have; none where the handler takes all.
+    methods: Vec<String>,
+    name: Option<String>,
+    /// Whether the document has other methods of the path.
+    is_path_documented: bool,
+}
+
+impl Undocumented {
+    /// What is to be done about it.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
+        let methods =
+            if self.methods.is_empty() { "any method".to_owned() } else { self.methods.join(", ") };
+        let name = self.name.as_ref().map_or_else(String::new, |name| format!(" (`{name}`)"));
+        let what = match self.is_path_documented {
+            true => "is not in the document, so requests for it get 405: document it",
+            false
+                if self.methods.is_empty() || self.methods.iter().any(|method| method == "GET") =>
+            {
+                "is not in the document, so requests for it get 404: document it, or make it public with `.public(..)`"
+            }
+            false => "is not in the document, so requests for it get 404: document it",
+        };
+        Diagnostic::new(format!("{methods} {}{name}", self.pattern), what)
+    }
 }
 
 /// Compares the router of the application that `register` makes with the policy.
@@ -41,15 +68,33 @@ pub(crate) fn check(
     policy: &Policy,
     register: impl FnOnce(&mut ServiceConfig),
 ) -> Result<Routing, Diagnostics> {
-    let checker = Checker { policy, app: Registered::read(register)? };
+    compare_all(policy, &Registered::read(register)?, true)
+}
+
+/// As [`check`], with a whole application, whose handlers need not have the names of operations.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn compare(policy: &Policy, app: &Registered) -> Result<Routing, Diagnostics> {
+    compare_all(policy, app, false)
+}
+
+fn compare_all(
+    policy: &Policy,
+    app: &Registered,
+    are_names_ids: bool,
+) -> Result<Routing, Diagnostics> {
+    let checker = Checker { policy, app };
     let (mut registered, mut partial) = (HashSet::new(), BTreeSet::new());
     let mut found = Vec::new();
     for operation in policy.operations() {
         let mut at_path =
-            checker.app.resources.iter().filter(|one| is_same(&one.template, &operation.path));
-        found.extend(checker.misplaced(operation));
+            app.resources.iter().filter(|one| is_same(&one.template, &operation.path));
+        let own = app.resources.iter().find(|one| is_of(operation, one));
+        if are_names_ids || own.is_none() {
+            found.extend(checker.misplaced(operation));
+        }
         let Some(first) = at_path.next() else { continue };
-        let own = checker.app.resources.iter().find(|one| is_of(operation, one));
         if own.is_some() {
             registered.insert(operation.position);
         }
@@ -68,16 +113,42 @@ pub(crate) fn check(
             diagnostics.push(diagnostic.clone());
         }
     }
-    let is_documented =
-        |path: &str| policy.operations().any(|operation| is_same(path, &operation.path));
-    let templates = checker.app.resources.iter().map(|one| one.template.clone());
-    let undocumented = templates.filter(|path| !is_documented(path)).collect();
+    let undocumented = undocumented(policy, app, |_| true);
     diagnostics.or(Routing { registered, partial, undocumented })
+}
+
+/// The handlers among those that `is_inside` names which the document does not have.
+pub(super) fn undocumented(
+    policy: &Policy,
+    app: &Registered,
+    is_inside: impl Fn(&Resource) -> bool,
+) -> BTreeSet<Undocumented> {
+    let documented = |resource: &Resource| -> Vec<&str> {
+        let at_path = policy.operations().filter(|one| is_same(&resource.template, &one.path));
+        at_path.map(|operation| operation.method.as_str()).collect()
+    };
+    let undocumented = app.resources.iter().filter(|one| is_inside(one)).filter_map(|resource| {
+        let documented = documented(resource);
+        let is_known = |method: &str| {
+            documented.contains(&method) || method == "HEAD" && documented.contains(&"GET")
+        };
+        let methods: Vec<_> =
+            resource.methods.iter().filter(|method| !is_known(method)).cloned().collect();
+        let is_path_documented = !documented.is_empty();
+        (!is_path_documented || !methods.is_empty()).then(|| Undocumented {
+            pattern: resource.pattern.clone(),
+            path: resource.template.clone(),
+            methods,
+            name: resource.name.clone().filter(|_| resource.methods.len() < 2),
+            is_path_documented,
+        })
+    });
+    undocumented.collect()
 }
 
 struct Checker<'p> {
     policy: &'p Policy,
-    app: Registered,
+    app: &'p Registered,
 }
 
 impl Checker<'_> {
@@ -192,7 +263,7 @@ impl Checker<'_> {
     }
 }
 
-fn is_of(operation: &Operation, resource: &Resource) -> bool {
+pub(super) fn is_of(operation: &Operation, resource: &Resource) -> bool {
     is_same(&resource.template, &operation.path) && resource.takes(&operation.method)
 }
 
@@ -211,7 +282,7 @@ fn wider(operation: &Operation, resource: &Resource) -> Option<Diagnostic> {
 }
 
 /// `GET /a (`list_invoices`)`.
-fn label(operation: &Operation) -> String {
+pub(super) fn label(operation: &Operation) -> String {
     let id = operation.operation_id.as_ref().map_or_else(String::new, |id| format!(" (`{id}`)"));
     format!("{} {}{id}", operation.method, operation.path)
 }

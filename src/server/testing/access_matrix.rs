@@ -128,6 +128,7 @@ impl<'s> AccessMatrix<'s> {
         let comparison = Comparison {
             policy: enforced.guard.policy(),
             document: site.document(),
+            own: &enforced.guard.rules.own,
             routing: site.routing().expect("it was compared when the site was made"),
             roster: TestRoster::new(context),
             app,

@@ -26,7 +26,7 @@ use crate::{
     },
     server::{
         enforce::{authenticated::NotAuthenticated, middleware::RefusedByGuard},
-        forward::verify::is_asked,
+        http::own_routes::OwnPaths,
         routing::route_conflicts::Routing,
         testing::{
             example_path::{example_path, filled},
@@ -63,6 +63,7 @@ pub(super) struct Comparison<'p, 's> {
     pub(super) policy: &'p Policy,
     pub(super) document: &'p Value,
     pub(super) routing: Routing,
+    pub(super) own: &'p OwnPaths,
     pub(super) roster: TestRoster,
     pub(super) app: App<'s>,
     pub(super) uncalled: Vec<String>,
@@ -92,7 +93,8 @@ impl Comparison<'_, '_> {
         let senders = self.senders(&callers);
         let Some(everybody) = senders.last() else { return self.mismatches };
         let mut paths = BTreeSet::new();
-        for operation in policy.operations().filter(|operation| !is_asked(&operation.path)) {
+        for operation in policy.operations().filter(|operation| !self.own.is_asked(&operation.path))
+        {
             let Some(path) = example_path(policy, self.document, operation) else {
                 let what = "no request reaches it: other paths of the document are more specific";
                 self.mismatches.add(&name_of(operation), what, None);
@@ -102,7 +104,7 @@ impl Comparison<'_, '_> {
             paths.insert(path);
         }
         let undocumented = self.routing.undocumented.iter();
-        paths.extend(undocumented.map(|path| filled(path, |_| ANY.to_owned())));
+        paths.extend(undocumented.map(|one| filled(&one.path, |_| ANY.to_owned())));
         for path in paths {
             self.try_other_methods(&path, everybody).await;
         }

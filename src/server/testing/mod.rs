@@ -14,7 +14,7 @@ mod test_accounts;
 mod test_clock;
 mod test_credentials;
 mod test_principal;
-mod test_roster;
+pub(crate) mod test_roster;
 
 use std::ops::Deref;
 

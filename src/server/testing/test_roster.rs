@@ -27,7 +27,7 @@ const COST: u32 = 4;
 
 /// What an authority has for its roster.
 #[derive(Debug)]
-pub(super) struct TestRoster {
+pub(crate) struct TestRoster {
     authority: Arc<Authority>,
     clock: Clock,
     /// How long tokens live.
@@ -37,7 +37,7 @@ pub(super) struct TestRoster {
 
 impl TestRoster {
     /// An empty one; the roster in use stays until the first change.
-    pub(super) fn new(context: &Context) -> Self {
+    pub(crate) fn new(context: &Context) -> Self {
         Self {
             authority: Arc::clone(&context.authority),
             clock: context.clock.clone(),
@@ -46,18 +46,18 @@ impl TestRoster {
         }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// A new key of `client`, which has these roles and scopes.
-    pub(super) fn add_key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
+    pub(crate) fn add_key(&self, client: &str, roles: &[&str], scopes: &[&str]) -> ApiKey {
         let (roles, scopes) = entitlements(roles, scopes);
         self.add_key_of(&name(client), roles, scopes)
     }
 
     /// The same of what was read.
-    pub(super) fn add_key_of(&self, client: &Subject, roles: Roles, scopes: Scopes) -> ApiKey {
+    pub(crate) fn add_key_of(&self, client: &Subject, roles: Roles, scopes: Scopes) -> ApiKey {
         self.change(|roster| {
             let grown = roster.with_client(client, roles, scopes, COST, self.now());
             grown.expect("the system provides randomness")
@@ -65,16 +65,16 @@ impl TestRoster {
     }
 
     /// Lets a key expire.
-    pub(super) fn expire(&self, key: &ApiKey, at: Timestamp) {
+    pub(crate) fn expire(&self, key: &ApiKey, at: Timestamp) {
         self.change(|roster| (roster.with_expiry(key.id(), at), ()));
     }
 
-    pub(super) fn revoke_key(&self, key: &ApiKey) {
+    pub(crate) fn revoke_key(&self, key: &ApiKey) {
         self.change(|roster| (roster.without_key(key.id()), ()));
     }
 
     /// Adds a user, or replaces the one of this name.
-    pub(super) fn add_user(&self, user: &Subject, password: &str, roles: Roles, scopes: Scopes) {
+    pub(crate) fn add_user(&self, user: &Subject, password: &str, roles: Roles, scopes: Scopes) {
         let password = password.into();
         self.change(|roster| {
             let grown = roster.with_user(user, &password, roles, scopes, COST);
@@ -84,7 +84,7 @@ impl TestRoster {
 
     /// A user of this name who logged in with these roles and scopes. Afterwards the user has them beside those of
     /// before, and the password of before.
-    pub(super) fn user(&self, user: &Subject, roles: Roles, scopes: Scopes) -> Principal {
+    pub(crate) fn user(&self, user: &Subject, roles: Roles, scopes: Scopes) -> Principal {
         let before = self.lock().user(user).cloned();
         let password: SecretString = Alphanumeric.sample_string(&mut rand::rng(), 20).into();
         self.add_user(user, password.expose_secret(), roles, scopes);
@@ -101,22 +101,22 @@ impl TestRoster {
     }
 
     /// Whom a key of this roster speaks for.
-    pub(super) fn principal(&self, key: &ApiKey) -> Arc<Principal> {
+    pub(crate) fn principal(&self, key: &ApiKey) -> Arc<Principal> {
         self.authority.authenticate_key(key, None, self.now()).expect("a fresh key")
     }
 
     /// A token for this principal, as `/login` issues it.
-    pub(super) fn token(&self, principal: &Principal) -> String {
+    pub(crate) fn token(&self, principal: &Principal) -> String {
         self.token_of(principal, self.now(), None)
     }
 
     /// The same, issued so long ago that it has just expired.
-    pub(super) fn expired_token(&self, principal: &Principal) -> String {
+    pub(crate) fn expired_token(&self, principal: &Principal) -> String {
         self.token_of(principal, self.too_long_ago(), None)
     }
 
     /// The same at any time, of any lifetime.
-    pub(super) fn token_of(
+    pub(crate) fn token_of(
         &self,
         principal: &Principal,
         at: Timestamp,
@@ -128,12 +128,12 @@ impl TestRoster {
     }
 
     /// When the tokens were issued that have just expired.
-    pub(super) fn too_long_ago(&self) -> Timestamp {
+    pub(crate) fn too_long_ago(&self) -> Timestamp {
         let ago = self.lifetime.saturating_add(Duration::from_secs(1));
         self.now().saturating_sub(ago).unwrap_or(Timestamp::MIN)
     }
 
-    pub(super) fn change<T>(&self, change: impl FnOnce(Roster) -> (Roster, T)) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(Roster) -> (Roster, T)) -> T {
         let mut roster = self.lock();
         let (changed, result) = change(roster.clone());
         *roster = changed.clone();
@@ -147,16 +147,16 @@ impl TestRoster {
 }
 
 /// The name of a client or user.
-pub(super) fn name(text: &str) -> Subject {
+pub(crate) fn name(text: &str) -> Subject {
     Subject::parse(text).expect("the name of a client or user")
 }
 
-pub(super) fn entitlements(roles: &[&str], scopes: &[&str]) -> (Roles, Scopes) {
+pub(crate) fn entitlements(roles: &[&str], scopes: &[&str]) -> (Roles, Scopes) {
     let roles = roles.iter().map(|role| Role::parse(role).expect("a role")).collect();
     let scopes = scopes.iter().map(|scope| Scope::parse(scope).expect("a scope")).collect();
     (roles, scopes)
 }
 
-pub(super) fn loaded(roster: Roster) -> LoadedRoster {
+pub(crate) fn loaded(roster: Roster) -> LoadedRoster {
     LoadedRoster { roster, warnings: Diagnostics::default() }
 }

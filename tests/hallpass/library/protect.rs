@@ -97,7 +97,8 @@ fn operations_where_proxies_ask_are_refused() {
     let diagnostics = diagnostics.unwrap_err().to_string();
     let mut lines: Vec<_> = diagnostics.lines().collect();
     lines.sort_unstable();
-    let refused = "is hallpass' own: use another path for yours";
+    let refused =
+        "is hallpass' own: use another path for yours, or leave ours out with `.own_routes(..)`";
     let wanted = ["GET /verify/ours", "GET /verify", "POST /verify/{code}"];
     assert_eq!(lines, wanted.map(|operation| format!("{operation}: {refused}")));
 }
