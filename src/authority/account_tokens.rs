@@ -57,6 +57,7 @@ impl Authority {
             roles: roles.clone(),
             scopes: scopes.clone(),
             key_id: None,
+            audience: None,
             parent: None,
             custom: account.claims.clone(),
             expires_at: now.saturating_add(lifetime).unwrap_or(Timestamp::MAX),

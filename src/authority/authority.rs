@@ -17,12 +17,13 @@ use crate::{
         token_holder::TokenHolder,
     },
     diagnostics::Diagnostics,
-    oauth::KeyId,
+    oauth::{Audience, KeyId, custom_claims::CustomClaims},
     principal::{Principal, Proof},
     roster::{
         api_key::ApiKey,
         client_record::SourcedClient,
         roster::{LoadedRoster, Roster},
+        roster_entries::EntryOptions,
         secret_cache::SecretCache,
         verified_key::{ApiKeyError, VerifiedKey},
         verified_password::PasswordError,
@@ -211,27 +212,54 @@ impl Authority {
         token: &str,
         now: Timestamp,
     ) -> Result<TokenHolder, TokenError> {
-        Ok(self.verify_token(token, now)?.holder.clone())
+        let verified = self.verify_token(token, now)?;
+        match verified.is_for(&self.tokens.audience) {
+            true => Ok(verified.holder.clone()),
+            false => Err(TokenError::Audience),
+        }
     }
 
-    /// Verifies a token, or finds it among those that the same keys verified before; whatever else may have changed since
+    /// The same of a token for any service, with the audiences that its subject may still ask for.
+    ///
+    /// # Errors
+    /// Why it is refused, whatever the application says.
+    pub(crate) fn introspect(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(TokenHolder, Vec<String>), TokenError> {
+        let verified = self.verify_token(token, now)?;
+        match verified.audiences.is_empty() {
+            true => Err(TokenError::Audience),
+            false => Ok((verified.holder.clone(), verified.audiences.clone())),
+        }
+    }
+
+    /// Verifies a token for whatever audience, or finds it among those that the same keys verified before; whatever else may have changed since
     /// is checked every time: the time, the revocations, the roster.
     fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<CachedToken>, TokenError> {
         let (roster, keyring) = (self.roster.load(), self.tokens.keyring.load());
+        let own = &self.tokens.audience;
         let known = self.token_cache.find(token).filter(|known| known.is_verified_by(&keyring));
         let cached = match known {
             Some(cached) => {
                 self.tokens.check(&cached.token, now)?;
                 match cached.is_limited_by(&roster) {
                     true => cached,
-                    false => self.token_cache.add(token, cached.token.clone(), &roster, &keyring),
+                    false => {
+                        let verified = cached.token.clone();
+                        self.token_cache.add(token, verified, own, &roster, &keyring)
+                    }
                 }
             }
             None => {
                 let verified = self.tokens.verify_with(&keyring, token, now)?;
-                self.token_cache.add(token, verified, &roster, &keyring)
+                self.token_cache.add(token, verified, own, &roster, &keyring)
             }
         };
+        if cached.expires_at.is_some_and(|end| self.tokens.is_over(end, now)) {
+            return Err(TokenError::Expired);
+        }
         if cached.token.ids().any(|id| self.is_revoked(id)) {
             return Err(TokenError::Revoked);
         }
@@ -266,7 +294,8 @@ impl Authority {
         let client = roster.check_sourced_key(sourced, id, now).ok();
         let client = client.filter(|client| client.name == *token.subject());
         let client = client.ok_or(TokenError::Withdrawn)?;
-        Ok(token.clone().limited_to(&client.roles, &client.scopes).into())
+        let limited = token.clone().limited_to(&client.roles, &client.scopes);
+        Ok(limited.keeping(&CustomClaims::default()).into())
     }
 
     /// Whether the roster still has what the token was issued for.
@@ -294,7 +323,8 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Option<String>, RevokeError> {
         // Also one that is revoked already: it may not have reached the disk.
-        let Ok(token) = self.tokens.verify(token.expose_secret(), now) else { return Ok(None) };
+        let (token, keyring) = (token.expose_secret(), self.tokens.keyring.load());
+        let Ok(token) = self.tokens.verify_with(&keyring, token, now) else { return Ok(None) };
         let OwnToken::Subject(token) = token else { return Err(RevokeError::NotYours) };
         if client.ours().is_none_or(|(_, client_id)| token.client_id() != client_id) {
             return Err(RevokeError::NotYours);
@@ -358,14 +388,38 @@ impl Authority {
                 return Err(IssueError::Scope(beyond));
             }
         };
-        let longest = self.tokens.lifetime;
+        let roster = self.roster.load();
+        let options = roster.options(to.key_id(), subject);
+        let longest = self.longest(options);
+        let audience = self.audience_for(options, request.audience)?;
         let lifetime = request.lifetime.unwrap_or(longest);
         if lifetime > longest {
             return Err(IssueError::Lifetime(longest.as_secs()));
         }
         let names = (subject.clone(), client_id.clone());
-        let spec = TokenSpec { scopes, ..spec(to, names, lifetime, now) };
+        let spec = TokenSpec { scopes, audience, ..spec(to, names, lifetime, now) };
         Ok(self.tokens.issue(spec, now)?)
+    }
+
+    /// How long the tokens of a client or user live at most.
+    pub(super) fn longest(&self, options: Option<&EntryOptions>) -> Duration {
+        let own = options.and_then(|options| options.token_lifetime);
+        own.map_or(self.tokens.lifetime, |own| own.min(self.tokens.lifetime))
+    }
+
+    /// The audience that was asked for, or the default; none is our own.
+    fn audience_for(
+        &self,
+        options: Option<&EntryOptions>,
+        asked: Option<String>,
+    ) -> Result<Option<Audience>, IssueError> {
+        let allowed = options.map_or(&[][..], |options| &options.audiences);
+        let Some(asked) = asked else { return Ok(allowed.first().cloned()) };
+        match allowed.iter().find(|one| one.as_str() == asked) {
+            Some(one) => Ok(Some(one.clone())),
+            None if allowed.is_empty() && asked == self.tokens.audience => Ok(None),
+            None => Err(IssueError::Audience(asked)),
+        }
     }
 
     /// Revokes the token that authenticated this principal. It waits for the disk or the network, so call it where
@@ -485,6 +539,7 @@ pub(super) fn spec<N, C>(
         roles: to.roles().clone(),
         scopes: to.scopes().clone(),
         key_id: to.key_id().cloned(),
+        audience: None,
         parent: match to.proof() {
             Proof::Token { id, .. } => Some(id.clone()),
             Proof::ApiKey { .. } | Proof::Password | Proof::ExternalToken { .. } => None,

@@ -13,7 +13,7 @@ use crate::{
     },
     oauth::account_id::AccountSubject,
     principal::Principal,
-    tokens::access_tokens::IssuedToken,
+    tokens::access_tokens::{IssuedToken, TokenSpec},
 };
 
 /// How long these tokens live, unless all tokens live shorter.
@@ -46,11 +46,16 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Arc<IssuedToken>, IssueError> {
         let (roster, keyring) = (self.roster.load(), self.tokens.keyring.load());
-        let lifetime = self.tokens.lifetime.min(LIFETIME);
+        let options = of.ours().and_then(|(subject, _)| roster.options(of.key_id(), subject));
+        let lifetime = self.longest(options).min(LIFETIME);
+        // A client or user that may have no token of ours gets its default one.
+        let own = &self.tokens.audience;
+        let foreign = options.filter(|options| !options.may_have(own, own));
+        let audience = foreign.and_then(|options| options.audiences.first()).cloned();
         let issued = match (of.ours(), of.qualified(), of.account()) {
             (Some((subject, client_id)), _, _) => {
                 let names = (subject.clone(), client_id.clone());
-                self.tokens.issue(spec(of, names, lifetime, now), now)
+                self.tokens.issue(TokenSpec { audience, ..spec(of, names, lifetime, now) }, now)
             }
             (None, Some(names), _) => self.tokens.issue(spec(of, names, lifetime, now), now),
             (None, None, Some(account)) => {

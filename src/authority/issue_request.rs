@@ -15,6 +15,8 @@ pub(crate) struct IssueRequest {
     pub scopes: Option<Scopes>,
     /// A shorter lifetime; whole seconds.
     pub lifetime: Option<Duration>,
+    /// The service that the token is for; none means the default.
+    pub audience: Option<String>,
 }
 
 /// Why no token is issued.
@@ -26,6 +28,9 @@ pub(crate) enum IssueError {
     /// A longer lifetime than the configured one was asked for.
     #[error("a token lives {0} seconds at most")]
     Lifetime(u64),
+    /// An audience was asked for that the client or user may not have (RFC 8707 §2, `invalid_target`).
+    #[error("no token for the audience {0:?}: it is not among those of this client or user")]
+    Audience(String),
     /// The principal is that of an external issuer, which issues its tokens.
     #[error("another issuer issues the tokens for this subject")]
     Foreign,

@@ -8,12 +8,13 @@ use std::{
 };
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use jiff::Timestamp;
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     authority::{cache_usage::CacheUsage, token_holder::TokenHolder},
-    oauth::{Roles, Scopes},
+    oauth::{Roles, Scopes, custom_claims::CustomClaims},
     principal::Principal,
     roster::roster::Roster,
     tokens::{
@@ -32,6 +33,10 @@ pub(super) struct CachedToken {
     pub(super) token: OwnToken,
     /// Whom it speaks for, with what of it the roster allows.
     pub(super) holder: TokenHolder,
+    /// Whom it is for, as far as the roster allows.
+    pub(super) audiences: Vec<String>,
+    /// When it ends, as far as the roster allows; an account's token, when it says.
+    pub(super) expires_at: Option<Timestamp>,
     /// Which roster. As long as it is remembered, no other one can have its address.
     roster: Weak<Roster>,
     /// Which keys verified it.
@@ -39,17 +44,40 @@ pub(super) struct CachedToken {
 }
 
 impl CachedToken {
-    fn new(token: OwnToken, roster: &Arc<Roster>, keyring: &Arc<Keyring>) -> Self {
-        let holder = match &token {
+    /// `own` is our own audience.
+    fn new(token: OwnToken, own: &str, roster: &Arc<Roster>, keyring: &Arc<Keyring>) -> Self {
+        let (holder, options) = match &token {
             OwnToken::Subject(token)
                 if token.key_id().is_some_and(|id| roster.key(id).is_none()) =>
             {
-                TokenHolder::Sourced(Arc::clone(token))
+                (TokenHolder::Sourced(Arc::clone(token)), None)
             }
-            OwnToken::Subject(token) => TokenHolder::Known(Arc::new(limited(token, roster))),
-            OwnToken::Account(token) => TokenHolder::Account(Arc::clone(token)),
+            OwnToken::Subject(token) => {
+                let options = roster.options(token.key_id(), token.subject());
+                (TokenHolder::Known(Arc::new(limited(token, roster))), options)
+            }
+            OwnToken::Account(token) => (TokenHolder::Account(Arc::clone(token)), None),
         };
-        Self { holder, roster: Arc::downgrade(roster), keyring: Arc::downgrade(keyring), token }
+        let may_have = |audience: &&String| {
+            options.map_or(**audience == own, |options| options.may_have(audience, own))
+        };
+        let expires_at = match &holder {
+            TokenHolder::Known(principal) => principal.expires_at(),
+            TokenHolder::Sourced(_) | TokenHolder::Account(_) => None,
+        };
+        Self {
+            audiences: token.audiences().filter(may_have).cloned().collect(),
+            expires_at,
+            holder,
+            roster: Arc::downgrade(roster),
+            keyring: Arc::downgrade(keyring),
+            token,
+        }
+    }
+
+    /// Whether it is for us; `own` is our own audience.
+    pub(super) fn is_for(&self, own: &str) -> bool {
+        self.audiences.iter().any(|audience| audience == own)
     }
 
     /// Whether it was this roster that limited the principal.
@@ -66,12 +94,17 @@ impl CachedToken {
 /// The principal of a token, with what of it this roster allows.
 fn limited(token: &VerifiedToken, roster: &Roster) -> Principal {
     let allowed = match token.key_id() {
-        Some(id) => roster.key(id).map(|(client, _)| (&client.roles, &client.scopes)),
-        None => roster.user(token.subject()).map(|user| (&user.roles, &user.scopes)),
+        Some(id) => roster.key(id).map(|(one, _)| (&one.roles, &one.scopes, &one.options)),
+        None => roster.user(token.subject()).map(|one| (&one.roles, &one.scopes, &one.options)),
     };
-    match allowed {
-        Some((roles, scopes)) => token.clone().limited_to(roles, scopes),
-        None => token.clone().limited_to(&Roles::new(), &Scopes::default()),
+    let Some((roles, scopes, options)) = allowed else {
+        let nothing = token.clone().limited_to(&Roles::new(), &Scopes::default());
+        return nothing.keeping(&CustomClaims::default()).into();
+    };
+    let limited = token.clone().limited_to(roles, scopes).keeping(&options.claims);
+    match options.token_lifetime {
+        Some(lifetime) => limited.living(lifetime),
+        None => limited,
     }
     .into()
 }
@@ -96,15 +129,16 @@ impl TokenCache {
         self.0.get(&Presented(text))
     }
 
-    /// Remembers a token that these keys verified, with what this roster allows of it.
+    /// Remembers a token that these keys verified, with what this roster allows of it; `own` is our own audience.
     pub(super) fn add(
         &self,
         text: &str,
         token: OwnToken,
+        own: &str,
         roster: &Arc<Roster>,
         keyring: &Arc<Keyring>,
     ) -> Arc<CachedToken> {
-        let proven = Arc::new(CachedToken::new(token, roster, keyring));
+        let proven = Arc::new(CachedToken::new(token, own, roster, keyring));
         self.0.insert(Text::of(text), Arc::clone(&proven));
         proven
     }

@@ -1,11 +1,16 @@
 //! What a new client or user gets, as flags of `key add` and `user add`.
 
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
 use clap::Args;
 use ipnet::IpNet;
+use serde_json::Value;
 
 use crate::{
-    cli::value_parsers::{network, role, scope},
-    oauth::{Role, Scope},
+    cli::value_parsers::{audience, claim, network, role, scope, token_lifetime},
+    notation::duration::format_duration,
+    oauth::{Audience, Role, Scope, custom_claims::CustomClaims},
     roster::{edit::Entitlements, roster_entries::EntryOptions},
 };
 
@@ -20,15 +25,37 @@ pub(super) struct EntryFlags {
     /// An address or network from which the keys or the password are taken, as in 10.0.0.0/8; may be repeated
     #[arg(long, value_name = "NETWORK", value_parser = network)]
     from: Vec<IpNet>,
+    /// How long tokens live, if shorter than HALLPASS_TOKEN_LIFETIME, as in 10m
+    #[arg(long, value_name = "DURATION", value_parser = token_lifetime)]
+    token_lifetime: Option<Duration>,
+    /// An audience of tokens, the default first; may be repeated. Without it, HALLPASS_AUDIENCE
+    #[arg(long = "audience", value_name = "AUDIENCE", value_parser = audience)]
+    audiences: Vec<Audience>,
+    /// A claim of tokens, as in tenant=acme; the value is JSON or else text; may be repeated
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
+    claims: Vec<(String, Value)>,
 }
 
-impl From<EntryFlags> for Entitlements {
-    fn from(flags: EntryFlags) -> Self {
-        let from = Some(flags.from).filter(|networks| !networks.is_empty());
-        Self {
-            roles: flags.roles.into_iter().collect(),
-            scopes: flags.scopes.into_iter().collect(),
-            options: EntryOptions { from },
+impl EntryFlags {
+    /// What the flags give; tokens live no longer than `longest`, if that is known.
+    ///
+    /// # Errors
+    /// `serve` would refuse it.
+    pub(super) fn entitlements(self, longest: Option<Duration>) -> anyhow::Result<Entitlements> {
+        if let (Some(lifetime), Some(longest)) = (self.token_lifetime, longest)
+            && lifetime > longest
+        {
+            let longest = format_duration(longest);
+            bail!("--token-lifetime is more than HALLPASS_TOKEN_LIFETIME, which is {longest}");
         }
+        let from = Some(self.from).filter(|networks| !networks.is_empty());
+        let claims = CustomClaims::listed(self.claims);
+        let claims = claims.map_err(|error| anyhow!("the claims are too long: {error}"))?;
+        let (token_lifetime, audiences) = (self.token_lifetime, self.audiences);
+        Ok(Entitlements {
+            roles: self.roles.into_iter().collect(),
+            scopes: self.scopes.into_iter().collect(),
+            options: EntryOptions { from, token_lifetime, audiences, claims },
+        })
     }
 }

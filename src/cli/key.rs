@@ -10,10 +10,11 @@ use secrecy::ExposeSecret;
 use crate::{
     cli::{
         entry_flags::EntryFlags,
-        key_list,
+        key_list::{self, KeyUses},
         terminal::with_bold_head,
-        value_parsers::{KeyIdParser, cost, lifetime, overlap},
+        value_parsers::{KeyIdParser, cost, label, lifetime, overlap},
     },
+    config::state_location::StateLocation,
     notation::duration::format_duration,
     oauth::{KeyId, Subject},
     policy::explanation::shell,
@@ -45,6 +46,9 @@ pub(crate) enum KeyCommand {
         /// How long the key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
+        /// What the key is for, or whose it is; `hallpass key list` shows it
+        #[arg(long, value_name = "TEXT", value_parser = label)]
+        label: Option<String>,
         /// The bcrypt cost of the hash, 4 to 14; a key is random, so the lowest protects it as well
         #[arg(long, value_name = "COST", default_value_t = DEFAULT_COST, value_parser = cost)]
         cost: u32,
@@ -68,6 +72,9 @@ pub(crate) enum KeyCommand {
         /// How long the new key is valid, as in 90d or 12h; without it, until it is revoked
         #[arg(long, value_name = "DURATION", value_parser = lifetime)]
         expires: Option<Duration>,
+        /// What the key is for, or whose it is; without it, the label of the last key
+        #[arg(long, value_name = "TEXT", value_parser = label)]
+        label: Option<String>,
         /// The bcrypt cost of the hash, 4 to 14; a key is random, so the lowest protects it as well
         #[arg(long, value_name = "COST", default_value_t = DEFAULT_COST, value_parser = cost)]
         cost: u32,
@@ -89,6 +96,10 @@ pub(crate) struct KeyContext {
     pub api_key_header: String,
     /// Whether stdout is a terminal that shows styles.
     pub is_styled: bool,
+    /// `HALLPASS_TOKEN_LIFETIME`, if it is valid.
+    pub longest_token_lifetime: Option<Duration>,
+    /// Where the last uses of keys are recorded, if that is valid.
+    pub state: Option<StateLocation>,
 }
 
 /// Runs a command on the roster file. Keys and lists go to `out`, explanations to `err`.
@@ -104,13 +115,16 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let roster = context.roster.as_path();
     match command {
-        KeyCommand::Add { client, entry, expires, cost } => {
-            let key = edit::add_key(roster, &client, &entry.into(), expires, cost, now)?;
+        KeyCommand::Add { client, entry, expires, label, cost } => {
+            let entry = entry.entitlements(context.longest_token_lifetime)?;
+            let label = label.as_deref();
+            let key = edit::add_key(roster, &client, &entry, expires, label, cost, now)?;
             let key = commit_shown(key, out)?;
             explain_key(&key, expires, context, err);
         }
-        KeyCommand::Rotate { client, overlap, expires, cost } => {
-            let key = edit::rotate(roster, &client, overlap, expires, cost, now)?;
+        KeyCommand::Rotate { client, overlap, expires, label, cost } => {
+            let label = label.as_deref();
+            let key = edit::rotate(roster, &client, overlap, expires, label, cost, now)?;
             let key = commit_shown(key, out)?;
             explain_key(&key, expires, context, err);
             let overlap = format_duration(overlap);
@@ -128,10 +142,14 @@ pub(crate) fn run(
             for warning in loaded.warnings.iter() {
                 let _ = writeln!(err, "warning: {warning}");
             }
+            let uses = KeyUses::read(context.state.as_ref()).unwrap_or_else(|error| {
+                let _ = writeln!(err, "warning: when keys were last used is not known: {error}");
+                KeyUses::default()
+            });
             if json {
-                key_list::json(&loaded.roster, now, out)?;
+                key_list::json(&loaded.roster, &uses, now, out)?;
             } else {
-                let table = key_list::table(&loaded.roster, now);
+                let table = key_list::table(&loaded.roster, &uses, now);
                 write!(out, "{}", with_bold_head(table, context.is_styled))?;
             }
         }
@@ -194,6 +212,8 @@ mod tests {
             base_url: "http://[::1]:81".to_owned(),
             api_key_header: "X-Key".to_owned(),
             is_styled: false,
+            longest_token_lifetime: None,
+            state: None,
         };
         run(command, &context, now, &mut out, &mut err)?;
         Ok((String::from_utf8(out)?, String::from_utf8(err)?))

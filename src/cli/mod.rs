@@ -110,8 +110,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::User { command, roster } => {
             logging::start_for_command();
-            let path = roster.apply(RawSettings::from_env()?).complete()?.roster();
-            user::run(command, &path, Timestamp::now(), user::ask, &mut std::io::stderr().lock())
+            let raw = roster.apply(RawSettings::from_env()?).complete()?;
+            let (path, longest) = (raw.roster(), Settings::token_lifetime(&raw).ok());
+            let mut err = std::io::stderr().lock();
+            user::run(command, &path, longest, Timestamp::now(), user::ask, &mut err)
         }
         Command::SigningKey { command } => {
             logging::start_for_command();
@@ -134,6 +136,8 @@ fn key_context(raw: &RawSettings) -> key::KeyContext {
         api_key_header: DocumentSettings::api_key_header(raw),
         base_url: base_url.unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned()),
         is_styled: terminal::is_styled(&std::io::stdout()),
+        longest_token_lifetime: Settings::token_lifetime(raw).ok(),
+        state: Settings::state_location(raw).ok(),
     }
 }
 

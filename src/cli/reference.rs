@@ -60,8 +60,8 @@ const SETTINGS: Section = Section {
 const OPERATIONS: Section = Section {
     title: "Operations",
     notes: "`GET /openapi.json` has the bodies and examples. The bodies of `/token`, `/introspect` and `/revoke` are forms; \
-            `/login`\ntakes an optional JSON object with `scope`, `expires_in` (seconds, at most the configured lifetime) and \
-            `cookie`.",
+            `/login`\ntakes an optional JSON object with `scope`, `expires_in` (seconds, at most the configured lifetime), \
+            `audience` and `cookie`.",
     head: &["operation", "credentials", "what it does"],
 };
 const REFUSALS: Section = Section {

@@ -4,6 +4,7 @@ use std::{
     io::{self, BufRead, IsTerminal, Write},
     path::Path,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -43,7 +44,7 @@ pub(crate) enum UserCommand {
     },
 }
 
-/// Runs a command on the roster file. `ask` returns the password of the user that it is given; messages go
+/// Runs a command on the roster file; tokens live no longer than `longest`, if that is known. `ask` returns the password of the user that it is given; messages go
 /// to `err`.
 ///
 /// # Errors
@@ -51,6 +52,7 @@ pub(crate) enum UserCommand {
 pub(crate) fn run(
     command: UserCommand,
     roster: &Path,
+    longest: Option<Duration>,
     now: Timestamp,
     ask: impl FnOnce(&Subject) -> anyhow::Result<SecretString>,
     err: &mut dyn Write,
@@ -61,8 +63,9 @@ pub(crate) fn run(
             if Roster::load(roster).is_ok_and(|loaded| loaded.roster.user(&name).is_some()) {
                 return Err(EditError::UserExists(name).into());
             }
+            let entry = entry.entitlements(longest)?;
             let password = ask(&name)?;
-            edit::add_user(roster, &name, &entry.into(), &password, PASSWORD_COST, now)?;
+            edit::add_user(roster, &name, &entry, &password, PASSWORD_COST, now)?;
             let _ = writeln!(err, "Added the user {name} to {}.", roster.display());
             if password.expose_secret().chars().count() < SHORT_PASSWORD {
                 let _ = writeln!(
@@ -128,7 +131,7 @@ mod tests {
     fn run_line(roster: &Path, line: &str, password: &str) -> anyhow::Result<String> {
         let command = Line::try_parse_from(std::iter::once("user").chain(line.split(' ')))?.command;
         let mut err = Vec::new();
-        run(command, roster, Timestamp::UNIX_EPOCH, |_| Ok(password.into()), &mut err)?;
+        run(command, roster, None, Timestamp::UNIX_EPOCH, |_| Ok(password.into()), &mut err)?;
         Ok(String::from_utf8(err)?)
     }
 
@@ -177,7 +180,7 @@ mod tests {
         run_line(&path, "add alice", "open sesame").unwrap();
         let command = Line::try_parse_from(["user", "add", "alice"]).unwrap().command;
         let refused =
-            run(command, &path, Timestamp::UNIX_EPOCH, |_| panic!("asked"), &mut Vec::new())
+            run(command, &path, None, Timestamp::UNIX_EPOCH, |_| panic!("asked"), &mut Vec::new())
                 .unwrap_err();
         assert!(refused.to_string().contains("hallpass user remove alice"));
     }

@@ -8,12 +8,14 @@ use clap::{
     error::{Error, ErrorKind},
 };
 use ipnet::IpNet;
+use serde_json::Value;
 
 use crate::{
     notation::{duration::parse_duration, network::parse_network},
-    oauth::{KeyId, Role, Scope},
+    oauth::{Audience, KeyId, Role, Scope, custom_claims::CustomClaims},
     roster::{
         api_key::{ApiKey, ApiKeySyntaxError},
+        key_label::check_label,
         secret_hash::COSTS,
     },
 };
@@ -73,6 +75,35 @@ pub(super) fn scope(text: &str) -> Result<Scope, String> {
 /// An address or a network.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     repeated(text, "--from").map_or(parse_network(text).map_err(str::to_owned), Err)
+}
+
+/// A lifetime of tokens.
+pub(super) fn token_lifetime(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("is zero: every token would be expired when issued".to_owned()),
+        lifetime => Ok(lifetime),
+    }
+}
+
+/// One audience.
+pub(super) fn audience(text: &str) -> Result<Audience, String> {
+    let audience = Audience::parse(text).map_err(|error| error.to_string());
+    repeated(text, "--audience").map_or(audience, Err)
+}
+
+/// `NAME=VALUE`, where the value is JSON, or else a text.
+pub(super) fn claim(text: &str) -> Result<(String, Value), String> {
+    let (name, value) =
+        text.split_once('=').ok_or("write NAME=VALUE, as in tenant=acme".to_owned())?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    CustomClaims::default().insert(name, value.clone()).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value))
+}
+
+/// The label of a key.
+pub(super) fn label(text: &str) -> Result<String, String> {
+    check_label(text).map_err(|error| format!("the label {error}"))?;
+    Ok(text.to_owned())
 }
 
 /// What to write instead of a list.

@@ -87,11 +87,7 @@ impl Settings {
             roster: raw.roster(),
             signing_key: reader.signing_key(),
             previous_keys: reader.previous_keys(),
-            state: reader.value(
-                "HALLPASS_STATE",
-                StateLocation::File("hallpass.redb".into()),
-                state,
-            ),
+            state: state_location(&mut reader),
             issuer: reader.value("HALLPASS_ISSUER", None, |text| issuer(text).map(Some)),
             audience: raw.text("HALLPASS_AUDIENCE").map(str::to_owned),
             leeway: reader.leeway(),
@@ -145,6 +141,26 @@ impl Settings {
         let lifetime = token_lifetime(&mut reader);
         let longest = lifetime.saturating_add(reader.leeway());
         reader.diagnostics.or(longest)
+    }
+
+    /// Reads only where the state is.
+    ///
+    /// # Errors
+    /// It is malformed.
+    pub(crate) fn state_location(raw: &RawSettings) -> Result<StateLocation, Diagnostics> {
+        let mut reader = SettingsReader::values_only(raw);
+        let location = state_location(&mut reader);
+        reader.diagnostics.or(location)
+    }
+
+    /// Reads only how long a token lives at most.
+    ///
+    /// # Errors
+    /// It is malformed.
+    pub(crate) fn token_lifetime(raw: &RawSettings) -> Result<Duration, Diagnostics> {
+        let mut reader = SettingsReader::values_only(raw);
+        let lifetime = token_lifetime(&mut reader);
+        reader.diagnostics.or(lifetime)
     }
 
     /// The path of the signing key or of the directory of keys, as it is set.
@@ -220,6 +236,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         address.set_ip(loopback);
     }
     address
+}
+
+fn state_location(reader: &mut SettingsReader<'_>) -> StateLocation {
+    reader.value("HALLPASS_STATE", StateLocation::File("hallpass.redb".into()), state)
 }
 
 fn base_url(has_tls: bool, address: SocketAddr) -> String {

@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How many characters a name may have.
 const NAME_LENGTH: usize = 64;
 
+/// How many bytes the claims of a client or user may have as JSON: a token must fit into a header.
+const LONGEST: usize = 2048;
+
 /// Names that say something already: in our tokens, in those of other issuers, or in introspection (RFC 7519 §4.1,
 /// RFC 7662 §2.2, RFC 8693 §4, RFC 9068 §2.2, OpenID Connect Core 1.0 §2).
 const TAKEN: &[&str] = &[
@@ -90,6 +93,37 @@ impl CustomClaims {
     /// The value of a claim, read as a `T`; none if there is no such claim, or if it is something else.
     pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         T::deserialize(self.0.as_ref()?.get(name)?).ok()
+    }
+
+    /// Claims that an operator lists for a client or user.
+    ///
+    /// # Errors
+    /// One of them cannot be put into a token, or all together are too long for one.
+    pub(crate) fn listed(
+        claims: impl IntoIterator<Item = (String, Value)>,
+    ) -> Result<Self, String> {
+        let mut listed = Self::default();
+        for (name, value) in claims {
+            listed.insert(&name, value).map_err(|error| error.to_string())?;
+        }
+        let length = serde_json::to_string(&listed).map_or(usize::MAX, |text| text.len());
+        match length {
+            ..=LONGEST => Ok(listed),
+            _ => Err(format!("they have {length} bytes as JSON, a token takes {LONGEST}")),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Those that `others` have with the same value.
+    pub(crate) fn shared_with(&self, others: &Self) -> Self {
+        let (Some(own), Some(others)) = (&self.0, &others.0) else { return Self::default() };
+        let shared = own.iter().filter(|(name, value)| others.get(*name) == Some(value));
+        let shared: BTreeMap<_, _> =
+            shared.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self(Some(shared).filter(|shared| !shared.is_empty()).map(Arc::new))
     }
 
     /// Names and values.

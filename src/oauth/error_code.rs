@@ -18,6 +18,8 @@ pub enum ErrorCode {
     UnsupportedGrantType,
     /// The scope is malformed or exceeds what the client has.
     InvalidScope,
+    /// The audience is malformed, or the client may not ask for it (RFC 8707 §2).
+    InvalidTarget,
     /// An internal error or an overload (RFC 6749 §4.1.2.1).
     ServerError,
     /// Something that it needs is out of reach for now (RFC 6749 §4.1.2.1).
@@ -26,13 +28,14 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every error code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
         Self::UnauthorizedClient,
         Self::UnsupportedGrantType,
         Self::InvalidScope,
+        Self::InvalidTarget,
         Self::ServerError,
         Self::TemporarilyUnavailable,
     ];

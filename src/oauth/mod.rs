@@ -3,6 +3,7 @@
 //! Must not know any other part of hallpass.
 
 pub(crate) mod account_id;
+pub(crate) mod audience;
 pub(crate) mod checked_string;
 pub(crate) mod custom_claims;
 pub(crate) mod error_code;
@@ -17,6 +18,7 @@ pub(crate) mod subject;
 
 // For users of the crate; hallpass itself names the module that defines an item.
 pub use account_id::AccountId;
+pub use audience::Audience;
 pub use checked_string::SyntaxError;
 pub use custom_claims::CustomClaimError;
 pub use error_code::ErrorCode;

@@ -16,7 +16,7 @@ impl From<VerifiedKey> for Principal {
             names: Names::Ours { subject: key.client().clone(), client_id: key.client().clone() },
             roles: key.roles().clone(),
             scopes: key.scopes().clone(),
-            custom: CustomClaims::default(),
+            custom: key.claims().clone(),
             proof: Proof::ApiKey { key_id: key.key_id().clone(), expires_at: key.expires() },
         }
     }
@@ -31,7 +31,7 @@ impl From<VerifiedPassword> for Principal {
             },
             roles: password.roles().clone(),
             scopes: password.scopes().clone(),
-            custom: CustomClaims::default(),
+            custom: password.claims().clone(),
             proof: Proof::Password,
         }
     }

@@ -122,7 +122,7 @@ impl SourcedClient {
                 keys: Vec::new(),
             },
             // Nobody asks when a key that is not in the roster was made.
-            key: KeyRecord { id, created: Timestamp::UNIX_EPOCH, expires, hash },
+            key: KeyRecord { id, created: Timestamp::UNIX_EPOCH, expires, label: None, hash },
         }
     }
 }

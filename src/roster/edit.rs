@@ -81,10 +81,12 @@ pub(crate) fn add_key(
     client: &Subject,
     new_client: &Entitlements,
     expires: Option<Duration>,
+    label: Option<&str>,
     cost: u32,
     now: Timestamp,
 ) -> Result<StagedKey, EditError> {
-    let (key, entry) = generate_key(expires, cost, now)?;
+    let (key, mut entry) = generate_key(expires, cost, now)?;
+    toml_edits::add_label(&mut entry, label);
     let ((), edit) = stage(path, MissingFile::IsEmpty, |roster, text| {
         if roster.user(client).is_some() {
             return Err(EditError::NameTaken { name: client.clone(), taken_by: "user" });
@@ -106,7 +108,7 @@ pub(crate) fn add_key(
 }
 
 /// Prepares a new key with the lifetime `expires` of a client. The change makes its older keys expire after
-/// `overlap` if they do not expire earlier.
+/// `overlap` if they do not expire earlier. Without a label the key gets that of the last one.
 ///
 /// # Errors
 /// [`EditError`] if the roster is missing or broken, the client is unknown or has no keys, or the file
@@ -116,10 +118,11 @@ pub(crate) fn rotate(
     client: &Subject,
     overlap: Duration,
     expires: Option<Duration>,
+    label: Option<&str>,
     cost: u32,
     now: Timestamp,
 ) -> Result<StagedKey, EditError> {
-    let (key, entry) = generate_key(expires, cost, now)?;
+    let (key, mut entry) = generate_key(expires, cost, now)?;
     let end = toml_edits::whole_seconds(later(now, overlap));
     let ((), edit) = stage(path, MissingFile::IsError, |roster, text| {
         if roster.user(client).is_some() {
@@ -131,6 +134,8 @@ pub(crate) fn rotate(
             return Err(EditError::NoKeys(client.clone()));
         }
         toml_edits::expire_keys(text, client, end, |id| expires_before(found, id, end))?;
+        let last = found.keys.last().and_then(|key| key.label.as_deref());
+        toml_edits::add_label(&mut entry, label.or(last));
         toml_edits::add_key(text, client, entry);
         Ok(())
     })?;

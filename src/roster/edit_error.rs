@@ -30,8 +30,8 @@ pub(crate) enum EditError {
     #[error("the roster was left as it is, since the change would break it:\n{0}")]
     WouldBreak(Diagnostics),
     #[error(
-        "the client {0} exists already and keeps what the roster says of it: leave out --role, --scope and --from, \
-         or change them in the roster"
+        "the client {0} exists already and keeps what the roster says of it: leave out --role, --scope, --from, \
+         --token-lifetime, --audience and --claim, or change them in the roster"
     )]
     ClientExists(Subject),
     #[error(

@@ -1,6 +1,6 @@
 //! Where the text of a roster says something of a client or user, for what is found out about it later.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use toml::{
     Spanned,
@@ -61,6 +61,16 @@ impl Roster {
                 field,
                 item: Some(item),
             })
+        })
+    }
+
+    /// The `token_lifetime` of all clients and users that have one.
+    pub(super) fn token_lifetimes(&self) -> impl Iterator<Item = (EntryField<'_>, Duration)> {
+        let clients = self.clients().map(|one| (EntryKind::Client, &one.name, &one.options));
+        let users = self.users().map(|one| (EntryKind::User, &one.name, &one.options));
+        clients.chain(users).filter_map(|(kind, name, options)| {
+            let field = EntryField { kind, name, field: "token_lifetime", item: None };
+            Some((field, options.token_lifetime?))
         })
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod entry_fields;
 pub(crate) mod expiring_keys;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz_roster;
+pub(crate) mod key_label;
 mod locked_file;
 mod named_tables;
 pub(crate) mod new_api_key;

@@ -57,6 +57,15 @@ impl Roster {
         self.users.get(at)
     }
 
+    /// What is said beside roles and scopes of the client of a key, or of a client or user of this name.
+    pub(crate) fn options(&self, key: Option<&KeyId>, name: &Subject) -> Option<&EntryOptions> {
+        if let Some((client, _)) = key.and_then(|id| self.key(id)) {
+            return Some(&client.options);
+        }
+        let user = || self.user(name).map(|user| &user.options);
+        user().or_else(|| self.client(name).map(|client| &client.options))
+    }
+
     /// All users, sorted by name.
     pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
@@ -82,7 +91,13 @@ impl Roster {
     ) -> Result<(Self, ApiKey), HashError> {
         let key = ApiKey::generate();
         let hash = SecretHash::new(key.secret(), cost)?;
-        let keys = vec![KeyRecord { id: key.id().clone(), created: now, expires: None, hash }];
+        let keys = vec![KeyRecord {
+            id: key.id().clone(),
+            created: now,
+            expires: None,
+            label: None,
+            hash,
+        }];
         let (name, disabled, options) = (name.clone(), false, EntryOptions::default());
         self.clients.push(Client { name, roles, scopes, disabled, options, keys });
         let Self { clients, users, issuers, .. } = self;

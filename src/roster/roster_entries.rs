@@ -1,13 +1,14 @@
 //! The entries of a roster: clients with their API keys, users, external issuers.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::{
     oauth::{
-        key_id::KeyId, provider_url::ProviderUrl, role::Roles, scope::Scopes, subject::Subject,
+        audience::Audience, custom_claims::CustomClaims, key_id::KeyId, provider_url::ProviderUrl,
+        role::Roles, scope::Scopes, subject::Subject,
     },
     roster::secret_hash::SecretHash,
 };
@@ -32,6 +33,12 @@ pub(crate) struct Client {
 pub(crate) struct EntryOptions {
     /// The networks from which the API keys or the password are taken; none means all.
     pub from: Option<Vec<IpNet>>,
+    /// How long its tokens live at most, if not as long as all others.
+    pub token_lifetime: Option<Duration>,
+    /// The audiences that its tokens may have, the default first; without any, the service itself.
+    pub audiences: Vec<Audience>,
+    /// More claims for its tokens.
+    pub claims: CustomClaims,
 }
 
 impl EntryOptions {
@@ -42,6 +49,14 @@ impl EntryOptions {
         };
         self.from.as_ref().is_none_or(holds)
     }
+
+    /// Whether its tokens may be for this audience; `own` is that of the service.
+    pub(crate) fn may_have(&self, audience: &str, own: &str) -> bool {
+        match self.audiences.as_slice() {
+            [] => audience == own,
+            some => some.iter().any(|one| one.as_str() == audience),
+        }
+    }
 }
 
 /// What the roster stores about an API key: everything but the key.
@@ -51,6 +66,8 @@ pub(crate) struct KeyRecord {
     pub created: Timestamp,
     /// The first instant at which the key is no longer valid.
     pub expires: Option<Timestamp>,
+    /// What its holder is told by.
+    pub label: Option<String>,
     pub(super) hash: SecretHash,
 }
 

@@ -1,12 +1,18 @@
 //! The roster file: read for the first time, and again after each change.
 
-use std::{collections::HashMap, io, path::Path, path::PathBuf};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics},
     files::file_content::FileContent,
+    notation::duration::format_duration,
     oauth::key_id::KeyId,
     roster::{
         entry_fields::{self, EntryField},
@@ -20,19 +26,22 @@ use crate::{
 pub(crate) struct RosterFile {
     path: PathBuf,
     text: SecretString,
+    /// The longest `token_lifetime` that is accepted.
+    longest: Option<Duration>,
 }
 
 impl RosterFile {
-    /// Takes what was read from `path` for the first time.
+    /// Takes what was read from `path` for the first time. Tokens live no longer than `longest`, if that is known.
     ///
     /// # Errors
     /// Why the file cannot be read or used, or everything that is wrong with its text.
     pub(crate) fn open(
         path: &Path,
         read: &io::Result<FileContent>,
+        longest: Option<Duration>,
     ) -> Result<(Self, LoadedRoster), Diagnostics> {
-        let (text, loaded) = load(path, read)?;
-        Ok((Self { path: path.to_owned(), text: text.into() }, loaded))
+        let (text, loaded) = load(path, read, longest)?;
+        Ok((Self { path: path.to_owned(), text: text.into(), longest }, loaded))
     }
 
     /// Takes what was read after a change; `current` is the roster in use. `accept` has the last word about the new one.
@@ -48,7 +57,7 @@ impl RosterFile {
         if let Ok(content) = read {
             self.require_finished(content)?;
         }
-        let (text, loaded) = load(&self.path, read)?;
+        let (text, loaded) = load(&self.path, read, self.longest)?;
         let clients = current.clients().count();
         if clients > 0 && loaded.roster.clients().next().is_none() {
             let what = format!(
@@ -106,7 +115,7 @@ impl Roster {
     /// # Errors
     /// As [`RosterFile::open`].
     pub(crate) fn load(path: &Path) -> Result<LoadedRoster, Diagnostics> {
-        Ok(load(path, &FileContent::read(path))?.1)
+        Ok(load(path, &FileContent::read(path), None)?.1)
     }
 }
 
@@ -114,6 +123,7 @@ impl Roster {
 fn load<'r>(
     path: &Path,
     read: &'r io::Result<FileContent>,
+    longest: Option<Duration>,
 ) -> Result<(&'r str, LoadedRoster), Diagnostics> {
     let file = path.display().to_string();
     let content = read.as_ref().map_err(|error| Diagnostic::new(&file, unreadable(error)))?;
@@ -126,6 +136,9 @@ fn load<'r>(
     let mut diagnostics = Diagnostics::default();
     let exposed = diagnostics.keep(content.check_permissions(path)).flatten();
     let loaded = diagnostics.keep(Roster::parse(text, &file));
+    if let (Some(loaded), Some(longest)) = (&loaded, longest) {
+        diagnostics.extend(too_long(&loaded.roster, text, &file, longest));
+    }
     let mut warnings = Diagnostics::default();
     for warning in exposed.into_iter().chain(content.mount_warning(path)) {
         warnings.push(warning);
@@ -134,6 +147,25 @@ fn load<'r>(
     let mut loaded = diagnostics.or(loaded)?.ok_or_else(Diagnostics::default)?;
     loaded.warnings.extend(warnings);
     Ok((text, loaded))
+}
+
+/// Everybody whose tokens should live longer than any token.
+fn too_long(roster: &Roster, text: &str, file: &str, longest: Duration) -> Diagnostics {
+    let too_long = roster.token_lifetimes().filter(|(_, lifetime)| *lifetime > longest);
+    let found: Vec<_> = too_long
+        .map(|(field, lifetime)| {
+            let (lifetime, longest) = (format_duration(lifetime), format_duration(longest));
+            let what = format!(
+                "`token_lifetime` is {lifetime}, more than HALLPASS_TOKEN_LIFETIME ({longest}): shorten it, or raise \
+                 the setting"
+            );
+            (field, what)
+        })
+        .collect();
+    match found.is_empty() {
+        true => Diagnostics::default(),
+        false => entry_fields::located(text, file, found),
+    }
 }
 
 fn unreadable(error: &io::Error) -> String {

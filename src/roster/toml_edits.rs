@@ -7,7 +7,7 @@ use toml_edit::{
 };
 
 use crate::{
-    notation::network::format_network,
+    notation::{duration::format_duration, network::format_network},
     oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
     roster::{
         api_key::ApiKey, named_tables, roster_entries::EntryOptions, secret_hash::SecretHash,
@@ -75,7 +75,46 @@ fn entry((roles, scopes, options): Fields<'_>) -> Table {
     if let Some(networks) = &options.from {
         table.insert("from", value(Array::from_iter(networks.iter().map(format_network))));
     }
+    if let Some(lifetime) = options.token_lifetime {
+        table.insert("token_lifetime", value(format_duration(lifetime)));
+    }
+    if !options.audiences.is_empty() {
+        let audiences = options.audiences.iter().map(|audience| audience.as_str());
+        table.insert("audiences", value(Array::from_iter(audiences)));
+    }
+    if !options.claims.is_empty() {
+        let claims = options.claims.iter();
+        let claims = claims.filter_map(|(name, claim)| Some((name, toml(claim)?)));
+        table.insert("claims", value(InlineTable::from_iter(claims)));
+    }
     table
+}
+
+/// A claim as TOML.
+fn toml(claim: &serde_json::Value) -> Option<Value> {
+    Some(match claim {
+        serde_json::Value::String(text) => text.as_str().into(),
+        serde_json::Value::Bool(flag) => (*flag).into(),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => number.into(),
+            None => number.as_f64()?.into(),
+        },
+        serde_json::Value::Array(items) => items
+            .iter()
+            .map(toml)
+            .collect::<Option<Vec<Value>>>()?
+            .into_iter()
+            .collect::<Array>()
+            .into(),
+        serde_json::Value::Null | serde_json::Value::Object(_) => return None,
+    })
+}
+
+/// Adds a label to the table of a new key.
+pub(super) fn add_label(entry: &mut Table, label: Option<&str>) {
+    if let Some(label) = label {
+        entry.insert("label", value(label));
+    }
 }
 
 /// Adds a key to an existing client.

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::{
-    oauth::{key_id::KeyId, role::Roles, scope::Scopes, subject::Subject},
+    oauth::{
+        custom_claims::CustomClaims, key_id::KeyId, role::Roles, scope::Scopes, subject::Subject,
+    },
     roster::{
         api_key::ApiKey,
         client_record::SourcedClient,
@@ -22,6 +24,7 @@ pub struct VerifiedKey {
     client: Subject,
     roles: Roles,
     scopes: Scopes,
+    claims: CustomClaims,
     key_id: KeyId,
     expires: Option<Timestamp>,
 }
@@ -33,6 +36,7 @@ impl VerifiedKey {
             client: client.name.clone(),
             roles: client.roles.clone(),
             scopes: client.scopes.clone(),
+            claims: client.options.claims.clone(),
             key_id: key.id.clone(),
             expires: key.expires,
         }
@@ -48,6 +52,10 @@ impl VerifiedKey {
 
     pub fn scopes(&self) -> &Scopes {
         &self.scopes
+    }
+
+    pub(crate) fn claims(&self) -> &CustomClaims {
+        &self.claims
     }
 
     pub fn key_id(&self) -> &KeyId {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    oauth::{role::Roles, scope::Scopes, subject::Subject},
+    oauth::{custom_claims::CustomClaims, role::Roles, scope::Scopes, subject::Subject},
     roster::{
         roster::Roster, roster_entries::User, secret_cache::SecretCache, secret_hash::SecretHash,
     },
@@ -35,6 +35,7 @@ pub struct VerifiedPassword {
     user: Subject,
     roles: Roles,
     scopes: Scopes,
+    claims: CustomClaims,
 }
 
 impl VerifiedPassword {
@@ -43,11 +44,20 @@ impl VerifiedPassword {
         if user.disabled {
             return Err(PasswordError::Disabled);
         }
-        Ok(Self { user: user.name.clone(), roles: user.roles.clone(), scopes: user.scopes.clone() })
+        Ok(Self {
+            user: user.name.clone(),
+            roles: user.roles.clone(),
+            scopes: user.scopes.clone(),
+            claims: user.options.claims.clone(),
+        })
     }
 
     pub fn user(&self) -> &Subject {
         &self.user
+    }
+
+    pub(crate) fn claims(&self) -> &CustomClaims {
+        &self.claims
     }
 
     pub fn roles(&self) -> &Roles {

@@ -23,7 +23,7 @@ pub(crate) fn expiring(raw: &RawSettings, now: Timestamp, within: Duration) -> D
     let until = after(now, within);
     let mut found = Diagnostics::default();
     let path = raw.roster();
-    if let Ok((file, loaded)) = RosterFile::open(&path, &FileContent::read(&path)) {
+    if let Ok((file, loaded)) = RosterFile::open(&path, &FileContent::read(&path), None) {
         let lines = file.expiry_lines();
         let line = |key: &ExpiringKey<'_>| lines.get(key.id).copied().unwrap_or(1);
         let mut keys = loaded.roster.expiring_keys(now, until);

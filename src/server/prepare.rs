@@ -67,7 +67,7 @@ pub(crate) fn prepare(raw: &RawSettings) -> Result<Prepared, Diagnostics> {
     let path = raw.roster();
     let (followed, read) = FollowedFiles::open(vec![path.clone()]);
     let opened = match read.first() {
-        Some((_, read)) => RosterFile::open(&path, read),
+        Some((_, read)) => RosterFile::open(&path, read, Settings::token_lifetime(raw).ok()),
         None => Err(Diagnostics::default()),
     };
     let (file, roster) = match opened {

@@ -165,19 +165,7 @@ impl StateFile {
     /// # Errors
     /// When the file cannot be read.
     pub(crate) fn load_key_uses(&mut self) -> Result<Vec<KeyUse>, StateError> {
-        self.with_database(|database| {
-            let transaction = database.begin_read()?;
-            let table = match transaction.open_table(KEY_USES) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                table => table?,
-            };
-            let mut uses = Vec::new();
-            for entry in table.iter()? {
-                let (key_id, second) = entry?;
-                uses.push(KeyUse { key_id: key_id.value().to_owned(), second: second.value() });
-            }
-            Ok(uses)
-        })
+        self.with_database(key_uses)
     }
 
     /// Records when keys were last used. When this returns, that is on disk.
@@ -254,6 +242,41 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
+/// When keys were last used according to the file at `path`; none where there is no file. Takes no lock from a service
+/// that runs.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn read_key_uses(path: &Path) -> Result<Option<Vec<KeyUse>>, StateError> {
+    let read = || {
+        if !path.try_exists()? {
+            return Ok(None);
+        }
+        let once = || {
+            let mut bytes = Vec::new();
+            open_existing(path)?.read_to_end(&mut bytes)?;
+            Ok(key_uses(&open_copy(&bytes)?)?)
+        };
+        // What is copied while it is written may look damaged.
+        once().or_else(|_: StateErrorKind| once()).or_else(|_| once()).map(Some)
+    };
+    read().map_err(|kind| located(path, kind))
+}
+
+fn key_uses(database: &Database) -> Result<Vec<KeyUse>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let table = match transaction.open_table(KEY_USES) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        table => table?,
+    };
+    let mut uses = Vec::new();
+    for entry in table.iter()? {
+        let (key_id, second) = entry?;
+        uses.push(KeyUse { key_id: key_id.value().to_owned(), second: second.value() });
+    }
+    Ok(uses)
+}
+
 /// Whether a start could open the file at `path` or create it. Changes nothing, and takes no lock from a service that
 /// runs or starts.
 ///
@@ -269,7 +292,7 @@ pub(crate) fn check(path: &Path) -> Result<(), StateError> {
         let mut bytes = Vec::new();
         open_existing(path)?.read_to_end(&mut bytes)?;
         match open_copy(&bytes) {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             // What is copied while it is written may look damaged.
             Err(_) => match connect(path) {
                 Ok(_) | Err(StateErrorKind::InUse) => Ok(()),
@@ -280,12 +303,13 @@ pub(crate) fn check(path: &Path) -> Result<(), StateError> {
     check().map_err(|kind| located(path, kind))
 }
 
-fn open_copy(bytes: &[u8]) -> Result<(), StateErrorKind> {
+fn open_copy(bytes: &[u8]) -> Result<Database, StateErrorKind> {
     let copy = InMemoryBackend::new();
     let filled = copy.set_len(bytes.len() as u64).and_then(|()| copy.write(0, bytes));
     filled.map_err(|error| StateErrorKind::Unusable(error.to_string()))?;
     let database = builder().create_with_backend(copy).map_err(redb::Error::from)?;
-    check_tables(&database)
+    check_tables(&database)?;
+    Ok(database)
 }
 
 /// Opens a file that exists, reading all of it, so that damage is found now and not later.

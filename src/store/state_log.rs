@@ -23,8 +23,9 @@ pub(crate) struct KeyUse {
     pub(crate) second: i64,
 }
 
-/// A use is recorded if the last one that is recorded is so much older.
-pub(crate) const KEY_USE_SECONDS: i64 = 60;
+/// A use is recorded if the last one that is recorded is so much older. What is recorded is never older than a minute, and
+/// some seconds pass between two looks.
+pub(crate) const KEY_USE_SECONDS: i64 = 50;
 
 /// Keeps revocations durably, until it is told to forget them. They are looked up elsewhere, in memory.
 ///

@@ -1,6 +1,6 @@
 //! The claims of an access token (RFC 9068 §2.2), strict about what it reads.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(super) const ID_SEPARATOR: char = '-';
 pub(super) struct Claims<N = Subject, C = N> {
     pub(super) iss: String,
     pub(super) sub: N,
-    pub(super) aud: Audience,
+    pub(super) aud: AudienceClaim,
     pub(super) exp: i64,
     pub(super) nbf: i64,
     pub(super) iat: i64,
@@ -39,23 +39,23 @@ pub(super) struct Claims<N = Subject, C = N> {
 /// `aud` may be one string or an array of them (RFC 7519 §4.1.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Audience {
+pub(super) enum AudienceClaim {
     One(String),
     Many(Vec<String>),
 }
 
-impl Audience {
-    pub(super) fn contains(&self, audience: &str) -> bool {
+impl AudienceClaim {
+    fn iter(&self) -> std::slice::Iter<'_, String> {
         match self {
-            Self::One(one) => one == audience,
-            Self::Many(many) => many.iter().any(|one| one == audience),
+            Self::One(one) => std::slice::from_ref(one).iter(),
+            Self::Many(many) => many.iter(),
         }
     }
 }
 
-/// The proof that a token was issued by us, is meant for us, is alive and not revoked.
+/// The proof that a token was issued by us and is alive. Whom it is for is asked by [`Self::audiences`].
 ///
-/// Made by [`super::Tokens::verify`] only.
+/// Made by [`super::Tokens::verify_with`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedToken<N = Subject, C = N> {
     claims: Claims<N, C>,
@@ -88,6 +88,21 @@ impl<N, C> VerifiedToken<N, C> {
     pub(crate) fn limited_to(mut self, roles: &Roles, scopes: &Scopes) -> Self {
         self.claims.roles.retain(|role| roles.contains(role));
         self.claims.scope.retain(|scope| scopes.contains(scope));
+        self
+    }
+
+    /// The same token with only those claims of its own that are also these.
+    #[must_use]
+    pub(crate) fn keeping(mut self, claims: &CustomClaims) -> Self {
+        self.claims.custom = self.claims.custom.shared_with(claims);
+        self
+    }
+
+    /// The same token, which lives no longer than that.
+    #[must_use]
+    pub(crate) fn living(mut self, lifetime: Duration) -> Self {
+        let end = self.issued_at.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
+        self.expires_at = self.expires_at.min(end);
         self
     }
 
@@ -155,6 +170,14 @@ impl OwnToken {
         let id = self.id();
         let ends = id.match_indices(ID_SEPARATOR).map(|(end, _)| end);
         ends.filter_map(|end| id.get(..end)).chain([id])
+    }
+
+    /// `aud`.
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = &String> {
+        match self {
+            Self::Subject(token) => token.claims.aud.iter(),
+            Self::Account(token) => token.claims.aud.iter(),
+        }
     }
 
     /// `roles`.

@@ -50,6 +50,7 @@ mod services;
 mod shutdown;
 mod state_file;
 mod tls;
+mod token_options;
 mod undocumented_routes;
 mod verify;
 mod verify_differential;

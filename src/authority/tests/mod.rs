@@ -56,7 +56,7 @@ impl Case {
         let name = |text: &str| crate::oauth::Subject::parse(text).unwrap();
         let grants =
             edit::Entitlements { scopes: Scopes::parse("a:b").unwrap(), ..Default::default() };
-        let key = edit::add_key(&path, &name("billing"), &grants, None, 4, START);
+        let key = edit::add_key(&path, &name("billing"), &grants, None, None, 4, START);
         let key = key.and_then(edit::StagedKey::commit).unwrap();
         for user in ["alice", "bob"] {
             edit::add_user(&path, &name(user), &grants, &"open sesame".into(), 4, START).unwrap();
@@ -193,4 +193,31 @@ fn how_often_and_when_a_key_was_used_outlives_reloads() {
     assert_eq!(case.authority.key_usage(case.key.id()), Some(known));
     case.change(case.key.id().as_str(), "000000000000");
     assert_eq!(case.authority.key_usage(case.key.id()), None, "gone from the roster");
+}
+
+#[test]
+fn a_claim_is_that_of_the_roster_as_long_as_token_and_roster_agree() {
+    let case = Case::new();
+    let tenant = |principal: &Principal| principal.claim::<String>("tenant");
+    assert_eq!(tenant(&case.client()), None);
+    let with = |claims: &str| {
+        case.change("[clients.billing]\n", &format!("[clients.billing]\nclaims = {claims}\n"));
+    };
+    with("{ tenant = 'acme', level = 3 }");
+    let client = case.client();
+    assert_eq!(tenant(&client).as_deref(), Some("acme"));
+    assert_eq!((client.claim::<u8>("level"), client.claim::<String>("level")), (Some(3), None));
+    let token = case.token_of(&client);
+    let of_token = || case.authority.authenticate_token(&token, START).unwrap();
+    for (claims, expected) in [
+        ("{ tenant = 'acme', level = 4 }", Some("acme")),
+        ("{ tenant = 'other' }", None),
+        ("{}", None),
+        ("{ tenant = 'acme' }", Some("acme")),
+    ] {
+        with(claims);
+        for _ in 0..2 {
+            assert_eq!(tenant(&of_token()).as_deref(), expected, "{claims}");
+        }
+    }
 }

@@ -3,18 +3,24 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     convert::Infallible,
+    time::Duration,
 };
 
 use ipnet::IpNet;
+use serde_json::Value;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use crate::{
-    notation::network::parse_network,
-    oauth::{key_id::KeyId, provider_url::ProviderUrl, role::Role, scope::Scope, subject::Subject},
+    notation::{duration::parse_duration, network::parse_network},
+    oauth::{
+        audience::Audience, custom_claims::CustomClaims, key_id::KeyId, provider_url::ProviderUrl,
+        role::Role, scope::Scope, subject::Subject,
+    },
     roster::{
+        key_label::check_label,
         roster_entries::{Client, EntryOptions, Issuer, KeyRecord, RosterEntries, User},
         secret_hash::SecretHash,
         table_reader::{TableReader, wrong_type},
@@ -105,7 +111,19 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn client(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Client> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(&["roles", "scopes", "disabled", "from", "keys"], diagnostics);
+        fields.only(
+            &[
+                "roles",
+                "scopes",
+                "disabled",
+                "from",
+                "token_lifetime",
+                "audiences",
+                "claims",
+                "keys",
+            ],
+            diagnostics,
+        );
         let roles = fields.list("roles", Role::parse, diagnostics);
         let scopes = fields.list("scopes", Scope::parse, diagnostics);
         let disabled = fields.boolean("disabled", diagnostics);
@@ -115,7 +133,49 @@ impl<'r, 'f> EntryReader<'r, 'f> {
     }
 
     fn options(&mut self, fields: TableReader<'_, '_>) -> EntryOptions {
-        EntryOptions { from: self.networks(fields) }
+        EntryOptions {
+            from: self.networks(fields),
+            token_lifetime: self.lifetime(fields),
+            audiences: fields.list("audiences", Audience::parse, self.diagnostics),
+            claims: self.claims(fields),
+        }
+    }
+
+    fn lifetime(&mut self, fields: TableReader<'_, '_>) -> Option<Duration> {
+        let (text, at) = fields.text("token_lifetime", self.diagnostics)?;
+        match parse_duration(text) {
+            Ok(Duration::ZERO) => {
+                let what = "`token_lifetime` is zero: every token would be expired when issued";
+                self.diagnostics.error(at, what);
+                None
+            }
+            Ok(lifetime) => Some(lifetime),
+            Err(error) => {
+                self.diagnostics.error(at, format_args!("`token_lifetime` {error}"));
+                None
+            }
+        }
+    }
+
+    fn claims(&mut self, fields: TableReader<'_, '_>) -> CustomClaims {
+        let Some(value) = fields.value("claims") else { return CustomClaims::default() };
+        let must = "`claims` must be a table, as in `claims = { tenant = \"acme\" }`";
+        let at = value.span().start;
+        let Some(table) = TableReader::new(value, ("claims", at), must, self.diagnostics) else {
+            return CustomClaims::default();
+        };
+        let mut claims = Vec::new();
+        for (name, at, value) in table.entries() {
+            let json = json(value.get_ref());
+            match CustomClaims::default().insert(name, json.clone()) {
+                Ok(()) => claims.push((name.to_owned(), json)),
+                Err(error) => self.diagnostics.error(at, format_args!("in `claims`, {error}")),
+            }
+        }
+        CustomClaims::listed(claims).unwrap_or_else(|error| {
+            self.diagnostics.error(at, format_args!("`claims` are too long: {error}"));
+            CustomClaims::default()
+        })
     }
 
     /// An empty list would lock everybody out, which is said otherwise.
@@ -149,7 +209,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn key(&mut self, fields: TableReader<'_, '_>) -> Option<KeyRecord> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(&["id", "hash", "created", "expires"], diagnostics);
+        fields.only(&["id", "hash", "created", "expires", "label"], diagnostics);
         fields.require("id", "write the 12 characters behind `hp_` of the key", diagnostics);
         fields.require("hash", "make a new key with `hallpass key add`", diagnostics);
         fields.require(
@@ -164,9 +224,18 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         {
             diagnostics.warn(fields.at, "this key expires before it was created: it is never good");
         }
+        let label = self.label(fields);
         let hash = self.hash(fields, "hash");
         let id = self.key_id(fields);
-        Some(KeyRecord { id: id?, created: created?, expires, hash: hash? })
+        Some(KeyRecord { id: id?, created: created?, expires, label, hash: hash? })
+    }
+
+    fn label(&mut self, fields: TableReader<'_, '_>) -> Option<String> {
+        let (text, at) = fields.text("label", self.diagnostics)?;
+        check_label(text)
+            .map_err(|error| self.diagnostics.error(at, format_args!("`label` {error}")))
+            .ok()?;
+        Some(text.to_owned())
     }
 
     fn key_id(&mut self, fields: TableReader<'_, '_>) -> Option<KeyId> {
@@ -214,7 +283,20 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn user(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<User> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(&["roles", "scopes", "disabled", "from", "created", "password"], diagnostics);
+        fields.only(
+            &[
+                "roles",
+                "scopes",
+                "disabled",
+                "from",
+                "token_lifetime",
+                "audiences",
+                "claims",
+                "created",
+                "password",
+            ],
+            diagnostics,
+        );
         fields.require("password", "set one with `hallpass user add`", diagnostics);
         let roles = fields.list("roles", Role::parse, diagnostics);
         let scopes = fields.list("scopes", Scope::parse, diagnostics);
@@ -300,5 +382,23 @@ impl<'r, 'f> EntryReader<'r, 'f> {
             self.diagnostics.error(at, format_args!("`{name}` must not be empty"));
         }
         Some(text.to_owned())
+    }
+}
+
+/// A TOML value as JSON; `null` for what JSON has no word for.
+fn json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(flag) => Value::Bool(*flag),
+        DeValue::Integer(number) => {
+            let digits = number.as_str().replace('_', "");
+            i64::from_str_radix(&digits, number.radix()).map_or(Value::Null, Value::from)
+        }
+        DeValue::Float(number) => {
+            let number = number.as_str().replace('_', "").parse::<f64>();
+            number.map_or(Value::Null, Value::from)
+        }
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Datetime(_) | DeValue::Table(_) => Value::Null,
     }
 }

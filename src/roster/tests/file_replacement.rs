@@ -13,7 +13,7 @@ use crate::roster::{
 };
 
 fn add(path: &Path, client: &str) -> Result<(), EditError> {
-    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now())?
+    edit::add_key(path, &name(client), &Entitlements::default(), None, None, COST, now())?
         .commit()
         .map(drop)
 }

@@ -40,12 +40,12 @@ fn roster(text: Option<&str>) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add(path: &Path, client: &str) -> Result<ApiKey, EditError> {
-    edit::add_key(path, &name(client), &Entitlements::default(), None, COST, now())?.commit()
+    edit::add_key(path, &name(client), &Entitlements::default(), None, None, COST, now())?.commit()
 }
 
 /// Rotates the keys of the client `a`.
 fn rotate(path: &Path, overlap: Duration) -> Result<ApiKey, EditError> {
-    edit::rotate(path, &name("a"), overlap, None, COST, now())?.commit()
+    edit::rotate(path, &name("a"), overlap, None, None, COST, now())?.commit()
 }
 
 fn load(path: &Path) -> Roster {
@@ -67,11 +67,11 @@ fn an_empty_roster_is_created_only_once() {
 fn a_staged_key_that_is_not_committed_changes_nothing() {
     let (directory, path) = roster(None);
     let grants = Entitlements::default();
-    drop(edit::add_key(&path, &name("a"), &grants, None, COST, now()).unwrap());
+    drop(edit::add_key(&path, &name("a"), &grants, None, None, COST, now()).unwrap());
     assert!(!path.exists());
     let key = add(&path, "a").unwrap();
     let before = fs::read_to_string(&path).unwrap();
-    let staged = edit::rotate(&path, &name("a"), Duration::ZERO, None, COST, now()).unwrap();
+    let staged = edit::rotate(&path, &name("a"), Duration::ZERO, None, None, COST, now()).unwrap();
     assert_ne!(staged.key().id(), key.id());
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
     drop(staged);
@@ -88,7 +88,7 @@ fn the_first_key_creates_the_roster_and_the_client() {
         scopes: scopes(&["x:y"]),
         options: Default::default(),
     };
-    let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), COST, now());
+    let key = edit::add_key(&path, &name("billing"), &grants, Some(HOUR), None, COST, now());
     let key = key.and_then(StagedKey::commit).unwrap();
     let proof = load(&path).verify(&SecretCache::default(), &key, None, now()).unwrap();
     assert_eq!((proof.roles(), proof.scopes()), (&grants.roles, &grants.scopes));
@@ -169,7 +169,7 @@ fn rotation_keeps_the_overlap_and_earlier_expiries() {
     let (_directory, path) = roster(None);
     let add_for = |expires| {
         let none = Entitlements::default();
-        edit::add_key(&path, &name("a"), &none, Some(expires), COST, now())?.commit()
+        edit::add_key(&path, &name("a"), &none, Some(expires), None, COST, now())?.commit()
     };
     let (short, long) = (add_for(HOUR).unwrap(), add_for(100 * HOUR).unwrap());
     let other = add(&path, "b").unwrap();
@@ -190,13 +190,13 @@ fn an_impossible_edit_is_refused_and_changes_nothing() {
     let before = fs::read_to_string(&path).unwrap();
     let grants = Entitlements { roles: roles(&["x"]), ..Entitlements::default() };
     let unknown = KeyId::parse("000000000000").unwrap();
-    let given = edit::add_key(&path, &name("a"), &grants, None, COST, now());
+    let given = edit::add_key(&path, &name("a"), &grants, None, None, COST, now());
     assert!(given.err().unwrap().to_string().contains("leave out --role"));
     assert!(matches!(rotate(&path, HOUR), Err(EditError::NoKeys(_))));
-    let stranger = edit::rotate(&path, &name("b"), HOUR, None, COST, now());
+    let stranger = edit::rotate(&path, &name("b"), HOUR, None, None, COST, now());
     assert!(matches!(stranger, Err(EditError::UnknownClient(_))));
     assert!(matches!(edit::revoke(&path, &unknown), Err(EditError::UnknownKey(_))));
-    let dear = edit::add_key(&path, &name("a"), &Entitlements::default(), None, 15, now());
+    let dear = edit::add_key(&path, &name("a"), &Entitlements::default(), None, None, 15, now());
     assert!(matches!(dear, Err(EditError::Hash(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 }
@@ -223,7 +223,7 @@ fn a_broken_roster_is_not_touched() {
 fn lifetimes_beyond_the_calendar_are_cut() {
     let (_directory, path) = roster(None);
     let none = Entitlements::default();
-    let added = edit::add_key(&path, &name("a"), &none, Some(Duration::MAX), COST, now());
+    let added = edit::add_key(&path, &name("a"), &none, Some(Duration::MAX), None, COST, now());
     added.and_then(StagedKey::commit).unwrap();
     rotate(&path, Duration::MAX).unwrap();
     let found = load(&path);

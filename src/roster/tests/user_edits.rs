@@ -155,7 +155,8 @@ fn a_name_is_a_client_or_a_user_not_both() {
     assert!(matches!(add(&path, "alice", "x"), Err(EditError::UserExists(_))));
     let taken = add(&path, "c", "x").unwrap_err();
     assert!(taken.to_string().starts_with("there is a client c already"), "{taken}");
-    let taken = edit::add_key(&path, &name("alice"), &Entitlements::default(), None, COST, now());
+    let taken =
+        edit::add_key(&path, &name("alice"), &Entitlements::default(), None, None, COST, now());
     assert!(taken.err().unwrap().to_string().starts_with("there is a user alice already"));
     let stranger = edit::remove_user(&path, &name("c"));
     assert!(matches!(stranger, Err(EditError::UnknownUser(_))));

@@ -39,7 +39,30 @@ pub(crate) async fn verify_token(
     token: &str,
     now: Timestamp,
 ) -> Result<Arc<Principal>, TokenFailure> {
-    match authority.token_holder(token, now)? {
+    principal(authority, lookups, authority.token_holder(token, now)?, now).await
+}
+
+/// The same of a token for any service, with the audiences that its subject may still ask for.
+///
+/// # Errors
+/// The same.
+pub(crate) async fn introspect_token(
+    authority: &Authority,
+    lookups: &Lookups,
+    token: &str,
+    now: Timestamp,
+) -> Result<(Arc<Principal>, Vec<String>), TokenFailure> {
+    let (holder, audiences) = authority.introspect(token, now)?;
+    Ok((principal(authority, lookups, holder, now).await?, audiences))
+}
+
+async fn principal(
+    authority: &Authority,
+    lookups: &Lookups,
+    holder: TokenHolder,
+    now: Timestamp,
+) -> Result<Arc<Principal>, TokenFailure> {
+    match holder {
         TokenHolder::Known(principal) => Ok(principal),
         TokenHolder::Sourced(token) => {
             let key_id = token.key_id().ok_or(TokenError::Withdrawn)?;

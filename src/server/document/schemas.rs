@@ -8,13 +8,13 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         KnownFormat, Object, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat,
-        schema::{Array, ArrayBuilder, Type},
+        schema::{AdditionalProperties, Array, ArrayBuilder, Type},
     },
 };
 
 use crate::{
     config::values::MAX_TOKEN_LIFETIME,
-    oauth::{ErrorCode, GrantType, Role, Scopes, Subject, account_id::AccountSubject},
+    oauth::{Audience, ErrorCode, GrantType, Role, Scopes, Subject, account_id::AccountSubject},
     principal::PrincipalKind,
     tokens::{
         jwk::{JwkSet, PublicJwk},
@@ -84,6 +84,45 @@ pub(crate) fn requested_lifetime() -> Object {
 /// The scopes of a token or a principal.
 pub(crate) fn scope() -> Object {
     scopes("The scopes, separated by spaces.", "invoices:read")
+}
+
+/// The audience of a request.
+pub(crate) fn requested_audience() -> Object {
+    string("The service that the token is for. Left out: the default of the client or user.")
+        .pattern(Some(r"^[^\x00-\x1f\x7f]*$"))
+        .max_length(Some(Audience::MAX_LENGTH))
+        .examples([""])
+        .build()
+}
+
+/// The audiences of a client.
+pub(crate) fn audiences() -> Array {
+    let audience = string("An audience.").max_length(Some(Audience::MAX_LENGTH));
+    ArrayBuilder::new()
+        .items(audience)
+        .max_items(Some(1000))
+        .description(Some("The audiences that its tokens may have, the default first; absent: that of the service."))
+        .examples([json!(["invoices"])])
+        .build()
+}
+
+/// The claims of a client's tokens.
+pub(crate) fn claims() -> Object {
+    ObjectBuilder::new()
+        .description(Some("More claims of its tokens."))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .max_properties(Some(100))
+        .examples([json!({ "tenant": "acme" })])
+        .build()
+}
+
+/// How long the tokens of a client live.
+pub(crate) fn token_lifetime() -> Object {
+    let description =
+        "How long its tokens live at most, in seconds; absent: as long as all others.";
+    let mut lifetime = integer(description, MAX_TOKEN_LIFETIME.as_secs_f64());
+    lifetime.examples = vec![json!(600)];
+    lifetime
 }
 
 /// The scopes of a request.

@@ -67,6 +67,8 @@ codes! {
     InvalidRequest: BAD_REQUEST, InvalidRequest;
     /// A scope was requested that is not granted.
     InvalidScope: BAD_REQUEST, InvalidScope;
+    /// A token for an audience was requested that the client may not ask for (RFC 8707).
+    InvalidTarget: BAD_REQUEST, InvalidTarget;
     /// The document has no such path.
     NotFound: NOT_FOUND, InvalidRequest;
     /// The path does not take this method; `Allow` lists those that it takes.

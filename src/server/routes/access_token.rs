@@ -91,6 +91,7 @@ pub(crate) async fn issue(
     }
     issued.map_err(|error| match error {
         IssueError::Scope(_) | IssueError::TooLong(_) => not_possible(Code::InvalidScope, &error),
+        IssueError::Audience(_) => not_possible(Code::InvalidTarget, &error),
         IssueError::Lifetime(_) | IssueError::Foreign => not_possible(Code::InvalidRequest, &error),
         IssueError::Signing(reason) => Refusal::internal(reason),
     })

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     authority::authority::Authority,
     notation::network::format_network,
-    oauth::{KeyId, Roles, Scopes, Subject},
+    oauth::{Audience, KeyId, Roles, Scopes, Subject, custom_claims::CustomClaims},
     roster::roster_entries::Client,
     server::{
         context::Context, document::schemas, enforce::authenticated::Authenticated, http::endpoints,
@@ -39,6 +39,15 @@ pub(crate) struct ClientEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::networks)]
     from: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::token_lifetime)]
+    token_lifetime: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(schema_with = schemas::audiences, required = false)]
+    audiences: Vec<Audience>,
+    #[serde(skip_serializing_if = "CustomClaims::is_empty")]
+    #[schema(schema_with = schemas::claims, required = false)]
+    claims: CustomClaims,
     /// Its API keys.
     #[schema(max_items = 1000)]
     keys: Vec<KeyEntry>,
@@ -62,6 +71,16 @@ pub(crate) struct KeyEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T10:00:00Z", max_length = 40, value_type = String, format = DateTime, required = false)]
     last_used: Option<Timestamp>,
+    /// What it is for, or whose it is; absent for keys without a label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        example = "invoice job, owner: dana",
+        pattern = r"^[^\x00-\x1f\x7f]+$",
+        max_length = 200,
+        value_type = String,
+        required = false
+    )]
+    label: Option<String>,
 }
 
 /// List the clients and their API keys
@@ -86,18 +105,23 @@ pub(crate) async fn list_clients(context: Data<Context>, _: Authenticated) -> Ht
 }
 
 fn entry(client: &Client, authority: &Authority) -> ClientEntry {
+    let options = &client.options;
     let keys = client.keys.iter().map(|key| KeyEntry {
         id: key.id.clone(),
         created: key.created,
         expires: key.expires,
         last_used: authority.last_used(&key.id),
+        label: key.label.clone(),
     });
     ClientEntry {
         name: client.name.clone(),
         roles: client.roles.clone(),
         scope: client.scopes.clone(),
         disabled: client.disabled,
-        from: client.options.from.as_ref().map(|from| from.iter().map(format_network).collect()),
+        from: options.from.as_ref().map(|from| from.iter().map(format_network).collect()),
+        token_lifetime: options.token_lifetime.map(|lifetime| lifetime.as_secs()),
+        audiences: options.audiences.clone(),
+        claims: options.claims.clone(),
         keys: keys.collect(),
     }
 }

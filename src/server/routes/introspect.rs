@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, http::header, web::Data};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         context::Context,
         credentials::{
             authenticator::demand_revocations,
-            token_verifier::{TokenFailure, verify_token},
+            token_verifier::{TokenFailure, introspect_token},
         },
         document::schemas::{self, TokenType},
         enforce::authenticated::Authenticated,
@@ -88,7 +89,7 @@ pub(crate) struct Introspection {
     /// The audience.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "http://127.0.0.1:8080", pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 2048, value_type = String, required = false)]
-    aud: Option<String>,
+    aud: Option<Value>,
     /// The issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "http://127.0.0.1:8080", pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 2048, value_type = String, required = false)]
@@ -108,7 +109,7 @@ pub(crate) struct Introspection {
 
 impl Introspection {
     /// What a token says that would be accepted now; of roles and scopes, what its subject still has.
-    fn active(principal: &Principal, authority: &Authority) -> Self {
+    fn active(principal: &Principal, audiences: &[String], authority: &Authority) -> Self {
         let second = |time: Option<Timestamp>| time.map(Timestamp::as_second);
         let issued_at = second(principal.issued_at());
         let id = match principal.proof() {
@@ -125,7 +126,10 @@ impl Introspection {
             iat: issued_at,
             nbf: issued_at,
             sub: Some(principal.sub().into_owned()),
-            aud: Some(authority.audience().to_owned()),
+            aud: Some(match audiences {
+                [one] => json!(one),
+                several => json!(several),
+            }),
             iss: Some(authority.issuer().to_owned()),
             jti: id,
             roles: Some(principal.roles().clone()),
@@ -137,7 +141,8 @@ impl Introspection {
 /// Introspect a token
 ///
 /// For services that do not verify tokens themselves (RFC 7662). Any authenticated client may ask about any token; the
-/// answer about one that is unknown, expired or revoked is `{"active": false}` and nothing else.
+/// answer about one that is unknown, expired or revoked is `{"active": false}` and nothing else. The claims that the
+/// roster gives a client or user are members of the answer too.
 #[utoipa::path(
     post,
     path = endpoints::INTROSPECTION,
@@ -165,8 +170,8 @@ pub(crate) async fn introspect(
     let authority = &context.authority;
     demand_revocations(authority)?;
     let (token, now) = (form.token.expose_secret(), context.clock.now());
-    let answer = match verify_token(authority, &context.lookups, token, now).await {
-        Ok(principal) => Introspection::active(&principal, authority),
+    let answer = match introspect_token(authority, &context.lookups, token, now).await {
+        Ok((principal, audiences)) => Introspection::active(&principal, &audiences, authority),
         Err(TokenFailure::Invalid(_)) => Introspection::default(),
         Err(TokenFailure::Unavailable(refusal)) => return Err(refusal),
     };

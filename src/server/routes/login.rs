@@ -42,6 +42,8 @@ pub(crate) struct LoginRequest {
     #[schema(schema_with = schemas::requested_lifetime)]
     #[serde(default, deserialize_with = "whole_number")]
     expires_in: Option<u64>,
+    #[schema(schema_with = schemas::requested_audience)]
+    audience: Option<String>,
     /// Whether to set the session cookie as well, for browsers.
     #[schema(example = false, value_type = bool, required = false)]
     cookie: Option<bool>,
@@ -69,7 +71,7 @@ pub(crate) struct LoginResponse {
     operation_id = "login",
     request_body(
         content = LoginRequest,
-        description = "Optional: ask for fewer scopes, a shorter lifetime, or a cookie.",
+        description = "Optional: ask for fewer scopes, a shorter lifetime, an audience, or a cookie.",
         examples(
             ("all" = (summary = "Everything that the client was granted", value = json!({}))),
             ("cookie" = (summary = "The session cookie as well, for browsers", value = json!({ "cookie": true }))),
@@ -186,6 +188,9 @@ impl LoginRequest {
             let detail = "expires_in is a number of seconds, at least 1.";
             return Err(Refusal::new(Code::InvalidRequest, detail));
         }
-        Ok(IssueRequest { scopes, lifetime: self.expires_in.map(Duration::from_secs) })
+        let lifetime = self.expires_in.map(Duration::from_secs);
+        // Swagger UI fills in an empty text.
+        let audience = self.audience.clone().filter(|audience| !audience.is_empty());
+        Ok(IssueRequest { scopes, lifetime, audience })
     }
 }

@@ -42,6 +42,9 @@ pub(crate) struct TokenRequest {
     #[serde(default)]
     #[schema(schema_with = schemas::requested_scope)]
     scope: String,
+    #[serde(default)]
+    #[schema(schema_with = schemas::requested_audience)]
+    resource: String,
     /// The client's name, where it does not authenticate by Basic.
     #[serde(default)]
     #[schema(pattern = r"^[^\x00-\x1f\x7f]*$", max_length = 64, example = "", required = false)]
@@ -70,7 +73,8 @@ impl FormFields for TokenRequest {
 /// Get an access token
 ///
 /// With `client_credentials` a client gets a token for itself: `client_id` is its name, `client_secret` one of its API
-/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form. Parameters that
+/// keys, by Basic or in the form. With `password` a user's name and password are sent in the form. `resource` names the
+/// service that the token is for (RFC 8707), of those that the roster lists for the client or user. Parameters that
 /// are not listed are ignored (RFC 6749 §3.2); empty ones count as left out.
 #[utoipa::path(
     post,
@@ -118,7 +122,8 @@ pub(crate) async fn token(
         .transpose()
         .map_err(|error| Refusal::oauth(ErrorCode::InvalidScope, format!("The scope: {error}.")))?;
     let now = context.clock.now();
-    let request = IssueRequest { scopes, lifetime: None };
+    let audience = Some(form.resource.clone()).filter(|resource| !resource.is_empty());
+    let request = IssueRequest { scopes, lifetime: None, audience };
     let issued = issue(&context, &principal, request, now).await?;
     let fields = [
         ("sub", Some(principal.subject())),

@@ -3,7 +3,11 @@
 use std::{
     fmt, io,
     pin::pin,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -139,16 +143,43 @@ pub(crate) fn probe(url: &RedisUrl) -> Result<Probe, StateError> {
     probed.unwrap_or_else(failed).map_err(|fault| error(url, fault))
 }
 
+/// When keys were last used, as far as it is recorded in Redis. Not for an asynchronous context.
+///
+/// # Errors
+/// Redis cannot be reached or read.
+pub(crate) fn read_key_uses(url: &RedisUrl) -> Result<Vec<KeyUse>, StateError> {
+    let read = run_once(url, async |connection| {
+        let (cursor, mut uses) = (AtomicU64::new(0), Vec::new());
+        loop {
+            uses.extend(key_uses::exchange(connection, &[], &cursor).await?);
+            if cursor.load(Ordering::Relaxed) == 0 {
+                break Ok(uses);
+            }
+        }
+    });
+    read.map_err(|fault| error(url, fault))
+}
+
 fn run_probe(url: &RedisUrl) -> Result<Probe, RedisFault> {
+    run_once(url, async |connection| {
+        revocation_set::probe(connection).await?;
+        // Whoever may not ask is not warned.
+        Ok(Probe { eviction: revocation_set::eviction(connection).await.unwrap_or_default() })
+    })
+}
+
+/// Asks over a connection of its own.
+fn run_once<T>(
+    url: &RedisUrl,
+    ask: impl AsyncFnOnce(&RedisConnection) -> Result<T, RedisFault>,
+) -> Result<T, RedisFault> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| RedisFault::Unreachable(error.to_string()))?;
-    let probe = async {
+    let asked = async {
         let (connection, _driver) = RedisConnection::open(url).await?;
-        revocation_set::probe(&connection).await?;
-        // Whoever may not ask is not warned.
-        Ok(Probe { eviction: revocation_set::eviction(&connection).await.unwrap_or_default() })
+        ask(&connection).await
     };
-    let probed = runtime.block_on(async { timeout(START_TIME, probe).await });
+    let probed = runtime.block_on(async { timeout(START_TIME, asked).await });
     // A look-up of the name that hangs is left alone.
     runtime.shutdown_background();
     probed.unwrap_or_else(|_| Err(silent()))

@@ -56,6 +56,7 @@ fn issued(tokens: &Tokens) -> IssuedToken {
         roles: Roles::default(),
         scopes: Scopes::parse("a b").unwrap(),
         key_id: Some(KeyId::parse("4fQz81LmXc0a").unwrap()),
+        audience: None,
         parent: None,
         custom: CustomClaims::default(),
         expires_at: Timestamp::from_second(NOW + 60).unwrap(),

@@ -1,7 +1,11 @@
 //! `hallpass key list` shows clients and keys without secrets.
 
 use super::TAIL;
-use crate::support::folder::Folder;
+use crate::support::{
+    folder::Folder,
+    running_service::{RunningService, send},
+    server::eventually,
+};
 
 fn folder() -> Folder {
     let key = |id: &str, expires: &str| {
@@ -75,4 +79,32 @@ fn an_empty_roster_lists_nothing() {
     let folder = Folder::with_roster("# empty\n");
     assert_eq!(folder.run("key list").success().out.lines().count(), 1);
     assert_eq!(folder.run("key list --json").success().out, "[]\n");
+}
+
+#[test]
+fn keys_that_nobody_used_for_90_days_are_marked_while_serve_holds_the_state() {
+    let folder = folder();
+    let key = folder.run("key add fresh").success().out;
+    let secret = ("HALLPASS_SECRET_KEY", "0123456789abcdefghijABCDEFGHIJ-_.~!");
+    let mut serve = folder.command("serve --bind 127.0.0.1:0");
+    let serve = RunningService::spawn(serve.env(secret.0, secret.1));
+    let login = format!("{}/login", serve.address);
+    assert_eq!(send("POST", &login, ("X-API-Key", key.trim())).unwrap().0, 200);
+    let listed = || -> serde_json::Value {
+        serde_json::from_str(&folder.run("key list --json").success().out).unwrap()
+    };
+    let used = eventually("the use is recorded", || {
+        let clients = listed();
+        let used = clients[1]["keys"][0]["last_used"].as_str().map(str::to_owned);
+        assert_eq!(clients[1]["client"], "fresh");
+        used
+    });
+    let clients = listed();
+    assert_eq!(clients[1]["keys"][0].get("unused"), None, "{clients}");
+    let keys = &clients[0]["keys"];
+    assert_eq!((&keys[0]["state"], keys[0].get("unused")), (&"expired".into(), None));
+    assert_eq!((&keys[1]["state"], &keys[1]["unused"]), (&"active".into(), &true.into()));
+    let table = folder.run("key list").success();
+    assert!(table.err.is_empty(), "{}", table.err);
+    table.stdout_contains(&["LAST USED", &used, "active, unused for 90d"]);
 }
