@@ -146,6 +146,19 @@ impl Roster {
         self
     }
 
+    /// Gives the client of a key these claims.
+    pub(crate) fn with_claims(
+        mut self,
+        key: &KeyId,
+        claims: crate::oauth::custom_claims::CustomClaims,
+    ) -> Self {
+        let mut clients = self.clients.iter_mut();
+        if let Some(client) = clients.find(|client| client.keys.iter().any(|one| one.id == *key)) {
+            client.options.claims = claims;
+        }
+        self
+    }
+
     /// Takes a key away; its client stays.
     pub(crate) fn without_key(self, key: &KeyId) -> Self {
         let Self { mut clients, users, issuers, .. } = self;

@@ -137,8 +137,8 @@ impl TestGate {
         TestPrincipal::new(self, PrincipalKind::User, user)
     }
 
-    /// An account of the application, at first without roles and scopes. [`Gate::with_accounts`] of the application says
-    /// what its tokens may do; without that, they may what they were made with.
+    /// An account of the application, at first without roles and scopes. [`TestGate::with_accounts`] says what its
+    /// tokens may do; without that, they may what they were made with.
     pub fn as_account(&self, id: &str) -> TestPrincipal<'_> {
         TestPrincipal::new(self, PrincipalKind::Account, id)
     }

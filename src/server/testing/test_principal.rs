@@ -76,15 +76,12 @@ impl<'g> TestPrincipal<'g> {
         self
     }
 
-    /// The same with one more claim in its tokens, as [`Account::claim`] adds it: for accounts.
+    /// The same with one more claim, as the roster or [`Account::claim`] give it. Of a user the last value counts, also for
+    /// earlier tokens.
     ///
     /// # Panics
-    /// For clients and users; when a token cannot have this claim.
+    /// When a token cannot have this claim.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
-        assert!(
-            self.kind == PrincipalKind::Account,
-            "only the tokens of accounts have claims here"
-        );
         self.claims.insert(name, value.into()).expect("a claim");
         self
     }
@@ -123,11 +120,11 @@ impl<'g> TestPrincipal<'g> {
         let (roles, scopes) = (self.roles.clone(), self.scopes.clone());
         let token = match self.kind {
             PrincipalKind::Client => {
-                let key = roster.add_key_of(&name(&self.name), roles, scopes);
-                roster.token_of(&roster.principal(&key), at, lifetime)
+                roster.token_of(&roster.principal(&self.new_key()), at, lifetime)
             }
             PrincipalKind::User => {
-                roster.token_of(&roster.user(&name(&self.name), roles, scopes), at, lifetime)
+                let user = roster.user(&name(&self.name), roles, scopes, &self.claims);
+                roster.token_of(&user, at, lifetime)
             }
             PrincipalKind::Account => self.account_token(at, lifetime),
         };
@@ -162,8 +159,7 @@ impl<'g> TestPrincipal<'g> {
     /// For users and accounts, who have none; when the name has a character that it must not have.
     pub fn key(&self) -> String {
         assert!(self.kind == PrincipalKind::Client, "only clients have API keys");
-        let roster = &self.gate.roster;
-        let key = roster.add_key_of(&name(&self.name), self.roles.clone(), self.scopes.clone());
+        let (roster, key) = (&self.gate.roster, self.new_key());
         match self.validity {
             Validity::Usual => {}
             Validity::For(lifetime) => {
@@ -176,7 +172,7 @@ impl<'g> TestPrincipal<'g> {
         text(&key)
     }
 
-    /// Makes the user have this password, and these roles and scopes in the place of all others: for operations with
+    /// Makes the user have this password, and these roles, scopes and claims in the place of all others: for operations with
     /// `basic`, and for `/token`.
     ///
     /// # Panics
@@ -184,7 +180,16 @@ impl<'g> TestPrincipal<'g> {
     pub fn password(&self, password: &str) {
         assert!(self.kind == PrincipalKind::User, "only users have passwords");
         let (roles, scopes) = (self.roles.clone(), self.scopes.clone());
-        self.gate.roster.add_user(&name(&self.name), password, roles, scopes);
+        let (roster, name) = (&self.gate.roster, name(&self.name));
+        roster.add_user(&name, password, roles, scopes);
+        roster.give_user(&name, &self.claims);
+    }
+
+    fn new_key(&self) -> ApiKey {
+        let roster = &self.gate.roster;
+        let key = roster.add_key_of(&name(&self.name), self.roles.clone(), self.scopes.clone());
+        roster.give(&key, &self.claims);
+        key
     }
 
     fn account_token(&self, at: Timestamp, lifetime: Option<Duration>) -> String {

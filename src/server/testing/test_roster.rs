@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     authority::{authority::Authority, issue_request::IssueRequest},
     diagnostics::Diagnostics,
-    oauth::{Role, Roles, Scope, Scopes, Subject},
+    oauth::{Role, Roles, Scope, Scopes, Subject, custom_claims::CustomClaims},
     principal::Principal,
     roster::{
         api_key::ApiKey,
@@ -64,6 +64,11 @@ impl TestRoster {
         })
     }
 
+    /// Gives the client of a key these claims.
+    pub(super) fn give(&self, key: &ApiKey, claims: &CustomClaims) {
+        self.change(|roster| (roster.with_claims(key.id(), claims.clone()), ()));
+    }
+
     /// Lets a key expire.
     pub(crate) fn expire(&self, key: &ApiKey, at: Timestamp) {
         self.change(|roster| (roster.with_expiry(key.id(), at), ()));
@@ -82,22 +87,42 @@ impl TestRoster {
         });
     }
 
-    /// A user of this name who logged in with these roles and scopes. Afterwards the user has them beside those of
-    /// before, and the password of before.
-    pub(crate) fn user(&self, user: &Subject, roles: Roles, scopes: Scopes) -> Principal {
+    /// A user of this name who logged in with these roles, scopes and claims. Afterwards the user has them beside those
+    /// of before, and the password of before.
+    pub(crate) fn user(
+        &self,
+        user: &Subject,
+        roles: Roles,
+        scopes: Scopes,
+        claims: &CustomClaims,
+    ) -> Principal {
         let before = self.lock().user(user).cloned();
         let password: SecretString = Alphanumeric.sample_string(&mut rand::rng(), 20).into();
         self.add_user(user, password.expose_secret(), roles, scopes);
+        self.give_user(user, claims);
         let principal = self.authority.authenticate_password(user.as_str(), &password, None);
         if let Some(mut before) = before {
             self.change(|roster| {
-                let User { roles, scopes, .. } = roster.user(user).cloned().expect("it was added");
+                let User { roles, scopes, options, .. } =
+                    roster.user(user).cloned().expect("it was added");
                 before.roles.extend(roles);
                 before.scopes = before.scopes.iter().chain(scopes.iter()).cloned().collect();
+                for (name, value) in options.claims.iter() {
+                    before.options.claims.insert(name, value.clone()).expect("it was one before");
+                }
                 (roster.with_user_entry(before), ())
             });
         }
         principal.expect("it is the password")
+    }
+
+    /// Gives a user these claims in the place of all others.
+    pub(super) fn give_user(&self, user: &Subject, claims: &CustomClaims) {
+        self.change(|roster| {
+            let mut user = roster.user(user).cloned().expect("it was added");
+            user.options.claims = claims.clone();
+            (roster.with_user_entry(user), ())
+        });
     }
 
     /// Whom a key of this roster speaks for.

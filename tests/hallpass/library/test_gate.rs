@@ -80,9 +80,13 @@ async fn clients_users_and_accounts_hold_the_credentials_that_they_can_have() {
     for bad in [client.clone().expired(), client.clone().revoked()] {
         assert_eq!(ask(&site, ("X-API-Key", bad.key())).await, REFUSED, "{bad:?}");
     }
-    let tenant = account.claim("tenant", "acme").token();
-    let told = "Account user/17 of acme [reader writer] [a:b]".to_owned();
-    assert_eq!(ask(&site, bearer(&tenant)).await, Ok(told));
+    for one in [client.clone(), user.clone(), account.clone()] {
+        let (plain, token) = (one.token(), one.clone().claim("tenant", "acme").token());
+        assert!(ask(&site, bearer(&token)).await.unwrap().contains(" of acme [reader"), "{one:?}");
+        assert!(!ask(&site, bearer(&plain)).await.unwrap().contains("acme"), "{one:?}");
+    }
+    let key = ("X-API-Key", client.clone().claim("tenant", "acme").key());
+    assert_eq!(ask(&site, key).await.unwrap(), "Client billing of acme [reader writer] [a:b]");
     user.password("open sesame");
     let basic = ("Authorization", "Basic YWxpY2U6b3BlbiBzZXNhbWU=".to_owned());
     assert_eq!(ask(&site, basic).await, Ok("User alice [reader writer] [a:b]".to_owned()));
@@ -150,7 +154,8 @@ impl Accounts for LoggedOut {
 #[actix_web::test]
 async fn the_accounts_of_the_application_say_what_account_tokens_may_do() {
     let gate = TestGate::new();
-    let _ = gate.clone().with_accounts(LoggedOut(gate.clock()));
+    let accounts = LoggedOut(gate.clock());
+    let gate = gate.with_accounts(accounts);
     let site = site(&gate);
     let token = gate.as_account("17").role("reader").role("writer").token();
     assert_eq!(ask(&site, bearer(&token)).await, Ok("Account 17 [reader] []".to_owned()));
