@@ -62,7 +62,8 @@ def test_the_key_uses_of_the_largest_rosters_are_read(stage):
         clients = replica.client.get("/clients", headers={"Authorization": f"Bearer {token}"}).json()
         return "2027-01-15T08:00:00Z" in str(clients)
 
-    until("the use is known", used)
+    # A part every five seconds.
+    until("the use is known", used, 60)
     deadline = time.monotonic() + 12
     while time.monotonic() < deadline:
         assert replica.health() == "ok"
