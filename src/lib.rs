@@ -126,5 +126,6 @@ pub use cli::manual;
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../README.ko.md")]
 #[doc = include_str!("../docs/library.md")]
+#[doc = include_str!("../docs/convert.md")]
 #[doc = include_str!("../docs/from-fastapi.md")]
 struct Documents;

@@ -10,10 +10,10 @@ use crate::{
     authority::account::{Account, AccountError},
     server::{
         credentials::lookups::{Accounts, BoxError, Clients, LookupError},
-        enforce::audit,
+        enforce::{audit, authenticated::Authenticated},
         gate::Gate,
         http::{code::Code, cookie, own_routes::OwnPaths, refusal::Refusal},
-        routes::access_token::TokenResponse,
+        routes::{access_token::TokenResponse, logout},
     },
 };
 
@@ -62,6 +62,19 @@ impl Gate {
         let fields = [("sub", Some(&*subject)), ("jti", Some(issued.id.as_str()))];
         audit::record_without_request("issue", &fields);
         Ok(TokenResponse::new(issued, now))
+    }
+
+    /// Revokes the token of a request, as `/logout` does, for a logout of the application's own. It counts once this
+    /// returns. What remains is to delete the cookie, where a browser has one.
+    ///
+    /// # Errors
+    /// 400 where the request was not authenticated with a token of ours, 503 where not every replica may know of it, 500
+    /// where it could not be written down.
+    pub async fn revoke(&self, authenticated: &Authenticated) -> Result<(), Refusal> {
+        logout::revoke(self.context(), authenticated).await?;
+        let sub = authenticated.principal.sub();
+        audit::record_without_request("logout", &[("sub", Some(&*sub))]);
+        Ok(())
     }
 
     /// The session cookie with this token, for browsers: operations under `session` take it, and `/logout` deletes it.

@@ -27,7 +27,7 @@ DOCUMENTS += ["CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ASSIGNMENT = re.compile(r"^(?:export )?([A-Z_]+)=", re.MULTILINE)
 # Nothing to run: data, and Rust, which doctests compile.
-DATA = {"toml", "yaml", "text", "promql", "rust", "json", "dockerfile", "ini", "nginx"}
+DATA = {"toml", "yaml", "text", "promql", "rust", "diff", "json", "dockerfile", "ini", "nginx"}
 IN_CLONE = ("cargo ", "./")
 PATIENCE = 900
 

@@ -95,7 +95,10 @@ fn after_logout(context: &Context, published: &Published) -> String {
 }
 
 /// Returns once the revocation is on disk or shared, so that the answer holds whatever happens next.
-async fn revoke(context: &Context, authenticated: &Authenticated) -> Result<(), Refusal> {
+pub(crate) async fn revoke(
+    context: &Context,
+    authenticated: &Authenticated,
+) -> Result<(), Refusal> {
     let (authority, now) = (Arc::clone(&context.authority), context.clock.now());
     let principal = Arc::clone(&authenticated.principal);
     match web::block(move || authority.revoke(&principal, now)).await {

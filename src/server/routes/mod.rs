@@ -9,7 +9,7 @@ mod health;
 mod introspect;
 mod jwks;
 mod login;
-mod logout;
+pub(crate) mod logout;
 pub(crate) mod pages;
 mod request;
 mod revoke;

@@ -14,8 +14,8 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use hallpass::{
-    Account, AccountError, AccountId, AccountStatus, Accounts, BoxError, Gate, Principal, Refusal,
-    Site, TokenResponse, testing::TestGate,
+    Account, AccountError, AccountId, AccountStatus, Accounts, Authenticated, BoxError, Gate,
+    Principal, Refusal, Site, TokenResponse, testing::TestGate,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
@@ -88,6 +88,16 @@ async fn who(principal: Principal) -> String {
     format!("{} {:?} {account:?}", principal.subject(), principal.kind())
 }
 
+#[utoipa::path(responses((status = 204)), security(("bearer" = []), ("apiKey" = [])))]
+#[post("/sign-out")]
+async fn sign_out(
+    gate: web::Data<Gate>,
+    authenticated: Authenticated,
+) -> Result<HttpResponse, Refusal> {
+    gate.revoke(&authenticated).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 #[utoipa::path(responses((status = 200)), security(("bearer" = [], "apiKey" = [])))]
 #[get("/both")]
 async fn both() -> &'static str {
@@ -108,7 +118,7 @@ async fn plan(principal: Principal) -> String {
 
 fn protect(gate: &Gate) -> Site {
     gate.protect(OpenApi::default(), |config| {
-        config.service(sign_in).service(sign_in_by_cookie);
+        config.service(sign_in).service(sign_in_by_cookie).service(sign_out);
         config.service(who).service(both).service(optional).service(plan);
     })
     .unwrap()
@@ -357,4 +367,21 @@ async fn names_that_no_account_has_are_refused_before_anybody_is_asked() {
         gate.issue(Account::new("alice").unwrap()).await.unwrap()
     });
     assert_eq!(token, "TokenResponse { expires_in: 1800, .. }", "a token is a secret");
+}
+
+#[actix_web::test]
+async fn a_logout_of_the_application_revokes_the_token_of_the_request() {
+    let (gate, people, site) = application();
+    people.add("alice", &["reader"]);
+    let (ended, other) = (token_of(&gate, "alice").await, token_of(&gate, "alice").await);
+    let bearer = format!("Bearer {ended}");
+    let headers = [("Authorization", bearer.as_str())];
+    assert_eq!(send(&site, Method::POST, "/sign-out", &headers, "").await.0, 204);
+    assert_eq!(send(&site, Method::POST, "/sign-out", &headers, "").await.0, 401);
+    assert_eq!(get(&site, "/who", &ended).await.0, 401);
+    assert_eq!(get(&site, "/who", &other).await.0, 200);
+    let key = gate.key("billing", &[], &[]);
+    let headers = [("X-API-Key", key.as_str())];
+    let (status, _, body) = send(&site, Method::POST, "/sign-out", &headers, "").await;
+    assert_eq!(status, 400, "a key is not revoked by its holder: {body}");
 }

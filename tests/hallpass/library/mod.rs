@@ -4,6 +4,7 @@ mod access_matrix;
 mod accounts;
 mod clients;
 mod combined_credentials;
+mod conversion;
 mod existing_application;
 mod invoices;
 mod metrics;
