@@ -18,8 +18,16 @@ pub(crate) fn upgrade(document: &mut Map<String, Value>) {
 fn upgrade_schemas(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            let inner = members.iter_mut().filter(|(name, _)| !EXAMPLES.contains(&name.as_str()));
-            inner.for_each(|(_, value)| upgrade_schemas(value));
+            for (name, value) in members.iter_mut() {
+                match value {
+                    // Its members are named by the author of the document.
+                    Value::Object(named) if name == "properties" => {
+                        named.values_mut().for_each(upgrade_schemas);
+                    }
+                    value if !EXAMPLES.contains(&name.as_str()) => upgrade_schemas(value),
+                    _ => {}
+                }
+            }
             for (exclusive, bound) in
                 [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")]
             {
@@ -96,6 +104,10 @@ mod tests {
             (
                 json!({ "properties": { "a": { "type": "string", "nullable": true } } }),
                 json!({ "properties": { "a": { "type": ["string", "null"] } } }),
+            ),
+            (
+                json!({ "properties": { "example": { "type": "string", "nullable": true } } }),
+                json!({ "properties": { "example": { "type": ["string", "null"] } } }),
             ),
             (
                 json!({ "example": { "nullable": true } }),

@@ -12,6 +12,8 @@ use actix_web::{
     },
 };
 
+use log::Level;
+
 use crate::{
     policy::paths::is_same,
     server::{
@@ -221,7 +223,10 @@ where
     if is_there {
         return Ok(response);
     }
-    log::error!(
+    // Anybody can ask for what a scope does not have: that is no error.
+    let level = if place.pattern.is_some() { Level::Error } else { Level::Debug };
+    log::log!(
+        level,
         deferred = true;
         "the answer of {} to a request for the public place {} is withheld: make that one public too, if it is",
         answered_by.as_deref().unwrap_or("the fallback of a scope"),
