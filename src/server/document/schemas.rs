@@ -97,7 +97,9 @@ pub(crate) fn requested_audience() -> Object {
 
 /// The audiences of a client.
 pub(crate) fn audiences() -> Array {
-    let audience = string("An audience.").max_length(Some(Audience::MAX_LENGTH));
+    let audience = string("An audience.")
+        .pattern(Some(r"^[^\s\x00-\x1f\x7f]+$"))
+        .max_length(Some(Audience::MAX_LENGTH));
     ArrayBuilder::new()
         .items(audience)
         .max_items(Some(1000))
