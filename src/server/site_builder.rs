@@ -183,7 +183,8 @@ impl SiteBuilder {
     ///
     /// A `GET` or `HEAD` passes if the document has nothing at its path and the router leads it to just this pattern. So
     /// an operation of the document is enforced also where the pattern matches its path, and a handler that is registered
-    /// at another pattern does not become public by accident.
+    /// at another pattern does not become public by accident. A path that differs from that of an operation in slashes
+    /// only stays closed, since a middleware inside of the guard could normalise it.
     pub fn public(mut self, pattern: &str) -> Self {
         self.rules.public.add(pattern);
         self

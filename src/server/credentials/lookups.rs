@@ -177,6 +177,26 @@ impl Lookups {
         (now.saturating_duration_since(asked) < CLIENT_REMEMBERED).then_some(client)
     }
 
+    /// The client that had this API key when it was asked for last, however long ago that was.
+    pub(crate) fn last_client(&self, key_id: &KeyId) -> Option<Arc<SourcedClient>> {
+        let (client, _) = self.clients.load().as_ref()?.recent.get(key_id)?;
+        Some(client)
+    }
+
+    /// Nothing counts as asked a moment ago.
+    #[cfg(test)]
+    pub(crate) fn age_clients(&self) {
+        for (key_id, (client, asked)) in
+            self.clients.load().iter().flat_map(|clients| clients.recent.iter())
+        {
+            let asked = asked.checked_sub(CLIENT_REMEMBERED).unwrap();
+            let clients = self.clients.load();
+            clients
+                .iter()
+                .for_each(|one| one.recent.insert(key_id.clone(), (client.clone(), asked)));
+        }
+    }
+
     /// The client that has this API key; none if there is none.
     ///
     /// # Errors

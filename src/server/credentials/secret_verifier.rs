@@ -3,12 +3,15 @@
 
 use std::{
     collections::HashSet,
+    fmt,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use actix_web::rt::spawn;
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use crate::{
     authority::authority::Authority,
@@ -30,7 +33,8 @@ use crate::{
         },
         http::refusal::Refusal,
         limits::{
-            COUNTED_KEYS_PER_ADDRESS, KEY_COUNT_TIME, PASSWORD_COUNT_TIME, PASSWORDS_PER_ADDRESS,
+            COUNTED_KEYS_PER_ADDRESS, KEY_COUNT_TIME, LOOKUP_TIME, PASSWORD_COUNT_TIME,
+            PASSWORDS_PER_ADDRESS,
         },
     },
     store::{
@@ -54,7 +58,8 @@ pub(crate) struct SecretVerifier {
     shared_attempts: Option<SharedAttempts>,
     /// One caller of each key that is not known yet.
     hashed_keys: Arc<KeyedSemaphore<KeyId>>,
-    /// So many callers of each address, where their keys count at all replicas until they are proven.
+    /// So many callers of each address, whose keys count until they are proven: where the application is asked for them,
+    /// or where replicas count together.
     counted_keys: Arc<KeyedSemaphore<Option<IpAddr>>>,
     /// So many callers of each address.
     hashed_passwords: Arc<KeyedSemaphore<Option<IpAddr>>>,
@@ -171,7 +176,7 @@ impl SecretVerifier {
     ) -> Result<Result<Arc<Principal>, ApiKeyError>, SecretError> {
         let sourced = match self.lookups.recent_client(key.id(), Instant::now()) {
             Some(recent) => Some(recent),
-            None => self.ask_for_client(key.id(), peer).await?,
+            None => self.ask_for_client(key, peer).await?,
         };
         let Some(sourced) = sourced else { return Ok(Err(ApiKeyError::UnknownKey)) };
         match self.known_key(key, Some(&sourced), peer) {
@@ -180,18 +185,39 @@ impl SecretVerifier {
         }
     }
 
-    /// Asks the application, but not for peers that have failed too often.
+    /// Asks the application; for peers that have failed too often only about keys that were proven before.
     async fn ask_for_client(
         &self,
-        key_id: &KeyId,
+        key: &ApiKey,
         peer: Option<IpAddr>,
     ) -> Result<Option<Arc<SourcedClient>>, SecretError> {
         if !self.lookups.has_clients() {
             return Ok(None);
         }
+        let last = self.lookups.last_client(key.id());
+        if last.is_some_and(|last| matches!(self.known_key(key, Some(&last), peer), Some(Ok(_)))) {
+            return self.lookups.client(key.id()).await.map_err(not_looked_up);
+        }
         self.admit(peer, None)?;
-        let found = self.lookups.client(key_id).await;
-        found.map_err(|error| SecretError::Unavailable(Refusal::not_looked_up(error.to_string())))
+        // However many keys an address makes up at once, few of them are looked up before the first has failed.
+        let slot = timeout(LOOKUP_TIME, self.counted_keys.acquire(attempts::network(peer))).await;
+        let slot = slot.map_err(|_| not_looked_up("too many lookups for this address wait"))?;
+        let attempt = self.begin(peer, None)?;
+        let (lookups, id) = (Arc::clone(&self.lookups), key.id().clone());
+        // A task of its own, because a peer that has hung up in the meantime has tried all the same.
+        let asked = spawn(async move {
+            let _slot = slot;
+            let found = lookups.client(&id).await;
+            if let Ok(None) = found {
+                attempt.fail();
+            }
+            found
+        });
+        match asked.await.map_err(not_looked_up)?.map_err(not_looked_up)? {
+            Some(client) => Ok(Some(client)),
+            // It is counted.
+            None => Err(SecretError::invalid(ApiKeyError::UnknownKey.to_string(), Some(key.id()))),
+        }
     }
 
     /// Hashes a key once, however many requests present it meanwhile. `sourced` is what the application knows of it.
@@ -345,6 +371,10 @@ impl SecretVerifier {
     }
 }
 
+fn not_looked_up(reason: impl fmt::Display) -> SecretError {
+    SecretError::Unavailable(Refusal::not_looked_up(reason.to_string()))
+}
+
 fn too_many(wait: Duration) -> SecretError {
     SecretError::Unavailable(Refusal::too_many_requests(wait))
 }
@@ -375,7 +405,11 @@ impl SecretError {
 
 #[cfg(test)]
 mod tests {
-    use std::{num::NonZero, time::Duration};
+    use std::{
+        num::NonZero,
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     use actix_web::rt::time::{sleep, timeout};
     use futures_util::{FutureExt, future::join_all};
@@ -385,8 +419,16 @@ mod tests {
     use crate::{
         diagnostics::Diagnostics,
         oauth::{Roles, Scopes, Subject},
-        roster::roster::{LoadedRoster, Roster},
-        server::{http::code::Code, testing::TestGate},
+        roster::{
+            client_record::ClientRecord,
+            new_api_key::NewApiKey,
+            roster::{LoadedRoster, Roster},
+        },
+        server::{
+            credentials::lookups::{BoxError, Clients},
+            http::code::Code,
+            testing::TestGate,
+        },
     };
 
     const PEER: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
@@ -445,5 +487,45 @@ mod tests {
             matches!(again, Err(SecretError::Unavailable(refusal)) if refusal.code == Code::TooManyRequests)
         );
         assert_eq!((verifier.pool().done().0, verifier.attempts().limited()), (1, 1));
+    }
+
+    /// Knows one key, and answers after others had the time to ask.
+    #[derive(Clone)]
+    struct Slow(KeyId, String, Arc<AtomicUsize>);
+
+    impl Clients for Slow {
+        async fn find(&self, key_id: &KeyId) -> Result<Option<ClientRecord>, BoxError> {
+            self.2.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_millis(5)).await;
+            let record = || ClientRecord::new("shop", &self.1);
+            Ok((*key_id == self.0).then(record).transpose()?)
+        }
+    }
+
+    #[actix_web::test]
+    async fn keys_that_are_made_up_at_once_hardly_reach_the_application_and_do_not_lock_out_proven_ones()
+     {
+        let key = NewApiKey::generate().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let clients = Slow(key.id().clone(), key.hash().to_owned(), Arc::clone(&asked));
+        let (verifier, _) = verifier();
+        verifier.lookups.set_clients(clients);
+        let good = || verifier.verify_key(key.expose(), None, PEER);
+        assert!(good().await.is_ok());
+        let made_up: Vec<_> = (0..50).map(|_| NewApiKey::generate().unwrap()).collect();
+        let wrong = |key: &NewApiKey| {
+            let key = key.expose().to_owned();
+            let verifier = &verifier;
+            async move { verifier.verify_key(&key, None, PEER).await }
+        };
+        // Those who hang up have tried as well.
+        let hung_up = timeout(Duration::from_millis(1), wrong(&made_up[0])).await;
+        assert!(hung_up.is_err());
+        let refused = join_all(made_up.iter().skip(1).map(wrong)).await;
+        assert!(refused.iter().all(Result::is_err));
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "the limit is one failure");
+        verifier.lookups.age_clients();
+        assert!(good().await.is_ok(), "it was proven before");
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
     }
 }

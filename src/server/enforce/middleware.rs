@@ -21,6 +21,7 @@ use crate::{
         credentials::presented::Presented,
         enforce::{
             access_log::{refuse, shape, would_refuse},
+            authenticated::Authenticated,
             enforced_document::EnforcedDocument,
             guard::{Guard, GuardedOperation, Judgement, Verdict},
         },
@@ -55,6 +56,8 @@ where
         }
         Err(refusal) if guard.only_reports(operation) => {
             would_refuse(context, request.request(), &refusal);
+            // That of a guard around this one.
+            request.extensions_mut().remove::<Authenticated>();
             let response = service.call(as_routed(operation, request)).await;
             response.map(|response| shape(context, &guard.rules, response.map_into_boxed_body()))
         }
@@ -140,8 +143,12 @@ where
         if let Some(source) = enforced.caller.filter(|_| operation.is_some_and(|one| !one.is_own))
             && let Err(refusal) = source(principal, request.request().clone()).await
         {
-            request.extensions_mut().insert(RefusedByGuard);
-            return Ok(refuse(context, rules, request.into_parts().0, &refusal));
+            if !enforced.guard.only_reports(operation) {
+                request.extensions_mut().insert(RefusedByGuard);
+                return Ok(refuse(context, rules, request.into_parts().0, &refusal));
+            }
+            would_refuse(context, request.request(), &refusal);
+            request.extensions_mut().remove::<Authenticated>();
         }
     }
     let response = service.call(as_routed(operation, request)).await?;
@@ -191,12 +198,20 @@ fn public_place(guard: &Guard, request: &ServiceRequest) -> Option<PublicPlace> 
     let public = &guard.rules.public;
     let path = request.match_info().get_ref().path();
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    if public.is_empty() || !is_read || !guard.is_unknown(request.method().as_str(), path) {
+    let is_unknown = |path: &str| guard.is_unknown(request.method().as_str(), path);
+    if public.is_empty() || !is_read || !is_unknown(path) || !is_unknown(&without_slashes(path)) {
         return None;
     }
     let pattern = request.resource_map().match_pattern(path);
     let taken = taken(request.request()).len();
     public.has(pattern.as_deref()).then_some(PublicPlace { pattern, taken })
+}
+
+/// A path without the slashes that a middleware inside of the guard may take from it, before the router sees it.
+fn without_slashes(path: &str) -> String {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .fold(String::new(), |path, segment| path + "/" + segment)
 }
 
 /// Passes a request on to a public place. The router's map knows no guards: where one had another handler answer, or a

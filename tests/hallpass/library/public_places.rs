@@ -1,7 +1,10 @@
 //! Static files, the pages of an SPA, a fallback and a second documentation page are public where they are declared, and
 //! nothing else is.
 
-use std::pin::Pin;
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use actix_web::{
     App, HttpResponse,
@@ -11,6 +14,7 @@ use actix_web::{
     get,
     guard::fn_guard,
     http::Method,
+    middleware::NormalizePath,
     test::{TestRequest, call_service, init_service, read_body},
     web,
 };
@@ -237,6 +241,36 @@ async fn no_spelling_of_a_path_leads_to_what_is_not_public() {
             }
         }
     });
+}
+
+#[actix_web::test]
+async fn a_middleware_inside_of_the_guard_leads_no_public_request_to_an_operation() {
+    let gate = TestGate::new();
+    let site = gate.site(Notes::openapi()).public("/{tail:.*}").build().unwrap();
+    let ran = web::Data::new(AtomicUsize::new(0));
+    let count = async |ran: web::Data<AtomicUsize>| {
+        ran.fetch_add(1, Ordering::Relaxed);
+        "a secret note"
+    };
+    let app = App::new()
+        .wrap(NormalizePath::trim())
+        .wrap(site.guard())
+        .app_data(ran.clone())
+        .route("/notes/{id}", web::get().to(count))
+        .route("/{tail:.*}", web::get().to(async || "a page of the SPA"));
+    let app = init_service(app).await;
+    for (path, status) in [
+        ("/notes/7", 401),
+        ("/notes/7/", 404),
+        ("//notes/7", 404),
+        ("/notes//7", 404),
+        ("/pages/7/", 200),
+        ("/notes/7/more", 200),
+    ] {
+        let response = call_service(&app, TestRequest::with_uri(path).to_request()).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(ran.load(Ordering::Relaxed), 0, "{path}");
+    }
 }
 
 #[actix_web::test]
