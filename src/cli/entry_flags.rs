@@ -1,6 +1,6 @@
 //! What a new client or user gets, as flags of `key add` and `user add`.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
@@ -48,6 +48,11 @@ impl EntryFlags {
             let longest = format_duration(longest);
             bail!("--token-lifetime is more than HALLPASS_TOKEN_LIFETIME, which is {longest}");
         }
+        if let Some(name) = repeated(&self.claims) {
+            bail!(
+                "--claim {name} is there twice: write one, for several values a list: {name}='[\"a\",\"b\"]'"
+            );
+        }
         let from = Some(self.from).filter(|networks| !networks.is_empty());
         let claims = CustomClaims::listed(self.claims);
         let claims = claims.map_err(|error| anyhow!("the claims are too long: {error}"))?;
@@ -58,4 +63,10 @@ impl EntryFlags {
             options: EntryOptions { from, token_lifetime, audiences, claims },
         })
     }
+}
+
+/// A name that two of the claims have.
+fn repeated(claims: &[(String, Value)]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    claims.iter().map(|(name, _)| name.as_str()).find(|name| !seen.insert(*name))
 }

@@ -15,7 +15,7 @@ use crate::{
         value_parsers::{KeyIdParser, cost, label, lifetime, overlap},
     },
     config::state_location::StateLocation,
-    notation::duration::format_duration,
+    notation::{duration::format_duration, network::format_network},
     oauth::{KeyId, Subject},
     policy::explanation::shell,
     roster::{
@@ -121,6 +121,12 @@ pub(crate) fn run(
             let key = edit::add_key(roster, &client, &entry, expires, label, cost, now)?;
             let key = commit_shown(key, out)?;
             explain_key(&key, expires, context, err);
+            if let Some(networks) = &entry.options.from {
+                let networks: Vec<_> = networks.iter().map(format_network).collect();
+                let networks = networks.join(", ");
+                let _ =
+                    writeln!(err, "From everywhere but {networks} it is refused as a wrong key.");
+            }
         }
         KeyCommand::Rotate { client, overlap, expires, label, cost } => {
             let label = label.as_deref();

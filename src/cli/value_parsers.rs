@@ -80,7 +80,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
 /// A lifetime of tokens.
 pub(super) fn token_lifetime(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
-        Duration::ZERO => Err("is zero: every token would be expired when issued".to_owned()),
+        Duration::ZERO => Err("every token would be expired when issued".to_owned()),
         lifetime => Ok(lifetime),
     }
 }

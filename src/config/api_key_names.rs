@@ -92,6 +92,10 @@ pub(super) fn header(text: &str) -> Result<String, String> {
         Err(format!(
             "is {text:?}: write the name of a header, 1 to {LONGEST_NAME} letters, digits, - or _ (RFC 9110 §5.6.2)"
         ))
+    } else if is_switch(text) {
+        Err(format!(
+            "is {text:?}: this header is always looked at; write its name, or leave it out for {DEFAULT_HEADER}"
+        ))
     } else if is_reserved(text) {
         Err(format!(
             "is {text:?}, a header with a meaning of its own: write another name, such as {DEFAULT_HEADER}"
@@ -111,10 +115,7 @@ pub(super) fn query(text: &str) -> Result<Option<String>, String> {
         Err(format!(
             "is empty: write off, so that no API key is taken from the query, or leave it out for {DEFAULT_QUERY}"
         ))
-    } else if text.len() > LONGEST_NAME
-        || !text.bytes().all(is_plain)
-        || ["on", "off"].iter().any(|word| text.eq_ignore_ascii_case(word))
-    {
+    } else if text.len() > LONGEST_NAME || !text.bytes().all(is_plain) || is_switch(text) {
         Err(format!(
             "is {text:?}: write off, or the name of a query parameter, 1 to {LONGEST_NAME} letters, digits, -, ., _ or ~"
         ))
@@ -125,6 +126,10 @@ pub(super) fn query(text: &str) -> Result<Option<String>, String> {
     } else {
         Ok(Some(text.to_owned()))
     }
+}
+
+fn is_switch(text: &str) -> bool {
+    ["on", "off"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// An API key that was taken for the name would be published in the document.

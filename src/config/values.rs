@@ -52,8 +52,12 @@ pub(super) fn base_path(issuer: &str) -> String {
     if path.is_empty() { String::new() } else { format!("/{path}") }
 }
 
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|fix| format!("is {text:?}: {fix}"))
+}
+
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
-    match parse_duration(text)? {
+    match duration(text)? {
         Duration::ZERO => Err("is zero: every token would be expired when issued".into()),
         value if value > MAX_TOKEN_LIFETIME => Err(format!("is {text:?}: more than 366 days")),
         value => Ok(value),
@@ -61,7 +65,7 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn leeway(text: &str) -> Result<Duration, String> {
-    match parse_duration(text)? {
+    match duration(text)? {
         value if value > MAX_LEEWAY => {
             Err(format!("is {text:?}: at most 10m; synchronise the clocks instead"))
         }

@@ -6,14 +6,12 @@ use std::{fmt::Write, time::Duration};
 ///
 /// # Errors
 /// What to write instead. humantime's other units are refused: its `M` is a month, and its years have no whole days.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let units = text.split(|c: char| !c.is_alphabetic()).filter(|unit| !unit.is_empty());
     let are_ours = units.into_iter().all(|unit| matches!(unit, "s" | "m" | "h" | "d"));
     match humantime::parse_duration(text) {
         Ok(duration) if are_ours && duration.subsec_nanos() == 0 => Ok(duration),
-        _ => Err(format!(
-            "is {text:?}: write whole seconds with the units s, m, h, d, as in 90s, 30m, 1h30m or 7d"
-        )),
+        _ => Err("write whole seconds with the units s, m, h, d, as in 90s, 30m, 1h30m or 7d"),
     }
 }
 

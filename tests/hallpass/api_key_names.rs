@@ -110,6 +110,7 @@ fn wrong_names_are_reported_with_all_other_settings() {
         ("X-Forwarded-For", "scope", ["a meaning of its own", "/verify"]),
         ("Content-Type", "OFF", ["a meaning of its own", "write off"]),
         ("a b", "a&b", ["RFC 9110", "write off"]),
+        ("off", "on", ["always looked at", "write off"]),
         ("", "", ["is empty", "write off"]),
         (" ", "on", ["leave it out for X-API-Key", "write off"]),
     ] {

@@ -219,7 +219,7 @@ fn key_add_takes_networks_for_a_new_client_and_key_list_shows_them() {
     let folder = Folder::new();
     let made =
         folder.run("key add billing --from 10.1.2.3/8 --from 192.0.2.7 --from 2001:DB8::/32");
-    made.success();
+    made.success().stderr_contains(&["From everywhere but 10.0.0.0/8, 192.0.2.7, 2001:db8::/32"]);
     let roster = folder.read("roster.toml");
     let line = "from = [\"10.0.0.0/8\", \"192.0.2.7\", \"2001:db8::/32\"]";
     assert!(roster.contains(line), "{roster}");

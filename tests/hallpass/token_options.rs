@@ -203,6 +203,8 @@ fn clients_and_key_list_show_what_key_add_wrote() {
             .stderr_contains(&["--claim", "roster"]);
     }
     folder.run("key add billing --label more").success();
+    let twice = folder.run("key add fresh --claim tenant=a --claim tenant=b").failure();
+    twice.stderr_contains(&["--claim tenant is there twice"]);
     folder.run("key add fresh --token-lifetime 2h").failure().stderr_contains(&["30m"]);
     for wrong in
         ["--claim sub=x", "--claim tenant", "--claim a={}", "--token-lifetime 0s", "--audience a,b"]
@@ -257,6 +259,7 @@ fn wrong_options_are_faults_with_their_lines() {
         ("fine = [1, 'a']", false),
         ("nothing = nan", true),
         ("[clients.c]", false),
+        ("audiences = []", true),
         (&format!("claims = {{ a = '{}' }}", "x".repeat(3000)), true),
     ];
     let text: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();

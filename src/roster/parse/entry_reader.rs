@@ -136,7 +136,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         EntryOptions {
             from: self.networks(fields),
             token_lifetime: self.lifetime(fields),
-            audiences: fields.list("audiences", Audience::parse, self.diagnostics),
+            audiences: self.audiences(fields),
             claims: self.claims(fields),
         }
     }
@@ -150,8 +150,8 @@ impl<'r, 'f> EntryReader<'r, 'f> {
                 None
             }
             Ok(lifetime) => Some(lifetime),
-            Err(error) => {
-                self.diagnostics.error(at, format_args!("`token_lifetime` {error}"));
+            Err(fix) => {
+                self.diagnostics.error(at, format_args!("`token_lifetime` is {text:?}: {fix}"));
                 None
             }
         }
@@ -178,17 +178,27 @@ impl<'r, 'f> EntryReader<'r, 'f> {
         })
     }
 
-    /// An empty list would lock everybody out, which is said otherwise.
-    fn networks(&mut self, fields: TableReader<'_, '_>) -> Option<Vec<IpNet>> {
-        let value = fields.value("from")?;
-        let parse = |text: &str| parse_network(text).map_err(|fix| format!("{text:?}: {fix}"));
-        let networks = fields.list("from", parse, self.diagnostics);
+    fn audiences(&mut self, fields: TableReader<'_, '_>) -> Vec<Audience> {
+        let what = "`audiences` names none: name one, or leave it out for HALLPASS_AUDIENCE";
+        self.refuse_empty(fields, "audiences", what);
+        fields.list("audiences", Audience::parse, self.diagnostics)
+    }
+
+    fn refuse_empty(&mut self, fields: TableReader<'_, '_>, field: &str, what: &str) {
+        let Some(value) = fields.value(field) else { return };
         if value.get_ref().as_array().is_some_and(|items| items.is_empty()) {
-            let what =
-                "`from` holds no network: name one, or leave it out; `disabled = true` locks out";
             self.diagnostics.error(value.span().start, what);
         }
-        Some(networks)
+    }
+
+    /// An empty list would lock everybody out, which is said otherwise.
+    fn networks(&mut self, fields: TableReader<'_, '_>) -> Option<Vec<IpNet>> {
+        fields.value("from")?;
+        let what =
+            "`from` holds no network: name one, or leave it out; `disabled = true` locks out";
+        self.refuse_empty(fields, "from", what);
+        let parse = |text: &str| parse_network(text).map_err(|fix| format!("{text:?}: {fix}"));
+        Some(fields.list("from", parse, self.diagnostics))
     }
 
     fn keys(&mut self, keys: &Spanned<DeValue<'_>>) -> Vec<KeyRecord> {

@@ -137,8 +137,9 @@ impl TestGate {
         TestPrincipal::new(self, PrincipalKind::User, user)
     }
 
-    /// An account of the application, at first without roles and scopes. [`TestGate::with_accounts`] says what its
-    /// tokens may do; without that, they may what they were made with.
+    /// An account of the application, at first without roles and scopes. With [`TestGate::with_accounts`] a role or
+    /// scope counts where the application gives it too; [`Gate::issue`](crate::Gate::issue) makes a token with all of
+    /// the application's.
     pub fn as_account(&self, id: &str) -> TestPrincipal<'_> {
         TestPrincipal::new(self, PrincipalKind::Account, id)
     }
