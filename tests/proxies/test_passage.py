@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import pathlib
 import signal
 
 import pytest
@@ -231,6 +232,8 @@ def test_a_hallpass_that_hangs_is_waited_for_only_so_long(own, proxy, backend):
     backend.take()
     server.process.send_signal(signal.SIGSTOP)
     try:
+        stat = pathlib.Path(f"/proc/{server.process.pid}/stat")
+        until("it is stopped", lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T")
         assert send(program.port, "GET", "/public").status in (502, 503, 504)
         assert not backend.take()
     finally:

@@ -19,7 +19,9 @@ def with_openapi_generator(document, environment):
     found = [name for text in sources for name in re.findall(r"^pub async fn (\w+)\(", text, re.M)]
     operation_names.same("functions of openapi-generator's Rust", found, ids)
     models = (FOLDER / "openapi-generator" / "src" / "models").glob("*.rs")
-    untyped = {file.stem for file in models if "serde_json::Value" in file.read_text()}
+    lines = {file.stem: file.read_text().splitlines() for file in models}
+    # The claims of a client may have any value.
+    untyped = {name for name in lines for line in lines[name] if "serde_json::Value" in line and "claims" not in line}
     if untyped:
         raise SystemExit(f"untyped in Rust: {sorted(untyped)}")
     build_and_run("openapi_generator", environment)

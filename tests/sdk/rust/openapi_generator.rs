@@ -64,7 +64,7 @@ async fn main() -> Result<(), Failed> {
     assert_eq!(names, ["operator", "reader"]);
 
     let (status, error) =
-        refused(token(&configuration()?, "client_credentials", None, None, None, None, None).await);
+        refused(token(&configuration()?, "client_credentials", None, None, None, None, None, None).await);
     let (TokenError::Status400(error) | TokenError::Status401(error)) = error else {
         panic!("not an OAuth error")
     };

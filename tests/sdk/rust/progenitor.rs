@@ -54,6 +54,7 @@ async fn main() -> Result<(), Failed> {
         client_id: None,
         client_secret: None,
         password: None,
+        resource: None,
         scope: None,
         username: None,
     };

@@ -21,7 +21,7 @@ async function logIn(key: string) {
 const reader = await logIn("READER_KEY");
 const { data: who } = await reader.GET("/request");
 assert(who);
-assert.deepEqual([who.sub, who.kind satisfies "client" | "user"], ["reader", "client"]);
+assert.deepEqual([who.sub, who.kind satisfies "client" | "user" | "account"], ["reader", "client"]);
 
 const forbidden = await reader.GET("/clients");
 assert(forbidden.error);
