@@ -84,7 +84,9 @@ impl Database {
     pub async fn change_password(&self, id: String, password: String) -> Result<(), BoxError> {
         self.ask(move |connection| {
             connection.execute(
-                "UPDATE accounts SET password = ?2, valid_since = ?3 WHERE id = ?1",
+                // Tokens count in seconds: later than the second in which one was issued since the last change.
+                "UPDATE accounts SET password = ?2, \
+                 valid_since = MAX(?3, (valid_since + 999) / 1000 * 1000 + 1) WHERE id = ?1",
                 params![id, bcrypt::non_truncating_hash(password, 10)?, now()],
             )?;
             Ok(())
