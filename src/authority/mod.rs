@@ -11,8 +11,11 @@ pub(crate) mod cache_usage;
 pub(crate) mod external_tokens;
 pub(crate) mod issue_request;
 pub(crate) mod key_usage;
+mod own_tokens;
 mod recent_tokens;
+mod revoking;
 pub(crate) mod roster_status;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod token_cache;

@@ -7,4 +7,5 @@ pub(crate) mod redis_log;
 pub(crate) mod redis_url;
 mod replication;
 mod revocation_set;
+mod revocation_stream;
 pub(crate) mod shared_attempts;

@@ -12,7 +12,8 @@ use tokio::time::sleep;
 use crate::store::shared::{
     link::Link,
     redis_connection::{RedisConnection, RedisFault},
-    revocation_set::{self, Position},
+    revocation_set,
+    revocation_stream::{self, Position},
 };
 
 /// Between two attempts to connect: the first time, and at most.
@@ -64,7 +65,7 @@ async fn session(link: &Link, connected: impl FnOnce()) -> Result<Infallible, Re
         };
         // Before anything more is read.
         let is_another = count.is_some_and(|count| position.is_ahead_of(count));
-        let news = revocation_set::follow(&reader, &mut position, INTERVAL).await?;
+        let news = revocation_stream::follow(&reader, &mut position, INTERVAL).await?;
         link.learn(news.revocations, news.unknown);
         link.check_size()?;
         let has_missed = |count| is_another || !news.is_full && !position.reaches(count);
@@ -83,7 +84,7 @@ async fn session(link: &Link, connected: impl FnOnce()) -> Result<Infallible, Re
 /// Reads all revocations, and adds those that Redis lacks. Returns from where to follow.
 async fn synchronise(link: &Link, connection: &RedisConnection) -> Result<Position, RedisFault> {
     let began = Instant::now();
-    let position = revocation_set::end(connection).await?;
+    let position = revocation_stream::end(connection).await?;
     let mut found = HashSet::new();
     let unknown = revocation_set::read_all(connection, |revocations| {
         found.extend(revocations.iter().map(|revocation| revocation.id.clone()));
