@@ -23,7 +23,7 @@ use crate::{
         explanation, matrix,
         operation::Operation,
     },
-    server::site::own_document,
+    server::own_document::own_document,
 };
 
 const EXAMPLES: &str = "\

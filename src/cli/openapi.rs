@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     config::{document_settings::DocumentSettings, raw_settings::RawSettings},
-    server::{document::yaml::to_yaml, site::own_document},
+    server::{document::yaml::to_yaml, own_document::own_document},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -16,7 +16,7 @@ use crate::{
         requirement::{Alternative, Requirement},
     },
     roster::roster::Roster,
-    server::{http::code::Code, metrics, prepare::prepare_with_roster, site::own_document},
+    server::{http::code::Code, metrics, own_document::own_document, prepare::prepare_with_roster},
 };
 
 /// A key that expires soon has all metrics of keys. The hash is that of no secret.

@@ -27,8 +27,8 @@ use crate::{
         followed_keys::{self, OpenedKeys},
         forward::followed_policy,
         http::endpoints::OPENID_CONFIGURATION,
+        own_document::own_document,
         role_warnings::{self, Demanding},
-        site::own_document,
         tls::Tls,
         watch::{FollowedFiles, log_warnings},
     },
@@ -146,7 +146,7 @@ pub(crate) fn prepare_with_roster(
 }
 
 /// A policy and the file that it was read from.
-type OpenedPolicy = (FollowedFiles, PolicySettings, Policy);
+pub(crate) type OpenedPolicy = (FollowedFiles, PolicySettings, Policy);
 
 /// Reads and compiles the policy file; where they are known, its issuers are compared with those of the roster, and with
 /// ours. Also returns the warnings.

@@ -28,7 +28,8 @@ use crate::{
             problem::Problem,
             refusal_body::RefusalBody,
         },
-        site::{Operations, Site, SiteParts, collect, own_operations, to_json},
+        own_document::{collect, own_operations, to_json},
+        site::{Operations, Site, SiteParts},
     },
 };
 

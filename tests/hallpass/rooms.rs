@@ -67,11 +67,15 @@ const SERVER_ROOMS: &[&[(&str, &[&str])]] = &[
             ],
         ),
     ],
-    &[("publication", &["diagnostics", "policy", "roster"])],
+    &[
+        ("publication", &["diagnostics", "policy", "roster"]),
+        ("own_document", &["config", "diagnostics", "policy", "roster"]),
+    ],
     &[("site_guard", &[]), ("role_warnings", &["diagnostics", "policy", "roster"])],
-    &[("site", &["config", "diagnostics", "policy", "roster"]), ("secured_scope", &[])],
+    &[("site", &["diagnostics", "policy"]), ("secured_scope", &[])],
     &[("site_builder", &["diagnostics", "policy"])],
     &[("prepare", &["authority", "config", "diagnostics", "policy", "roster", "store", "tokens"])],
+    &[("reloads", &["diagnostics", "policy", "roster"])],
     &[("gate", &["authority", "config", "diagnostics", "policy", "roster"])],
     &[("accounts", &["authority"]), ("password_check", &["oauth"])],
     &[

@@ -4,6 +4,7 @@
 
 pub(crate) mod authenticator;
 pub(crate) mod hash_pool;
+mod key_verification;
 mod keyed_semaphore;
 pub(crate) mod locations;
 pub(crate) mod lookups;

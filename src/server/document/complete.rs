@@ -172,7 +172,7 @@ mod tests {
     use crate::{
         config::raw_settings::RawSettings,
         policy::compile_options::WrittenIn,
-        server::{http::own_routes::OwnPaths, site::own_document},
+        server::{http::own_routes::OwnPaths, own_document::own_document},
     };
 
     /// hallpass' own document with this `HALLPASS_API_KEY_QUERY`, and the settings.

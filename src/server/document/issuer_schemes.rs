@@ -102,7 +102,7 @@ fn add_alternatives(alternatives: &mut Vec<Value>, names: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::site::own_document;
+    use crate::server::own_document::own_document;
     use crate::{
         config::{document_settings::DocumentSettings, raw_settings::RawSettings},
         roster::roster::Roster,
