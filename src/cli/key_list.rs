@@ -109,7 +109,7 @@ impl Row<'_> {
 }
 
 const ACTIVE: &str = "active";
-/// Keys that nobody used for so long are marked.
+/// Keys that have been unused for so long are marked.
 const UNUSED: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 fn listed(words: impl Iterator<Item = impl Into<String>>) -> String {

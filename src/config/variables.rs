@@ -178,8 +178,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         "HALLPASS_POLICY_MODE",
         Some("enforce"),
-        "enforce, or report: /verify then lets everything pass, for nobody where it would refuse, and logs it as\n\
-         `audit would-refuse`. For a trial before the policy is enforced: it protects nothing.",
+        "enforce, or report: /verify then lets every request pass, without an identity where it would refuse, and\n\
+         logs it as `audit would-refuse`. For a trial before the policy is enforced: it protects nothing.",
     ),
     variable(
         "HALLPASS_VERIFY_TOKEN",

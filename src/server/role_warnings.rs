@@ -1,5 +1,5 @@
-//! Roles and scopes that operations demand and the roster gives to nobody, and those that it gives and no operation
-//! demands: most of them are typing errors.
+//! Roles and scopes that operations require and nobody in the roster has, and those that it grants and no operation
+//! requires: most of them are typos.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,7 +36,7 @@ pub(crate) struct Demanding<'d> {
 /// A role, or a scope: the field of the roster that gives it, and the word.
 type Word<'w> = (&'static str, &'w str);
 
-/// Logs what the documents in use demand in vain, and what the roster gives in vain.
+/// Logs roles and scopes that only the documents in use, or only the roster, know.
 pub(crate) fn warn(context: &Context, documents: &Publications, policy: Option<&FollowedPolicy>) {
     log_warnings(&current(context, documents, policy));
 }
@@ -66,7 +66,7 @@ pub(crate) fn current(
 }
 
 /// A warning for each role and scope that only one side knows. As long as no document but that of our own operations
-/// demands any, the roster's are for other services: then only what looks like a typing error is one.
+/// demands any, the roster's are for other services: then only what looks like a typo is one.
 pub(crate) fn find(documents: &[Demanding<'_>], roster: &Roster, file: &RosterFile) -> Diagnostics {
     let mut given: BTreeMap<Word<'_>, (EntryField<'_>, usize)> = BTreeMap::new();
     for field in roster.roles_and_scopes() {
@@ -92,7 +92,7 @@ pub(crate) fn find(documents: &[Demanding<'_>], roster: &Roster, file: &RosterFi
         let similar = similar(*word, in_vain.iter().chain(given.keys()));
         if similar.is_some() || !demanded.is_own {
             let (kind, name) = (kind(word.0), printable(word.1));
-            let what = format!("demands the {kind} `{name}`, which the roster gives to nobody");
+            let what = format!("requires the {kind} `{name}`, which nobody in the roster has");
             let hint = hint(*word, similar, given.keys());
             warnings.push(Diagnostic::new(demanded.location(), what + &hint));
         }
@@ -110,7 +110,7 @@ pub(crate) fn find(documents: &[Demanding<'_>], roster: &Roster, file: &RosterFi
             count => format!(" and {} more", count - 1),
         };
         let what = format!(
-            "no operation demands the {kind} `{}` of the {} {}{more}",
+            "no operation requires the {kind} `{}` of the {} {}{more}",
             word.1, field.kind, field.name
         );
         at_lines.push((*field, what + &hint(word, similar, demanded.keys())));

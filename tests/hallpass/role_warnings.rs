@@ -53,13 +53,13 @@ fn check_warns_of_what_the_document_demands_or_the_roster_gives_in_vain() {
     assert_eq!(
         warnings(roster, &[POLICY]),
         [
-            "shop.json: GET /items: demands the role `reader`, which the roster gives to nobody: did you mean `raeder`?",
-            "shop.json: POST /orders: demands the scope `orders:write`, which the roster gives to nobody: did you mean \
+            "shop.json: GET /items: requires the role `reader`, which nobody in the roster has: did you mean `raeder`?",
+            "shop.json: POST /orders: requires the scope `orders:write`, which nobody in the roster has: did you mean \
              `orders:wirte`?",
-            "roster.toml:3: no operation demands the role `raeder` of the client shop and 1 more: did you mean `reader`?",
-            "roster.toml:7: no operation demands the scope `orders:wirte` of the client till: did you mean `orders:write`?",
-            "roster.toml:7: no operation demands the scope `reports` of the client till",
-            "roster.toml:8: no operation demands the role `orders:write` of the client till; there is a scope of this name",
+            "roster.toml:3: no operation requires the role `raeder` of the client shop and 1 more: did you mean `reader`?",
+            "roster.toml:7: no operation requires the scope `orders:wirte` of the client till: did you mean `orders:write`?",
+            "roster.toml:7: no operation requires the scope `reports` of the client till",
+            "roster.toml:8: no operation requires the role `orders:write` of the client till; there is a scope of this name",
         ]
     );
     let good = "[clients.shop]\nroles = ['reader']\n[users.boss]\nroles = ['admin']\nscopes = ['orders:write']\n\
@@ -75,8 +75,8 @@ fn roles_of_a_service_without_a_policy_are_for_others_unless_they_look_mistyped(
         (
             "[clients.a]\nroles = ['amdin']\n",
             &[
-                "GET /clients: demands the role `admin`, which the roster gives to nobody: did you mean `amdin`?",
-                "roster.toml:2: no operation demands the role `amdin` of the client a: did you mean `admin`?",
+                "GET /clients: requires the role `admin`, which nobody in the roster has: did you mean `amdin`?",
+                "roster.toml:2: no operation requires the role `amdin` of the client a: did you mean `admin`?",
             ],
         ),
     ] {
@@ -91,8 +91,8 @@ fn what_another_issuer_may_bring_is_not_missing() {
     assert_eq!(
         warnings(corp, &[POLICY]),
         [
-            "shop.json: DELETE /items/{id}: demands the role `admin`, which the roster gives to nobody",
-            "roster.toml:2: no operation demands the role `other` of the client shop",
+            "shop.json: DELETE /items/{id}: requires the role `admin`, which nobody in the roster has",
+            "roster.toml:2: no operation requires the role `other` of the client shop",
         ],
         "no token will do for a key"
     );
@@ -106,7 +106,7 @@ fn serve_warns_at_its_start_and_after_each_change_and_not_under_dev() {
     let mut accounts = Accounts::new();
     accounts.roster += "[clients.fine]\nscopes = ['orders:write']\n";
     let server = Server::spawn_for(accounts, serve, dir, &[POLICY, PROXIES]);
-    let vain = "no operation demands the scope `invoices:read` of the client scoped";
+    let vain = "no operation requires the scope `invoices:read` of the client scoped";
     let log = server.log_until("the warning", |log| log.contains(vain));
     assert!(
         log.lines().any(|line| line.contains(" WARN ") && line.contains("roster.toml:")),

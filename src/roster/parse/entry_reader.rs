@@ -31,6 +31,10 @@ use crate::{
 /// Lower costs of passwords are warned about: in a stolen roster they would be cheap to guess. Keys are random.
 const MIN_ADVISED_PASSWORD_COST: u32 = 10;
 
+/// The fields that clients and users have alike.
+const ENTRY_FIELDS: [&str; 7] =
+    ["roles", "scopes", "disabled", "from", "token_lifetime", "audiences", "claims"];
+
 /// Reads entries and checks that names, key ids and addresses are unique.
 pub(super) struct EntryReader<'r, 'f> {
     diagnostics: &'r mut TextDiagnostics<'f>,
@@ -111,19 +115,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn client(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<Client> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(
-            &[
-                "roles",
-                "scopes",
-                "disabled",
-                "from",
-                "token_lifetime",
-                "audiences",
-                "claims",
-                "keys",
-            ],
-            diagnostics,
-        );
+        fields.only(&[&ENTRY_FIELDS[..], &["keys"]].concat(), diagnostics);
         let roles = fields.list("roles", Role::parse, diagnostics);
         let scopes = fields.list("scopes", Scope::parse, diagnostics);
         let disabled = fields.boolean("disabled", diagnostics);
@@ -293,20 +285,7 @@ impl<'r, 'f> EntryReader<'r, 'f> {
 
     fn user(&mut self, name: Subject, fields: TableReader<'_, '_>) -> Option<User> {
         let diagnostics = &mut *self.diagnostics;
-        fields.only(
-            &[
-                "roles",
-                "scopes",
-                "disabled",
-                "from",
-                "token_lifetime",
-                "audiences",
-                "claims",
-                "created",
-                "password",
-            ],
-            diagnostics,
-        );
+        fields.only(&[&ENTRY_FIELDS[..], &["created", "password"]].concat(), diagnostics);
         fields.require("password", "set one with `hallpass user add`", diagnostics);
         let roles = fields.list("roles", Role::parse, diagnostics);
         let scopes = fields.list("scopes", Scope::parse, diagnostics);

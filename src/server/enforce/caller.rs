@@ -86,13 +86,19 @@ impl<T: 'static> FromRequest for Caller<T> {
     }
 }
 
+/// Kept in the extensions of a request whose handler takes a type that the site does not make.
+pub(crate) struct NoCallerSource;
+
 /// The request is anonymous, or the site makes no such type.
 fn missing<T>(request: &HttpRequest) -> Refusal {
     match Authenticated::find(request) {
         Err(anonymous) => anonymous,
-        Ok(_) => Refusal::internal(format!(
-            "a handler takes `Caller<{0}>`, and the site was built without `principal_as::<{0}>()`",
-            type_name::<T>()
-        )),
+        Ok(_) => {
+            request.extensions_mut().insert(NoCallerSource);
+            Refusal::internal(format!(
+                "a handler takes `Caller<{0}>`, and the site was built without `principal_as::<{0}>()`",
+                type_name::<T>()
+            ))
+        }
     }
 }

@@ -28,7 +28,7 @@ fn operation(method: &str) -> Value {
         ],
         "responses": {
             "200": {
-                "description": "The request may pass. The headers say who sent it, and are empty for nobody.",
+                "description": "The request may pass. The headers say who sent it, and are empty for anonymous requests.",
                 "headers": {
                     "X-Hallpass-Subject": { "description": "The name of the client or user." },
                     "X-Hallpass-Issuer": { "description": "The roster's name of the issuer of its token; empty where that is this service." },

@@ -25,7 +25,9 @@ use crate::{
         scheme::Scheme,
     },
     server::{
-        enforce::{authenticated::NotAuthenticated, middleware::RefusedByGuard},
+        enforce::{
+            authenticated::NotAuthenticated, caller::NoCallerSource, middleware::RefusedByGuard,
+        },
         http::own_routes::OwnPaths,
         routing::route_conflicts::Routing,
         testing::{
@@ -216,6 +218,7 @@ impl Comparison<'_, '_> {
                 status,
                 pattern: request.match_pattern(),
                 lacks_principal: request.extensions().contains::<NotAuthenticated>(),
+                lacks_source: request.extensions().contains::<NoCallerSource>(),
             },
         }
     }

@@ -41,6 +41,8 @@ pub(super) enum Answer {
         pattern: Option<String>,
         /// The handler asked for a principal, and there was none.
         lacks_principal: bool,
+        /// The handler takes a type that the site does not make.
+        lacks_source: bool,
     },
     /// It passed, and the handler panicked.
     Panicked,
@@ -119,7 +121,7 @@ pub(super) fn mismatch(
             format!("the document lets it pass, but it is refused with {}", status.as_u16())
         }
         (Expected::Passes, Answer::Panicked) => return None,
-        (Expected::Passes, Answer::Passed { status, pattern, lacks_principal }) => {
+        (Expected::Passes, Answer::Passed { status, pattern, lacks_principal, lacks_source }) => {
             let operation = operation?;
             match (status.as_u16(), pattern) {
                 (_, Some(pattern)) if !is_of(pattern, operation) => {
@@ -131,6 +133,11 @@ pub(super) fn mismatch(
                 (401, _) if *lacks_principal => {
                     "the document lets it pass, but its handler needs a principal and \
                      answers 401: take `Option<Principal>`, or document what it needs"
+                        .to_owned()
+                }
+                _ if *lacks_source => {
+                    "the document lets it pass, but its handler takes a `Caller` that the site does not make and answers \
+                     500: build the site with `.principal_as`"
                         .to_owned()
                 }
                 _ => return None,

@@ -6,7 +6,10 @@ use std::{
 };
 
 use actix_web::{HttpRequest, get, post, test as actix_test, web};
-use hallpass::{Caller, FromPrincipal, Principal, Refusal, Site, testing::TestGate};
+use hallpass::{
+    Caller, FromPrincipal, Principal, Refusal, Site,
+    testing::{TestGate, matrix},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
@@ -71,6 +74,15 @@ async fn write_note(user: Caller<User>, note: web::Json<Note>) -> String {
 async fn public() -> &'static str {
     "public"
 }
+
+#[utoipa::path(responses((status = 200, body = String)), security(("bearer" = [])))]
+#[get("/own-plan")]
+async fn own_plan(user: Caller<User>) -> &'static str {
+    user.plan
+}
+
+#[derive(OpenApi)]
+struct Plans;
 
 #[derive(OpenApi)]
 #[openapi(paths(show_plan, write_note, public))]
@@ -167,4 +179,10 @@ async fn a_handler_that_takes_a_type_which_the_site_does_not_make_answers_500() 
     let request = actix_test::TestRequest::post().uri("/notes").set_json(json!({ "text": "a" }));
     let request = request.insert_header(("Authorization", format!("Bearer {token}"))).to_request();
     assert_eq!(actix_test::call_service(&app, request).await.status(), 500);
+    let site = gate.site(Plans::openapi()).operations(|config| {
+        config.service(own_plan);
+    });
+    let mismatches = matrix(&site.build().unwrap()).compare().await.unwrap_err().to_string();
+    assert!(mismatches.contains("GET /own-plan: "), "{mismatches}");
+    assert!(mismatches.contains("build the site with `.principal_as`"), "{mismatches}");
 }
